@@ -1,0 +1,110 @@
+"""What a run was asked to do: frozen models, recorded in the model folder and read from TOML.
+
+Every number has a range, because `model.json` may come from a stranger: the gate of the
+model folder validates with these same classes.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+MAX_CONTEXT = 10**7
+Text = Annotated[str, Field(max_length=256)]
+Fraction = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, le=1e300, allow_inf_nan=False)]
+
+
+class Frozen(BaseModel):
+    """A frozen, strict record: an unknown key or a number outside its range is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=False)
+
+
+class ReadingOptions(Frozen):
+    """How a file becomes a signal; stored with the model and used again by forecast and evaluate."""
+
+    columns: tuple[Text, ...] = ()
+    time_columns: tuple[Text, ...] = ()
+    no_time: bool = False
+    time_format: Text | None = None
+    rate_hz: Positive | None = None
+    units: tuple[Text, ...] = ()
+    delimiter: Text | None = None
+    decimal: Literal[".", ","] | None = None
+    thousands: Literal[",", ".", " ", "'", "_"] | None = None
+    no_header: bool = False
+    skip_rows: Annotated[int, Field(ge=0, le=10**9)] = 0
+    encoding: Text | None = None
+    na: tuple[Text, ...] = ()
+    missing: Literal["error", "split", "interpolate"] = "error"
+    duplicates: Literal["error", "first", "mean"] = "error"
+    sort: bool = False
+    group_column: Text | None = None
+    recording_rows: Annotated[int, Field(ge=1, le=10**12)] | None = None
+    layout: Literal["columns", "wide", "long"] = "columns"
+
+
+class Window(Frozen):
+    """A window: S = n_step consecutive segments of N = n_input samples, taken every `stride`."""
+
+    n_step: Annotated[int, Field(ge=1, le=MAX_CONTEXT)] = 25
+    n_input: Annotated[int, Field(ge=1, le=MAX_CONTEXT)] = 100
+    stride: Annotated[int, Field(ge=1, le=MAX_CONTEXT)] = 1
+
+    @property
+    def context(self) -> int:
+        """L = S * N, the samples that a forecast looks back on."""
+        return self.n_step * self.n_input
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Window:
+        if self.context > MAX_CONTEXT:
+            raise ValueError(f"n_step * n_input is {self.context}, more than {MAX_CONTEXT}")
+        return self
+
+
+class Split(Frozen):
+    """The shares of a recording, in percent and in time order: training, validation, test."""
+
+    training: Fraction = 70.0
+    validation: Fraction = 15.0
+    test: Fraction = 15.0
+
+    @model_validator(mode="after")
+    def _whole(self) -> Split:
+        if abs(self.training + self.validation + self.test - 100) > 1e-9:
+            raise ValueError("the three shares of the split must add up to 100")
+        if self.training <= 0 or self.validation <= 0:
+            raise ValueError("training and validation need a share above 0")
+        return self
+
+
+class Recipe(Frozen):
+    """How a network is trained. Budgets are steps, fixed before training, never wall time."""
+
+    name: Literal["default", "lecture"] = "default"
+    steps: Annotated[int, Field(ge=1, le=10**7)] = 1600
+    batch: Annotated[int, Field(ge=1, le=65536)] = 128
+    learning_rate: Positive = 3e-3
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: Annotated[float, Field(ge=0, le=1)] = 0.1
+    clip_norm: Positive | None = 1.0
+    noise: Annotated[float, Field(ge=0, le=10)] = 0.14
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    epsilon: Positive = 1e-7
+    steps_per_epoch: Annotated[int, Field(ge=1, le=10**6)] = 100
+    patience: Annotated[int, Field(ge=1, le=10**6)] | None = None
+
+
+class RunConfig(Frozen):
+    """A whole training run, resolved: what `config` in model.json records."""
+
+    predictor: Text = "stacked-lstm"
+    parameters: dict[Text, int | float | str | None] = Field(default_factory=dict)
+    reading: ReadingOptions = ReadingOptions()
+    window: Window = Window()
+    split: Split = Split()
+    recipe: Recipe = Recipe()
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0

@@ -1,0 +1,101 @@
+"""Every error that a user can cause, each with its exit code.
+
+The tree::
+
+    ForecasterError                 exit 1
+    ├── UsageError                  exit 2   options that contradict each other or cannot be met
+    ├── SignalError                 exit 2   a file that is not the signal it should be
+    │   └── TooShortError           exit 2   a signal with too few rows for the window
+    ├── ModelError                  exit 2   a model folder that the gate refuses
+    ├── TrainingError               exit 1   training that produced no usable model
+    └── OutputError                 exit 1   a result that cannot be written
+
+A message says what was found, where (file, line, column), what was expected and what to do
+next. It is one paragraph of at most 2 KB, with control characters escaped.
+"""
+
+from __future__ import annotations
+
+MESSAGE_LIMIT = 2000
+
+
+def printable(text: object, limit: int = 200) -> str:
+    r"""Return `text` on one line, control characters escaped, cut at `limit` characters.
+
+    >>> printable("a\x1b[31m")
+    'a\\x1b[31m'
+    """
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+    return escaped if len(escaped) <= limit else escaped[: limit - 3] + "..."
+
+
+class ForecasterError(Exception):
+    """The root of the tree: something went wrong, and the message says what to do."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        self.hint = printable(hint, 800)
+        self.message = printable(message, MESSAGE_LIMIT - len(self.hint) - 2)
+        super().__init__(f"{self.message} {self.hint}".strip())
+
+
+class UsageError(ForecasterError):
+    """Options that contradict each other, or that cannot be met."""
+
+    exit_code = 2
+
+
+class SignalError(ForecasterError):
+    """A file that is not the signal it should be.
+
+    `path`, `line` (counted from 1 as an editor does) and `column` (its name, or its number
+    from 1) say where; `found` and `expected` say what; `hint` names the option that helps.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self,
+        found: str,
+        *,
+        path: object = "",
+        line: int | None = None,
+        column: str | int | None = None,
+        expected: str = "",
+        hint: str = "",
+    ) -> None:
+        self.path, self.line, self.column = str(path), line, column
+        self.found, self.expected = found, expected
+        super().__init__(_located(self), hint=hint)
+
+
+def _located(error: SignalError) -> str:
+    """Compose ``FILE:LINE: column NAME: found X; expected Y.`` from what is known."""
+    where = printable(error.path, 400) + (f":{error.line}" if error.line is not None else "")
+    column = "" if error.column is None else f"column {printable(error.column, 80)!r}: "
+    prefix = f"{where}: " if where else ""
+    expected = f"; expected {printable(error.expected, 300)}" if error.expected else ""
+    return f"{prefix}{column}{printable(error.found, 500)}{expected}."
+
+
+class TooShortError(SignalError):
+    """A signal with too few rows for the window; `suggestion` is an (S, N) that fits, or None."""
+
+    def __init__(self, found: str, *, suggestion: tuple[int, int] | None = None, path: object = "", hint: str = "") -> None:
+        self.suggestion = suggestion
+        super().__init__(found, path=path, hint=hint)
+
+
+class ModelError(ForecasterError):
+    """A model folder that the gate refuses, or that is not one."""
+
+    exit_code = 2
+
+
+class TrainingError(ForecasterError):
+    """Training that produced no usable model."""
+
+
+class OutputError(ForecasterError):
+    """A result that cannot be written, or that must not be (a value that is not finite)."""
