@@ -1,0 +1,26 @@
+"""The split of a recording into training, validation and test part: it partitions targets.
+
+Every training target ends before validation begins, and every validation target before the
+test part begins. The context of a validation or test target may reach back into the earlier
+parts, as it does in use.
+"""
+
+from __future__ import annotations
+
+from forecaster.config import Split
+
+
+def boundaries(rows: int, split: Split) -> tuple[int, int]:
+    """Return the rows at which validation (b1) and test (b2) begin in a recording.
+
+    Training targets lie in ``[0, b1)``, validation targets in ``[b1, b2)``, test targets in
+    ``[b2, rows)``.
+
+    >>> boundaries(62_000, Split())
+    (43400, 52700)
+    >>> boundaries(1000, Split(training=85, validation=15, test=0))
+    (850, 1000)
+    """
+    b1 = round(rows * split.training / 100)
+    b2 = round(rows * (split.training + split.validation) / 100)
+    return b1, b2

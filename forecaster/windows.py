@@ -1,0 +1,160 @@
+"""Windows over recordings: strided views, never copies, never across a gap or a file.
+
+All recordings of all channels lie end to end in one flat array, `Runs`. A window is a place
+in it: S segments of N samples (the context, L = S * N) and the N samples that follow (the
+target). A batch is gathered from those places; the windows themselves are never stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from forecaster.config import Window
+
+Index = NDArray[np.int64]
+
+
+class View(NamedTuple):
+    """All windows of one run as views: `inputs` (W, S, N), `targets` (W, N), and its channel."""
+
+    inputs: NDArray[np.float32]
+    targets: NDArray[np.float32]
+    channel: int
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Every channel of every recording end to end.
+
+    `flat` (M,) float32, scaled; run r is ``flat[start[r] : start[r] + length[r]]`` and belongs
+    to channel ``channel[r]``.
+    """
+
+    flat: NDArray[np.float32]
+    start: Index
+    length: Index
+    channel: Index
+
+    @classmethod
+    def join(cls, recordings: Sequence[NDArray[np.float64]], mean: NDArray, scale: NDArray) -> Runs:
+        """Lay the channels of `recordings`, each (T, C), end to end, scaled by ``(x - mean) / scale``."""
+        channels = len(mean)
+        length = np.array([len(values) for values in recordings for _ in range(channels)], dtype=np.int64)
+        start = np.concatenate(([0], np.cumsum(length)))[:-1].astype(np.int64)
+        flat = np.empty(int(length.sum()), dtype=np.float32)
+        for r, begin in enumerate(start):
+            values, c = recordings[r // channels], r % channels
+            _scale_into(flat[begin : begin + length[r]], values[:, c], (mean[c], scale[c]))
+        channel = np.arange(len(length), dtype=np.int64) % channels
+        return cls(flat, start, length, channel)
+
+    def run(self, r: int) -> NDArray[np.float32]:
+        """Return run r, a view (T,)."""
+        return self.flat[self.start[r] : self.start[r] + self.length[r]]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows of one part (training, say) of all runs.
+
+    In run r, `count[r]` windows begin at ``first[r]``, ``first[r] + stride`` and so on. Window
+    w of the part is numbered through all runs in order.
+    """
+
+    runs: Runs
+    first: Index
+    count: Index
+    window: Window
+
+    @classmethod
+    def between(cls, runs: Runs, targets: tuple[Index, Index], window: Window) -> Windows:
+        """Take every window whose target lies in ``[begin[r], end[r])`` of its run, `targets` = (begin, end)."""
+        begin, end = targets
+        first = np.maximum(begin - window.context, 0).astype(np.int64)
+        room = end - window.context - window.n_input - first
+        count = np.where(room >= 0, room // window.stride + 1, 0).astype(np.int64)
+        return cls(runs, first, count, window)
+
+    def __len__(self) -> int:
+        return int(self.count.sum())
+
+    @property
+    def before(self) -> Index:
+        """The number of windows before each run's first, (R,)."""
+        return np.concatenate(([0], np.cumsum(self.count)[:-1])).astype(np.int64)
+
+    @property
+    def origin(self) -> Index:
+        """Where window 0 of each run would begin in `flat` if numbered through, (R,): place = origin + w * stride."""
+        return self.runs.start + self.first - self.before * self.window.stride
+
+    def places(self, index: Index) -> tuple[Index, Index]:
+        """Return where the windows `index` (B,) begin in `flat`, and their channels, both (B,)."""
+        r = np.searchsorted(np.cumsum(self.count), index, side="right")
+        return self.origin[r] + index * self.window.stride, self.runs.channel[r]
+
+    def take(self, index: Index) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Gather the windows `index` (B,): inputs (B, S, N) and targets (B, N)."""
+        place, _ = self.places(np.asarray(index))
+        rows = sliding_window_view(self.runs.flat, self.window.context + self.window.n_input)[place]
+        return self._segments(rows), rows[:, self.window.context :]
+
+    def channels(self, index: Index) -> Index:
+        """Return the channels of the windows `index`, (B,)."""
+        return self.places(np.asarray(index))[1]
+
+    def views(self) -> Iterator[View]:
+        """Yield the windows of each run that has any, without a copy."""
+        for r in np.flatnonzero(self.count):
+            stretch = self.stretch(int(r))
+            rows = sliding_window_view(stretch, self.window.context + self.window.n_input)[:: self.window.stride]
+            yield View(self._segments(rows), rows[:, self.window.context :], int(self.runs.channel[r]))
+
+    def stretch(self, r: int) -> NDArray[np.float32]:
+        """Return the part of run r that its windows cover, a view."""
+        length = (int(self.count[r]) - 1) * self.window.stride + self.window.context + self.window.n_input
+        begin = int(self.runs.start[r] + self.first[r])
+        return self.runs.flat[begin : begin + length]
+
+    def _segments(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """View the context of `rows` (W, L + N) as (W, S, N), copying nothing."""
+        w, (row, sample) = self.window, rows.strides
+        shape, strides = (len(rows), w.n_step, w.n_input), (row, w.n_input * sample, sample)
+        return np.lib.stride_tricks.as_strided(rows, shape, strides, writeable=False)
+
+
+def suggest(training_rows: int, period: float | None) -> tuple[int, int] | None:
+    """Return an (S, N) whose context is at most a fifth of `training_rows`, or None below 10 rows.
+
+    It covers two dominant periods (in samples) if it can, with S up to 25 segments of up to
+    100 samples, and otherwise as much as fits.
+
+    >>> suggest(43_400, 416.0)
+    (25, 100)
+    >>> suggest(500, 24.0)
+    (10, 10)
+    >>> suggest(9, None) is None
+    True
+    """
+    room = training_rows // 5
+    if room < 2:
+        return None
+    wanted = min(room, 2500)
+    if period is not None and 2 * period > wanted:
+        wanted = min(room, int(np.ceil(2 * period)))
+    n_step = max(1, min(25, int(np.sqrt(wanted))))
+    return n_step, min(wanted // n_step, max(100, int(np.ceil(2 * (period or 0) / n_step))))
+
+
+def _scale_into(out: NDArray[np.float32], values: NDArray[np.float64], scaling: tuple[float, float]) -> None:
+    """Write ``(values - mean) / scale`` into `out` by blocks, so that no float64 copy of a run is made."""
+    mean, scale = scaling
+    for begin in range(0, len(out), 1 << 20):
+        block = slice(begin, begin + (1 << 20))
+        out[block] = (values[block] - mean) / scale
