@@ -13,6 +13,7 @@ Industrial AI Lab) builds up the same network step by step.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -37,25 +38,9 @@ def lstm(x: NDArray, kernel: NDArray, recurrent: NDArray, bias: NDArray) -> NDAr
     """Run the LSTM over `x` (B, S, N) from state zero; return every output y (B, S, n).
 
     `kernel` (N, 4n), `recurrent` (n, 4n) and `bias` (4n,) hold the gates side by side in the
-    order i, f, a, o, which is the order of Keras. The input's share of all gates at all steps
-    is one product; only the recurrent share waits for the step before.
+    order i, f, a, o, which is the order of Keras.
     """
-    drive = by_windows(x, kernel) + bias
-    state = output = np.zeros((len(x), recurrent.shape[0]), x.dtype)
-    outputs = np.empty((*x.shape[:2], recurrent.shape[0]), x.dtype)
-    for t in range(x.shape[1]):
-        i, f, a, o = gates(drive[:, t] + by_blocks(output, recurrent))
-        state = f * state + i * a
-        output = o * np.tanh(state)
-        outputs[:, t] = output
-    return outputs
-
-
-def gates(sums: NDArray) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Turn the gates' sums (B, 4n) into i, f, a, o, each (B, n)."""
-    n = sums.shape[1] // 4
-    open_ = sigmoid(sums[:, : 2 * n])
-    return open_[:, :n], open_[:, n:], np.tanh(sums[:, 2 * n : 3 * n]), sigmoid(sums[:, 3 * n :])
+    return np.stack([step[-1] for step in steps(x, kernel, recurrent, bias)], axis=1)
 
 
 def trace(x: NDArray, kernel: NDArray, recurrent: NDArray, bias: NDArray) -> Trace:
@@ -66,21 +51,37 @@ def trace(x: NDArray, kernel: NDArray, recurrent: NDArray, bias: NDArray) -> Tra
     >>> trace(x, *W, np.array([0.2, 0.4, 0.5, 0.3])).y.round(4).ravel().tolist()
     [0.2107, 0.5393]
     """
+    parts = zip(*steps(x, kernel, recurrent, bias), strict=True)
+    return Trace(*(np.stack(part, axis=1) for part in parts))
+
+
+def steps(x: NDArray, kernel: NDArray, recurrent: NDArray, bias: NDArray) -> Iterator[tuple[NDArray, ...]]:
+    """Yield f, i, a, s, o, y of each step, each (B, n).
+
+    The input's share of all gates at all steps is one product; only the recurrent share waits
+    for the step before.
+    """
     drive = by_windows(x, kernel) + bias
     state = output = np.zeros((len(x), recurrent.shape[0]), x.dtype)
-    steps = []
     for t in range(x.shape[1]):
         i, f, a, o = gates(drive[:, t] + by_blocks(output, recurrent))
         state = f * state + i * a
         output = o * np.tanh(state)
-        steps.append((f, i, a, state, o, output))
-    return Trace(*(np.stack(part, axis=1) for part in zip(*steps, strict=True)))
+        yield f, i, a, state, o, output
+
+
+def gates(sums: NDArray) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Turn the gates' sums (B, 4n) into i, f, a, o, each (B, n)."""
+    n = sums.shape[1] // 4
+    open_ = sigmoid(sums[:, : 2 * n])
+    return open_[:, :n], open_[:, n:], np.tanh(sums[:, 2 * n : 3 * n]), sigmoid(sums[:, 3 * n :])
 
 
 def textbook_gates(weights: dict[str, NDArray], n: int) -> tuple[NDArray, NDArray, NDArray]:
     """Lay the lecture's matrices side by side: kernel (N, 4n), recurrent (n, 4n), bias (4n,).
 
-    `weights` has Wf, Wi, Wa, Wo, each (n, N + n) acting on [x_t, y_{t-1}], and bf, bi, ba, bo (n,).
+    `weights` has Wf, Wi, Wa, Wo, each (N + n, n): the deck's matrices transposed, rows in the
+    order of [x_t, y_{t-1}]; and bf, bi, ba, bo (n,).
     """
-    joined = np.concatenate([weights[f"W{gate}"].T for gate in "ifao"], axis=1)
+    joined = np.concatenate([weights[f"W{gate}"] for gate in "ifao"], axis=1)
     return joined[:-n], joined[-n:], np.concatenate([weights[f"b{gate}"] for gate in "ifao"])

@@ -1,0 +1,60 @@
+"""The networks, one file each; a file added here is a predictor of its own.
+
+Each module has::
+
+    Parameters                                   its sizes, a frozen pydantic model
+    tensor_shapes(parameters, window)            the name and shape of every tensor
+    forward(tensors, x)                          (B, S, N) -> (B, N) in NumPy
+    build(parameters, window, setting)           the same as a Keras model
+
+The predictor's name is the file's, with hyphens; its description the docstring's first line.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, NamedTuple, Protocol
+
+from numpy.typing import NDArray
+
+from forecaster.config import Frozen, Window
+
+Shapes = dict[str, tuple[int, ...]]
+Tensors = Mapping[str, NDArray]
+
+
+class Setting(NamedTuple):
+    """What a network needs to know to be trained: how it starts and how it is disturbed."""
+
+    seed: int = 0
+    noise: float = 0.0
+    dropout: float = 0.0
+    lecture: bool = False
+
+
+class Network(Protocol):
+    """What a module of this package offers."""
+
+    Parameters: type[Frozen]
+
+    def tensor_shapes(self, parameters: Any, window: Window) -> Shapes:
+        """Name every tensor and its shape."""
+
+    def forward(self, tensors: Tensors, x: NDArray) -> NDArray:
+        """Compute the next segment (B, N) of windows x (B, S, N)."""
+
+    def build(self, parameters: Any, window: Window, setting: Setting) -> Any:
+        """Make the Keras model."""
+
+
+def names() -> tuple[str, ...]:
+    """Return the networks that there are, in alphabetical order."""
+    found = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return tuple(sorted(name.replace("_", "-") for name in found))
+
+
+def network(name: str) -> Any:
+    """Return the module of the network `name`."""
+    return import_module(f"{__name__}.{name.replace('-', '_')}")

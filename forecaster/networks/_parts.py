@@ -1,0 +1,42 @@
+"""What the Keras models of several networks share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from forecaster.config import Window
+from forecaster.layers.initial import JointGlorot
+from forecaster.layers.regularise import Noise
+from forecaster.networks import Setting
+
+
+def network_input(window: Window, setting: Setting) -> tuple[Any, Any]:
+    """Return the input (B, S, N), and the same with noise while training."""
+    inputs = keras.Input((window.n_step, window.n_input), name="segments")
+    return inputs, Noise(setting.noise, seed=setting.seed, layer=0)(inputs)
+
+
+def lstm_start(fan_in: int, setting: Setting, layer: int) -> dict[str, Any]:
+    """Return the initializers of an LSTM's kernels: TensorFlow 1's for the lecture, else Keras' own, seeded.
+
+    In both the forget bias starts at 1: TensorFlow 1's cell adds it at every call, which is
+    the same until and unless the bias is decayed, and it never is.
+    """
+    seed = setting.seed * 101 + 10 * layer
+    if setting.lecture:
+        names = ("kernel_initializer", "recurrent_initializer")
+        return {name: JointGlorot(fan_in, seed=seed + k) for k, name in enumerate(names)}
+    kernel = keras.initializers.GlorotUniform(seed=seed)
+    return {"kernel_initializer": kernel, "recurrent_initializer": keras.initializers.Orthogonal(seed=seed + 1)}
+
+
+def head(y: Any, hidden: int, n_input: int, setting: Setting) -> Any:
+    """Return Dense(hidden, ReLU) -> Dense(N), weights and biases from a normal distribution of deviation .01."""
+    for k, (name, units, activation) in enumerate((("hidden", hidden, "relu"), ("segment", n_input, None))):
+        seed = setting.seed * 101 + 50 + 2 * k
+        kernel, bias = (keras.initializers.RandomNormal(0.0, 0.01, seed=seed + j) for j in range(2))
+        layer = keras.layers.Dense(units, activation, kernel_initializer=kernel, bias_initializer=bias, name=name)
+        y = layer(y)
+    return y
