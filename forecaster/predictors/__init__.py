@@ -1,0 +1,76 @@
+"""The predictors: baselines, ridge and every network, behind one protocol."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from forecaster import networks
+from forecaster.config import Window
+from forecaster.errors import ModelError, UsageError
+from forecaster.predictors.base import Parts, Predictor, Specs, TensorSpec
+from forecaster.predictors.naive import LastValue, RepeatSegment, SeasonalNaive
+from forecaster.predictors.network import kind as network_kind
+from forecaster.predictors.ridge import Ridge
+
+__all__ = ["BASELINES", "Parts", "Predictor", "TensorSpec", "describe", "kind", "names", "restore", "specs"]
+
+CLOSED_FORM: dict[str, Any] = {one.name: one for one in (LastValue, RepeatSegment, SeasonalNaive, Ridge)}
+BASELINES = tuple(CLOSED_FORM)
+"""Fitted at every training and scored beside every model."""
+
+
+def names() -> tuple[str, ...]:
+    """Return every predictor's name: the baselines, then the networks."""
+    return (*BASELINES, *networks.names())
+
+
+@cache
+def kind(name: str) -> Any:
+    """Return the class of the predictor `name`; UsageError names those that exist."""
+    if name in CLOSED_FORM:
+        return CLOSED_FORM[name]
+    if name not in networks.names():
+        raise UsageError(f"There is no predictor {name!r}.", hint=f"Choose one of: {', '.join(names())}.")
+    return network_kind(name)
+
+
+def describe(name: str) -> str:
+    """Return one line on what the predictor `name` does."""
+    known = name in CLOSED_FORM
+    text = CLOSED_FORM[name].__doc__ if known else import_module(networks.network(name).__name__).__doc__
+    return (text or "").strip().splitlines()[0]
+
+
+def specs(name: str, parameters: dict[str, Any], window: Window, n_channels: int) -> Specs:
+    """Compute the tensors that a model folder must hold for a predictor; ModelError if it cannot be."""
+    chosen = _known(name)
+    try:
+        return dict(chosen.specs(chosen.Parameters.model_validate(parameters), window, n_channels))
+    except (ValidationError, ValueError) as error:
+        raise ModelError(f"The parameters of {name!r} in model.json are not valid: {_first(error)}") from None
+
+
+def restore(name: str, parameters: dict[str, Any], tensors: dict[str, NDArray], window: Window) -> Predictor:
+    """Make a predictor from what a model folder holds; its tensors have passed `specs`."""
+    chosen = _known(name)
+    restored: Predictor = chosen.restore(chosen.Parameters.model_validate(parameters), tensors, window)
+    return restored
+
+
+def _known(name: str) -> Any:
+    if name not in names():
+        raise ModelError(f"model.json names the predictor {name!r}, which this version does not have.")
+    return kind(name)
+
+
+def _first(error: Exception) -> str:
+    """Return the first complaint of a validation, in one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error)

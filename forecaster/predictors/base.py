@@ -1,0 +1,72 @@
+"""The one protocol of every predictor, from the last value to a network.
+
+A predictor works in scaled units on windows pooled over channels: it is told each window's
+channel, and most do not ask. It is made by `fit` from the windows of the training and the
+validation part (a network: by `forecaster.training`), and again by `restore` from what a
+model folder holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.config import Frozen, Window
+from forecaster.windows import Windows
+
+Array = NDArray[np.float64]
+Channel = NDArray[np.int64]
+
+
+class TensorSpec(NamedTuple):
+    """What a tensor in a model folder must be: its dtype as safetensors writes it, and its shape."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+Specs = dict[str, TensorSpec]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The windows that a predictor may learn from, and those that it may be chosen by."""
+
+    training: Windows
+    validation: Windows
+
+    @property
+    def window(self) -> Window:
+        """The window that both parts share."""
+        return self.training.window
+
+    @property
+    def channels(self) -> int:
+        """C, the number of channels."""
+        return int(self.training.runs.channel.max()) + 1
+
+
+class Predictor(Protocol):
+    """What every predictor offers."""
+
+    name: ClassVar[str]
+    Parameters: ClassVar[type[Frozen]]
+    parameters: Any
+    window: Window
+
+    @classmethod
+    def specs(cls, parameters: Any, window: Window, channels: int) -> Specs:
+        """Name every tensor that belongs to `parameters`; ValueError if they do not fit `channels`."""
+
+    @classmethod
+    def restore(cls, parameters: Any, tensors: dict[str, NDArray], window: Window) -> Self:
+        """Make the predictor again from its parameters and tensors."""
+
+    def tensors(self) -> dict[str, NDArray]:
+        """Return the tensors, as `specs` names them."""
+
+    def predict(self, context: Array, channel: Channel) -> Array:
+        """Forecast the next segment (B, N) of `context` (B, L); `channel` (B,)."""

@@ -1,0 +1,132 @@
+"""The baselines that cost nothing: last value, repeat segment, seasonal naive.
+
+Source: Hyndman and Athanasopoulos, "Forecasting: Principles and Practice", 5.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from forecaster.config import MAX_CONTEXT, Frozen, Window
+from forecaster.predictors.base import Array, Channel, Parts, Specs
+from forecaster.spectrum import best_lag
+
+Lag = Annotated[int, Field(ge=1, le=MAX_CONTEXT)]
+Error = Annotated[float, Field(ge=0, le=1e300)]
+
+
+class NoParameters(Frozen):
+    """Nothing to choose."""
+
+
+@dataclass(frozen=True)
+class LastValue:
+    """The last value, held: y[t + h] = x[t]."""
+
+    name: ClassVar[str] = "last-value"
+    Parameters: ClassVar[type[Frozen]] = NoParameters
+    parameters: NoParameters
+    window: Window
+
+    @classmethod
+    def fit(cls, parts: Parts) -> Self:
+        """There is nothing to fit."""
+        return cls(NoParameters(), parts.window)
+
+    @classmethod
+    def specs(cls, parameters: NoParameters, window: Window, channels: int) -> Specs:
+        """It has no tensors."""
+        return {}
+
+    @classmethod
+    def restore(cls, parameters: NoParameters, tensors: dict[str, NDArray], window: Window) -> Self:
+        """Make it again."""
+        return cls(parameters, window)
+
+    def tensors(self) -> dict[str, NDArray]:
+        """It has no tensors."""
+        return {}
+
+    def predict(self, context: Array, channel: Channel) -> Array:
+        """Hold the last value of `context` (B, L) for N samples."""
+        return np.repeat(context[:, -1:], self.window.n_input, axis=1)
+
+
+@dataclass(frozen=True)
+class RepeatSegment(LastValue):
+    """The last segment again: y[t + h] = x[t + h - N]."""
+
+    name: ClassVar[str] = "repeat-segment"
+
+    def predict(self, context: Array, channel: Channel) -> Array:
+        """Repeat the last N samples of `context` (B, L)."""
+        return context[:, -self.window.n_input :].copy()
+
+
+class Seasons(Frozen):
+    """The best lag of each channel (samples), and the mean absolute error of repeating it (scaled units).
+
+    The error is that on the training part, by which MASE is scaled. A channel without a
+    period has lag 1: its seasonal naive forecast is the last value.
+    """
+
+    lags: tuple[Lag, ...]
+    errors: tuple[Error, ...]
+
+
+@dataclass(frozen=True)
+class SeasonalNaive:
+    """The last period again: y[t + h] = x[t + h - m k], m the best lag by autocorrelation of the training part."""
+
+    name: ClassVar[str] = "seasonal-naive"
+    Parameters: ClassVar[type[Frozen]] = Seasons
+    parameters: Seasons
+    window: Window
+
+    @classmethod
+    def fit(cls, parts: Parts) -> Self:
+        """Find each channel's lag in the longest training stretch of the channel."""
+        found = [_season(parts, c) for c in range(parts.channels)]
+        lags, errors = zip(*found, strict=True)
+        return cls(Seasons(lags=lags, errors=errors), parts.window)
+
+    @classmethod
+    def specs(cls, parameters: Seasons, window: Window, channels: int) -> Specs:
+        """It has no tensors; ValueError unless there is one lag, within the context, for each channel."""
+        if len(parameters.lags) != channels or len(parameters.errors) != channels:
+            raise ValueError(f"lags and errors need one value for each of the {channels} channels")
+        if max(parameters.lags) > window.context:
+            raise ValueError("a lag is longer than the context")
+        return {}
+
+    @classmethod
+    def restore(cls, parameters: Seasons, tensors: dict[str, NDArray], window: Window) -> Self:
+        """Make it again."""
+        return cls(parameters, window)
+
+    def tensors(self) -> dict[str, NDArray]:
+        """It has no tensors."""
+        return {}
+
+    def predict(self, context: Array, channel: Channel) -> Array:
+        """Repeat the last period of `context` (B, L) as often as N samples need."""
+        lag = np.asarray(self.parameters.lags)[channel][:, None]
+        ahead = np.arange(self.window.n_input)[None, :]
+        return np.take_along_axis(context, context.shape[1] - lag + ahead % lag, axis=1)
+
+
+def _season(parts: Parts, channel: int) -> tuple[int, float]:
+    """Return the channel's best lag, and the mean absolute error of repeating it."""
+    training = parts.training
+    own = [int(r) for r in np.flatnonzero((training.runs.channel == channel) & (training.count > 0))]
+    if not own:
+        return 1, 0.0
+    stretches = [training.stretch(r) for r in own]
+    lag = best_lag(max(stretches, key=len), parts.window.context) or 1
+    total = sum(float(np.abs(s[lag:] - s[:-lag]).sum(dtype=np.float64)) for s in stretches)
+    return lag, total / sum(len(s) - lag for s in stretches)
