@@ -1,0 +1,204 @@
+"""What repeats in a signal: its autocorrelation, its best lag, its dominant period, its spectrum.
+
+Periods and lags are in samples; whoever knows the sample rate turns them into hertz.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.metrics import Score
+
+Array = NDArray[np.float64]
+
+LONGEST = 1 << 20
+"""Samples looked at: the last million or so, which bounds the time and the memory."""
+RISE = 0.02
+"""How far a peak must rise above what lies before it to count as a return, not as noise."""
+CARRIES = 1e-3
+"""A frequency bin carries power if it is within 30 dB of the strongest bin of the truth."""
+FLOOR = 1e-6
+"""Power below this share of the strongest bin of the truth (-60 dB) counts as this share."""
+SHORTEST = 8
+"""The fewest samples ahead of which a spectrum says anything."""
+
+
+def autocorrelation(values: Array, max_lag: int) -> Array:
+    """Return how alike `values` (T,) and itself k samples later are, for k = 0..max_lag (at most T - 1).
+
+    ``1 - mean((x[t+k] - x[t])**2) / (2 var)``: the correlation where the signal is stationary,
+    and lower where its level drifts or it dies away, as repeating it is worse there. Only
+    the last `LONGEST` samples are looked at. A constant signal gives zeros.
+
+    >>> autocorrelation(np.array([1.0, -1.0] * 50), 2).round(6).tolist()
+    [1.0, -1.0, 1.0]
+    """
+    x = np.asarray(values, dtype=np.float64)[-LONGEST:]
+    lags = np.arange(min(max_lag, len(x) - 1) + 1)
+    x = x - x.mean()
+    energy = np.concatenate(([0.0], np.cumsum(np.square(x))))
+    if not _varies(energy[-1] / len(x), values):
+        return np.zeros(len(lags))
+    products = _products(x, len(lags))
+    apart = energy[len(x) - lags] + energy[-1] - energy[lags] - 2 * products
+    return 1 - apart / (len(x) - lags) / (2 * energy[-1] / len(x))
+
+
+def best_lag(values: Array, max_lag: int, *, horizon: int = 1) -> int | None:
+    """Return the lag whose repetition is nearest to `values` (T,), or None if nothing returns.
+
+    The lag is a local maximum of the autocorrelation that rises above the decay before it, at
+    most `max_lag` and at most half of the signal. Repeating k samples over `horizon` steps
+    compares samples k, 2k, 3k ... apart: the lag with the best mean over these wins, the
+    shortest among equals.
+
+    >>> best_lag(np.sin(np.arange(1000) * 2 * np.pi / 50), 200)
+    50
+    """
+    x = np.asarray(values)[-LONGEST:]
+    alike = (
+        autocorrelation(x, min(max_lag, len(x) // 2)) if len(x) >= 4 else np.zeros(0)
+    )
+    lags = _returns(alike)
+    if not len(lags):
+        return None
+    gain = np.array([_over_horizon(alike, int(lag), horizon) for lag in lags])
+    return int(lags[np.argmax(gain >= gain.max() - 1e-3)]) if gain.max() > 0 else None
+
+
+def dominant_period(values: Array) -> float | None:
+    """Return the period of the strongest oscillation in `values` (T,), in samples, or None.
+
+    The signal is detrended and Hann-windowed; the strongest peak of the spectrum that stands
+    clear of its neighbourhood wins, its place refined by a parabola through the log power.
+    At least three periods must lie in the signal; noise and drift have no period.
+
+    >>> round(dominant_period(np.sin(np.arange(2000) * 2 * np.pi / 41.6)), 1)
+    41.6
+    """
+    x = np.asarray(values, dtype=np.float64)[-LONGEST:]
+    if len(x) < 16:
+        return None
+    x = _detrended(x)
+    if not _varies(np.mean(np.square(x)), values):
+        return None
+    power = np.square(np.abs(np.fft.rfft(x * np.hanning(len(x)))))
+    peaks = np.flatnonzero((power[1:-1] > power[:-2]) & (power[1:-1] >= power[2:])) + 1
+    peaks = peaks[peaks >= 3]
+    strongest = peaks[np.argsort(-power[peaks], kind="stable")][:20]
+    return next(
+        (
+            len(x) / _vertex(power, int(k))
+            for k in strongest
+            if _stands_out(power, int(k))
+        ),
+        None,
+    )
+
+
+def welch_psd(rows: Array, sample_rate_hz: float | None = None) -> tuple[Array, Array]:
+    """Return frequencies (F,) and the mean power spectral density (F,) of `rows` (O, H).
+
+    Welch's method in segments of up to 256 samples; without a rate, in cycles per sample.
+    Source: Welch 1967.
+    """
+    from scipy.signal import welch
+
+    frequency, density = welch(
+        rows, fs=sample_rate_hz or 1.0, nperseg=min(256, rows.shape[-1]), axis=-1
+    )
+    return frequency, density.mean(axis=0)
+
+
+def psd_error_db(
+    truth: Array, forecast: Array, sample_rate_hz: float | None = None
+) -> Score:
+    """Return the mean absolute difference of the two spectra, in dB, over the bins that carry power.
+
+    Both are (O, H). Bins count if the truth is within 30 dB of its strongest bin there
+    (`CARRIES`); a forecast below -60 dB of that bin (`FLOOR`) counts as -60 dB.
+
+    >>> rows = np.sin(np.arange(64.0))[None]
+    >>> round(psd_error_db(rows, rows * 10).value, 6)
+    20.0
+    """
+    if truth.shape[0] == 0 or truth.shape[1] < SHORTEST:
+        return density_error_db(np.zeros(0), np.zeros(0))
+    return density_error_db(
+        welch_psd(truth, sample_rate_hz)[1], welch_psd(forecast, sample_rate_hz)[1]
+    )
+
+
+def density_error_db(truth: Array, forecast: Array) -> Score:
+    """Compare two power spectral densities (F,) as `psd_error_db` does."""
+    if truth.size == 0:
+        return Score(
+            None,
+            f"a spectrum needs an origin and a horizon of at least {SHORTEST} samples",
+        )
+    top = truth.max()
+    if not (np.isfinite(top) and np.isfinite(forecast).all()):
+        return Score(None, "the values are too large for a spectrum")
+    if top <= np.finfo(np.float64).tiny / FLOOR:
+        return Score(None, "the scored values are constant, so their spectrum is empty")
+    carries = truth >= CARRIES * top
+    shown = np.maximum(forecast[carries], FLOOR * top)
+    return Score(float(np.abs(10 * np.log10(shown / truth[carries])).mean()))
+
+
+def _products(x: Array, count: int) -> Array:
+    """Return ``sum_t x[t] x[t+k]`` for k = 0..count-1 by FFT, padded so that nothing wraps around."""
+    size = 1 << int(np.ceil(np.log2(len(x) + count)))
+    transform = np.fft.rfft(x, size)
+    return np.fft.irfft(np.square(transform.real) + np.square(transform.imag), size)[
+        :count
+    ]
+
+
+def _varies(variance: float, values: Array) -> bool:
+    """Whether a variance is more than the rounding of a constant."""
+    rounding = np.finfo(np.float64).eps * 8 * float(np.abs(values[-LONGEST:]).max())
+    return bool(np.isfinite(variance) and variance > rounding**2 and variance > 0)
+
+
+def _returns(alike: Array) -> NDArray[np.intp]:
+    """Return the lags of the local maxima that rise by `RISE` above the lowest point before them."""
+    if len(alike) < 3:
+        return np.zeros(0, dtype=np.intp)
+    peaks = np.flatnonzero((alike[1:-1] > alike[:-2]) & (alike[1:-1] >= alike[2:])) + 1
+    return peaks[alike[peaks] - np.minimum.accumulate(alike)[peaks] >= RISE]
+
+
+def _over_horizon(alike: Array, lag: int, horizon: int) -> float:
+    """Average the likeness over the distances at which repeating `lag` samples compares."""
+    apart = lag * np.arange(1, max(1, -(-horizon // lag)) + 1)
+    steps = np.minimum(apart, horizon) - (apart - lag)
+    known = apart < len(alike)
+    steps[0] = max(1, steps[0])
+    return float(np.average(alike[apart[known]], weights=steps[known]))
+
+
+def _detrended(x: Array) -> Array:
+    """Subtract the straight line of least squares."""
+    t = np.arange(len(x)) - (len(x) - 1) / 2
+    x = x - x.mean()
+    return x - t * (t @ x / (t @ t))
+
+
+def _vertex(power: Array, k: int) -> float:
+    """Place the peak at bin `k` between the bins, by a parabola through the log power."""
+    before, top, after = np.log(
+        np.maximum(power[k - 1 : k + 2], np.finfo(np.float64).tiny)
+    )
+    bend = before - 2 * top + after
+    return k + 0.5 * (before - after) / bend if bend < 0 else float(k)
+
+
+def _stands_out(power: Array, k: int) -> bool:
+    """Whether bin `k` is far above the middle of its neighbourhood, more than noise would be."""
+    low, high = k // 2, min(len(power), 2 * k + 8)
+    around = np.concatenate((power[low : max(low, k - 2)], power[k + 3 : high]))
+    if not len(around):
+        return False
+    return bool(power[k] > 6 * np.log(len(around) + 10) * np.median(around))
