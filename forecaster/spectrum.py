@@ -192,7 +192,7 @@ def _vertex(power: Array, k: int) -> float:
         np.maximum(power[k - 1 : k + 2], np.finfo(np.float64).tiny)
     )
     bend = before - 2 * top + after
-    return k + 0.5 * (before - after) / bend if bend < 0 else float(k)
+    return float(k + 0.5 * (before - after) / bend) if bend < 0 else float(k)
 
 
 def _stands_out(power: Array, k: int) -> bool:

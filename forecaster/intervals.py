@@ -1,0 +1,140 @@
+"""Split-conformal bands: how far off the forecast was on the validation part, step by step.
+
+For each channel and step the absolute residuals of the validation origins are sorted; the band
+at level p is the ceil((n + 1) p / 100)-th smallest of the n: it covers at least p percent of new
+targets wherever these are exchangeable with the validation part.
+
+Source: Lei, G'Sell, Rinaldo, Tibshirani, Wasserman 2018, "Distribution-Free Predictive
+Inference for Regression", section 2.2; by step: Stankeviciute, Alaa, van der Schaar 2021.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from forecaster.config import MAX_CONTEXT, Frozen, Text
+
+LEVELS = tuple(range(1, 100))
+LARGEST = 1e38
+"""A residual that ran away counts as this: finite in float32 with room to spare."""
+
+
+class IntervalState(Frozen):
+    """What the stored quantiles are good for.
+
+    `levels` in percent; `horizon` the steps that were calibrated (0: none); `origins` the
+    number of validation origins per channel; `reason` why there is no band at all, or "".
+    """
+
+    levels: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=99)], ...], Field(max_length=99)
+    ] = LEVELS
+    horizon: Annotated[int, Field(ge=0, le=MAX_CONTEXT)] = 0
+    origins: tuple[Annotated[int, Field(ge=0, le=10**12)], ...] = ()
+    reason: Text = ""
+
+    @model_validator(mode="after")
+    def _ascending(self) -> IntervalState:
+        if any(
+            low >= high for low, high in zip(self.levels, self.levels[1:], strict=False)
+        ):
+            raise ValueError("the levels must ascend")
+        return self
+
+
+def calibrate(
+    errors: Sequence[NDArray], *, reason: str = ""
+) -> tuple[IntervalState, NDArray[np.float32]]:
+    """Take the quantiles of the absolute residuals: one (O_c, H) array a channel, scaled units.
+
+    Returns the state and the quantiles (C, H, 99). A level that n origins cannot give (its
+    rank exceeds n) holds the largest residual, and `band` refuses it. With no origin in any
+    channel the state has horizon 0 and the `reason`.
+    """
+    origins = tuple(len(rows) for rows in errors)
+    if not any(origins):
+        reason = reason or "the validation part is shorter than the horizon"
+        return IntervalState(origins=origins, reason=reason), np.zeros(
+            (len(errors), 0, len(LEVELS)), np.float32
+        )
+    horizon = max(rows.shape[1] for rows in errors if len(rows))
+    quantiles = np.stack([_quantiles(np.abs(rows), horizon) for rows in errors])
+    return IntervalState(horizon=horizon, origins=origins), quantiles
+
+
+def band(
+    state: IntervalState,
+    quantiles: NDArray[np.float32],
+    level: int,
+    *,
+    channel: int,
+    horizon: int,
+) -> tuple[NDArray[np.float64] | None, str]:
+    """Return half the width of the band at `level` percent, (H,) in scaled units, or None and the reason.
+
+    >>> state, quantiles = calibrate([np.arange(1.0, 20.0)[:, None]])
+    >>> band(state, quantiles, 90, channel=0, horizon=1)
+    (array([18.]), '')
+    >>> band(state, quantiles, 99, channel=0, horizon=1)[1]
+    'a 99 % band needs at least 99 validation origins, and there are 19'
+    """
+    reason = unavailable(state, level, channel=channel, horizon=horizon)
+    if reason:
+        return None, reason
+    return quantiles[channel, :horizon, state.levels.index(level)].astype(
+        np.float64
+    ), ""
+
+
+def unavailable(state: IntervalState, level: int, *, channel: int, horizon: int) -> str:
+    """Return why there is no band at `level` percent for `horizon` steps, or "" if there is one."""
+    if state.reason or state.horizon == 0:
+        return state.reason or "the model holds no bands"
+    if level not in state.levels:
+        return f"the model holds bands for whole levels from {state.levels[0]} to {state.levels[-1]} %, not {level} %"
+    origins = state.origins[channel] if channel < len(state.origins) else 0
+    if rank(level, origins) > origins:
+        return f"a {level} % band needs at least {needed(level)} validation origins, and there are {origins}"
+    if horizon > state.horizon:
+        return (
+            f"bands reach {state.horizon} steps ahead, not {horizon}: "
+            "the validation part is shorter than the horizon, or was calibrated for less"
+        )
+    return ""
+
+
+def rank(level: int, origins: int) -> int:
+    """Return which smallest of `origins` residuals bounds `level` percent: ceil((n + 1) p / 100)."""
+    return -(-(origins + 1) * level // 100)
+
+
+def needed(level: int) -> int:
+    """Return the fewest origins that can give `level` percent.
+
+    >>> needed(90), needed(99), needed(50)
+    (9, 99, 1)
+    """
+    return -(-level // (100 - level))
+
+
+def _quantiles(residuals: NDArray, horizon: int) -> NDArray[np.float32]:
+    """Return the bounds of every level, (H, 99), of `residuals` (O, H); zeros where there are none."""
+    origins = len(residuals)
+    if not origins:
+        return np.zeros((horizon, len(LEVELS)), np.float32)
+    ordered = np.sort(np.nan_to_num(residuals, nan=LARGEST, posinf=LARGEST), axis=0)
+    ranks = np.array([min(rank(level, origins), origins) for level in LEVELS])
+    return _rounded_up(np.minimum(ordered[ranks - 1].T, LARGEST))
+
+
+def _rounded_up(values: NDArray) -> NDArray[np.float32]:
+    """Round to float32 away from zero, so that a bound still covers the residual it was taken from."""
+    nearest = values.astype(np.float32)
+    return np.where(
+        nearest < values, np.nextafter(nearest, np.float32(np.inf)), nearest
+    )

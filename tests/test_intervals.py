@@ -1,0 +1,102 @@
+"""Bands: the right rank, the promised coverage, and a reason wherever there is none."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from forecaster import intervals
+
+
+@given(origins=st.integers(1, 250), level=st.integers(1, 99), seed=st.integers(0, 50))
+def test_a_bound_is_the_residual_of_its_rank(origins, level, seed):
+    residuals = np.random.default_rng(seed).normal(size=(origins, 3))
+    state, quantiles = intervals.calibrate([residuals])
+    half, reason = intervals.band(state, quantiles, level, channel=0, horizon=3)
+    rank = int(np.ceil(round((origins + 1) * level / 100, 9)))
+    assert (
+        (half is None)
+        == (rank > origins)
+        == bool(reason)
+        == (origins < intervals.needed(level))
+    )
+    if half is not None:
+        expected = np.sort(np.abs(residuals), axis=0)[rank - 1]
+        np.testing.assert_allclose(half, expected, rtol=1e-6)
+        assert (half >= expected).all()
+
+
+def test_new_targets_are_covered_as_promised():
+    rng = np.random.default_rng(7)
+    shares = []
+    for _ in range(300):
+        state, quantiles = intervals.calibrate([rng.standard_t(3, size=(39, 4))])
+        half, _ = intervals.band(state, quantiles, 90, channel=0, horizon=4)
+        shares.append(np.mean(np.abs(rng.standard_t(3, size=(50, 4))) <= half))
+    assert np.mean(shares) == pytest.approx(0.90, abs=0.01)
+
+
+def test_wider_levels_are_never_narrower():
+    _, quantiles = intervals.calibrate([np.random.default_rng(0).normal(size=(150, 5))])
+    assert quantiles.shape == (1, 5, 99) and quantiles.dtype == np.float32
+    assert (np.diff(quantiles, axis=2) >= 0).all()
+
+
+def test_each_channel_has_its_own_band():
+    state, quantiles = intervals.calibrate([np.ones((20, 2)), np.full((30, 2), -4.0)])
+    assert state.origins == (20, 30)
+    assert intervals.band(state, quantiles, 50, channel=1, horizon=2)[0].tolist() == [
+        4,
+        4,
+    ]
+
+
+def test_a_channel_without_origins_has_no_band_beside_one_that_has():
+    state, quantiles = intervals.calibrate([np.ones((20, 2)), np.zeros((0, 2))])
+    assert np.isfinite(quantiles).all()
+    assert (
+        "there are 0" in intervals.band(state, quantiles, 90, channel=1, horizon=2)[1]
+    )
+
+
+def test_no_origin_at_all():
+    state, quantiles = intervals.calibrate([np.zeros((0, 9)), np.zeros((0, 9))])
+    assert state.horizon == 0 and quantiles.shape == (2, 0, 99)
+    half, reason = intervals.band(state, quantiles, 90, channel=0, horizon=1)
+    assert half is None and reason == "the validation part is shorter than the horizon"
+
+
+def test_beyond_the_calibrated_steps():
+    state, quantiles = intervals.calibrate([np.ones((20, 5))])
+    half, reason = intervals.band(state, quantiles, 90, channel=0, horizon=6)
+    assert half is None and "5 steps" in reason
+
+
+def test_residuals_that_ran_away_stay_finite():
+    _, quantiles = intervals.calibrate([np.array([[np.inf], [np.nan], [1e300]])])
+    assert np.isfinite(quantiles).all()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"levels": (0,)},
+        {"levels": (100,)},
+        {"levels": (90, 50)},
+        {"levels": tuple(range(1, 99)) * 2},
+        {"horizon": -1},
+        {"horizon": 10**9},
+        {"origins": (-1,)},
+        {"reason": "x" * 300},
+        {"more": 1},
+    ],
+)
+def test_a_state_out_of_range_is_refused(bad):
+    with pytest.raises(ValidationError):
+        intervals.IntervalState(**bad)
+
+
+def test_a_state_survives_json():
+    state, _ = intervals.calibrate([np.ones((20, 5))])
+    assert intervals.IntervalState.model_validate_json(state.model_dump_json()) == state
