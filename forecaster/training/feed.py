@@ -1,0 +1,40 @@
+"""The windows as TensorFlow takes them: batches gathered as they are needed.
+
+Step k takes windows ``k * B`` to ``(k + 1) * B - 1`` of an endless sequence; each pass over all
+windows is shuffled by a permutation of its own, computed an index at a time from (seed, epoch).
+So the order needs no memory, differs in every epoch, and is known at any step.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from forecaster.windows import Windows
+
+
+def batches(windows: Windows, *, batch: int, steps: int, seed: int) -> Any:
+    """Return a `tf.data.Dataset` of `steps` batches: inputs (B, S, N) and targets (B, N)."""
+    import tensorflow as tf
+
+    window = windows.window
+
+    def gather(step: Any) -> tuple[Any, Any]:
+        index = shuffled(step * batch + tf.range(batch, dtype=tf.int64), len(windows), seed)
+        inputs, targets = tf.numpy_function(windows.take, (index,), (tf.float32, tf.float32))
+        inputs.set_shape((batch, window.n_step, window.n_input))
+        targets.set_shape((batch, window.n_input))
+        return inputs, targets
+
+    return tf.data.Dataset.range(steps).map(gather).prefetch(4)
+
+
+def shuffled(position: Any, windows: int, seed: int) -> Any:
+    """Map positions (B,) of the endless sequence to window numbers, each epoch a permutation of all."""
+    import tensorflow as tf
+
+    epoch, place = position // windows, position % windows
+    columns = (tf.fill(tf.shape(epoch), tf.constant(seed, tf.int64)), epoch, tf.zeros_like(epoch))
+    key = tf.cast(tf.stack(columns, axis=1), tf.int32)
+    # The public wrapper, tf.random.experimental.index_shuffle, pads a key per index wrongly.
+    last = tf.constant(windows - 1, tf.int64)
+    return tf.raw_ops.RandomIndexShuffle(index=place, seed=key, max_index=last, rounds=4)

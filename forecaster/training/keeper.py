@@ -1,0 +1,54 @@
+"""The Keras callback that keeps the best weights, the learning curve and the learning rate."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import keras
+
+from forecaster.config import Recipe
+from forecaster.training.network import learning_rate, weights_of
+from forecaster.training.progress import Progress
+
+
+class Keeper(keras.callbacks.Callback):
+    """Keeps the weights with the least validation loss; stops on NaN, or after `patience` epochs without gain."""
+
+    def __init__(self, recipe: Recipe, progress: Progress) -> None:
+        super().__init__()
+        self.recipe, self.progress = recipe, progress
+        self.history: list[dict[str, float]] = []
+        self.best: dict[str, Any] | None = None
+        self.best_loss, self.best_epoch = math.inf, -1
+        self.step, self.interrupted = 0, False
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Start the clock."""
+        self.began = time.monotonic()
+        self.progress.start(self.recipe.steps)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Set the learning rate of the coming steps."""
+        self.model.optimizer.learning_rate = learning_rate(self.recipe, self.step)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Count the steps, which come several at a time, and stop at a loss that is not finite."""
+        self.step = len(self.history) * self.recipe.steps_per_epoch + batch + 1
+        loss = float((logs or {}).get("loss", math.nan))
+        self.progress.update(self.step, loss, None)
+        if not math.isfinite(loss):
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Note the epoch; keep the weights if they are the best on validation."""
+        loss, validation = float(logs["loss"]), float(logs["val_loss"])
+        rate = float(self.model.optimizer.learning_rate)
+        row = {"step": self.step, "loss": loss, "validation_loss": validation, "learning_rate": rate}
+        self.history.append({**row, "seconds": round(time.monotonic() - self.began, 3)})
+        if validation < self.best_loss:
+            self.best, self.best_loss, self.best_epoch = weights_of(self.model), validation, epoch
+        self.progress.update(self.step, loss, validation)
+        if self.recipe.patience is not None and epoch - self.best_epoch >= self.recipe.patience:
+            self.model.stop_training = True

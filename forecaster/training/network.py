@@ -1,0 +1,130 @@
+"""A network's training by Keras' fit: a budget of steps, the best weights on validation kept.
+
+The optimizer is Adam (Kingma and Ba, 2015) on the mean squared error of the next segment. The
+default recipe warms the learning rate up and lets it fall along a cosine (Loshchilov and
+Hutter, "SGDR", 2017), clips the gradient's global norm, disturbs input and states, and stops
+when validation has not improved for a while. The lecture's recipe does none of that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from forecaster.config import Recipe, RunConfig
+from forecaster.errors import TrainingError, UsageError
+from forecaster.networks import Setting, network
+from forecaster.predictors import Parts, Predictor, kind
+from forecaster.training.progress import Progress
+from forecaster.training.quiet import stderr_aside, tensorflow
+
+MAX_VALIDATION = 2048
+"""Validation windows that are looked at after each epoch, evenly spread."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A trained network, its learning curve, and whether Ctrl-C ended it early."""
+
+    predictor: Predictor
+    history: list[dict[str, float]]
+    interrupted: bool
+
+
+def train_network(parts: Parts, config: RunConfig, progress: Progress) -> Outcome:
+    """Train the network that `config` names on the training windows.
+
+    Raises TrainingError if the loss or the weights are not finite, UsageError if the network
+    does not have the parameters named.
+    """
+    parameters = _parameters(config)
+    tensorflow()
+    from forecaster.training.keeper import Keeper
+
+    recipe = config.recipe
+    setting = Setting(config.seed, recipe.noise, recipe.dropout, recipe.name == "lecture")
+    with stderr_aside():
+        model = network(config.predictor).build(parameters, parts.window, setting)
+        _compile(model, recipe)
+    keeper = Keeper(recipe, progress)
+    _fit(model, parts, config, keeper)
+    weights = _checked(keeper.best or weights_of(model), keeper)
+    predictor = kind(config.predictor).restore(parameters, weights, parts.window)
+    return Outcome(predictor, keeper.history, keeper.interrupted)
+
+
+def learning_rate(recipe: Recipe, step: Any, cos: Any = math.cos) -> Any:
+    """Return the learning rate at `step`: constant, or a linear warm-up and a cosine to zero.
+
+    >>> recipe = Recipe(steps=100, learning_rate=1.0, warmup=0.1)
+    >>> [round(learning_rate(recipe, step), 3) for step in (0, 9, 55, 100)]
+    [0.1, 1.0, 0.5, 0.0]
+    """
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    warmup = max(1, round(recipe.warmup * recipe.steps))
+    ramp = (step + 1) / warmup
+    fall = 0.5 * (1 + cos(math.pi * (step - warmup) / max(1, recipe.steps - warmup)))
+    return recipe.learning_rate * (ramp if step < warmup else fall)
+
+
+def weights_of(model: Any) -> dict[str, NDArray[np.float32]]:
+    """Return the trained tensors of a Keras model by layer and weight name."""
+    return {_name(variable.path): np.array(variable.value) for variable in model.trainable_variables}
+
+
+def _name(path: str) -> str:
+    """Shorten ``lstm_1/lstm_cell/kernel`` to ``lstm_1.kernel``."""
+    parts = path.split("/")
+    return f"{parts[0]}.{parts[-1]}"
+
+
+def _parameters(config: RunConfig) -> Any:
+    try:
+        return network(config.predictor).Parameters.model_validate(config.parameters)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(f"The parameter {where!r} of {config.predictor} is not valid: {first['msg']}.") from None
+
+
+def _compile(model: Any, recipe: Recipe) -> None:
+    import keras
+
+    optimizer = keras.optimizers.Adam(recipe.learning_rate, epsilon=recipe.epsilon, global_clipnorm=recipe.clip_norm)
+    per_call = math.gcd(recipe.steps_per_epoch, 10)
+    model.compile(optimizer, loss="mse", jit_compile=False, steps_per_execution=per_call)
+
+
+def _fit(model: Any, parts: Parts, config: RunConfig, keeper: Any) -> None:
+    """Run Keras' fit; a keyboard interrupt ends it with the best weights so far."""
+    from forecaster.training.feed import batches
+
+    recipe = config.recipe
+    epochs = math.ceil(recipe.steps / recipe.steps_per_epoch)
+    feed = batches(parts.training, batch=recipe.batch, steps=epochs * recipe.steps_per_epoch, seed=config.seed)
+    index = np.unique(np.linspace(0, len(parts.validation) - 1, MAX_VALIDATION).astype(np.int64))
+    options: Mapping[str, Any] = {"epochs": epochs, "steps_per_epoch": recipe.steps_per_epoch, "verbose": 0, "shuffle": False}
+    held_back = parts.validation.take(index)
+    try:
+        model.fit(feed, validation_data=held_back, validation_batch_size=256, callbacks=[keeper], **options)
+    except KeyboardInterrupt:
+        keeper.interrupted = True
+        if keeper.best is None:
+            raise
+    finally:
+        keeper.progress.finish()
+
+
+def _checked(weights: dict[str, NDArray[np.float32]], keeper: Any) -> dict[str, NDArray[np.float32]]:
+    """Refuse weights that are not finite: a loss may look right while they are not."""
+    if all(np.isfinite(tensor).all() for tensor in weights.values()):
+        return weights
+    hint = "Try a lower learning rate: --learning-rate 0.001, or look at the signal with 'forecaster check'."
+    raise TrainingError(f"The weights stopped being finite at step {keeper.step}.", hint=hint)

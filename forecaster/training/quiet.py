@@ -1,0 +1,50 @@
+"""Importing TensorFlow without its dozen lines on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from forecaster.errors import TrainingError
+
+
+def tensorflow() -> Any:
+    """Import and return TensorFlow; TrainingError names the pip command if it is missing.
+
+    What it prints while it is imported goes to a temporary file, and is shown only if the
+    import fails.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    try:
+        with stderr_aside():
+            import tensorflow
+
+            tensorflow.constant(0.0)
+    except ImportError as error:
+        hint = "Install it with: pip install 'forecaster[train]'. Forecasting and evaluating work without it."
+        raise TrainingError(f"Training a network needs TensorFlow, which cannot be imported ({error}).", hint=hint) from None
+    return tensorflow
+
+
+@contextmanager
+def stderr_aside() -> Iterator[None]:
+    """Send file descriptor 2 to a temporary file, and back; show the file if an exception passes."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as log:
+        kept = os.dup(2)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            log.seek(0)
+            os.write(2, log.read()[-4000:])
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
