@@ -1,0 +1,40 @@
+"""A forecast: the mean, its bands, and the time axis that it continues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.signals import TimeAxis
+
+Array = NDArray[np.float64]
+Bands = dict[int, tuple[Array, Array] | None]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is expected of one channel of one series.
+
+    `mean` (H,) in `unit`; `bands` has for each level in percent the lower and the upper bound
+    (H,), NaN at steps without one, or None; `reasons` tells why by ``"level"``. Step k has the
+    stamp ``first + k`` of `time`. `history` (L,) is the context, whose last sample has the
+    stamp ``first - 1``.
+    """
+
+    unique_id: str
+    channel: str
+    unit: str
+    time: TimeAxis
+    first: int
+    mean: Array
+    history: Array
+    bands: Bands = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    sample_rate_hz: float | None = None
+
+    @property
+    def history_time(self) -> TimeAxis:
+        """The axis of the history: the same."""
+        return self.time

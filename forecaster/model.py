@@ -1,0 +1,306 @@
+"""The Python API: `Forecaster` fits, forecasts, evaluates, saves and loads.
+
+>>> from forecaster.config import RunConfig
+>>> from forecaster.model import Forecaster
+>>> from forecaster.reading import read_signal
+>>> signal = read_signal("data/rotor.csv", RunConfig().reading)      # doctest: +SKIP
+>>> model = Forecaster.fit([signal], RunConfig(predictor="ridge"))   # doctest: +SKIP
+>>> model.forecast([signal], horizon=100)[0][0].mean                 # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster import __version__, calibration, intervals, predictors
+from forecaster.bundle import Manifest, load, save
+from forecaster.bundle.card import card
+from forecaster.bundle.manifest import Channels, PredictorState, ScalerState, TrainingData, now
+from forecaster.config import RunConfig
+from forecaster.errors import OutputError, SignalError, TooShortError
+from forecaster.evaluation import Evaluation, evaluate
+from forecaster.forecasts import Forecast
+from forecaster.predictors.base import Predictor
+from forecaster.preparation import Prepared, prepare
+from forecaster.rollout import rollout
+from forecaster.scaling import Scaler
+from forecaster.signals import Recording, Signal
+from forecaster.splits import boundaries
+from forecaster.training import Progress, train
+
+Array = NDArray[np.float64]
+RATE_TOLERANCE = 0.05
+QUANTILES = "intervals/quantiles"
+
+
+@dataclass
+class Forecaster:
+    """A trained model: the predictors (the first one carries the forecast), scaler and bands.
+
+    `stored` holds the evaluations of the held-back part as JSON, taken when it was trained;
+    `history` the learning curve, a row an epoch; `interrupted` tells that Ctrl-C ended the
+    training early; `name` is the folder it was loaded from or saved to.
+    """
+
+    manifest: Manifest
+    predictors: tuple[Predictor, ...]
+    quantiles: NDArray[np.float32]
+    stored: list[dict[str, Any]] = field(default_factory=list)
+    history: list[dict[str, float]] = field(default_factory=list)
+    interrupted: bool = False
+    name: str = ""
+
+    # --- making, keeping, loading -------------------------------------------------------
+
+    @classmethod
+    def fit(cls, signals: Sequence[Signal], config: RunConfig, *, progress: Progress | None = None) -> Forecaster:
+        """Train on `signals` as `config` says, calibrate the bands, and score the held-back part.
+
+        Raises SignalError or TooShortError for signals that do not fit, TrainingError if
+        training gives nothing usable.
+        """
+        prepared = prepare(signals, config)
+        trained = train(prepared.parts, config, progress)
+        state, quantiles = intervals.calibrate(calibration.residuals(trained.predictors[0], prepared.parts))
+        manifest = _manifest(signals, config, prepared.scaler, trained.predictors, state)
+        model = cls(manifest, trained.predictors, quantiles, [], trained.history, trained.interrupted)
+        model.stored = [model.evaluate(signals, horizon=horizon).to_json() for horizon in _horizons(prepared, config)]
+        return model
+
+    @classmethod
+    def load(cls, path: str | Path) -> Forecaster:
+        """Load a model folder through its gate; ModelError if it is refused."""
+        loaded = load(path)
+        manifest, tensors = loaded.manifest, loaded.tensors
+        made = (
+            predictors.restore(one.name, dict(one.parameters), _own(tensors, one.name), manifest.window)
+            for one in manifest.predictors
+        )
+        stored, history = json.loads(loaded.texts["metrics.json"]), _history(loaded.texts["history.csv"])
+        return cls(manifest, tuple(made), tensors[QUANTILES], stored, history, name=str(path))
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the model folder: all of it, or nothing."""
+        self.name = str(path)
+        self.stored = [{**one, "model": self.name} for one in self.stored]
+        tensors = {f"{one.name}/{name}": tensor for one in self.predictors for name, tensor in one.tensors().items()}
+        history = _history_text(self.history)
+        metrics = json.dumps(self.stored, allow_nan=False, indent=1)
+        texts = {"history.csv": history, "metrics.json": metrics, "README.md": card(self.manifest, self.stored, history)}
+        save(path, self.manifest, tensors | {QUANTILES: self.quantiles}, texts, overwrite=overwrite)
+
+    # --- using --------------------------------------------------------------------------
+
+    @property
+    def config(self) -> RunConfig:
+        """The resolved run that trained the model."""
+        return self.manifest.config
+
+    @property
+    def predictor(self) -> Predictor:
+        """The predictor that carries the forecast."""
+        return self.predictors[0]
+
+    def require(self, signal: Signal) -> None:
+        """Raise SignalError, or TooShortError, if `signal` cannot be forecast with this model."""
+        self._columns(signal)
+        rate, known = signal.sample_rate_hz, self.manifest.sample_rate_hz
+        if rate and known and abs(rate / known - 1) > RATE_TOLERANCE:
+            hint = f"If the stamps are wrong, read it with --no-time --rate {known:g}."
+            raise SignalError(f"it is sampled at {rate:g} Hz", path=signal.path, expected=f"{known:g} Hz, as the model was trained", hint=hint)
+        need = self.config.window.context
+        for recording in signal.series():
+            if len(recording) < need:
+                raise TooShortError(_short(recording, need), path=signal.path, hint="Train a model with a shorter context: --n-step, --n-input.")
+
+    def forecast(
+        self, signals: Sequence[Signal], *, horizon: int | None = None, levels: Sequence[int] = (90,)
+    ) -> list[list[Forecast]]:
+        """Forecast the samples after the end of every signal: for each, one forecast a series and channel.
+
+        All windows of all signals advance together. `horizon` in samples (default: N).
+        Raises as `require` does, and OutputError if a forecast is not finite.
+        """
+        for signal in signals:
+            self.require(signal)
+        horizon = horizon or self.config.window.n_input
+        asked = [(k, r, c) for k, signal in enumerate(signals) for r in signal.series() for c in self._columns(signal)]
+        need = self.config.window.context
+        context = np.stack([recording.values[-need:, column] for _, recording, column in asked])
+        channel = np.tile(np.arange(len(self.manifest.channels.target)), len(asked) // self.manifest.n_channels)
+        mean = self.run(self.predictor, context, channel, horizon)
+        result: list[list[Forecast]] = [[] for _ in signals]
+        for row, (k, recording, _) in enumerate(asked):
+            bands = self._bands(int(channel[row]), mean[row], levels)
+            result[k].append(self._one(signals[k], recording, context[row], mean[row], int(channel[row]), bands))
+        return result
+
+    def evaluate(
+        self, signals: Sequence[Signal], *, horizon: int | None = None, stride: int | None = None
+    ) -> Evaluation:
+        """Score the model beside the baselines: on the held-back part of a training file, on all of a new one."""
+        horizon = horizon or self.config.window.n_input
+        for signal in signals:
+            self._columns(signal)
+        ordered = [self._ordered(signal) for signal in signals]
+        runners: dict[str, Callable[..., Array]] = {"model": partial(self.run, self.predictor)}
+        runners |= {one.name: partial(self.run, one) for one in self.predictors if one.name in predictors.BASELINES}
+        return evaluate(
+            ordered,
+            [self._first_targets(signal) for signal in signals],
+            runners,
+            window=self.config.window,
+            horizon=horizon,
+            stride=stride,
+            mase_scale=self._mase_scale(),
+            band=self._half_width,
+            model=self.name,
+        )
+
+    def run(self, predictor: Predictor, context: Array, channel: NDArray[np.intp], horizon: int) -> Array:
+        """Forecast with one predictor: raw context (B, L) in the channels' units, to (B, H) in the same."""
+        scaler = Scaler(np.array(self.manifest.scaler.mean), np.array(self.manifest.scaler.scale))
+        scaled = rollout(predictor, scaler.transform(context, channel), channel, horizon)
+        return scaler.inverse(scaled, channel)
+
+    # --- parts --------------------------------------------------------------------------
+
+    def _columns(self, signal: Signal) -> list[int]:
+        """Return where the model's channels stand in `signal`."""
+        wanted = self.manifest.channels.target
+        missing = [name for name in wanted if name not in signal.channels]
+        if not missing:
+            return [signal.channels.index(name) for name in wanted]
+        if len(wanted) == len(signal.channels) == 1:
+            return [0]
+        found = f"it has the channels {', '.join(signal.channels)}"
+        raise SignalError(found, path=signal.path, expected=f"{', '.join(wanted)}, as the model was trained", hint="Name the columns with --column.")
+
+    def _ordered(self, signal: Signal) -> Signal:
+        """Return `signal` with the model's channels, in the model's order."""
+        columns = self._columns(signal)
+        recordings = tuple(replace(r, values=r.values[:, columns]) for r in signal.recordings)
+        return replace(signal, channels=self.manifest.channels.target, recordings=recordings, units=self.manifest.channels.units)
+
+    def _first_targets(self, signal: Signal) -> list[int]:
+        """Return for each recording the first row that may be scored: the test part of what was trained on."""
+        trained_on = {one.sha256 for one in self.manifest.training_data if one.sha256}
+        if signal.sha256 not in trained_on:
+            return [0] * len(signal.recordings)
+        return [boundaries(len(recording), self.config.split)[1] for recording in signal.recordings]
+
+    def _mase_scale(self) -> Array:
+        """Return the error of the seasonal naive forecast on the training part, (C,), in the channels' units."""
+        seasonal = next(one for one in self.predictors if one.name == "seasonal-naive")
+        return np.array(seasonal.parameters.errors) * np.array(self.manifest.scaler.scale)
+
+    def _half_width(self, level: int, channel: int, horizon: int) -> tuple[Array | None, str]:
+        """Return half the width of a band, (H,) in the channel's unit, or None and the reason."""
+        half, reason = intervals.band(self.manifest.intervals, self.quantiles, level, channel=channel, horizon=horizon)
+        return (None if half is None else half * self.manifest.scaler.scale[channel]), reason
+
+    def _bands(self, channel: int, mean: Array, levels: Sequence[int]) -> tuple[dict[int, Any], dict[str, str]]:
+        """Return the bands about `mean` (H,), NaN beyond the calibrated steps, and why any is missing."""
+        bands: dict[int, Any] = {}
+        reasons: dict[str, str] = {}
+        reach = min(len(mean), max(1, self.manifest.intervals.horizon))
+        for level in levels:
+            half, reason = self._half_width(level, channel, reach)
+            if half is not None and reach < len(mean):
+                _, reason = self._half_width(level, channel, len(mean))
+                half = np.concatenate((half, np.full(len(mean) - reach, np.nan)))
+            bands[level] = None if half is None else (mean - half, mean + half)
+            reasons |= {str(level): reason} if reason else {}
+        return bands, reasons
+
+    def _one(
+        self, signal: Signal, recording: Recording, context: Array, mean: Array, channel: int, bands: tuple[Any, Any]
+    ) -> Forecast:
+        if not np.isfinite(mean).all():
+            raise OutputError(f"The forecast of {signal.path or signal.name} is not finite; nothing was written for it.")
+        name, names = self.manifest.channels.target[channel], self.manifest.channels.target
+        parts = (signal.name, recording.label, name if len(names) > 1 else "")
+        identity = "/".join(part for part in parts if part)
+        unit = self.manifest.channels.units[channel]
+        time = {"time": recording.time, "first": len(recording), "sample_rate_hz": signal.sample_rate_hz}
+        return Forecast(identity, name, unit, mean=mean, history=context, bands=bands[0], reasons=bands[1], **time)
+
+
+def _manifest(
+    signals: Sequence[Signal], config: RunConfig, scaler: Scaler, made: Sequence[Predictor], state: intervals.IntervalState
+) -> Manifest:
+    first = signals[0]
+    records = [
+        PredictorState(name=one.name, parameters=one.parameters.model_dump(mode="json"), tensors=tuple(one.tensors()))
+        for one in made
+    ]
+    return Manifest(
+        created=now(),
+        versions=_versions(),
+        seed=config.seed,
+        config=config,
+        window=config.window,
+        split=config.split,
+        channels=Channels(target=first.channels, units=first.units or ("",) * len(first.channels)),
+        sample_rate_hz=first.sample_rate_hz,
+        scaler=ScalerState(mean=tuple(scaler.mean.tolist()), scale=tuple(scaler.scale.tolist())),
+        predictors=tuple(records),
+        intervals=state,
+        training_data=tuple(TrainingData.of(signal) for signal in signals),
+    )
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions that a repetition of the run needs."""
+    found = {"forecaster": __version__, "python": platform.python_version()}
+    for package in ("numpy", "tensorflow", "keras"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _horizons(prepared: Prepared, config: RunConfig) -> list[int]:
+    """Return the horizons to score at training: a segment, and the closed loop as far as half the test part goes."""
+    window = config.window
+    longest = max(len(r) - max(b2, window.context) for r, (_, b2) in zip(prepared.recordings, prepared.bounds, strict=True))
+    segments = min(window.n_step, longest // (2 * window.n_input))
+    return [window.n_input, *([segments * window.n_input] if segments > 1 else [])]
+
+
+def _own(tensors: dict[str, NDArray], name: str) -> dict[str, NDArray]:
+    """Return the tensors of the predictor `name`, without its prefix."""
+    prefix = f"{name}/"
+    return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+
+
+def _short(recording: Recording, need: int) -> str:
+    label = f"series {recording.label!r}" if recording.label else "the last recording"
+    return f"{label} has {len(recording)} rows, and the model looks back on {need}"
+
+
+def _history_text(history: Sequence[dict[str, float]]) -> str:
+    """Write the learning curve as CSV."""
+    if not history:
+        return ""
+    names = list(history[0])
+    rows = (",".join(repr(row[name]) for name in names) for row in history)
+    return "\n".join((",".join(names), *rows)) + "\n"
+
+
+def _history(text: str) -> list[dict[str, float]]:
+    """Read the learning curve again."""
+    header, *rows = text.splitlines() or [""]
+    names = header.split(",")
+    return [dict(zip(names, map(float, row.split(",")), strict=True)) for row in rows]
