@@ -31,25 +31,19 @@ class IntervalState(Frozen):
     number of validation origins per channel; `reason` why there is no band at all, or "".
     """
 
-    levels: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=99)], ...], Field(max_length=99)
-    ] = LEVELS
+    levels: Annotated[tuple[Annotated[int, Field(ge=1, le=99)], ...], Field(max_length=99)] = LEVELS
     horizon: Annotated[int, Field(ge=0, le=MAX_CONTEXT)] = 0
     origins: tuple[Annotated[int, Field(ge=0, le=10**12)], ...] = ()
     reason: Text = ""
 
     @model_validator(mode="after")
     def _ascending(self) -> IntervalState:
-        if any(
-            low >= high for low, high in zip(self.levels, self.levels[1:], strict=False)
-        ):
+        if any(low >= high for low, high in zip(self.levels, self.levels[1:], strict=False)):
             raise ValueError("the levels must ascend")
         return self
 
 
-def calibrate(
-    errors: Sequence[NDArray], *, reason: str = ""
-) -> tuple[IntervalState, NDArray[np.float32]]:
+def calibrate(errors: Sequence[NDArray], *, reason: str = "") -> tuple[IntervalState, NDArray[np.float32]]:
     """Take the quantiles of the absolute residuals: one (O_c, H) array a channel, scaled units.
 
     Returns the state and the quantiles (C, H, 99). A level that n origins cannot give (its
@@ -59,9 +53,7 @@ def calibrate(
     origins = tuple(len(rows) for rows in errors)
     if not any(origins):
         reason = reason or "the validation part is shorter than the horizon"
-        return IntervalState(origins=origins, reason=reason), np.zeros(
-            (len(errors), 0, len(LEVELS)), np.float32
-        )
+        return IntervalState(origins=origins, reason=reason), np.zeros((len(errors), 0, len(LEVELS)), np.float32)
     horizon = max(rows.shape[1] for rows in errors if len(rows))
     quantiles = np.stack([_quantiles(np.abs(rows), horizon) for rows in errors])
     return IntervalState(horizon=horizon, origins=origins), quantiles
@@ -86,9 +78,7 @@ def band(
     reason = unavailable(state, level, channel=channel, horizon=horizon)
     if reason:
         return None, reason
-    return quantiles[channel, :horizon, state.levels.index(level)].astype(
-        np.float64
-    ), ""
+    return quantiles[channel, :horizon, state.levels.index(level)].astype(np.float64), ""
 
 
 def unavailable(state: IntervalState, level: int, *, channel: int, horizon: int) -> str:
@@ -135,6 +125,4 @@ def _quantiles(residuals: NDArray, horizon: int) -> NDArray[np.float32]:
 def _rounded_up(values: NDArray) -> NDArray[np.float32]:
     """Round to float32 away from zero, so that a bound still covers the residual it was taken from."""
     nearest = values.astype(np.float32)
-    return np.where(
-        nearest < values, np.nextafter(nearest, np.float32(np.inf)), nearest
-    )
+    return np.where(nearest < values, np.nextafter(nearest, np.float32(np.inf)), nearest)

@@ -64,9 +64,7 @@ class Moments:
     def variance(self) -> float:
         """The population variance; 0 where the spread is only the rounding of the mean."""
         variance = self.square / self.count if self.count else 0.0
-        rounding = float(
-            np.square(min(np.finfo(np.float64).eps * 4 * abs(self.first), 1e150))
-        )
+        rounding = float(np.square(min(np.finfo(np.float64).eps * 4 * abs(self.first), 1e150)))
         return variance if variance > rounding else 0.0
 
 
@@ -88,9 +86,7 @@ class Tally:
     banded: int = 0
     blocks: list[Array] = field(default_factory=list)
 
-    def add(
-        self, truth: Array, forecast: Array, half_width: Array | None = None
-    ) -> None:
+    def add(self, truth: Array, forecast: Array, half_width: Array | None = None) -> None:
         """Add a block of origins, both (O, H); `half_width` (H,) is that of the band around the forecast."""
         truth, forecast = _pair(truth, forecast)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -98,9 +94,7 @@ class Tally:
             square = np.square(error)
             self.truth.add(truth)
             self.forecast.add(forecast)
-            self.step_square = square.sum(axis=0) + (
-                self.step_square if self.step_square.size else 0.0
-            )
+            self.step_square = square.sum(axis=0) + (self.step_square if self.step_square.size else 0.0)
             self.blocks.append(square.mean(axis=1))
             self.absolute += float(np.abs(error).sum())
             self.relative += float(_relative(truth, forecast).sum())
@@ -109,9 +103,7 @@ class Tally:
             self.banded += error.size
 
     @classmethod
-    def of(
-        cls, truth: Array, forecast: Array, half_width: Array | None = None
-    ) -> Tally:
+    def of(cls, truth: Array, forecast: Array, half_width: Array | None = None) -> Tally:
         """Tally one pair of arrays (O, H)."""
         truth, forecast = _pair(truth, forecast)
         tally = cls(truth.shape[1])
@@ -125,11 +117,7 @@ class Tally:
 
     def mse(self) -> Score:
         """The mean squared error over all origins and steps."""
-        return (
-            _finite(self.step_square.sum() / self.truth.count)
-            if self.truth.count
-            else _NOTHING
-        )
+        return _finite(self.step_square.sum() / self.truth.count) if self.truth.count else _NOTHING
 
     def rmse(self) -> Score:
         """The root of the mean squared error, in the signal's unit."""
@@ -138,9 +126,7 @@ class Tally:
 
     def mae(self) -> Score:
         """The mean absolute error, in the signal's unit."""
-        return (
-            _finite(self.absolute / self.truth.count) if self.truth.count else _NOTHING
-        )
+        return _finite(self.absolute / self.truth.count) if self.truth.count else _NOTHING
 
     def nmse(self) -> Score:
         """MSE / variance of all scored targets stacked: 1 is what predicting their mean would reach."""
@@ -148,9 +134,7 @@ class Tally:
 
     def smape(self) -> Score:
         """The mean of ``|y - y_hat| / (|y| + |y_hat|)``: a fraction from 0 to 1, 0 where both are 0."""
-        return (
-            _finite(self.relative / self.truth.count) if self.truth.count else _NOTHING
-        )
+        return _finite(self.relative / self.truth.count) if self.truth.count else _NOTHING
 
     def mase(self, scale: float | None) -> Score:
         """MAE / `scale`, the mean absolute error of the seasonal-naive forecast on the training part."""
@@ -158,20 +142,14 @@ class Tally:
         if mae.value is None:
             return mae
         if scale is None or not np.isfinite(scale):
-            return Score(
-                None, "the training part gave no seasonal-naive error to scale by"
-            )
+            return Score(None, "the training part gave no seasonal-naive error to scale by")
         if scale <= 0:
             return Score(None, "the seasonal-naive error on the training part is 0")
         return _finite(mae.value / scale)
 
     def coverage(self) -> Score:
         """The share of scored targets that lie inside the band, 0 to 1."""
-        return (
-            Score(self.covered / self.banded)
-            if self.banded
-            else Score(None, "there is no band")
-        )
+        return Score(self.covered / self.banded) if self.banded else Score(None, "there is no band")
 
     def rms_ratio(self) -> Score:
         """The spread of the forecasts over the spread of the truth: below 1 the forecast is too flat."""
@@ -180,22 +158,13 @@ class Tally:
         if self.truth.variance == 0:
             return _CONSTANT
         with np.errstate(all="ignore"):
-            return _finite(
-                np.sqrt(
-                    np.divide(
-                        self.forecast.square / self.forecast.count, self.truth.variance
-                    )
-                )
-            )
+            return _finite(np.sqrt(np.divide(self.forecast.square / self.forecast.count, self.truth.variance)))
 
     def by_step(self) -> list[dict[str, int | float | None]]:
         """Score each step: `rmse`, and `nmse` by the variance of ALL targets, so that its mean is the nmse."""
         if not self.truth.count:
             return []
-        mse = [
-            _finite(total / (self.truth.count // self.horizon))
-            for total in self.step_square
-        ]
+        mse = [_finite(total / (self.truth.count // self.horizon)) for total in self.step_square]
         return [
             {
                 "step": step,
@@ -212,11 +181,7 @@ class Tally:
         if self.truth.count < 2:
             return _FEW
         with np.errstate(all="ignore"):
-            return (
-                _finite(np.divide(mse.value, self.truth.variance))
-                if self.truth.variance > 0
-                else _CONSTANT
-            )
+            return _finite(np.divide(mse.value, self.truth.variance)) if self.truth.variance > 0 else _CONSTANT
 
 
 _NOTHING = Score(None, "nothing was scored")
@@ -283,11 +248,7 @@ def seasonal_scale(values: Array, lag: int | None) -> float | None:
     1.5
     """
     lag = lag or 1
-    return (
-        float(np.abs(values[lag:] - values[:-lag]).mean())
-        if len(values) > lag
-        else None
-    )
+    return float(np.abs(values[lag:] - values[:-lag]).mean()) if len(values) > lag else None
 
 
 def _pair(truth: Array, forecast: Array) -> tuple[Array, Array]:
@@ -297,24 +258,17 @@ def _pair(truth: Array, forecast: Array) -> tuple[Array, Array]:
         np.asarray(forecast, dtype=np.float64),
     )
     if truth.ndim != 2 or truth.shape != forecast.shape:
-        raise ValueError(
-            f"truth {truth.shape} and forecast {forecast.shape} must be the same (O, H)"
-        )
+        raise ValueError(f"truth {truth.shape} and forecast {forecast.shape} must be the same (O, H)")
     return truth, forecast
 
 
 def _relative(truth: Array, forecast: Array) -> Array:
     """Return ``|y - y_hat| / (|y| + |y_hat|)``, 0 where both are 0."""
     size = np.abs(truth) + np.abs(forecast)
-    return np.divide(
-        np.abs(forecast - truth), size, out=np.zeros_like(size), where=size > 0
-    )
+    share: Array = np.divide(np.abs(forecast - truth), size, out=np.zeros_like(size), where=size > 0)
+    return share
 
 
 def _finite(value: float) -> Score:
     """A score, or the reason why its value cannot be written down."""
-    return (
-        Score(float(value))
-        if np.isfinite(value)
-        else Score(None, "the errors are too large to be squared")
-    )
+    return Score(float(value)) if np.isfinite(value) else Score(None, "the errors are too large to be squared")

@@ -42,7 +42,8 @@ def autocorrelation(values: Array, max_lag: int) -> Array:
         return np.zeros(len(lags))
     products = _products(x, len(lags))
     apart = energy[len(x) - lags] + energy[-1] - energy[lags] - 2 * products
-    return 1 - apart / (len(x) - lags) / (2 * energy[-1] / len(x))
+    alike: Array = 1 - apart / (len(x) - lags) / (2 * energy[-1] / len(x))
+    return alike
 
 
 def best_lag(values: Array, max_lag: int, *, horizon: int = 1) -> int | None:
@@ -57,9 +58,7 @@ def best_lag(values: Array, max_lag: int, *, horizon: int = 1) -> int | None:
     50
     """
     x = np.asarray(values)[-LONGEST:]
-    alike = (
-        autocorrelation(x, min(max_lag, len(x) // 2)) if len(x) >= 4 else np.zeros(0)
-    )
+    alike = autocorrelation(x, min(max_lag, len(x) // 2)) if len(x) >= 4 else np.zeros(0)
     lags = _returns(alike)
     if not len(lags):
         return None
@@ -81,18 +80,14 @@ def dominant_period(values: Array) -> float | None:
     if len(x) < 16:
         return None
     x = _detrended(x)
-    if not _varies(np.mean(np.square(x)), values):
+    if not _varies(float(np.mean(np.square(x))), values):
         return None
     power = np.square(np.abs(np.fft.rfft(x * np.hanning(len(x)))))
     peaks = np.flatnonzero((power[1:-1] > power[:-2]) & (power[1:-1] >= power[2:])) + 1
     peaks = peaks[peaks >= 3]
     strongest = peaks[np.argsort(-power[peaks], kind="stable")][:20]
     return next(
-        (
-            len(x) / _vertex(power, int(k))
-            for k in strongest
-            if _stands_out(power, int(k))
-        ),
+        (len(x) / _vertex(power, int(k)) for k in strongest if _stands_out(power, int(k))),
         None,
     )
 
@@ -105,15 +100,11 @@ def welch_psd(rows: Array, sample_rate_hz: float | None = None) -> tuple[Array, 
     """
     from scipy.signal import welch
 
-    frequency, density = welch(
-        rows, fs=sample_rate_hz or 1.0, nperseg=min(256, rows.shape[-1]), axis=-1
-    )
+    frequency, density = welch(rows, fs=sample_rate_hz or 1.0, nperseg=min(256, rows.shape[-1]), axis=-1)
     return frequency, density.mean(axis=0)
 
 
-def psd_error_db(
-    truth: Array, forecast: Array, sample_rate_hz: float | None = None
-) -> Score:
+def psd_error_db(truth: Array, forecast: Array, sample_rate_hz: float | None = None) -> Score:
     """Return the mean absolute difference of the two spectra, in dB, over the bins that carry power.
 
     Both are (O, H). Bins count if the truth is within 30 dB of its strongest bin there
@@ -125,9 +116,7 @@ def psd_error_db(
     """
     if truth.shape[0] == 0 or truth.shape[1] < SHORTEST:
         return density_error_db(np.zeros(0), np.zeros(0))
-    return density_error_db(
-        welch_psd(truth, sample_rate_hz)[1], welch_psd(forecast, sample_rate_hz)[1]
-    )
+    return density_error_db(welch_psd(truth, sample_rate_hz)[1], welch_psd(forecast, sample_rate_hz)[1])
 
 
 def density_error_db(truth: Array, forecast: Array) -> Score:
@@ -151,9 +140,7 @@ def _products(x: Array, count: int) -> Array:
     """Return ``sum_t x[t] x[t+k]`` for k = 0..count-1 by FFT, padded so that nothing wraps around."""
     size = 1 << int(np.ceil(np.log2(len(x) + count)))
     transform = np.fft.rfft(x, size)
-    return np.fft.irfft(np.square(transform.real) + np.square(transform.imag), size)[
-        :count
-    ]
+    return np.fft.irfft(np.square(transform.real) + np.square(transform.imag), size)[:count]
 
 
 def _varies(variance: float, values: Array) -> bool:
@@ -188,9 +175,7 @@ def _detrended(x: Array) -> Array:
 
 def _vertex(power: Array, k: int) -> float:
     """Place the peak at bin `k` between the bins, by a parabola through the log power."""
-    before, top, after = np.log(
-        np.maximum(power[k - 1 : k + 2], np.finfo(np.float64).tiny)
-    )
+    before, top, after = np.log(np.maximum(power[k - 1 : k + 2], np.finfo(np.float64).tiny))
     bend = before - 2 * top + after
     return float(k + 0.5 * (before - after) / bend) if bend < 0 else float(k)
 

@@ -15,12 +15,7 @@ def test_a_bound_is_the_residual_of_its_rank(origins, level, seed):
     state, quantiles = intervals.calibrate([residuals])
     half, reason = intervals.band(state, quantiles, level, channel=0, horizon=3)
     rank = int(np.ceil(round((origins + 1) * level / 100, 9)))
-    assert (
-        (half is None)
-        == (rank > origins)
-        == bool(reason)
-        == (origins < intervals.needed(level))
-    )
+    assert (half is None) == (rank > origins) == bool(reason) == (origins < intervals.needed(level))
     if half is not None:
         expected = np.sort(np.abs(residuals), axis=0)[rank - 1]
         np.testing.assert_allclose(half, expected, rtol=1e-6)
@@ -55,9 +50,7 @@ def test_each_channel_has_its_own_band():
 def test_a_channel_without_origins_has_no_band_beside_one_that_has():
     state, quantiles = intervals.calibrate([np.ones((20, 2)), np.zeros((0, 2))])
     assert np.isfinite(quantiles).all()
-    assert (
-        "there are 0" in intervals.band(state, quantiles, 90, channel=1, horizon=2)[1]
-    )
+    assert "there are 0" in intervals.band(state, quantiles, 90, channel=1, horizon=2)[1]
 
 
 def test_no_origin_at_all():

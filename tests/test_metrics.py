@@ -20,9 +20,7 @@ def _example(seed=0, shape=(7, 12)):
 def _frame(truth, forecast):
     ids = np.repeat(np.arange(len(truth)), truth.shape[1])
     stamps = np.tile(np.arange(truth.shape[1]), len(truth))
-    return pd.DataFrame(
-        {"unique_id": ids, "ds": stamps, "y": truth.ravel(), "f": forecast.ravel()}
-    )
+    return pd.DataFrame({"unique_id": ids, "ds": stamps, "y": truth.ravel(), "f": forecast.ravel()})
 
 
 @pytest.mark.parametrize("name", ["rmse", "mae", "smape"])
@@ -31,9 +29,7 @@ def test_equals_utilsforecast(name):
     truth, forecast = _example()
     frame = _frame(truth, forecast).assign(unique_id=0)
     expected = getattr(losses, name)(frame, models=["f"])["f"].iloc[0]
-    assert getattr(metrics, name)(truth, forecast).value == pytest.approx(
-        expected, abs=1e-9
-    )
+    assert getattr(metrics, name)(truth, forecast).value == pytest.approx(expected, abs=1e-9)
 
 
 def test_mase_equals_utilsforecast():
@@ -55,29 +51,21 @@ def test_nmse_is_mse_over_the_variance_of_all_targets_stacked():
     truth, forecast = _example()
     expected = np.mean((truth - forecast) ** 2) / np.var(truth)
     assert metrics.nmse(truth, forecast).value == pytest.approx(expected, rel=1e-12)
-    assert metrics.nmse(
-        truth, np.full_like(truth, truth.mean())
-    ).value == pytest.approx(1.0, rel=1e-12)
+    assert metrics.nmse(truth, np.full_like(truth, truth.mean())).value == pytest.approx(1.0, rel=1e-12)
 
 
 def test_by_step_averages_to_the_whole():
     truth, forecast = _example()
     rows = metrics.by_step(truth, forecast)
     assert [row["step"] for row in rows] == list(range(1, 13))
-    assert np.mean([row["nmse"] for row in rows]) == pytest.approx(
-        metrics.nmse(truth, forecast).value
-    )
-    assert rows[3]["rmse"] == pytest.approx(
-        np.sqrt(np.mean((truth[:, 3] - forecast[:, 3]) ** 2))
-    )
+    assert np.mean([row["nmse"] for row in rows]) == pytest.approx(metrics.nmse(truth, forecast).value)
+    assert rows[3]["rmse"] == pytest.approx(np.sqrt(np.mean((truth[:, 3] - forecast[:, 3]) ** 2)))
 
 
 def test_coverage_counts_the_borders():
     truth = np.array([[0.0, 2.0], [1.0, -3.0]])
     forecast = np.zeros((2, 2))
-    assert (
-        metrics.coverage(truth, forecast, half_width=np.array([1.0, 2.0])).value == 0.75
-    )
+    assert metrics.coverage(truth, forecast, half_width=np.array([1.0, 2.0])).value == 0.75
 
 
 def test_rms_ratio_ignores_an_offset():
@@ -139,7 +127,5 @@ def test_blocks_give_what_the_whole_gives(cut, offset, seed):
     for begin, end in ((0, cut), (cut, 20)):
         parts.add(truth[begin:end] + offset, forecast[begin:end] + offset)
     for name in ("nmse", "rmse", "mae", "smape", "rms_ratio"):
-        assert getattr(parts, name)().value == pytest.approx(
-            getattr(whole, name)().value, rel=1e-9
-        )
+        assert getattr(parts, name)().value == pytest.approx(getattr(whole, name)().value, rel=1e-9)
     np.testing.assert_array_equal(parts.origin_mse, whole.origin_mse)

@@ -50,9 +50,7 @@ def test_short_and_constant_signals_have_neither_period_nor_lag(rows):
 
 def test_autocorrelation_is_what_it_says():
     x = np.random.default_rng(1).normal(2, 3, 300)
-    expected = [
-        1 - np.mean((x[k:] - x[: 300 - k]) ** 2) / (2 * x.var()) for k in range(40)
-    ]
+    expected = [1 - np.mean((x[k:] - x[: 300 - k]) ** 2) / (2 * x.var()) for k in range(40)]
     np.testing.assert_allclose(spectrum.autocorrelation(x, 39), expected, atol=1e-12)
     assert len(spectrum.autocorrelation(x, 1000)) == 300
 
@@ -82,9 +80,7 @@ def test_a_longer_horizon_prefers_a_lag_that_stays_in_step():
         ("ETTh1.csv", "HUFL", 2500, 24),
     ],
 )
-def test_recorded_signals_have_the_lags_they_are_known_for(
-    name, column, max_lag, expected
-):
+def test_recorded_signals_have_the_lags_they_are_known_for(name, column, max_lag, expected):
     assert spectrum.best_lag(_column(name, column), max_lag) == expected
 
 
@@ -115,9 +111,7 @@ def test_psd_error_of_a_flat_forecast_is_held_by_the_floor():
 def test_psd_error_without_power_or_room_says_why():
     flat = np.ones((3, 64))
     assert "constant" in spectrum.psd_error_db(flat, flat).reason
-    assert (
-        "at least 8" in spectrum.psd_error_db(np.zeros((3, 4)), np.zeros((3, 4))).reason
-    )
+    assert "at least 8" in spectrum.psd_error_db(np.zeros((3, 4)), np.zeros((3, 4))).reason
     assert spectrum.psd_error_db(np.zeros((0, 64)), np.zeros((0, 64))).value is None
 
 

@@ -1,0 +1,99 @@
+"""What an evaluation holds, and the JSON it becomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.evaluation.verdict import Verdict, overall
+from forecaster.signals import TimeAxis
+
+Array = NDArray[np.float64]
+METRICS = (
+    "nmse",
+    "rmse",
+    "mae",
+    "mase",
+    "smape",
+    "coverage-90",
+    "psd_error_db",
+    "rms_ratio",
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """One origin kept for a figure, in the signal's unit.
+
+    `kind` is best, median or worst (of the model's squared errors); `first` is the row of the
+    first target in its recording, whose axis is `time`; `context` (L,), `truth` (H,),
+    `forecasts` NAME -> (H,), `half_width` (H,) of the 90 % band or None.
+    """
+
+    kind: str
+    first: int
+    time: TimeAxis
+    context: Array
+    truth: Array
+    forecasts: dict[str, Array]
+    half_width: Array | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One channel of one signal, scored at all its origins.
+
+    `scores` NAME -> metric -> number or None; `reasons` tells under ``NAME.metric`` why a
+    number is None; `by_step` NAME -> a row for each step.
+    """
+
+    signal: str
+    channel: str
+    origins: int
+    scores: dict[str, dict[str, float | None]]
+    by_step: dict[str, list[dict[str, int | float | None]]]
+    reasons: dict[str, str]
+    verdict: Verdict
+    unit: str = ""
+    sample_rate_hz: float | None = None
+    examples: tuple[Example, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the part as plain data; what only figures need stays out."""
+        return {
+            "signal": self.signal,
+            "channel": self.channel,
+            "origins": self.origins,
+            "scores": self.scores,
+            "by_step": self.by_step,
+            "reasons": self.reasons,
+            "verdict": self.verdict.text,
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model scored at `horizon` steps from origins every `stride` samples, part by part."""
+
+    model: str
+    horizon: int
+    stride: int
+    parts: tuple[Part, ...] = field(default=())
+
+    @property
+    def verdict(self) -> str:
+        """One plain sentence over all parts."""
+        return overall([(f"{part.signal}/{part.channel}", part.verdict) for part in self.parts])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the evaluation as plain data, undefined numbers as None."""
+        return {
+            "model": self.model,
+            "horizon": self.horizon,
+            "stride": self.stride,
+            "parts": [part.to_json() for part in self.parts],
+            "verdict": self.verdict,
+        }

@@ -1,0 +1,155 @@
+"""One honest sentence: is the model better than the best baseline, and is that more than chance?
+
+The gain is claimed only if the mean difference of squared errors exceeds two standard errors.
+Neighbouring origins share targets and weather, so the standard error comes from resampling
+blocks of consecutive origins, not single ones, from a fixed seed.
+
+Source: Künsch 1989, "The Jackknife and the Bootstrap for General Stationary Observations".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.metrics import Tally
+
+Array = NDArray[np.float64]
+Kind = Literal["better", "same", "worse", "unknown"]
+RESAMPLES = 1000
+FEWEST_BLOCKS = 4
+PLAIN = {
+    "last-value": "repeating the last value",
+    "repeat-segment": "repeating the last segment",
+    "seasonal-naive": "repeating the last period",
+    "mean": "predicting the mean",
+    "ridge": "the linear model ridge",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found: `kind`, the sentence `text`, the best `baseline`, and the share of its error saved, `gain`."""
+
+    kind: Kind
+    text: str
+    baseline: str = ""
+    gain: float | None = None
+
+
+def compare(tallies: Mapping[str, Tally], *, block: int) -> Verdict:
+    """Compare "model" with the best of the other names; `block` is how many origins overlap one another."""
+    model = tallies["model"]
+    reached = model.nmse()
+    if reached.value is None:
+        return Verdict("unknown", f"No verdict: {reached.reason}.")
+    others = {name: tally.nmse().value for name, tally in tallies.items() if name != "model"}
+    known = {name: value for name, value in others.items() if value is not None}
+    if not known:
+        return Verdict(
+            "unknown",
+            f"No verdict: nmse {reached.value:.4g}, and no baseline to compare it with.",
+        )
+    best = min(known, key=lambda name: known[name])
+    return _against(model, tallies[best], best=best, block=block)
+
+
+def _against(model: Tally, other: Tally, *, best: str, block: int) -> Verdict:
+    """Weigh the model against its best baseline, whose name is `best`."""
+    difference = other.origin_mse - model.origin_mse
+    own, theirs = _number(model.nmse().value), _number(other.nmse().value)
+    gain = float(difference.mean() / other.origin_mse.mean()) if other.origin_mse.mean() > 0 else 0.0
+    error = standard_error(difference, block)
+    numbers = f"nmse {own:.4g} against {theirs:.4g}, {len(difference)} origins"
+    kind, text = _sentence(difference, error, name=PLAIN.get(best, best), numbers=(numbers, gain))
+    if own >= 1:
+        text += f" It is {'still ' if kind == 'better' else ''}no better than predicting the mean."
+    return Verdict(kind, text, best, gain)
+
+
+def _sentence(difference: Array, error: float | None, *, name: str, numbers: tuple[str, float]) -> tuple[Kind, str]:
+    """Put the comparison into words."""
+    scores, gain = numbers
+    if not np.any(difference):
+        return "same", f"No better than {name}: it makes the same errors ({scores})."
+    if error is None:
+        less = "less" if gain > 0 else "more"
+        return (
+            "unknown",
+            f"Too few origins to tell it from {name}: {percent(gain)} {less} squared error ({scores}).",
+        )
+    if difference.mean() > 2 * error:
+        return (
+            "better",
+            f"Better than every baseline: {percent(gain)} less squared error than {name} ({scores}).",
+        )
+    if difference.mean() < -2 * error:
+        return (
+            "worse",
+            f"Worse than {name}: {percent(gain)} more squared error ({scores}).",
+        )
+    return (
+        "same",
+        f"No better than {name}: the difference is within the uncertainty ({scores}).",
+    )
+
+
+def standard_error(difference: Array, block: int) -> float | None:
+    """Return the standard error of the mean of `difference` (O,), or None below four blocks.
+
+    Blocks of max(`block`, O^(1/3)) consecutive origins are drawn with replacement, always in
+    the same way.
+    """
+    count = len(difference)
+    length = max(block, round(count ** (1 / 3)), 1)
+    if count < FEWEST_BLOCKS * length:
+        return None
+    sums = np.concatenate(([0.0], np.cumsum(difference)))
+    means = (sums[length:] - sums[:-length]) / length
+    drawn = np.random.default_rng(20_240_501).integers(0, len(means), (RESAMPLES, count // length))
+    return float(means[drawn].mean(axis=1).std(ddof=1))
+
+
+def overall(parts: Sequence[tuple[str, Verdict]]) -> str:
+    """Sum up the verdicts of all parts, each with its name, in one sentence."""
+    if len(parts) == 1:
+        return parts[0][1].text
+    if not parts:
+        return "No verdict: there was nothing to score."
+    return "; ".join(filter(None, (_group(parts, kind, words) for kind, words in _WORDS.items()))) + "."
+
+
+_WORDS: dict[Kind, str] = {
+    "better": "Better than every baseline on",
+    "same": "No better than the best baseline on",
+    "worse": "Worse than the best baseline on",
+    "unknown": "No verdict on",
+}
+
+
+def _group(parts: Sequence[tuple[str, Verdict]], kind: Kind, words: str) -> str:
+    """Name the first three parts of a kind, and say how many there are."""
+    names = [name for name, verdict in parts if verdict.kind == kind]
+    if not names:
+        return ""
+    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    return f"{words} {len(names)} of {len(parts)} ({shown})"
+
+
+def percent(share: float) -> str:
+    """Write a share without its sign, and without pretending to precision.
+
+    >>> percent(-0.4217), percent(0.0031)
+    ('42 %', '0.3 %')
+    """
+    value = abs(share) * 100
+    return f"{value:.0f} %" if value >= 9.5 else f"{value:.1g} %"
+
+
+def _number(value: float | None) -> float:
+    """The value of a score that is known to have one."""
+    return float("nan") if value is None else value
