@@ -239,18 +239,6 @@ def by_step(truth: Array, forecast: Array) -> list[dict[str, int | float | None]
     return Tally.of(truth, forecast).by_step()
 
 
-def seasonal_scale(values: Array, lag: int | None) -> float | None:
-    """The mean absolute error of repeating the value `lag` samples ago in `values` (T,): what MASE divides by.
-
-    Without a lag the last value is repeated (lag 1); None where there are too few values.
-
-    >>> seasonal_scale(np.array([1.0, 2.0, 2.0, 4.0]), 2)
-    1.5
-    """
-    lag = lag or 1
-    return float(np.abs(values[lag:] - values[:-lag]).mean()) if len(values) > lag else None
-
-
 def _pair(truth: Array, forecast: Array) -> tuple[Array, Array]:
     """Return both as float64 (O, H), or say that they do not match."""
     truth, forecast = (

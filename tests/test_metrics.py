@@ -43,7 +43,7 @@ def test_mase_equals_utilsforecast():
         seasonality=6,
         train_df=train,
     )["f"]
-    ours = metrics.mase(truth, forecast, scale=metrics.seasonal_scale(history, 6)).value
+    ours = metrics.mase(truth, forecast, scale=np.abs(history[6:] - history[:-6]).mean()).value
     assert ours == pytest.approx(expected.iloc[0], abs=1e-9)
 
 
@@ -94,7 +94,6 @@ def test_mase_without_a_scale_says_why():
     truth, forecast = _example()
     assert "no seasonal" in metrics.mase(truth, forecast, scale=None).reason
     assert "is 0" in metrics.mase(truth, forecast, scale=0.0).reason
-    assert metrics.seasonal_scale(np.ones(3), 5) is None
 
 
 def test_no_band_no_coverage():

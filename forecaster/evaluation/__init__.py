@@ -8,7 +8,6 @@ from forecaster.evaluation.scoring import (
     evaluate,
     origins,
 )
-from forecaster.evaluation.table import table
 from forecaster.evaluation.verdict import Verdict, compare, overall
 
 __all__ = [
@@ -24,5 +23,4 @@ __all__ = [
     "evaluate",
     "origins",
     "overall",
-    "table",
 ]

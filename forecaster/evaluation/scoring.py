@@ -27,8 +27,8 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 Forecast = Callable[[Array, Index, int], Array]
 """context (B, L) and channel (B,) -> H steps (B, H), all in the signal's unit."""
-Band = Callable[[int, int], tuple[Array | None, str]]
-"""channel, horizon -> half the width of the model's 90 % band (H,) in the signal's unit, or None and the reason."""
+Band = Callable[[int, int, int], tuple[Array | None, str]]
+"""level, channel, horizon -> half the width of the model's band (H,) in the signal's unit, or None and the reason."""
 BLOCK = 1024
 PARTS_WITH_EXAMPLES = 4
 
@@ -142,7 +142,7 @@ def _part(signal: Signal, channel: int, places: list[Place], *, job: Job, keep: 
     )
     if not places:
         return named(0, *_empty(job.forecasts, _too_short(signal, job)))
-    half_width, no_band = job.band(channel, job.horizon) if job.band else (None, "there is no band")
+    half_width, no_band = job.band(90, channel, job.horizon) if job.band else (None, "there is no band")
     sums, density = _sums(signal, channel, places, job=job, half_width=half_width)
     tallies = {name: one.tally for name, one in sums.items()}
     scores = {name: _scores(one, density, job.mase_scale[channel]) for name, one in sums.items()}
