@@ -1,0 +1,1 @@
+"""The command line: one file a command, the options declared once in `options`."""

@@ -1,0 +1,207 @@
+"""The batch: files in chunks through one model, each outcome in the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from forecaster.batch import ledger as ledgers
+from forecaster.batch.ledger import Entry, Ledger
+from forecaster.batch.names import check_template, output_names, picture_name
+from forecaster.batch.tables import Format, encode, require_parquet
+from forecaster.config import ReadingOptions
+from forecaster.errors import ForecasterError, printable
+from forecaster.files import write_file
+from forecaster.reading import read_signal
+
+if TYPE_CHECKING:
+    from forecaster.forecasts import Forecast
+    from forecaster.model import Forecaster
+    from forecaster.reading.inputs import Input
+    from forecaster.signals import Signal
+
+CHUNK_FILES = 256
+CHUNK_VALUES = 16_000_000
+Attempt = tuple["Input", "Signal", "list[Forecast] | ForecasterError"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to make of the inputs, and where. `figure` draws the forecasts of one file as PNG."""
+
+    directory: Path
+    reading: ReadingOptions
+    horizon: int | None = None
+    levels: tuple[int, ...] = (90,)
+    form: Format = "csv"
+    filename: str = "{stem}.forecast.{ext}"
+    stop_on_error: bool = False
+    overwrite: bool = False
+    figure: Callable[[Sequence[Forecast]], bytes] | None = None
+
+    def options(self) -> dict[str, Any]:
+        """Return what the outputs depend on, for the manifest."""
+        return {
+            "horizon": self.horizon,
+            "levels": sorted(set(self.levels)),
+            "format": self.form,
+            "filename": self.filename,
+            "plot": self.figure is not None,
+            "reading": self.reading.model_dump(mode="json"),
+        }
+
+
+@dataclass
+class Outcome:
+    """What became of a batch: paths by outcome, and the last forecasts for a summary."""
+
+    ledger: Ledger
+    done: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    failed: dict[str, ForecasterError] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    last: list[Forecast] = field(default_factory=list)
+
+
+def run(
+    forecaster: Forecaster, model: Path, inputs: Sequence[Input], job: Job, *, tick: Callable[[int], None] | None = None
+) -> Outcome:
+    """Forecast every input that is not done yet; a bad one does not stop the others.
+
+    `tick` hears how many inputs have been dealt with.
+
+    Raises:
+        UsageError: a folder that holds something else, a file name template that cannot work.
+        OSError: the results cannot be written.
+    """
+    check_template(job.filename, len(inputs) > 1)
+    if job.form == "parquet":
+        require_parquet()
+    ledger = Ledger.open(job.directory, ledgers.model_identity(model), job.options(), overwrite=job.overwrite)
+    job.directory.mkdir(parents=True, exist_ok=True)
+    batch = _Batch(forecaster, job, Outcome(ledger), _names(inputs, job, ledger))
+    batch.through(inputs, tick or (lambda count: None))
+    return batch.outcome
+
+
+def _names(inputs: Sequence[Input], job: Job, ledger: Ledger) -> dict[str, str]:
+    kept = {path: entry.output for path, entry in ledger.entries.items() if entry.output is not None}
+    return output_names([(item.path, item.name) for item in inputs], job.filename, job.form, kept)
+
+
+@dataclass
+class _Batch:
+    """A batch under way."""
+
+    forecaster: Forecaster
+    job: Job
+    outcome: Outcome
+    names: dict[str, str]
+
+    def through(self, inputs: Sequence[Input], tick: Callable[[int], None]) -> None:
+        """Take all inputs to their end, the manifest written after every chunk."""
+        pending = [item for item in inputs if not self._skip(item)]
+        tick(len(inputs) - len(pending))
+        if pending:
+            self.outcome.ledger.write()  # from here on the folder is known as this batch's, even after a kill
+        for chunk in self._chunks(pending):
+            try:
+                self._forecast(chunk)
+            finally:
+                self.outcome.ledger.write()
+            tick(len(self.outcome.skipped) + len(self.outcome.done) + len(self.outcome.failed))
+            if self._stopped:
+                return
+
+    def _forecast(self, chunk: list[tuple[Input, Signal]]) -> None:
+        for item, signal, result in _attempt(self.forecaster, chunk, self.job):
+            if isinstance(result, ForecasterError):
+                self._fail(item, result)
+            else:
+                self._store(item, signal, result)
+
+    @property
+    def _stopped(self) -> bool:
+        return self.job.stop_on_error and bool(self.outcome.failed)
+
+    def _skip(self, item: Input) -> bool:
+        done = item.path != "-" and self.outcome.ledger.done(item.path)
+        if done:
+            self.outcome.skipped.append(item.path)
+        return done
+
+    def _chunks(self, inputs: Sequence[Input]) -> Iterator[list[tuple[Input, Signal]]]:
+        """Read the inputs, in chunks that memory holds; note down those that cannot be read."""
+        chunk: list[tuple[Input, Signal]] = []
+        values = 0
+        for item in inputs:
+            signal = self._read(item)
+            if signal is None and self._stopped:
+                break
+            if signal is None:
+                continue
+            chunk.append((item, signal))
+            values += sum(recording.values.size for recording in signal.recordings)
+            if len(chunk) >= CHUNK_FILES or values >= CHUNK_VALUES:
+                yield chunk
+                chunk, values = [], 0
+        yield chunk
+
+    def _read(self, item: Input) -> Signal | None:
+        try:
+            return read_signal(item.path, self.job.reading, name=item.name)
+        except ForecasterError as error:
+            self._fail(item, error)
+        except OSError as error:
+            self._fail(item, ForecasterError(f"{printable(item.path, 400)}: {error.strerror or error}."))
+        return None
+
+    def _fail(self, item: Input, error: ForecasterError) -> None:
+        self.outcome.failed[item.path] = error
+        self.outcome.ledger.add(ledgers.failed(item.path, error))
+
+    def _store(self, item: Input, signal: Signal, forecasts: list[Forecast]) -> None:
+        """Write the forecast of one file, and its picture."""
+        output = self.names[item.path]
+        try:
+            data = encode(forecasts, self.job.levels, self.job.form)
+        except ForecasterError as error:
+            self._fail(item, error)
+            return
+        write_file(self.job.directory / output, data)
+        known = ledgers.identify(item.path, signal.sha256)
+        entry = Entry(item.path, "ok", output, hashlib.sha256(data).hexdigest(), input=known)
+        if self.job.figure is not None:
+            entry = ledgers.with_picture(entry, picture_name(output, self.job.form))
+            write_file(self.job.directory / str(entry.picture), self.job.figure(forecasts))
+        self._note(item, signal, forecasts, entry)
+
+    def _note(self, item: Input, signal: Signal, forecasts: list[Forecast], entry: Entry) -> None:
+        self.outcome.ledger.add(entry)
+        self.outcome.done.append(item.path)
+        self.outcome.last = forecasts
+        self.outcome.notes[item.path] = signal.notes
+        for forecast in forecasts:
+            self.outcome.reasons.update(forecast.reasons)
+
+
+def _attempt(forecaster: Forecaster, chunk: list[tuple[Input, Signal]], job: Job) -> Iterator[Attempt]:
+    """Forecast a chunk in one call; where that fails, halve it until the bad files stand alone."""
+    if not chunk:
+        return
+    try:
+        signals = [signal for _, signal in chunk]
+        found = forecaster.forecast(signals, horizon=job.horizon, levels=job.levels)
+    except ForecasterError as error:
+        if len(chunk) == 1:
+            yield (*chunk[0], error)
+            return
+        half = len(chunk) // 2
+        yield from _attempt(forecaster, chunk[:half], job)
+        yield from _attempt(forecaster, chunk[half:], job)
+    else:
+        yield from ((item, signal, forecasts) for (item, signal), forecasts in zip(chunk, found, strict=True))

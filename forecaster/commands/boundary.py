@@ -1,0 +1,116 @@
+"""The error boundary: whatever happens in a command becomes one message and an exit code.
+
+0 done; 1 a run-time failure, or some of several signals failed; 2 bad usage, a bad model or a
+bad single signal; 130 Ctrl-C; 143 SIGTERM.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+
+from forecaster.commands.terminal import Terminal
+from forecaster.errors import MESSAGE_LIMIT, ForecasterError, printable
+
+INTERRUPTED, TERMINATED = 130, 143
+
+
+class Terminated(BaseException):
+    """SIGTERM, as an exception, so that every `finally` runs before the program ends."""
+
+
+def guarded(run: Callable[[], Any], terminal: Terminal) -> int:
+    """Run a command and return the exit code, having told on stderr whatever went wrong."""
+    try:
+        with _sigterm(), _escaped_output():
+            code = run()
+            sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BaseException as error:
+        if isinstance(error, SystemExit):
+            raise
+        return _explain(error, terminal)
+
+
+def _explain(error: BaseException, terminal: Terminal) -> int:
+    """Tell what `error` means to the user; return the exit code."""
+    if isinstance(error, BrokenPipeError):
+        return _hush()
+    message, code = _verdict(error)
+    if terminal.verbose and isinstance(error, Exception):
+        click.echo("".join(traceback.format_exception(error)), err=True)
+    with contextlib.suppress(OSError):
+        click.echo(f"Error: {message}"[:MESSAGE_LIMIT], err=True)
+    return code
+
+
+def _verdict(error: BaseException) -> tuple[str, int]:
+    """Return the message and the exit code of `error`."""
+    match error:
+        case ForecasterError():
+            return str(error), error.exit_code
+        case KeyboardInterrupt() | click.Abort():
+            return "interrupted.", INTERRUPTED
+        case Terminated():
+            return "terminated.", TERMINATED
+        case MemoryError():
+            return "out of memory. A shorter horizon, fewer files at once or a larger --stride need less.", 1
+        case OSError():
+            return _system(error), 1
+    kind = type(error).__name__
+    return f"this is a bug: {kind}: {printable(error, 600)}. With -v the command shows where it happened.", 1
+
+
+def _system(error: OSError) -> str:
+    """Say in plain words what the system refused."""
+    what = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}.get(error.errno or 0)
+    where = "" if error.filename is None else f": {printable(error.filename, 400)}"
+    return f"{what or printable(error.strerror or error, 400)}{where}."
+
+
+def _hush() -> int:
+    """Let go of a stdout that nobody reads any more, without a word."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+@contextlib.contextmanager
+def _sigterm() -> Iterator[None]:
+    """Turn SIGTERM into `Terminated` while a command runs (in the main thread alone)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _escaped_output() -> Iterator[None]:
+    """Let a character that the terminal's encoding lacks be escaped, not be an error."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    yield

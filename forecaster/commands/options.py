@@ -1,0 +1,147 @@
+"""Every option, declared once. Only click is imported, so that `--help` is instant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from forecaster.commands.spans import SpanType
+from forecaster.commands.terminal import Terminal
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+NAMED = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
+
+
+class Listed(click.types.StringParamType):
+    """A text; several in an environment variable stand between commas, for names may hold spaces."""
+
+    envvar_list_splitter = ","
+
+
+class Path_(click.Path):
+    """A path of the file system, as pathlib's; whether it exists is for the command to say."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+
+def option(*declarations: str, **attributes: Any) -> Callable[[Function], Function]:
+    """Declare an option and its environment variable: `--n-step` is FORECASTER_N_STEP."""
+    long = max(declarations, key=lambda name: name.startswith("--"))
+    variable = "FORECASTER_" + long.split("/")[0].lstrip("-").replace("-", "_").upper()
+    return click.option(*declarations, **{"envvar": variable, **attributes})
+
+
+def together(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]:
+    """Join decorators into one; the first is listed first in the help."""
+
+    def decorate(function: Function) -> Function:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+def _named(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Accept `tab`, `space` ... for characters that are hard to type."""
+    return value if value is None else NAMED.get(value.lower(), value)
+
+
+def _set(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
+    """Return a callback that sets an attribute of the Terminal."""
+
+    def store(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+        if value and isinstance(ctx.obj, Terminal):
+            setattr(ctx.obj, name, True)
+
+    return store
+
+
+signals = click.argument("signals", metavar="SIGNAL...", nargs=-1, required=True)
+some_signals = click.argument("signals", metavar="[SIGNAL...]", nargs=-1)
+model = click.argument("model", metavar="MODEL", type=Path_())
+
+quiet = option(
+    "-q", "--quiet", is_flag=True, expose_value=False, is_eager=True, callback=_set("quiet"), help="Say errors alone."
+)
+verbose = option(
+    "-v", "--verbose", is_flag=True, expose_value=False, is_eager=True, callback=_set("verbose"),
+    help="Show where an error arose.",
+)  # fmt: skip
+speech = together(quiet, verbose)
+as_json = option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+overwrite = option("--overwrite", is_flag=True, help="Replace what is there.")
+seed = option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of all chance.")
+
+predictor = option("--predictor", metavar="NAME", help="Kind of predictor; `predictors` lists them.  [stacked-lstm]")
+n_step = option("--n-step", type=SpanType(), help="S, segments in a window; or the context as a time.  [25]")
+n_input = option("--n-input", type=SpanType(), help="N, samples in a segment; or a time such as 0.5s.  [100]")
+stride = option("--stride", type=SpanType(), help="Samples from one window to the next.  [1]")
+split = option("--split", metavar="A/B/C", help="Percent for training, validation, test, in time order.  [70/15/15]")
+recipe = option("--recipe", type=click.Choice(["default", "lecture"]), help="How a network is trained.  [default]")
+steps = option("--steps", type=click.IntRange(1, 10**7), help="Training steps: the budget.")
+learning_rate = option("--learning-rate", type=click.FloatRange(0, 10, min_open=True), help="Highest learning rate.")
+config = option("--config", type=Path_(), metavar="FILE.toml", help="Read settings from a file; options win over it.")
+horizon = option("-n", "--horizon", type=SpanType(), help="Samples to forecast, or a time.  [the model's N]")
+origins = option("--stride", type=SpanType(), help="Samples from one scored origin to the next.  [min(H, N)]")
+levels = option(
+    "--level", "levels", type=click.IntRange(1, 99), multiple=True, default=(90,), show_default=True,
+    help="Coverage of a band in percent; repeatable.",
+)  # fmt: skip
+form = option(
+    "--format", "form", type=click.Choice(["csv", "json", "parquet"]), default="csv", show_default=True,
+    help="Kind of forecast file.",
+)  # fmt: skip
+filename = option(
+    "--filename", default="{stem}.forecast.{ext}", show_default=True, help="Name of a forecast file within DIR."
+)
+on_error = option(
+    "--on-error", type=click.Choice(["continue", "stop"]), default="continue", show_default=True,
+    help="What to do after a file that cannot be forecast.",
+)  # fmt: skip
+
+reading = together(
+    option("--column", "columns", type=Listed(), multiple=True, help="Channel to read; repeatable.  [all numbers]"),
+    option("--time-column", "time_columns", type=Listed(), multiple=True, help="Time column; twice for date and time."),
+    option("--no-time", is_flag=True, default=None, help="There is no time column."),
+    option("--time-format", metavar="FORMAT", help="strptime format of the time stamps."),
+    option("--rate", "--fs", "rate_hz", type=click.FloatRange(0, min_open=True), metavar="HZ", help="Sample rate."),
+    option("--unit", "units", type=Listed(), multiple=True, help="Unit of a channel; repeatable, in their order."),
+    option("--delimiter", callback=_named, metavar="CHAR", help="Field separator; `tab` is understood."),
+    option("--decimal", type=click.Choice([".", ","]), help="Decimal mark."),
+    option(
+        "--thousands", type=click.Choice([",", ".", "'", "_", " ", "space"]), callback=_named, metavar="CHAR",
+        help="Thousands mark: , . ' _ or space.",
+    ),
+    option("--no-header", is_flag=True, default=None, help="The first row holds data."),
+    option("--skip-rows", type=click.IntRange(0), metavar="ROWS", help="Lines to skip at the top."),
+    option("--encoding", metavar="NAME", help="utf-8, utf-16, latin-1 ..."),
+    option("--na", type=Listed(), multiple=True, metavar="VALUE", help="What stands for a missing value; repeatable."),
+    option("--missing", type=click.Choice(["error", "split", "interpolate"]), help="What to do at gaps.  [error]"),
+    option("--duplicates", type=click.Choice(["error", "first", "mean"]), help="For equal time stamps.  [error]"),
+    option("--sort", is_flag=True, default=None, help="Sort the rows by time."),
+    option("--group-column", metavar="NAME", help="A new value in this column begins a new recording."),
+    option("--recording-rows", type=click.IntRange(1), metavar="ROWS", help="Rows of each recording."),
+    option("--layout", type=click.Choice(["columns", "wide", "long"]), help="Where the series stand.  [columns]"),
+)  # fmt: skip
+
+
+def output(metavar: str, text: str, *, required: bool = True) -> Callable[[Function], Function]:
+    """Declare `-o`."""
+    return option("-o", "--output", type=Path_(), metavar=metavar, required=required, help=text)
+
+
+def plot(text: str) -> Callable[[Function], Function]:
+    """Declare `--plot FILE`."""
+    return option("--plot", type=Path_(), metavar="FILE.png", help=text)
+
+
+def given(ctx: click.Context) -> dict[str, Any]:
+    """Return the parameters that the user gave, on the command line or in the environment."""
+    named = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    return {name: value for name, value in ctx.params.items() if ctx.get_parameter_source(name) in named}

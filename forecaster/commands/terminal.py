@@ -1,0 +1,170 @@
+"""What a person sees: data on stdout, everything else on stderr, bars only on a terminal."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forecaster.errors import printable
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+class Terminal:
+    """How much to say, and where: passed to every command as click's context object."""
+
+    def __init__(self, args: Sequence[str] = ()) -> None:
+        self.args = tuple(args)
+        self.quiet = False
+        self.verbose = False
+
+    @property
+    def interactive(self) -> bool:
+        """True where a moving bar is welcome."""
+        return not self.quiet and sys.stderr.isatty()
+
+    def out(self, text: str) -> None:
+        """Print data on stdout."""
+        click.echo(text)
+
+    def json(self, value: Any) -> None:
+        """Print one JSON document on stdout; NaN is a bug, not a value."""
+        click.echo(json.dumps(value, indent=2, allow_nan=False))
+
+    def say(self, text: str) -> None:
+        """Tell something on stderr, unless `-q`."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def warn(self, text: str) -> None:
+        """Tell something on stderr that `-q` must not hide."""
+        click.echo(printable(text, 2000), err=True)
+
+    def training(self) -> TrainingBar | TrainingLines | None:
+        """Return the progress of a training for this terminal, or None where `-q` was given."""
+        if self.quiet:
+            return None
+        return TrainingBar() if self.interactive else TrainingLines(self)
+
+
+def program() -> str:
+    """Return how the user called this program, ready to be pasted into a shell."""
+    script = Path(sys.argv[0])
+    if script.name == "__main__.py":
+        return f"{_python()} -m forecaster"
+    return f"{_python()} {shlex.quote(sys.argv[0])}" if script.suffix == ".py" else "forecaster"
+
+
+def _python() -> str:
+    """Return `python` where the shell's is this one, else the path of this one."""
+    found = shutil.which("python")
+    same = found is not None and Path(found).absolute() == Path(sys.executable).absolute()
+    return "python" if same else shlex.quote(sys.executable)
+
+
+def shell(args: Iterable[object]) -> str:
+    """Quote `args` for a shell.
+
+    >>> shell(["train", "my file.csv"])
+    "train 'my file.csv'"
+    """
+    return shlex.join(str(arg) for arg in args)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out `rows` under `header`: the first column to the left, the others to the right.
+
+    >>> print(table(["name", "mse"], [["ridge", ".1"]]))
+    name   mse
+    ridge   .1
+    """
+    lines = [list(header), *(list(row) for row in rows)]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
+    return "\n".join(_row(line, widths) for line in lines)
+
+
+def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *others = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+    return "  ".join([cells[0].ljust(len(first)), *others]).rstrip()
+
+
+def number(value: object, digits: int = 4) -> str:
+    """Show a number in `digits` significant digits, and what is undefined as a dash.
+
+    >>> number(None), number(0.0271234), number(3)
+    ('-', '0.02712', '3')
+    """
+    if value is None or value != value:
+        return "-"
+    return f"{value:.{digits}g}" if isinstance(value, float) else printable(value)
+
+
+class TrainingLines:
+    """A line at the start of a training and one every tenth of it, where no terminal listens."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal, self._total, self._next, self._began = terminal, 0, 0.0, 0.0
+
+    def start(self, total_steps: int) -> None:
+        """Say how much work lies ahead."""
+        self._total, self._next, self._began = total_steps, total_steps / 10, time.monotonic()
+        self._terminal.say(f"training: {total_steps} steps")
+
+    def update(self, step: int, loss: float, validation_loss: float | None) -> None:
+        """Say how far the training is, once every tenth."""
+        if step < self._next:
+            return
+        self._next = step + self._total / 10
+        left = (time.monotonic() - self._began) * (self._total - step) / max(step, 1)
+        self._terminal.say(f"step {step}/{self._total}: {_losses(loss, validation_loss)}, about {left:.0f} s left")
+
+    def finish(self) -> None:
+        """Say nothing: the command reports."""
+
+
+class TrainingBar:
+    """A bar with loss, validation loss and the time left, on a terminal."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+
+    def start(self, total_steps: int) -> None:
+        """Draw the empty bar."""
+        self._progress = bar("{task.fields[losses]}")
+        self._task = self._progress.add_task("training", total=total_steps, losses="")
+        self._progress.start()
+
+    def update(self, step: int, loss: float, validation_loss: float | None) -> None:
+        """Move the bar."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=step, losses=_losses(loss, validation_loss))
+
+    def finish(self) -> None:
+        """Leave the bar standing as it is."""
+        if self._progress is not None:
+            self._progress.stop()
+
+
+def bar(*fields: str) -> Progress:
+    """Return rich's progress on stderr; it knows NO_COLOR and dumb terminals."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *map(TextColumn, fields)]
+    console = Console(stderr=True)
+    return Progress(*columns, TimeRemainingColumn(), console=console, redirect_stdout=False, redirect_stderr=False)
+
+
+def _losses(loss: float, validation_loss: float | None) -> str:
+    shown = f"loss {loss:.4g}"
+    return shown if validation_loss is None else f"{shown}, validation {validation_loss:.4g}"

@@ -1,0 +1,254 @@
+"""`forecaster train`: from signals to a scored model folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forecaster.commands import options
+from forecaster.commands.spans import samples_and_time
+from forecaster.commands.terminal import Terminal, number, program, shell
+from forecaster.errors import TooShortError, UsageError, printable
+
+if TYPE_CHECKING:
+    from forecaster.config import RunConfig
+    from forecaster.model import Forecaster
+    from forecaster.signals import Signal
+
+LONGEST_COMMAND = 600
+INTERRUPTED = 130
+
+
+@click.command("train")
+@options.signals
+@options.output("MODEL", "Folder to save the model in.")
+@options.predictor
+@options.n_step
+@options.n_input
+@options.stride
+@options.split
+@options.recipe
+@options.steps
+@options.learning_rate
+@options.seed
+@options.config
+@options.overwrite
+@options.plot("Draw the learning curve.")
+@options.as_json
+@options.reading
+@options.speech
+@click.pass_context
+def command(ctx: click.Context, signals: tuple[str, ...], output: Path, **chosen: Any) -> int:
+    """Train a predictor on signals and save it as a model folder.
+
+    The last part of each recording is held back: the model is scored on it beside naive
+    baselines, and the verdict says whether it is worth having. Ctrl-C ends the training and
+    keeps the best weights so far. Settings come from options, then FORECASTER_* variables,
+    then --config, then the defaults.
+    """
+    terminal: Terminal = ctx.obj
+    run = _prepare(ctx, signals, output, chosen)
+    try:
+        forecaster, seconds = _fit(terminal, run)
+    except TooShortError as error:
+        raise _with_command(error, terminal.args) from None
+    forecaster.save(output, overwrite=chosen["overwrite"])
+    _draw(terminal, forecaster, chosen["plot"])
+    _report(terminal, run, _Result(forecaster, seconds, chosen["as_json"]))
+    return INTERRUPTED if forecaster.interrupted else 0
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What is trained on what, and where it goes."""
+
+    signals: tuple[Signal, ...]
+    config: RunConfig
+    output: Path
+
+    @property
+    def rate_hz(self) -> float | None:
+        return self.signals[0].sample_rate_hz
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What came of it."""
+
+    forecaster: Forecaster
+    seconds: float
+    as_json: bool
+
+
+def _prepare(ctx: click.Context, arguments: Sequence[str], output: Path, chosen: Mapping[str, Any]) -> _Run:
+    """Settle everything that can be refused before a signal is read, then read."""
+    from forecaster.commands import configure
+    from forecaster.predictors import kind
+    from forecaster.reading import inputs, read_signal
+
+    source = "the options" if chosen["config"] is None else printable(chosen["config"])
+    settings = configure.nested(options.given(ctx), chosen["config"])
+    known = configure.run_config(configure.without_times(settings), source)
+    kind(known.predictor)
+    _refuse_existing(output, chosen["overwrite"])
+    found = inputs.find(arguments)
+    signals = tuple(read_signal(item.path, known.reading, name=item.name) for item in found)
+    config = configure.run_config(configure.sizes(settings, signals[0].sample_rate_hz), source)
+    return _Run(signals, config, output)
+
+
+def _refuse_existing(output: Path, overwrite: bool) -> None:
+    """Refuse a MODEL that is taken before the time to train it is spent."""
+    where = printable(output)
+    if output.is_symlink() or (output.exists() and not output.is_dir()):
+        raise UsageError(f"{where} is not a folder.", hint="Give another name with -o MODEL.")
+    if not output.exists() or not any(output.iterdir()):
+        return
+    if not (output / "model.json").exists():
+        raise UsageError(f"{where} holds files that are no model.", hint="Give another name with -o MODEL.")
+    if not overwrite:
+        raise UsageError(f"{where} holds a model already.", hint="Give another name with -o MODEL, or --overwrite.")
+
+
+def _fit(terminal: Terminal, run: _Run) -> tuple[Forecaster, float]:
+    """Train, and say before how far the model will look back and ahead."""
+    from forecaster.model import Forecaster
+
+    for signal in run.signals:
+        for note in signal.notes:
+            terminal.say(f"note: {printable(signal.name)}: {printable(note)}")
+    window = run.config.window
+    terminal.say(f"context {samples_and_time(window.context, run.rate_hz)}")
+    terminal.say(f"horizon {samples_and_time(window.n_input, run.rate_hz)}")
+    began = time.monotonic()
+    forecaster = Forecaster.fit(run.signals, run.config, progress=terminal.training())
+    if forecaster.interrupted:
+        terminal.warn("interrupted: the best weights so far are kept.")
+    return forecaster, time.monotonic() - began
+
+
+def _with_command(error: TooShortError, args: Sequence[str]) -> TooShortError:
+    """Return `error` with a complete command that would fit in place of its hint."""
+    if error.suggestion is None:
+        return error
+    n_step, n_input = error.suggestion
+    command = f"{program()} {shell(resized(args, n_step, n_input))}"
+    hint = f"This fits: {command}"
+    if len(command) > LONGEST_COMMAND:
+        hint = f"This fits: the same command with --n-step {n_step} --n-input {n_input}."
+    return TooShortError(error.found, suggestion=error.suggestion, path=error.path, hint=hint)
+
+
+def resized(args: Sequence[str], n_step: int, n_input: int) -> list[str]:
+    """Return the arguments of a train command with another window, all else kept.
+
+    >>> resized(["train", "a.csv", "--n-step", "25", "-o", "m"], 5, 10)
+    ['train', '--n-step', '5', '--n-input', '10', 'a.csv', '-o', 'm']
+    """
+    kept: list[str] = []
+    rest = iter(args)
+    for arg in rest:
+        if arg == "--":
+            kept += [arg, *rest]
+        elif arg in ("--n-step", "--n-input"):
+            next(rest, None)
+        elif not arg.startswith(("--n-step=", "--n-input=")):
+            kept.append(arg)
+    at = kept.index("train") + 1
+    return [*kept[:at], "--n-step", str(n_step), "--n-input", str(n_input), *kept[at:]]
+
+
+def _draw(terminal: Terminal, forecaster: Forecaster, path: Path | None) -> None:
+    """Write the learning curve."""
+    if path is None:
+        return
+    if not forecaster.history:
+        terminal.warn("no learning curve: this predictor is fitted in one step.")
+        return
+    from forecaster import plots
+    from forecaster.files import write_file
+
+    write_file(path, plots.png(plots.learning_curve(forecaster.history)))
+    terminal.say(f"wrote {printable(path)}")
+
+
+def _report(terminal: Terminal, run: _Run, result: _Result) -> None:
+    """Tell what was trained on what, how good it is, how long it took, and what to run next."""
+    forecaster = result.forecaster
+    if result.as_json:
+        terminal.json(_summary(run, result))
+        return
+    terminal.out("\n".join(_trained(run, result)))
+    from forecaster.commands.evaluate import report
+
+    for evaluation in forecaster.stored:
+        terminal.out(f"\nheld-back part, {report(evaluation, run.rate_hz)}")
+    terminal.out(f"\nsaved as {printable(run.output)}. Next:")
+    terminal.out("\n".join(f"  {line}" for line in _next(run)))
+
+
+def _trained(run: _Run, result: _Result) -> list[str]:
+    """Say in plain words what was trained on what."""
+    names = [printable(signal.name, 60) for signal in run.signals]
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    channels = [printable(channel, 40) for channel in run.signals[0].channels]
+    rows = sum(len(recording) for signal in run.signals for recording in signal.recordings)
+    split = run.config.split
+    shares = "/".join(f"{share:g}" for share in (split.training, split.validation, split.test))
+    window = run.config.window
+    context, horizon = (samples_and_time(length, run.rate_hz) for length in (window.context, window.n_input))
+    return [
+        f"{run.config.predictor} on {shown}: {rows} rows, split {shares}, {_channels(channels)}",
+        f"window: {window.n_step} segments of {window.n_input}, context {context}, horizon {horizon}",
+        f"{_steps(result.forecaster)}{result.seconds:.1f} s",
+    ]
+
+
+def _channels(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"channel {names[0]}"
+    return f"{len(names)} channels ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"
+
+
+def _steps(forecaster: Forecaster) -> str:
+    """Say how many steps were taken and where the validation loss was least."""
+    history = forecaster.history
+    if not history:
+        return "fitted and scored in "
+    best = min(history, key=lambda row: row["validation_loss"])
+    taken = f"{history[-1]['step']:.0f} steps, the best at {best['step']:.0f}"
+    return f"{taken} (validation loss {number(float(best['validation_loss']))}), trained and scored in "
+
+
+def _next(run: _Run) -> list[str]:
+    """Return the commands that a user would run next."""
+    signal = run.signals[0].path or "SIGNAL"
+    first, model = program(), str(run.output)
+    return [
+        f"{first} {shell(['evaluate', model])}",
+        f"{first} {shell(['forecast', model, signal, '-o', 'forecasts'])}",
+        f"{first} {shell(['inspect', model])}",
+    ]
+
+
+def _summary(run: _Run, result: _Result) -> dict[str, Any]:
+    """Return the report as JSON."""
+    manifest = result.forecaster.manifest
+    return {
+        "model": str(run.output),
+        "predictor": run.config.predictor,
+        "config": run.config.model_dump(mode="json"),
+        "context": run.config.window.context,
+        "sample_rate_hz": run.rate_hz,
+        "training_data": [data.model_dump(mode="json") for data in manifest.training_data],
+        "seconds": round(result.seconds, 3),
+        "interrupted": result.forecaster.interrupted,
+        "history": result.forecaster.history,
+        "evaluations": result.forecaster.stored,
+        "next": _next(run),
+    }
