@@ -20,6 +20,8 @@ CARRIES = 1e-3
 """A frequency bin carries power if it is within 30 dB of the strongest bin of the truth."""
 FLOOR = 1e-6
 """Power below this share of the strongest bin of the truth (-60 dB) counts as this share."""
+ROUNDING = (8 * np.finfo(np.float64).eps) ** 2
+"""A variance up to this, in a signal scaled to 1, is the rounding of a constant."""
 SHORTEST = 8
 """The fewest samples ahead of which a spectrum says anything."""
 
@@ -34,11 +36,11 @@ def autocorrelation(values: Array, max_lag: int) -> Array:
     >>> autocorrelation(np.array([1.0, -1.0] * 50), 2).round(6).tolist()
     [1.0, -1.0, 1.0]
     """
-    x = np.asarray(values, dtype=np.float64)[-LONGEST:]
+    x = _scaled(values)
     lags = np.arange(min(max_lag, len(x) - 1) + 1)
     x = x - x.mean()
     energy = np.concatenate(([0.0], np.cumsum(np.square(x))))
-    if not _varies(energy[-1] / len(x), values):
+    if energy[-1] / len(x) <= ROUNDING:
         return np.zeros(len(lags))
     products = _products(x, len(lags))
     apart = energy[len(x) - lags] + energy[-1] - energy[lags] - 2 * products
@@ -76,11 +78,11 @@ def dominant_period(values: Array) -> float | None:
     >>> round(dominant_period(np.sin(np.arange(2000) * 2 * np.pi / 41.6)), 1)
     41.6
     """
-    x = np.asarray(values, dtype=np.float64)[-LONGEST:]
+    x = _scaled(values)
     if len(x) < 16:
         return None
     x = _detrended(x)
-    if not _varies(float(np.mean(np.square(x))), values):
+    if np.mean(np.square(x)) <= ROUNDING:
         return None
     power = np.square(np.abs(np.fft.rfft(x * np.hanning(len(x)))))
     peaks = np.flatnonzero((power[1:-1] > power[:-2]) & (power[1:-1] >= power[2:])) + 1
@@ -143,10 +145,11 @@ def _products(x: Array, count: int) -> Array:
     return np.fft.irfft(np.square(transform.real) + np.square(transform.imag), size)[:count]
 
 
-def _varies(variance: float, values: Array) -> bool:
-    """Whether a variance is more than the rounding of a constant."""
-    rounding = np.finfo(np.float64).eps * 8 * float(np.abs(values[-LONGEST:]).max())
-    return bool(np.isfinite(variance) and variance > rounding**2 and variance > 0)
+def _scaled(values: Array) -> Array:
+    """Return the last `LONGEST` samples divided by the largest of them, so that no square overflows."""
+    x: Array = np.asarray(values, dtype=np.float64)[-LONGEST:]
+    peak = np.abs(x).max(initial=0.0)
+    return x / peak if peak > 0 else x
 
 
 def _returns(alike: Array) -> NDArray[np.intp]:

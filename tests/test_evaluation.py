@@ -127,14 +127,18 @@ def test_the_json_has_exactly_the_promised_keys():
 def test_every_null_has_its_reason():
     flat = Signal("flat", ("c0",), (Recording(np.full((200, 1), 0.1), TimeAxis()),))
     short = _signal("short", rows=(45,))
-    result = _evaluate([flat, short], [[0], [0]], mase_scale=[None], band=lambda level, c, h: (None, "no validation part"))
+    result = _evaluate(
+        [flat, short], [[0], [0]], mase_scale=[None], band=lambda level, c, h: (None, "no validation part")
+    )
     for part in result.to_json()["parts"]:
         nulls = {f"{n}.{m}" for n, row in part["scores"].items() for m, value in row.items() if value is None}
         assert nulls == set(part["reasons"])
         assert all(part["reasons"].values())
     assert result.parts[0].reasons["model.coverage-90"] == "no validation part"
-    assert result.parts[0].scores["model"]["nmse"] is None and "constant" in result.parts[0].verdict.text
-    assert result.parts[1].origins == 0 and "45 rows" in result.parts[1].verdict.text
+    assert result.parts[0].scores["model"]["nmse"] is None
+    assert "constant" in result.parts[0].verdict.text
+    assert result.parts[1].origins == 0
+    assert "45 rows" in result.parts[1].verdict.text
     assert "40 rows" in result.parts[1].reasons["model.nmse"]
 
 
@@ -175,25 +179,30 @@ def test_better_is_claimed_only_beyond_two_standard_errors():
     assert verdict.compare(_tallies(0.7 * errors, errors), block=1).kind == "better"
     noisy = np.abs(rng.normal(1, 0.3, 200)) * 0.99
     judged = verdict.compare(_tallies(noisy, errors), block=1)
-    assert judged.kind == "same" and "repeating the last period" in judged.text
+    assert judged.kind == "same"
+    assert "repeating the last period" in judged.text
 
 
 def test_the_best_baseline_is_the_one_named():
     errors = np.abs(np.random.default_rng(1).normal(1, 0.3, 200))
     judged = verdict.compare(_tallies(0.9 * errors, errors, 0.5 * errors), block=1)
-    assert judged.kind == "worse" and judged.baseline == "ridge" and "ridge" in judged.text
+    assert judged.kind == "worse"
+    assert judged.baseline == "ridge"
+    assert "ridge" in judged.text
     assert judged.gain == pytest.approx(1 - 0.81 / 0.25)
 
 
 def test_the_same_forecasts_are_no_better():
     errors = np.linspace(0.1, 0.5, 50)
     judged = verdict.compare(_tallies(errors, errors), block=1)
-    assert judged.kind == "same" and "same errors" in judged.text
+    assert judged.kind == "same"
+    assert "same errors" in judged.text
 
 
 def test_few_origins_claim_nothing():
     judged = verdict.compare(_tallies(np.full(3, 0.1), np.full(3, 1.0)), block=1)
-    assert judged.kind == "unknown" and "Too few origins" in judged.text
+    assert judged.kind == "unknown"
+    assert "Too few origins" in judged.text
 
 
 def test_overlapping_origins_raise_the_uncertainty():

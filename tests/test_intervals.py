@@ -34,7 +34,8 @@ def test_new_targets_are_covered_as_promised():
 
 def test_wider_levels_are_never_narrower():
     _, quantiles = intervals.calibrate([np.random.default_rng(0).normal(size=(150, 5))])
-    assert quantiles.shape == (1, 5, 99) and quantiles.dtype == np.float32
+    assert quantiles.shape == (1, 5, 99)
+    assert quantiles.dtype == np.float32
     assert (np.diff(quantiles, axis=2) >= 0).all()
 
 
@@ -55,15 +56,18 @@ def test_a_channel_without_origins_has_no_band_beside_one_that_has():
 
 def test_no_origin_at_all():
     state, quantiles = intervals.calibrate([np.zeros((0, 9)), np.zeros((0, 9))])
-    assert state.horizon == 0 and quantiles.shape == (2, 0, 99)
+    assert state.horizon == 0
+    assert quantiles.shape == (2, 0, 99)
     half, reason = intervals.band(state, quantiles, 90, channel=0, horizon=1)
-    assert half is None and reason == "the validation part is shorter than the horizon"
+    assert half is None
+    assert reason == "the validation part is shorter than the horizon"
 
 
 def test_beyond_the_calibrated_steps():
     state, quantiles = intervals.calibrate([np.ones((20, 5))])
     half, reason = intervals.band(state, quantiles, 90, channel=0, horizon=6)
-    assert half is None and "5 steps" in reason
+    assert half is None
+    assert "5 steps" in reason
 
 
 def test_residuals_that_ran_away_stay_finite():

@@ -79,7 +79,7 @@ class Sums:
         self.density = _density(forecast) + (self.density if self.density.size else 0.0)
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
     signals: Sequence[Signal],
     ranges: Sequence[Sequence[int]],
     forecasts: Mapping[str, Forecast],

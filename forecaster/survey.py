@@ -1,0 +1,206 @@
+"""What a file holds, before anything is trained on it: its health, its period, a window that fits.
+
+Every number is taken over all recordings of a channel; runs never cross from one to the next.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.config import Split
+from forecaster.signals import Signal
+from forecaster.spectrum import dominant_period
+from forecaster.splits import boundaries
+from forecaster.windows import suggest
+
+if TYPE_CHECKING:
+    from forecaster.reading import Dialect, Timing
+
+Array = NDArray[np.float64]
+
+CLIPPED_RUN = 3
+"""Samples in a row at the extreme value that count as clipped; single ones are just the extreme."""
+CLIPPED_SHARE = 1e-3
+STUCK_RUN, STUCK_SHARE = 20, 0.01
+"""A sensor is called stuck at this many identical samples in a row, if they are this share of all."""
+
+
+@dataclass(frozen=True)
+class ChannelSurvey:
+    """One channel.
+
+    `crest_factor` is peak / rms; `kurtosis` is 3 for a normal distribution (faults of bearings
+    raise it); `clipped` the share of samples at the extreme values in runs of three or more;
+    `longest_run` the most identical samples in a row, `stuck` their share of all; `period` the dominant one in samples,
+    `dominant_hz` the same as a frequency. None: it does not exist for this channel.
+    """
+
+    name: str
+    unit: str
+    mean: float
+    standard_deviation: float
+    minimum: float
+    maximum: float
+    rms: float
+    peak: float
+    crest_factor: float | None
+    kurtosis: float | None
+    clipped: float
+    longest_run: int
+    stuck: float
+    constant: bool
+    period: float | None
+    dominant_hz: float | None
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A signal's survey: what `forecaster check` reports.
+
+    `window` is the suggested (S, N), None where the recordings are too short for any;
+    `command` a training that fits; `warnings` what a person should look at, in plain words.
+    """
+
+    name: str
+    path: str
+    rows: int
+    recordings: tuple[int, ...]
+    series: int
+    sample_rate_hz: float | None
+    time: str
+    channels: tuple[ChannelSurvey, ...]
+    dialect: dict[str, Any]
+    timing: dict[str, Any]
+    window: tuple[int, int] | None
+    command: str | None
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the survey as plain data, undefined numbers as None."""
+        return asdict(self)
+
+
+def survey(signal: Signal, *, dialect: Dialect | None = None, timing: Timing | None = None) -> Survey:
+    """Look at all channels of `signal`; `dialect` and `timing` are what the reader found out about the file."""
+    channels = tuple(_channel(signal, c) for c in range(len(signal.channels)))
+    window = _window(signal, channels)
+    about = {} if timing is None else asdict(timing)
+    return Survey(
+        name=signal.name,
+        path=signal.path,
+        rows=sum(len(recording) for recording in signal.recordings),
+        recordings=tuple(len(recording) for recording in signal.recordings),
+        series=len({recording.label for recording in signal.recordings}),
+        sample_rate_hz=signal.sample_rate_hz,
+        time=signal.recordings[0].time.kind if signal.recordings else "samples",
+        channels=channels,
+        dialect={} if dialect is None else asdict(dialect),
+        timing=about,
+        window=window,
+        command=None if window is None else _command(signal, window),
+        warnings=tuple(_warnings(channels, window)),
+        notes=signal.notes,
+    )
+
+
+def _channel(signal: Signal, c: int) -> ChannelSurvey:
+    """Survey channel number `c`, one contiguous copy of it at a time."""
+    runs = [np.ascontiguousarray(recording.values[:, c]) for recording in signal.recordings if len(recording)]
+    values = runs[0] if len(runs) == 1 else np.concatenate(runs) if runs else np.zeros(1)
+    low, high = float(values.min()), float(values.max())
+    constant = low == high
+    period = None if constant or not runs else dominant_period(max(runs, key=len))
+    longest_run = max((int(_run_lengths(run).max()) for run in runs), default=0)
+    return ChannelSurvey(
+        name=signal.channels[c],
+        unit=signal.units[c] if c < len(signal.units) else "",
+        minimum=low,
+        maximum=high,
+        **_moments(values, constant),
+        clipped=0.0 if constant else _clipped(runs, (low, high)) / len(values),
+        longest_run=longest_run,
+        stuck=longest_run / len(values),
+        constant=constant,
+        period=period,
+        dominant_hz=signal.sample_rate_hz / period if period and signal.sample_rate_hz else None,
+    )
+
+
+def _moments(values: Array, constant: bool) -> dict[str, Any]:
+    """Return mean, spread, RMS, peak, crest factor and kurtosis, scaled by the peak so that no square overflows."""
+    peak = float(np.abs(values).max())
+    if peak == 0 or constant:
+        same = {"mean": float(values[0]), "standard_deviation": 0.0, "rms": peak, "peak": peak}
+        return {**same, "crest_factor": 1.0 if peak else None, "kurtosis": None}
+    scaled = values / peak
+    mean, rms = float(scaled.mean()), float(np.sqrt(np.mean(np.square(scaled))))
+    squares = np.square(scaled - mean)
+    variance = float(squares.mean())
+    return {
+        "mean": mean * peak,
+        "standard_deviation": float(np.sqrt(variance)) * peak,
+        "rms": rms * peak,
+        "peak": peak,
+        "crest_factor": 1 / rms if rms else None,
+        "kurtosis": float(np.mean(np.square(squares))) / variance**2 if variance > 0 else None,
+    }
+
+
+def _run_lengths(run: Array) -> NDArray[np.int64]:
+    """Return the lengths of the stretches of identical values, in order."""
+    edges = np.flatnonzero(run[1:] != run[:-1]) + 1
+    return np.diff(np.concatenate(([0], edges, [len(run)]))).astype(np.int64)
+
+
+def _clipped(runs: Sequence[Array], extremes: tuple[float, float]) -> int:
+    """Count the samples at the extreme values in runs of `CLIPPED_RUN` or more."""
+    count = 0
+    for run in runs:
+        lengths = _run_lengths(run)
+        value = run[np.cumsum(lengths) - 1]
+        count += int(lengths[np.isin(value, extremes) & (lengths >= CLIPPED_RUN)].sum())
+    return count
+
+
+def _window(signal: Signal, channels: Sequence[ChannelSurvey]) -> tuple[int, int] | None:
+    """Suggest a window for the longest recording that covers two of the longest dominant period, if it can."""
+    longest = max((len(recording) for recording in signal.recordings), default=0)
+    periods = [channel.period for channel in channels if channel.period]
+    return suggest(boundaries(longest, Split())[0], max(periods, default=None))
+
+
+def _command(signal: Signal, window: tuple[int, int]) -> str:
+    """Write a training of this file that fits, ready to be copied into a shell."""
+    name = "".join(c if c.isalnum() or c in "-_." else "-" for c in signal.name.rsplit("/", 1)[-1]).strip("-.")
+    path = shlex.quote(signal.path or "-")
+    return f"forecaster train {path} -o models/{name or 'model'} --n-step {window[0]} --n-input {window[1]}"
+
+
+def _warnings(channels: Sequence[ChannelSurvey], window: tuple[int, int] | None) -> list[str]:
+    """Say what a person should look at before training."""
+    found = [text for channel in channels for text in _channel_warnings(channel)]
+    return found if window else [*found, "no recording is long enough to train on"]
+
+
+def _channel_warnings(channel: ChannelSurvey) -> list[str]:
+    """Say what is odd about one channel."""
+    if channel.constant:
+        return [f"{channel.name}: all values are {channel.minimum:g}"]
+    found = []
+    if channel.clipped >= CLIPPED_SHARE:
+        found.append(
+            f"{channel.name}: {channel.clipped:.1%} of the samples stay at the extreme values, as if they were clipped"
+        )
+    if channel.longest_run >= STUCK_RUN and channel.stuck >= STUCK_SHARE:
+        found.append(f"{channel.name}: {channel.longest_run} identical samples in a row, as if the sensor were stuck")
+    return found
+
+
+__all__ = ["ChannelSurvey", "Survey", "survey"]
