@@ -85,7 +85,7 @@ class Recipe(Frozen):
     """How a network is trained. Budgets are steps, fixed before training, never wall time."""
 
     name: Literal["default", "lecture"] = "default"
-    steps: Annotated[int, Field(ge=1, le=10**7)] = 1600
+    steps: Annotated[int, Field(ge=1, le=10**7)] = 2400
     batch: Annotated[int, Field(ge=1, le=65536)] = 128
     learning_rate: Positive = 3e-3
     schedule: Literal["cosine", "constant"] = "cosine"
@@ -95,7 +95,7 @@ class Recipe(Frozen):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     epsilon: Positive = 1e-7
     steps_per_epoch: Annotated[int, Field(ge=1, le=10**6)] = 100
-    patience: Annotated[int, Field(ge=1, le=10**6)] | None = None
+    patience: Annotated[int, Field(ge=1, le=10**6)] | None = 10
 
 
 class RunConfig(Frozen):

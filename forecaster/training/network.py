@@ -76,7 +76,7 @@ def learning_rate(recipe: Recipe, step: Any, cos: Any = math.cos) -> Any:
 
 def weights_of(model: Any) -> dict[str, NDArray[np.float32]]:
     """Return the trained tensors of a Keras model by layer and weight name."""
-    return {_name(variable.path): np.array(variable.value) for variable in model.trainable_variables}
+    return {_name(variable.path): np.array(variable.numpy()) for variable in model.trainable_variables}
 
 
 def _name(path: str) -> str:

@@ -1,0 +1,79 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from forecaster import predictors
+from forecaster.config import Window
+from forecaster.networks import network
+from forecaster.rollout import ROWS, rollout
+
+WINDOW = Window(n_step=5, n_input=20)
+
+
+def flagship(window=WINDOW, name="stacked-lstm", seed=0):
+    rng, module = np.random.default_rng(seed), network(name)
+    shapes = module.tensor_shapes(module.Parameters(), window)
+    tensors = {key: rng.normal(0, 0.15, shape).astype(np.float32) for key, shape in shapes.items()}
+    return predictors.restore(name, {}, tensors, window)
+
+
+@pytest.mark.parametrize("horizon", [1, 19, 20, 21, 70])
+def test_the_closed_loop_feeds_its_own_predictions_back(horizon):
+    predictor, channel = flagship(), np.zeros(3, dtype=np.int64)
+    context = np.random.default_rng(0).normal(size=(3, WINDOW.context))
+    series = context
+    while series.shape[1] < WINDOW.context + horizon:
+        series = np.concatenate((series, predictor.predict(series[:, -WINDOW.context :], channel)), axis=1)
+    expected = series[:, WINDOW.context : WINDOW.context + horizon]
+    np.testing.assert_array_equal(rollout(predictor, context, channel, horizon), expected)
+
+
+def test_the_recording_after_the_origin_does_not_move_the_forecast_by_a_bit():
+    predictor, channel = flagship(), np.zeros(1, dtype=np.int64)
+    recording = np.random.default_rng(0).normal(size=500)
+    forecast = rollout(predictor, recording[None, 300 : 300 + WINDOW.context], channel, 60)
+    recording[300 + WINDOW.context :] = 1e6
+    again = rollout(predictor, recording[None, 300 : 300 + WINDOW.context], channel, 60)
+    assert forecast.tobytes() == again.tobytes()
+    reread = [recording[None, 300 + k : 300 + k + WINDOW.context] for k in (0, 20, 40)]
+    teacher = np.concatenate([predictor.predict(window, channel) for window in reread], axis=1)
+    assert not np.allclose(teacher, forecast)
+
+
+POSITIONS = """
+import numpy as np
+from forecaster import predictors
+from forecaster.config import Window
+from forecaster.rollout import rollout
+from tests.test_rollout import flagship
+window = Window(n_step=6, n_input=100)
+context = np.random.default_rng(0).normal(size=(40, window.context))
+ridge = predictors.restore("ridge", {"alpha": 1, "taps": 600, "low": -9, "high": 9},
+    {"kernel": np.random.default_rng(1).normal(0, .02, (600, 100)).astype("f4"), "bias": np.zeros(100, "f4")}, window)
+for predictor in (flagship(window), flagship(window, "textbook-lstm"), ridge):
+    alone = rollout(predictor, context[:1], np.zeros(1, int), 150).tobytes()
+    for place in range(len(context)):
+        moved = np.roll(context, place, axis=0)
+        found = rollout(predictor, moved, np.zeros(len(moved), int), 150)[place].tobytes()
+        assert found == alone, (predictor.name, place)
+print("same")
+"""
+
+
+@pytest.mark.parametrize("kernel", ["Haswell", "SkylakeX", "Zen"])
+def test_a_row_has_the_same_bits_in_every_place_with_every_kernel(kernel):
+    environment = os.environ | {"OPENBLAS_CORETYPE": kernel}
+    done = subprocess.run([sys.executable, "-c", POSITIONS], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "same", done.stderr
+
+
+def test_a_row_has_the_same_bits_among_many(tmp_path):
+    predictor = flagship()
+    context = np.random.default_rng(0).normal(size=(ROWS + 30, WINDOW.context))
+    channel = np.zeros(len(context), dtype=np.int64)
+    together = rollout(predictor, context, channel, 45)
+    for row in (0, 7, ROWS - 1, ROWS, ROWS + 29):
+        assert rollout(predictor, context[row : row + 1], channel[:1], 45).tobytes() == together[row].tobytes()
