@@ -1,0 +1,142 @@
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from forecaster.config import Recipe, RunConfig, Window
+from forecaster.errors import TrainingError, UsageError
+from forecaster.training import train
+from forecaster.training.feed import batches, shuffled
+from forecaster.training.network import learning_rate, train_network
+from forecaster.training.progress import Silent
+from tests.test_predictors import parts_of
+
+WINDOW = Window(n_step=4, n_input=10)
+QUICK = Recipe(steps=40, steps_per_epoch=10, batch=16, learning_rate=3e-3)
+
+
+class Watcher(Silent):
+    def __init__(self):
+        self.updates, self.total, self.finished = [], 0, False
+
+    def start(self, total_steps):
+        self.total = total_steps
+
+    def update(self, step, loss, validation_loss):
+        self.updates.append((step, loss, validation_loss))
+
+    def finish(self):
+        self.finished = True
+
+
+def run(sine, **changes):
+    config = RunConfig(window=WINDOW, recipe=QUICK).model_copy(update=changes)
+    return train_network(parts_of(sine), config, Silent())
+
+
+@pytest.mark.parametrize("windows", [1, 7, 100, 1000])
+def test_every_epoch_is_another_permutation_of_all_windows(windows):
+    first, second = (
+        shuffled(tf.range(windows, dtype=tf.int64) + epoch * windows, windows, seed=3).numpy() for epoch in (0, 1)
+    )
+    assert sorted(first) == sorted(second) == list(range(windows))
+    if windows > 50:
+        assert not np.array_equal(first, second)
+        assert not np.array_equal(first, shuffled(tf.range(windows, dtype=tf.int64), windows, seed=4))
+
+
+def test_the_batches_are_windows_in_the_shuffled_order(sine):
+    windows = parts_of(sine).training
+    feed = list(batches(windows, batch=50, steps=20, seed=1))
+    order = shuffled(tf.range(1000, dtype=tf.int64), len(windows), seed=1).numpy()
+    inputs, targets = windows.take(order)
+    np.testing.assert_array_equal(np.concatenate([x for x, _ in feed]), inputs)
+    np.testing.assert_array_equal(np.concatenate([y for _, y in feed]), targets)
+
+
+def test_the_learning_rate_warms_up_and_falls_or_stays():
+    recipe = Recipe(steps=100, learning_rate=2.0, warmup=0.1)
+    rates = [learning_rate(recipe, step) for step in range(101)]
+    assert rates[0] == pytest.approx(0.2)
+    assert max(rates) == pytest.approx(2.0)
+    assert rates.index(max(rates)) in (9, 10)
+    assert rates[100] == pytest.approx(0, abs=1e-9)
+    assert all(a > b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert learning_rate(recipe.model_copy(update={"schedule": "constant"}), 77) == 2.0
+
+
+def test_the_watcher_sees_every_epoch_and_the_end(sine):
+    watcher = Watcher()
+    config = RunConfig(window=WINDOW, recipe=QUICK)
+    outcome = train_network(parts_of(sine), config, watcher)
+    assert watcher.total == 40
+    assert watcher.finished
+    assert [step for step, _, validation in watcher.updates if validation is not None] == [10, 20, 30, 40]
+    assert [row["step"] for row in outcome.history] == [10, 20, 30, 40]
+
+
+def test_the_best_weights_on_validation_are_kept(sine):
+    wild = QUICK.model_copy(update={"learning_rate": 0.3, "schedule": "constant", "warmup": 0.0, "patience": None})
+    outcome = run(sine, recipe=wild)
+    parts = parts_of(sine)
+    inputs, targets = parts.validation.take(np.arange(len(parts.validation)))
+    context = inputs.reshape(len(inputs), -1).astype(float)
+    forecast = outcome.predictor.predict(context, np.zeros(len(inputs), dtype=np.int64))
+    losses = [row["validation_loss"] for row in outcome.history]
+    assert np.square(forecast - targets).mean() == pytest.approx(min(losses), rel=1e-3)
+
+
+def test_training_stops_when_validation_no_longer_improves(sine):
+    patient = QUICK.model_copy(update={"steps": 4000, "patience": 2, "learning_rate": 1e-12})
+    history = run(sine, recipe=patient).history
+    assert len(history) < 100
+
+
+def test_weights_that_are_not_finite_are_refused(sine):
+    bad = QUICK.model_copy(update={"learning_rate": 1e30, "clip_norm": None, "schedule": "constant"})
+    with pytest.raises(TrainingError, match="finite"):
+        run(sine, recipe=bad)
+
+
+def test_an_unknown_parameter_is_named(sine):
+    with pytest.raises(UsageError, match="'unites'"):
+        run(sine, parameters={"unites": 3})
+
+
+def test_an_interrupt_keeps_the_best_weights_so_far(sine):
+    class Interrupter(Watcher):
+        def update(self, step, loss, validation_loss):
+            super().update(step, loss, validation_loss)
+            if validation_loss is not None and step >= 20:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    assert threading.current_thread() is threading.main_thread()
+    long = QUICK.model_copy(update={"steps": 100_000})
+    outcome = train_network(parts_of(sine), RunConfig(window=WINDOW, recipe=long), Interrupter())
+    assert outcome.interrupted
+    assert 2 <= len(outcome.history) <= 4
+
+
+def test_the_lecture_starts_from_tensorflow_1s_weights():
+    from forecaster.networks import Setting, network
+
+    module = network("stacked-lstm")
+    model = module.build(module.Parameters(), Window(), Setting(seed=1, lecture=True))
+    weights = {variable.path: variable.numpy() for variable in model.trainable_variables}
+    recurrent = weights["lstm_1/lstm_cell/recurrent_kernel"]
+    assert np.abs(recurrent).max() <= np.sqrt(6 / (200 + 400))
+    bias = weights["lstm_1/lstm_cell/bias"]
+    assert (bias[100:200] == 1).all()
+    assert bias.sum() == 100
+    for name in ("hidden/kernel", "hidden/bias", "segment/kernel", "segment/bias"):
+        assert weights[name].std() == pytest.approx(0.01, rel=0.3)
+
+
+def test_the_baselines_stand_beside_every_model(sine):
+    names = [one.name for one in train(parts_of(sine), RunConfig(window=WINDOW, recipe=QUICK)).predictors]
+    assert names == ["stacked-lstm", "last-value", "repeat-segment", "seasonal-naive", "ridge"]
+    names = [one.name for one in train(parts_of(sine), RunConfig(window=WINDOW, predictor="ridge")).predictors]
+    assert names == ["ridge", "last-value", "repeat-segment", "seasonal-naive"]
