@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster import __version__, calibration, intervals, predictors
-from forecaster.bundle import Manifest, load, save
+from forecaster.bundle import Manifest, dump_metrics, load, save
 from forecaster.bundle.card import card
 from forecaster.bundle.manifest import Channels, PredictorState, ScalerState, TrainingData, now
 from forecaster.config import RunConfig
@@ -95,9 +95,12 @@ class Forecaster:
         self.stored = [{**one, "model": self.name} for one in self.stored]
         tensors = {f"{one.name}/{name}": tensor for one in self.predictors for name, tensor in one.tensors().items()}
         history = _history_text(self.history)
-        metrics = json.dumps(self.stored, allow_nan=False, indent=1)
-        texts = {"history.csv": history, "metrics.json": metrics, "README.md": card(self.manifest, self.stored, history)}
-        save(path, self.manifest, tensors | {QUANTILES: self.quantiles}, texts, overwrite=overwrite)
+        texts = {
+            "history.csv": history,
+            "metrics.json": dump_metrics(self.stored),
+            "README.md": card(self.manifest, self.stored, history),
+        }
+        self.manifest = save(path, self.manifest, tensors | {QUANTILES: self.quantiles}, texts, overwrite=overwrite)
 
     # --- using --------------------------------------------------------------------------
 

@@ -1,0 +1,187 @@
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from forecaster.config import Recipe, RunConfig, Split, Window
+from forecaster.errors import SignalError, TooShortError
+from forecaster.model import Forecaster
+from forecaster.signals import Recording, Signal, TimeAxis
+
+WINDOW = Window(n_step=4, n_input=10)
+CONFIG = RunConfig(predictor="ridge", window=WINDOW)
+NETWORK = CONFIG.model_copy(update={"predictor": "stacked-lstm", "recipe": Recipe(steps=20, steps_per_epoch=10, batch=16)})
+
+
+def signal_of(values, name="rig/run", *, rate_hz=100.0, channels=("acc",)):
+    values = np.asarray(values, dtype=float).reshape(len(values), len(channels))
+    axis = TimeAxis("seconds", 0.0, 1 / rate_hz) if rate_hz else TimeAxis()
+    return Signal(
+        name,
+        channels,
+        (Recording(values, axis),),
+        units=("m/s^2",) * len(channels),
+        sample_rate_hz=rate_hz,
+        path=f"{name}.csv",
+        sha256=hashlib.sha256(values.tobytes()).hexdigest(),
+        rows=len(values),
+    )
+
+
+def wave(rows, seed=0, period=20.0):
+    return np.sin(2 * np.pi * np.arange(rows) / period) + np.random.default_rng(seed).normal(0, 0.05, rows)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return Forecaster.fit([signal_of(wave(800))], CONFIG)
+
+
+def everything(model):
+    tensors = {f"{p.name}/{k}": t.tobytes() for p in model.predictors for k, t in p.tensors().items()}
+    kept = model.manifest.model_copy(update={"created": "2020-01-01T00:00:00Z", "training_data": ()})
+    return tensors, model.quantiles.tobytes(), kept.model_dump(mode="json")
+
+
+def test_saved_and_loaded_it_forecasts_and_scores_the_same_bytes(model, tmp_path):
+    model.save(tmp_path / "m")
+    again, signal = Forecaster.load(tmp_path / "m"), signal_of(wave(300, seed=5), "other")
+    first, second = (one.forecast([signal], horizon=35)[0][0] for one in (model, again))
+    assert first.mean.tobytes() == second.mean.tobytes()
+    assert first.bands[90][0].tobytes() == second.bands[90][0].tobytes()
+    assert model.evaluate([signal]).to_json() == again.evaluate([signal]).to_json()
+    assert again.stored == model.stored
+    assert everything(again) == everything(model)
+
+
+def test_a_network_model_is_saved_with_its_learning_curve(tmp_path):
+    made = Forecaster.fit([signal_of(wave(800))], NETWORK)
+    made.save(tmp_path / "m")
+    again = Forecaster.load(tmp_path / "m")
+    assert again.history == made.history
+    assert len(again.history) == 2
+    assert again.predictor.name == "stacked-lstm"
+
+
+def test_nothing_of_the_scored_part_reaches_scaler_weights_choice_or_bands():
+    values = wave(1000)
+    changed = values.copy()
+    changed[850:] = np.random.default_rng(9).normal(50, 30, 150)
+    for config in (CONFIG, NETWORK):
+        first, second = (Forecaster.fit([signal_of(v)], config) for v in (values, changed))
+        assert everything(first) == everything(second)
+        assert first.stored != second.stored
+
+
+def test_nothing_after_the_training_part_reaches_scaler_or_baselines():
+    values = wave(1000)
+    changed = values.copy()
+    changed[700:] *= 40
+    first, second = (Forecaster.fit([signal_of(v)], CONFIG) for v in (values, changed))
+    assert first.manifest.scaler == second.manifest.scaler
+    seasonal = [next(p for p in m.predictors if p.name == "seasonal-naive").parameters for m in (first, second)]
+    assert seasonal[0] == seasonal[1]
+
+
+def test_one_file_alone_or_among_many_gives_the_same_bytes(model):
+    signals = [signal_of(wave(120 + k, seed=k), f"file{k}") for k in range(60)]
+    together = model.forecast(signals, horizon=25, levels=(80, 95))
+    for k in (0, 7, 33, 59):
+        alone = model.forecast([signals[k]], horizon=25, levels=(80, 95))[0][0]
+        assert alone.mean.tobytes() == together[k][0].mean.tobytes()
+        assert alone.bands[95][1].tobytes() == together[k][0].bands[95][1].tobytes()
+
+
+def test_the_forecast_knows_its_place_in_time(model):
+    forecast = model.forecast([signal_of(wave(300))])[0][0]
+    assert forecast.unique_id == "rig/run"
+    assert forecast.first == 300
+    assert len(forecast.mean) == WINDOW.n_input
+    np.testing.assert_array_equal(forecast.history, wave(300)[-40:])
+
+
+def test_a_forecast_of_a_sine_is_a_sine(model):
+    values = wave(500, seed=3)
+    forecast = model.forecast([signal_of(values)], horizon=40)[0][0].mean
+    truth = np.sin(2 * np.pi * np.arange(500, 540) / 20)
+    assert np.square(forecast - truth).mean() < 0.02 * truth.var()
+
+
+def test_bands_narrow_with_the_level_and_end_where_the_calibration_ends(model):
+    reach = model.manifest.intervals.horizon
+    forecast = model.forecast([signal_of(wave(300))], horizon=reach + 10, levels=(50, 90))[0][0]
+    low, high = forecast.bands[90]
+    inner = forecast.bands[50]
+    assert (high[:reach] - low[:reach] >= inner[1][:reach] - inner[0][:reach]).all()
+    assert np.isnan(low[reach:]).all()
+    assert not np.isnan(low[:reach]).any()
+    assert "90" in forecast.reasons
+
+
+def test_the_training_file_is_scored_on_its_held_back_part_and_a_new_one_on_all(model):
+    trained_on, new = signal_of(wave(800)), signal_of(wave(800, seed=8), "new")
+    held_back, all_of_it = (model.evaluate([one], stride=1).to_json()["parts"][0] for one in (trained_on, new))
+    assert held_back["origins"] == 120 - 10 + 1
+    assert all_of_it["origins"] == 800 - 40 - 10 + 1
+    assert set(held_back["scores"]) == {"model", "last-value", "repeat-segment", "seasonal-naive", "ridge"}
+
+
+def test_stored_scores_are_those_of_the_held_back_part(model):
+    fresh = model.evaluate([signal_of(wave(800))]).to_json()
+    assert model.stored[0]["parts"] == fresh["parts"]
+    assert [one["horizon"] for one in model.stored] == [10, 40]
+
+
+def test_several_recordings_and_channels():
+    rng = np.random.default_rng(0)
+    channels = ("x", "y")
+    first = signal_of(np.stack([wave(500), wave(500, period=33)], axis=1), "a", channels=channels)
+    parts = tuple(Recording(rng.normal(size=(rows, 2)) + 5, TimeAxis("seconds", 0.0, 0.01)) for rows in (300, 20, 200))
+    second = replace(first, name="b", path="b.csv", recordings=parts, sha256="0" * 64)
+    model = Forecaster.fit([first, second], CONFIG)
+    forecasts = model.forecast([first, second])
+    assert [[one.unique_id for one in each] for each in forecasts] == [["a/x", "a/y"], ["b/x", "b/y"]]
+    swapped = replace(
+        first, channels=("y", "x"), recordings=(replace(first.recordings[0], values=first.recordings[0].values[:, ::-1]),)
+    )
+    assert model.forecast([swapped])[0][0].mean.tobytes() == forecasts[0][0].mean.tobytes()
+
+
+def test_signals_that_do_not_fit_are_refused(model):
+    with pytest.raises(TooShortError, match="39 rows, and the model looks back on 40"):
+        model.forecast([signal_of(wave(39))])
+    with pytest.raises(SignalError, match="expected acc"):
+        model.forecast([signal_of(np.zeros((100, 2)), channels=("p", "q"))])
+    with pytest.raises(SignalError, match="200 Hz"):
+        model.forecast([signal_of(wave(100), rate_hz=200.0)])
+    with pytest.raises(SignalError, match="channels"):
+        Forecaster.fit([signal_of(wave(800)), signal_of(wave(800), channels=("other",))], CONFIG)
+
+
+@pytest.mark.parametrize("rows", [0, 5, 30, 60, 80, 400])
+def test_a_short_recording_gets_a_window_that_works(rows):
+    signal = signal_of(wave(rows))
+    with pytest.raises(TooShortError) as caught:
+        Forecaster.fit([signal], RunConfig(predictor="ridge"))
+    if caught.value.suggestion is None:
+        assert rows <= 20
+        return
+    n_step, n_input = caught.value.suggestion
+    config = RunConfig(predictor="ridge", window=Window(n_step=n_step, n_input=n_input))
+    assert Forecaster.fit([signal], config).stored[0]["parts"][0]["origins"] > 0
+
+
+def test_no_test_part_means_no_stored_scores_and_a_reason():
+    config = CONFIG.model_copy(update={"split": Split(training=85, validation=15, test=0)})
+    part = Forecaster.fit([signal_of(wave(800))], config).stored[0]["parts"][0]
+    assert part["origins"] == 0
+    assert part["scores"]["model"]["nmse"] is None
+    assert part["reasons"]
+
+
+def test_a_constant_channel_trains_and_forecasts_itself():
+    model = Forecaster.fit([signal_of(np.full(800, 45.1))], NETWORK)
+    forecast = model.forecast([signal_of(np.full(100, 45.1))])[0][0].mean
+    np.testing.assert_allclose(forecast, 45.1, atol=1.0)
+    assert model.stored[0]["parts"][0]["scores"]["model"]["nmse"] is None
