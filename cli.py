@@ -1,4 +1,5 @@
+"""Run `forecaster` from the source folder."""
+
 from forecaster.__main__ import main
 
-if __name__ == "__main__":
-    main()
+main()

@@ -16,9 +16,9 @@ _FIELD = re.compile(r"\{(\w*)\}")
 
 
 def safe_stem(name: str) -> str:
-    """Return `name` as one file name: separators and odd characters as `_`, no odd beginning.
+    r"""Return `name` as one file name: separators and odd characters as `_`, no odd beginning.
 
-    >>> safe_stem("plant/pump 1"), safe_stem("=1+1"), safe_stem("-rf"), safe_stem("a\\nb")
+    >>> safe_stem("plant/pump 1"), safe_stem("=1+1"), safe_stem("-rf"), safe_stem("a\nb")
     ('plant_pump 1', '_1+1', '_rf', 'a_b')
     """
     stem = _UNSAFE.sub("_", name).strip()

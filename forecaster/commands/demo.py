@@ -15,7 +15,7 @@ STEPS = 400
 
 @click.command("demo")
 @options.option(
-    "-o", "--output", type=options.Path_(), metavar="DIR", default=Path("forecaster-demo"), show_default=True,
+    "-o", "--output", type=options.FilePath(), metavar="DIR", default=Path("forecaster-demo"), show_default=True,
     help="Folder for what the demo makes.",
 )  # fmt: skip
 @options.option("--steps", type=click.IntRange(1, 10**6), default=STEPS, show_default=True, help="Training steps.")

@@ -29,7 +29,7 @@ SCORES = ("nmse", "rmse", "mae", "mase", "smape", "coverage-90", "psd_error_db",
 @options.reading
 @options.speech
 @click.pass_context
-def command(ctx: click.Context, model: Path, signals: tuple[str, ...], **chosen: Any) -> None:
+def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chosen: Any) -> None:
     """Score a model beside naive baselines, with a verdict.
 
     Without SIGNAL: the scores of the held-back part, taken at training. With a file that the
@@ -38,6 +38,7 @@ def command(ctx: click.Context, model: Path, signals: tuple[str, ...], **chosen:
     from forecaster.model import Forecaster
 
     terminal: Terminal = ctx.obj
+    options.check_picture(chosen["plot"])
     forecaster = Forecaster.load(model)
     horizon, stride = _sizes(forecaster, chosen)
     if not signals:
@@ -104,9 +105,8 @@ def _draw(terminal: Terminal, evaluation: Evaluation, path: Path) -> None:
     """Write the picture of an evaluation."""
     from forecaster import plots
     from forecaster.errors import printable
-    from forecaster.files import write_file
 
-    write_file(path, plots.png(plots.evaluation(evaluation)))
+    plots.save(plots.evaluation(evaluation), path)
     terminal.say(f"wrote {printable(path)}")
 
 

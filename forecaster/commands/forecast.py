@@ -36,7 +36,7 @@ SHOWN_ROWS, SHOWN_FAILURES = 5, 10
 @options.reading
 @options.speech
 @click.pass_context
-def command(ctx: click.Context, model: Path, signals: tuple[str, ...], **chosen: Any) -> int:
+def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chosen: Any) -> int:
     """Forecast files or folders of files with a model.
 
     A forecast continues each file behind its last row. It is written into DIR as

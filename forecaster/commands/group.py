@@ -76,4 +76,4 @@ def cli() -> None:
 
     SIGNAL is a file, a folder, a glob pattern, or - for the standard input. Every option can
     also be set by an environment variable: --n-step by FORECASTER_N_STEP, and so on.
-    """
+    """  # noqa: D301 - the escape tells click to keep the lines

@@ -22,7 +22,7 @@ class Listed(click.types.StringParamType):
     envvar_list_splitter = ","
 
 
-class Path_(click.Path):
+class FilePath(click.Path):
     """A path of the file system, as pathlib's; whether it exists is for the command to say."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ def _set(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
 
 signals = click.argument("signals", metavar="SIGNAL...", nargs=-1, required=True)
 some_signals = click.argument("signals", metavar="[SIGNAL...]", nargs=-1)
-model = click.argument("model", metavar="MODEL", type=Path_())
+model = click.argument("model", metavar="MODEL", type=FilePath())
 
 quiet = option(
     "-q", "--quiet", is_flag=True, expose_value=False, is_eager=True, callback=_set("quiet"), help="Say errors alone."
@@ -86,7 +86,9 @@ split = option("--split", metavar="A/B/C", help="Percent for training, validatio
 recipe = option("--recipe", type=click.Choice(["default", "lecture"]), help="How a network is trained.  [default]")
 steps = option("--steps", type=click.IntRange(1, 10**7), help="Training steps: the budget.")
 learning_rate = option("--learning-rate", type=click.FloatRange(0, 10, min_open=True), help="Highest learning rate.")
-config = option("--config", type=Path_(), metavar="FILE.toml", help="Read settings from a file; options win over it.")
+config = option(
+    "--config", type=FilePath(), metavar="FILE.toml", help="Read settings from a file; options win over it."
+)
 horizon = option("-n", "--horizon", type=SpanType(), help="Samples to forecast, or a time.  [the model's N]")
 origins = option("--stride", type=SpanType(), help="Samples from one scored origin to the next.  [min(H, N)]")
 levels = option(
@@ -133,12 +135,27 @@ reading = together(
 
 def output(metavar: str, text: str, *, required: bool = True) -> Callable[[Function], Function]:
     """Declare `-o`."""
-    return option("-o", "--output", type=Path_(), metavar=metavar, required=required, help=text)
+    return option("-o", "--output", type=FilePath(), metavar=metavar, required=required, help=text)
 
 
 def plot(text: str) -> Callable[[Function], Function]:
     """Declare `--plot FILE`."""
-    return option("--plot", type=Path_(), metavar="FILE.png", help=text)
+    return option("--plot", type=FilePath(), metavar="FILE.png", help=text)
+
+
+def check_picture(path: Path | None) -> None:
+    """Refuse a picture of a kind that cannot be drawn before the work is done.
+
+    Raises:
+        UsageError: the suffix is not one of those that can be written.
+    """
+    if path is None:
+        return
+    from forecaster.errors import UsageError, printable
+    from forecaster.plots import SUFFIXES
+
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"--plot {printable(path)}: pictures can be {', '.join(SUFFIXES)}.")
 
 
 def given(ctx: click.Context) -> dict[str, Any]:

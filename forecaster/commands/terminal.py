@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import shutil
 import sys
@@ -103,16 +104,17 @@ def number(value: object, digits: int = 4) -> str:
     >>> number(None), number(0.0271234), number(3)
     ('-', '0.02712', '3')
     """
-    if value is None or value != value:
-        return "-"
-    return f"{value:.{digits}g}" if isinstance(value, float) else printable(value)
+    if isinstance(value, float):
+        return "-" if math.isnan(value) else f"{value:.{digits}g}"
+    return "-" if value is None else printable(value)
 
 
 class TrainingLines:
-    """A line at the start of a training and one every tenth of it, where no terminal listens."""
+    """A line at the start of a training and about one every tenth of it, where no terminal listens."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal, self._total, self._next, self._began = terminal, 0, 0.0, 0.0
+        self._validated = False
 
     def start(self, total_steps: int) -> None:
         """Say how much work lies ahead."""
@@ -120,8 +122,10 @@ class TrainingLines:
         self._terminal.say(f"training: {total_steps} steps")
 
     def update(self, step: int, loss: float, validation_loss: float | None) -> None:
-        """Say how far the training is, once every tenth."""
-        if step < self._next:
+        """Say how far the training is: after the first look at the validation part, then every tenth."""
+        first = validation_loss is not None and not self._validated
+        self._validated |= first
+        if step < self._next and not first:
             return
         self._next = step + self._total / 10
         left = (time.monotonic() - self._began) * (self._total - step) / max(step, 1)

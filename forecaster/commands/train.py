@@ -43,7 +43,7 @@ INTERRUPTED = 130
 @options.reading
 @options.speech
 @click.pass_context
-def command(ctx: click.Context, signals: tuple[str, ...], output: Path, **chosen: Any) -> int:
+def command(ctx: click.Context, /, signals: tuple[str, ...], output: Path, **chosen: Any) -> int:
     """Train a predictor on signals and save it as a model folder.
 
     The last part of each recording is held back: the model is scored on it beside naive
@@ -96,6 +96,7 @@ def _prepare(ctx: click.Context, arguments: Sequence[str], output: Path, chosen:
     known = configure.run_config(configure.without_times(settings), source)
     kind(known.predictor)
     _refuse_existing(output, chosen["overwrite"])
+    options.check_picture(chosen["plot"])
     found = inputs.find(arguments)
     signals = tuple(read_signal(item.path, known.reading, name=item.name) for item in found)
     config = configure.run_config(configure.sizes(settings, signals[0].sample_rate_hz), source)
@@ -171,9 +172,8 @@ def _draw(terminal: Terminal, forecaster: Forecaster, path: Path | None) -> None
         terminal.warn("no learning curve: this predictor is fitted in one step.")
         return
     from forecaster import plots
-    from forecaster.files import write_file
 
-    write_file(path, plots.png(plots.learning_curve(forecaster.history)))
+    plots.save(plots.learning_curve(forecaster.history), path)
     terminal.say(f"wrote {printable(path)}")
 
 

@@ -1,0 +1,455 @@
+"""The commands through click: what they print, write and refuse, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from forecaster import __version__, synthesis
+from forecaster.commands import boundary, configure, spans
+from forecaster.commands.group import COMMANDS, cli
+from forecaster.commands.terminal import Terminal
+from forecaster.commands.train import resized
+from forecaster.config import ReadingOptions
+from forecaster.errors import ForecasterError, SignalError, UsageError
+
+SMALL = ("--n-step", "5", "--n-input", "20")
+
+
+def run(*args: object, env: dict[str, str] | None = None) -> Result:
+    return CliRunner(env=env).invoke(cli, [str(arg) for arg in args], prog_name="forecaster")
+
+
+def ok(*args: object, env: dict[str, str] | None = None) -> Result:
+    result = run(*args, env=env)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def refused(*args: object, env: dict[str, str] | None = None) -> str:
+    """Return the message of a command that must exit with 2 and no traceback."""
+    result = run(*args, env=env)
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    assert "bug" not in result.stderr
+    assert len(result.stderr.encode()) <= 2200
+    return result.stderr
+
+
+@pytest.fixture(scope="module")
+def sine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("signals") / "sine.csv"
+    path.write_bytes(synthesis.to_csv("sine", 1500, 100.0, 1))
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(sine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "m"
+    ok("train", sine, "-o", path, "--predictor", "ridge", *SMALL)
+    return path
+
+
+class TestGroup:
+    def test_help_lists_every_command(self) -> None:
+        text = ok("--help").stdout
+        assert all(name in text for name in COMMANDS)
+
+    @pytest.mark.parametrize("name", COMMANDS)
+    def test_the_listed_help_is_the_commands_own(self, name: str) -> None:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        assert command.help is not None
+        assert command.help.splitlines()[0] == COMMANDS[name]
+        assert command.name == name
+
+    @pytest.mark.parametrize("name", COMMANDS)
+    def test_every_option_says_what_it_does(self, name: str) -> None:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        assert all(param.help for param in command.params if isinstance(param, click.Option))
+
+    def test_a_slip_is_answered_with_a_guess(self) -> None:
+        assert "Did you mean forecast?" in refused("forcast")
+        assert "check" in refused("xyzzy")
+
+    def test_the_version(self) -> None:
+        assert __version__ in ok("--version").stdout
+
+    def test_an_unknown_option_is_refused(self) -> None:
+        assert "--bogus" in refused("check", "--bogus", "x.csv")
+
+    @pytest.mark.parametrize("absent", ["compare", "explain", "lecture", "report", "export", "tune"])
+    def test_commands_that_do_not_exist_yet_are_absent(self, absent: str) -> None:
+        refused(absent)
+
+
+class TestBoundary:
+    @pytest.mark.parametrize(
+        ("error", "code", "words"),
+        [
+            (ForecasterError("no luck"), 1, "no luck"),
+            (SignalError("a hole", path="x.csv", line=3), 2, "x.csv:3"),
+            (KeyboardInterrupt(), 130, "interrupted"),
+            (boundary.Terminated(), 143, "terminated"),
+            (MemoryError(), 1, "memory"),
+            (OSError(28, "No space left on device", "out/x"), 1, "disk is full: out/x"),
+            (PermissionError(13, "Permission denied", "out/x"), 1, "Permission denied: out/x"),
+            (ZeroDivisionError("\x1b[31m"), 1, "this is a bug: ZeroDivisionError: \\x1b[31m"),
+        ],
+    )
+    def test_each_failure_has_its_message_and_code(
+        self, error: BaseException, code: int, words: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def fail() -> None:
+            raise error
+
+        assert boundary.guarded(fail, Terminal()) == code
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert words in shown.err
+        assert "Traceback" not in shown.err
+        assert len(shown.err.strip().splitlines()) == 1
+
+    def test_verbose_shows_where(self, capsys: pytest.CaptureFixture[str]) -> None:
+        terminal = Terminal()
+        terminal.verbose = True
+        assert boundary.guarded(lambda: 1 // 0, terminal) == 1
+        assert "test_commands.py" in capsys.readouterr().err
+
+    def test_a_message_stays_within_two_kilobytes(self, capsys: pytest.CaptureFixture[str]) -> None:
+        def fail() -> None:
+            raise RuntimeError("x" * 10**6)
+
+        boundary.guarded(fail, Terminal())
+        assert len(capsys.readouterr().err) <= 2100
+
+    def test_the_exit_code_of_a_command_is_kept(self) -> None:
+        assert boundary.guarded(lambda: 1, Terminal()) == 1
+        assert boundary.guarded(lambda: None, Terminal()) == 0
+
+
+class TestSpans:
+    @pytest.mark.parametrize(
+        ("text", "samples"), [("100", 100), ("0.5s", 50), ("100ms", 10), ("1 min", 6000), (".1S", 10), ("20000us", 2)]
+    )
+    def test_samples_and_times(self, text: str, samples: int) -> None:
+        span = spans.parse(text)
+        assert span is not None
+        assert span.resolve(100.0, "-n") == samples
+
+    @pytest.mark.parametrize("text", ["", "0", "-3", "1.5", "s", "5 parsecs", "0s", "1e3", "nan", "99999999999", "١٢x"])
+    def test_nonsense_is_none(self, text: str) -> None:
+        assert spans.parse(text) is None
+
+    def test_a_time_needs_a_rate(self) -> None:
+        with pytest.raises(UsageError, match="--rate"):
+            spans.Span("2s", seconds=2.0).resolve(None, "-n")
+
+    @pytest.mark.parametrize(("seconds", "rate"), [(1e-6, 100.0), (1e9, 100.0)])
+    def test_a_time_of_no_sample_or_too_many_is_refused(self, seconds: float, rate: float) -> None:
+        with pytest.raises(UsageError, match="samples"):
+            spans.Span("t", seconds=seconds).resolve(rate, "-n")
+
+    def test_durations_are_in_the_unit_a_person_would_choose(self) -> None:
+        assert spans.duration(2500, 1 / 3600) == "104 days"
+        assert spans.duration(100, 12_000.0) == "8.33 ms"
+        assert spans.duration(5, None) == ""
+
+
+class TestConfigure:
+    def test_an_unknown_key_is_named_with_the_nearest(self, tmp_path: Path) -> None:
+        (tmp_path / "run.toml").write_text("[recipe]\nstepz = 3\n")
+        message = refused("train", "x.csv", "-o", tmp_path / "m", "--config", tmp_path / "run.toml")
+        assert "recipe.stepz" in message
+        assert "steps" in message
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("seed = -1", "seed"),
+            ("window = 3", "window"),
+            ("[window]\nn_step = 0", "window.n_step"),
+            ("[split]\ntraining = 50", "split"),
+            ("a = ", "not TOML"),
+            ("[recipe]\nname = ['x']", "recipe.name"),
+        ],
+    )
+    def test_wrong_values_are_named(self, tmp_path: Path, text: str, words: str) -> None:
+        (tmp_path / "run.toml").write_text(text)
+        assert words in refused("train", "x.csv", "-o", tmp_path / "m", "--config", tmp_path / "run.toml")
+
+    def test_option_over_environment_over_file_over_default(self, sine: Path, tmp_path: Path) -> None:
+        (tmp_path / "run.toml").write_text(
+            'predictor = "ridge"\nseed = 1\n[window]\nn_step = 4\nn_input = 10\nstride = 3\n'
+        )
+        env = {"FORECASTER_N_INPUT": "12", "FORECASTER_N_STEP": "6", "FORECASTER_CONFIG": str(tmp_path / "run.toml")}
+        result = ok("train", sine, "-o", tmp_path / "m", "--n-step", "7", "--json", env=env)
+        config = json.loads(result.stdout)["config"]
+        assert config["window"] == {"n_step": 7, "n_input": 12, "stride": 3}
+        assert (config["predictor"], config["seed"]) == ("ridge", 1)
+        assert config["split"]["training"] == 70
+
+    def test_several_names_in_the_environment_stand_between_commas(self) -> None:
+        params = {param.name: param for param in (cli.get_command(click.Context(cli), "check") or cli).params}
+        assert params["columns"].type.split_envvar_value("acc x,acc y") == ["acc x", "acc y"]
+
+    def test_the_lecture_recipe_is_the_lectures(self) -> None:
+        settings = configure.nested({"recipe": "lecture", "steps": 9}, None)
+        recipe = configure.run_config(settings, "x").recipe
+        assert (recipe.learning_rate, recipe.schedule, recipe.clip_norm, recipe.noise) == (1e-4, "constant", None, 0)
+        assert (recipe.epsilon, recipe.steps) == (1e-8, 9)
+
+    def test_reading_options_replace_the_stored_ones_one_by_one(self) -> None:
+        stored = ReadingOptions(time_columns=("t",), delimiter=";", na=("x",))
+        merged = configure.reading({"no_time": True, "na": ("y",)}, stored)
+        assert (merged.no_time, merged.time_columns, merged.delimiter, merged.na) == (True, (), ";", ("y",))
+
+    @pytest.mark.parametrize("text", ["70/30", "a/b/c", "70/15/15/0", "50/15/15", "0/50/50"])
+    def test_a_bad_split_is_refused(self, text: str, tmp_path: Path) -> None:
+        assert "split" in refused("train", "x.csv", "-o", tmp_path / "m", "--split", text)
+
+
+class TestTrain:
+    def test_it_says_what_was_done_and_what_to_run_next(self, sine: Path, tmp_path: Path) -> None:
+        result = ok("train", sine, "-o", tmp_path / "m", "--predictor", "ridge", *SMALL)
+        assert "context 100 samples (1 s)" in result.stdout
+        assert "horizon 20 samples (0.2 s)" in result.stdout
+        assert "1500 rows" in result.stdout
+        assert "seasonal-naive" in result.stdout
+        assert "forecast" in result.stdout.split("Next:")[1]
+
+    def test_a_length_in_time_is_resolved_by_the_rate(self, sine: Path, tmp_path: Path) -> None:
+        args = ("--predictor", "ridge", "--n-input", "200ms", "--n-step", "1s", "--json")
+        config = json.loads(ok("train", sine, "-o", tmp_path / "m", *args).stdout)["config"]
+        assert config["window"] == {"n_step": 5, "n_input": 20, "stride": 1}
+
+    def test_an_existing_model_is_refused_before_anything_is_read(self, model: Path) -> None:
+        assert "--overwrite" in refused("train", "absent.csv", "-o", model)
+
+    def test_a_folder_that_is_no_model_is_refused_even_with_overwrite(self, tmp_path: Path) -> None:
+        (tmp_path / "thesis.txt").write_text("years")
+        assert "no model" in refused("train", "absent.csv", "-o", tmp_path, "--overwrite")
+        assert (tmp_path / "thesis.txt").read_text() == "years"
+
+    def test_overwrite_replaces_a_model(self, sine: Path, tmp_path: Path) -> None:
+        args = ("train", sine, "-o", tmp_path / "m", "--predictor", "ridge", *SMALL)
+        ok(*args)
+        ok(*args, "--seed", 5, "--overwrite")
+        assert json.loads(ok("inspect", tmp_path / "m", "--json").stdout)["seed"] == 5
+
+    def test_an_unknown_predictor_is_refused(self, tmp_path: Path) -> None:
+        assert "ridge" in refused("train", "x.csv", "-o", tmp_path / "m", "--predictor", "rigde")
+
+    def test_a_short_file_gets_a_command_that_works(self, tmp_path: Path) -> None:
+        short = tmp_path / "short file.csv"
+        short.write_bytes(synthesis.to_csv("sine", 400, 100.0, 1))
+        message = refused(
+            "train", short, "-o", tmp_path / "m", "--predictor=ridge", "--n-step", "25", "--split", "60/20/20"
+        )
+        assert "400" in message
+        command = shlex.split(message.split("This fits: ")[1])
+        args = command[command.index("train") :]
+        assert str(short) in args
+        assert args[args.index("--split") + 1] == "60/20/20"
+        ok(*args)
+
+    def test_the_command_keeps_all_but_the_window(self) -> None:
+        args = ["train", "--n-input=5", "a b.csv", "--n-step", "9", "-o", "m", "--", "--n-step"]
+        expected = ["train", "--n-step", "2", "--n-input", "3", "a b.csv", "-o", "m", "--", "--n-step"]
+        assert resized(args, 2, 3) == expected
+
+    def test_quiet_says_nothing_on_stderr(self, sine: Path, tmp_path: Path) -> None:
+        assert ok("train", sine, "-o", tmp_path / "m", "--predictor", "ridge", *SMALL, "-q").stderr == ""
+
+    def test_no_curve_is_drawn_where_there_is_none(self, sine: Path, tmp_path: Path) -> None:
+        args = ("--predictor", "ridge", *SMALL, "--plot", tmp_path / "curve.png")
+        assert "no learning curve" in ok("train", sine, "-o", tmp_path / "m", *args).stderr
+
+    def test_a_network_trains_draws_its_curve_and_says_how_far_it_is(self, sine: Path, tmp_path: Path) -> None:
+        args = (*SMALL, "--steps", "20", "--seed", "3", "--plot", tmp_path / "curve.png")
+        result = ok("train", sine, "-o", tmp_path / "m", *args)
+        assert "step 20/" in result.stderr or "loss" in result.stderr
+        assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+        ok("forecast", tmp_path / "m", sine, "-o", tmp_path / "out")
+
+
+class TestEvaluate:
+    def test_the_stored_scores_need_no_file(self, model: Path) -> None:
+        result = ok("evaluate", model)
+        assert "nmse" in result.stdout
+        assert "ridge" in result.stdout
+        assert result.stdout.strip().splitlines()[-1].endswith(".")
+
+    def test_json_has_the_fields_that_scripts_rely_on(self, model: Path, sine: Path) -> None:
+        document = json.loads(ok("evaluate", model, sine, "--json", "--stride", 7, "-n", "0.4s").stdout)
+        assert set(document) == {"model", "horizon", "stride", "parts", "verdict"}
+        assert (document["horizon"], document["stride"]) == (40, 7)
+        (part,) = document["parts"]
+        assert {"signal", "channel", "origins", "scores", "by_step", "reasons", "verdict"} <= set(part)
+        assert {"model", "last-value", "repeat-segment", "seasonal-naive", "ridge"} <= set(part["scores"])
+        assert len(part["by_step"]["model"]) == 40
+
+    def test_the_training_file_gives_the_stored_scores_again(self, model: Path, sine: Path) -> None:
+        stored = json.loads(ok("evaluate", model, "--json").stdout)
+        fresh = json.loads(ok("evaluate", model, sine, "--json").stdout)
+        assert fresh["parts"][0]["scores"] == stored["parts"][0]["scores"]
+        assert fresh["parts"][0]["origins"] == stored["parts"][0]["origins"]
+
+    def test_scores_that_are_not_stored_ask_for_the_file(self, model: Path) -> None:
+        assert "Name the training file" in refused("evaluate", model, "-n", "7")
+
+    def test_options_that_need_a_file_say_so(self, model: Path, tmp_path: Path) -> None:
+        assert "SIGNAL" in refused("evaluate", model, "--plot", tmp_path / "x.png")
+        assert "SIGNAL" in refused("evaluate", model, "--rate", "5")
+
+    def test_a_picture_is_drawn(self, model: Path, sine: Path, tmp_path: Path) -> None:
+        ok("evaluate", model, sine, "--plot", tmp_path / "x.png")
+        assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_a_missing_model_is_refused(self, tmp_path: Path) -> None:
+        assert "no-model" in refused("evaluate", tmp_path / "no-model")
+
+
+class TestForecast:
+    def test_one_file(self, model: Path, sine: Path, tmp_path: Path) -> None:
+        result = ok("forecast", model, sine, "-o", tmp_path / "out", "-n", "0.3s", "--level", 50, "--level", 90)
+        lines = (tmp_path / "out" / "sine.forecast.csv").read_text().splitlines()
+        assert lines[0] == "unique_id,ds,y_hat,y_hat-lo-50,y_hat-hi-50,y_hat-lo-90,y_hat-hi-90"
+        assert len(lines) == 31
+        assert lines[1].startswith("sine,15.0,")
+        assert result.stdout == ""
+        assert "30 samples (0.3 s)" in result.stderr
+
+    def test_a_second_call_says_that_nothing_is_to_do(self, model: Path, sine: Path, tmp_path: Path) -> None:
+        ok("forecast", model, sine, "-o", tmp_path / "out")
+        assert "nothing to do" in ok("forecast", model, sine, "-o", tmp_path / "out").stderr
+
+    def test_a_bad_single_file_exits_with_two_some_bad_files_with_one(
+        self, model: Path, sine: Path, tmp_path: Path
+    ) -> None:
+        bad = tmp_path / "bad.csv"
+        bad.write_text("time (s),value (V)\n0,1\n1,oops\n")
+        assert "bad.csv:3" in refused("forecast", model, bad, "-o", tmp_path / "one")
+        result = run("forecast", model, bad, sine, "-o", tmp_path / "two")
+        assert result.exit_code == 1
+        assert "bad.csv" in result.stderr
+        assert (tmp_path / "two" / "sine.forecast.csv").exists()
+
+    def test_json_prints_the_manifest(self, model: Path, sine: Path, tmp_path: Path) -> None:
+        document = json.loads(ok("forecast", model, sine, "-o", tmp_path / "out", "--format", "json", "--json").stdout)
+        assert document == json.loads((tmp_path / "out" / "manifest.json").read_text())
+        (entry,) = document["files"]
+        assert {"path", "status", "output", "sha256", "error"} <= set(entry)
+
+    def test_a_band_that_cannot_be_given_is_explained_once(self, model: Path, sine: Path, tmp_path: Path) -> None:
+        result = ok("forecast", model, sine, "-o", tmp_path / "out", "-n", "2000")
+        assert result.stderr.count("note: ") == 1
+        assert (tmp_path / "out" / "sine.forecast.csv").read_text().splitlines()[-1].endswith(",,")
+
+    def test_a_picture_is_drawn_beside_the_forecast(self, model: Path, sine: Path, tmp_path: Path) -> None:
+        ok("forecast", model, sine, "-o", tmp_path / "out", "--plot")
+        assert (tmp_path / "out" / "sine.forecast.png").read_bytes().startswith(b"\x89PNG")
+        assert "nothing to do" in ok("forecast", model, sine, "-o", tmp_path / "out", "--plot").stderr
+
+    def test_parquet_without_its_writer_names_the_command(
+        self, model: Path, sine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+        message = refused("forecast", model, sine, "-o", tmp_path / "out", "--format", "parquet")
+        assert "pip install pyarrow" in message
+        assert not (tmp_path / "out").exists()
+
+    def test_no_rate_no_time(self, tmp_path: Path) -> None:
+        plain = tmp_path / "plain.csv"
+        values = "\n".join(str(value) for value in synthesis.sine(1500, 1))
+        plain.write_text(f"value\n{values}\n")
+        ok("train", plain, "-o", tmp_path / "m", "--predictor", "ridge", *SMALL)
+        assert "--rate" in refused("forecast", tmp_path / "m", plain, "-o", tmp_path / "out", "-n", "1s")
+        ok("forecast", tmp_path / "m", plain, "-o", tmp_path / "out", "-n", "3")
+        lines = (tmp_path / "out" / "plain.forecast.csv").read_text().splitlines()
+        assert [line.split(",")[1] for line in lines[1:]] == ["1500", "1501", "1502"]
+
+
+class TestOthers:
+    def test_check_reports_rate_window_and_command(self, sine: Path) -> None:
+        text = ok("check", sine).stdout
+        assert "100 Hz" in text
+        assert "window:" in text
+        assert "train" in text
+
+    def test_check_goes_on_after_a_bad_file(self, sine: Path, tmp_path: Path) -> None:
+        (tmp_path / "bad.csv").write_text("a,b\n1,2\n3\n")
+        result = run("check", tmp_path / "bad.csv", sine, "--json")
+        assert result.exit_code == 1
+        first, second = json.loads(result.stdout)["signals"]
+        assert "bad.csv" in first["error"]
+        assert second["sample_rate_hz"] == pytest.approx(100)
+
+    def test_check_keeps_the_reading_options_in_its_command(self, sine: Path, tmp_path: Path) -> None:
+        text = ok("check", sine, "--no-time", "--rate", "50", "--column", "value (V)").stdout
+        args = shlex.split(text.split("next: ")[1])
+        args = args[args.index("train") :]
+        assert "--no-time" in args
+        args[args.index("-o") + 1] = str(tmp_path / "m")
+        ok(*args, "--predictor", "ridge")
+
+    def test_inspect_counts_the_parameters(self, model: Path) -> None:
+        document = json.loads(ok("inspect", model, "--json").stdout)
+        assert document["context"] == 100
+        assert document["parameter_counts"]["ridge"] >= 100 * 20
+        assert document["parameter_counts"]["last-value"] == 0
+        assert len(document["training_data"][0]["sha256"]) == 64
+        assert document["evaluations"]
+
+    def test_inspect_tells_people(self, model: Path) -> None:
+        text = ok("inspect", model).stdout
+        assert "100 samples (1 s)" in text
+        assert "ridge" in text
+
+    def test_predictors_are_listed(self) -> None:
+        names = [item["name"] for item in json.loads(ok("predictors", "--json").stdout)["predictors"]]
+        assert {"stacked-lstm", "textbook-lstm", "ridge", "last-value"} <= set(names)
+        assert all(name in ok("predictors").stdout for name in names)
+
+    def test_synthesize_is_deterministic_and_refuses_to_overwrite(self, tmp_path: Path) -> None:
+        args = ("synthesize", "-o", tmp_path / "x.csv", "--rows", 50, "--rate", 250, "--seed", 4)
+        ok(*args)
+        assert (tmp_path / "x.csv").read_bytes() == synthesis.to_csv("rotor", 50, 250.0, 4)
+        assert "--overwrite" in refused(*args)
+        ok(*args, "--kind", "walk", "--overwrite")
+
+
+class TestDemo:
+    def test_it_runs_twice_and_shows_its_commands(self, tmp_path: Path) -> None:
+        for _ in range(2):
+            result = ok("demo", "-o", tmp_path / "demo", "--steps", "10")
+            shown = [line for line in result.stdout.splitlines() if line.startswith("$ forecaster ")]
+            assert [shlex.split(line)[2] for line in shown] == ["check", "train", "evaluate", "forecast", "inspect"]
+            for name in (
+                "evaluation.png",
+                "forecasts/rotor.forecast.csv",
+                "forecasts/rotor.forecast.png",
+                "model/model.json",
+            ):
+                assert (tmp_path / "demo" / name).is_file()
+
+    def test_without_the_shipped_signal_it_makes_one(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("forecaster.commands.demo.SHIPPED", tmp_path / "absent.csv")
+        steps: list[Sequence[object]] = []
+
+        def keep(terminal: Terminal, *args: object) -> None:
+            steps.append(args)
+
+        monkeypatch.setattr("forecaster.commands.demo._step", keep)
+        (tmp_path / "demo" / "forecasts").mkdir(parents=True)
+        ok("demo", "-o", tmp_path / "demo")
+        assert steps[0][0] == "synthesize"
+        assert str(steps[1][1]) == os.fspath(tmp_path / "demo" / "rotor.csv")

@@ -1,0 +1,142 @@
+"""The program as a process: exit codes, streams, signals, and what it does not load."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from forecaster import synthesis
+
+ROOT = Path(__file__).resolve().parents[1]
+CLI = ROOT / "cli.py"
+LOADED = """
+import sys, json, runpy
+report, sys.argv = sys.argv[1], sys.argv[2:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    open(report, "w").write(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
+"""
+HEAVY = {"tensorflow", "keras", "sklearn"}
+
+
+def start(*args: object, cwd: Path | None = None, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(CLI), *map(str, args)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=240, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def loaded(tmp_path: Path, *args: object) -> set[str]:
+    """Return the top-level modules that a command had loaded when it ended well."""
+    report = tmp_path / "loaded.json"
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, str(report), str(CLI), *map(str, args)],
+        cwd=ROOT, capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(report.read_text()))
+
+
+@pytest.fixture(scope="module")
+def sine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("signals") / "sine.csv"
+    path.write_bytes(synthesis.to_csv("sine", 1500, 100.0, 1))
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(sine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "m"
+    done = start("train", sine, "-o", path, "--n-step", 5, "--n-input", 20, "--steps", 10)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return path
+
+
+@pytest.mark.parametrize("args", [["--help"], ["--version"], ["train", "--help"], ["forecast", "-h"], ["check", "-h"]])
+def test_help_loads_next_to_nothing(args: list[str], tmp_path: Path) -> None:
+    heavy = HEAVY | {"numpy", "pandas", "pydantic", "rich", "matplotlib", "scipy"}
+    assert not loaded(tmp_path, *args) & heavy
+
+
+def test_checking_and_forecasting_need_no_tensorflow(sine: Path, model: Path, tmp_path: Path) -> None:
+    assert not loaded(tmp_path, "check", sine) & HEAVY
+    assert not loaded(tmp_path, "inspect", model) & HEAVY
+    assert not loaded(tmp_path, "evaluate", model, sine) & (HEAVY | {"matplotlib"})
+    forecast = loaded(tmp_path, "forecast", model, sine, "-o", tmp_path / "out")
+    assert not forecast & (HEAVY | {"matplotlib", "scipy", "rich"})
+
+
+def test_data_go_to_stdout_and_all_else_to_stderr(sine: Path, model: Path) -> None:
+    done = start("evaluate", model, sine, "--json")
+    assert done.returncode == 0
+    json.loads(done.stdout)
+    assert done.stderr == ""
+
+
+def test_a_bad_file_and_a_bad_model_exit_with_two(sine: Path, tmp_path: Path) -> None:
+    for args in (
+        ["check", tmp_path / "absent.csv"],
+        ["inspect", tmp_path],
+        ["forecast", tmp_path, sine, "-o", "x"],
+        [],
+    ):
+        done = start(*args, cwd=tmp_path)
+        assert done.returncode == 2, done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_closed_pipe_is_no_error(model: Path) -> None:
+    command = f"{sys.executable} {CLI} inspect {model} --json | true"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_full_disk_is_told_in_plain_words(model: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, str(CLI), "inspect", str(model)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+        )
+    assert done.returncode == 1
+    assert "full" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_bytes_that_are_no_text_in_a_name_are_no_crash(sine: Path, model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    try:
+        (folder / os.fsdecode(b"pump\xff.csv")).write_bytes(sine.read_bytes())
+    except OSError:
+        pytest.skip("the file system takes no such name")
+    done = start("forecast", model, folder, "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "out").glob("*.csv"))) == 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_training_with_its_code(sine: Path, tmp_path: Path, number: int, code: int) -> None:
+    command = [sys.executable, str(CLI), "train", str(sine), "-o", str(tmp_path / "m"), "--steps", "1000000"]
+    command += ["--n-step", "5", "--n-input", "20"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("step "):
+                break
+        process.send_signal(number)
+        rest = process.stderr.read()
+        assert process.wait(timeout=120) == code, rest
+    assert "Traceback" not in rest
+    kept = number == signal.SIGINT
+    assert (tmp_path / "m" / "model.json").exists() == kept
+    assert ("best weights so far are kept" in rest) == kept
