@@ -1,0 +1,35 @@
+"""The model folder: written whole or not at all, and read through a gate.
+
+>>> from forecaster.bundle import load
+>>> load("models/none")
+Traceback (most recent call last):
+    ...
+forecaster.errors.ModelError: There is no model at models/none. Train one with ...
+"""
+
+from forecaster.bundle.commit import check_target, dump_metrics, save
+from forecaster.bundle.gate import Loaded, load
+from forecaster.bundle.manifest import (
+    Channels,
+    Combination,
+    Manifest,
+    PredictorState,
+    ScalerState,
+    TrainingData,
+    now,
+)
+
+__all__ = [
+    "Channels",
+    "Combination",
+    "Loaded",
+    "Manifest",
+    "PredictorState",
+    "ScalerState",
+    "TrainingData",
+    "check_target",
+    "dump_metrics",
+    "load",
+    "now",
+    "save",
+]

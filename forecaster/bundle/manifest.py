@@ -1,0 +1,191 @@
+"""model.json, format 1: what a model folder says of itself, every field with its range.
+
+The folder may come from a stranger, so a manifest that validates is one that can be used
+without further thought: every length agrees with every other, and every size is bounded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, FailFast, Field, model_validator
+
+from forecaster.bundle.strict_json import complaint
+from forecaster.config import Frozen, Positive, RunConfig, Split, Window
+from forecaster.errors import printable
+from forecaster.intervals import IntervalState
+from forecaster.signals import Signal
+
+FORMAT = 1
+FILES = ("tensors.safetensors", "history.csv", "metrics.json", "README.md")
+MAX_CHANNELS = 100_000
+MAX_VALUES = 10**9
+"""The most values that a segment, or the quantiles, of all channels together may have."""
+
+
+def _shown(text: str) -> str:
+    if wrong := complaint(text):
+        raise ValueError(wrong)
+    return text
+
+
+def _moment(text: str) -> str:
+    datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
+    return text
+
+
+Name = Annotated[str, Field(max_length=256), AfterValidator(_shown)]
+Moment = Annotated[str, Field(max_length=20), AfterValidator(_moment)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0, le=10**12)]
+Number = Annotated[float, Field(ge=-1e300, le=1e300)]
+Names = Annotated[tuple[Name, ...], Field(max_length=MAX_CHANNELS), FailFast()]
+Scalar = bool | int | float | str | None
+Values = Annotated[tuple[Scalar, ...], Field(max_length=MAX_CHANNELS)]
+
+
+class Channels(Frozen):
+    """The columns that are forecast, those that help, the series' labels, the targets' units (C,)."""
+
+    target: Annotated[Names, Field(min_length=1)]
+    exogenous: Names = ()
+    labels: Names = ()
+    units: Names = ()
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        _unique("channels", (*self.target, *self.exogenous))
+        _unique("labels", self.labels)
+        _equal("units", len(self.units), len(self.target))
+        return self
+
+
+class ScalerState(Frozen):
+    """The scaler: `mean` and `scale` (C,), in the channels' units."""
+
+    mean: Annotated[tuple[Number, ...], Field(max_length=MAX_CHANNELS), FailFast()]
+    scale: Annotated[tuple[Positive, ...], Field(max_length=MAX_CHANNELS), FailFast()]
+
+
+class PredictorState(Frozen):
+    """A predictor: its name, parameters, and the names of its tensors (without the predictor's)."""
+
+    name: Name
+    parameters: Annotated[dict[Name, Scalar | Values], Field(max_length=256)] = Field(default_factory=dict)
+    tensors: Annotated[tuple[Name, ...], Field(max_length=4096), FailFast()] = ()
+
+
+class Combination(Frozen):
+    """The weights of the predictors in the forecast of the next segment."""
+
+    next: Annotated[dict[Name, Annotated[float, Field(ge=-1e6, le=1e6)]], Field(min_length=1, max_length=64)]
+
+
+class TrainingData(Frozen):
+    """A file that the model was trained on; `sha256` is empty where the signal came from no file."""
+
+    name: Name
+    rows: Count
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+
+    @classmethod
+    def of(cls, signal: Signal) -> Self:
+        """Record a signal that was read."""
+        return cls(name=printable(signal.name, 256), rows=signal.rows, sha256=signal.sha256)
+
+
+class Manifest(Frozen):
+    """model.json. `files` is empty until `save` has written them."""
+
+    format: Literal[1] = 1
+    task: Literal["forecast"] = "forecast"
+    created: Moment
+    versions: Annotated[dict[Name, Name], Field(max_length=64)] = Field(default_factory=dict)
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    config: RunConfig
+    window: Window
+    split: Split
+    channels: Channels
+    sample_rate_hz: Positive | None = None
+    scaler: ScalerState
+    predictors: Annotated[tuple[PredictorState, ...], Field(min_length=1, max_length=64), FailFast()]
+    combination: Combination | None = None
+    intervals: IntervalState
+    training_data: Annotated[tuple[TrainingData, ...], Field(max_length=MAX_CHANNELS), FailFast()] = ()
+    files: Annotated[dict[Name, Sha256], Field(max_length=len(FILES))] = Field(default_factory=dict)
+
+    @property
+    def n_channels(self) -> int:
+        """C, the number of channels that are forecast."""
+        return len(self.channels.target)
+
+    @property
+    def data_name(self) -> str:
+        """The name of the data directory: the content hash of `files`, never read from the file."""
+        pairs = "".join(f"{name}\0{sha256}\n" for name, sha256 in sorted(self.files.items()))
+        return f"data-{hashlib.sha256(pairs.encode()).hexdigest()[:16]}"
+
+    def to_json(self) -> bytes:
+        """Return model.json as bytes: one line for each field, so that a difference can be read."""
+        fields = self.model_dump(mode="json")
+        lines = (f"  {json.dumps(key)}: {_json(value)}" for key, value in fields.items())
+        return ("{\n" + ",\n".join(lines) + "\n}\n").encode("utf-8", "surrogatepass")
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        for name in ("seed", "window", "split"):
+            if getattr(self.config, name) != getattr(self, name):
+                raise ValueError(f"{name} differs from config.{name}")
+        _equal("scaler.mean", len(self.scaler.mean), self.n_channels)
+        _equal("scaler.scale", len(self.scaler.scale), self.n_channels)
+        _unique("predictors", [one.name for one in self.predictors])
+        _check_combination(self)
+        _check_intervals(self.intervals, self.n_channels)
+        if self.n_channels * self.window.n_input > MAX_VALUES:
+            raise ValueError(f"{self.n_channels} channels of {self.window.n_input} samples are too many")
+        return self
+
+
+def now() -> str:
+    """Return the time as `created` records it, such as ``2025-01-31T12:00:00Z``."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _check_combination(manifest: Manifest) -> None:
+    known = {one.name for one in manifest.predictors}
+    if manifest.combination is not None and not known.issuperset(manifest.combination.next):
+        raise ValueError("combination names a predictor that is not among the predictors")
+
+
+def _check_intervals(state: IntervalState, n_channels: int) -> None:
+    """Check the ranges of the intervals: they decide how large the quantiles are."""
+    levels = state.levels
+    if any(not 1 <= level <= 99 for level in levels) or list(levels) != sorted(set(levels)):
+        raise ValueError("intervals.levels must increase from 1 to 99 at most")
+    if not 0 <= state.horizon <= 10**7 or state.horizon * n_channels * max(len(levels), 1) > MAX_VALUES:
+        raise ValueError(f"intervals.horizon {state.horizon} is out of range")
+    if any(not 0 <= origins <= 10**12 for origins in state.origins):
+        raise ValueError("intervals.origins is out of range")
+    if state.horizon:
+        _equal("intervals.origins", len(state.origins), n_channels)
+
+
+def _unique(what: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"{what}: the name {printable(name, 60)!r} comes twice")
+        seen.add(name)
+
+
+def _equal(what: str, found: int, expected: int) -> None:
+    if found != expected:
+        raise ValueError(f"{what} has {found} values for {expected} channels")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,132 @@
+"""history.csv and metrics.json: the training's course and its scores, checked like all the rest."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
+
+from forecaster.bundle.refusal import refused
+from forecaster.bundle.strict_json import complaint, parse
+from forecaster.errors import printable
+
+MAX_FIELD = 40
+MAX_VERDICT = 2000
+COLUMN = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+Value = Annotated[float, Field(ge=-1e300, le=1e300)] | None
+Steps = Annotated[int, Field(ge=0, le=10**12)]
+History = list[dict[str, float | None]]
+
+
+class _Record(BaseModel):
+    """A record that may have keys that this version does not know; they passed the strict parser."""
+
+    model_config = ConfigDict(extra="allow", allow_inf_nan=False)
+
+
+class StepScore(_Record):
+    """The scores of one step ahead."""
+
+    step: Steps
+    nmse: Value = None
+    rmse: Value = None
+
+
+class Part(_Record):
+    """The scores of one channel of one signal."""
+
+    signal: str
+    channel: str
+    origins: Steps
+    scores: dict[str, dict[str, Value]]
+    by_step: dict[str, Annotated[list[StepScore], FailFast()]] = Field(default_factory=dict)
+    reasons: dict[str, Any] = Field(default_factory=dict)
+    verdict: str = ""
+
+
+class StoredEvaluation(_Record):
+    """What `evaluate --json` prints, as metrics.json keeps it."""
+
+    horizon: Steps
+    stride: Steps
+    parts: Annotated[list[Part], FailFast()]
+    verdict: str = ""
+
+
+_EVALUATIONS = TypeAdapter(Annotated[list[StoredEvaluation], FailFast()])
+
+
+def parse_metrics(buffer: bytes, where: str) -> list[dict[str, Any]]:
+    """Read metrics.json: a list of evaluations, each with horizon, stride, parts and verdict.
+
+    Raises: ModelError.
+    """
+    found = parse(buffer, where, longest=MAX_VERDICT)
+    try:
+        _EVALUATIONS.validate_json(buffer, strict=True)
+    except ValidationError as error:
+        raise refused(where, first_of(error), "a list of evaluations") from None
+    checked: list[dict[str, Any]] = found
+    return checked
+
+
+def parse_history(buffer: bytes, where: str) -> History:
+    r"""Read history.csv: a header of plain names, then rows of plain numbers, or of nothing (None).
+
+    Raises: ModelError.
+
+    >>> parse_history(b"step,loss\n100,0.5\n200,\n", "history.csv")
+    [{'step': 100.0, 'loss': 0.5}, {'step': 200.0, 'loss': None}]
+    """
+    try:
+        lines = buffer.decode("ascii").splitlines()
+    except UnicodeDecodeError:
+        raise refused(where, "characters that are not ASCII", "numbers") from None
+    names = lines[0].split(",") if lines else []
+    if not all(COLUMN.fullmatch(name) for name in names) or len(set(names)) < len(names):
+        raise refused(where, f"the header {printable(','.join(names), 80)!r}", "names in small letters, each once")
+    return [_row(line, names, f"{where}:{number}") for number, line in enumerate(lines[1:], 2)]
+
+
+def first_of(error: ValidationError) -> str:
+    """Return the first complaint of a validation: where, what, and the value."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    shown = printable(repr(first["input"])[:200], 60)
+    return f"{printable(place, 120)}{': ' if place else ''}{printable(first['msg'])} ({shown})"
+
+
+def parse_card(buffer: bytes, where: str) -> str:
+    """Read README.md as text without control characters; it is for people, and nothing is made of it.
+
+    Raises: ModelError.
+    """
+    try:
+        text = buffer.decode("utf-8")
+    except UnicodeDecodeError:
+        raise refused(where, "bytes that are not UTF-8", "UTF-8 text") from None
+    if wrong := complaint(text.replace("\n", " "), len(text)):
+        raise refused(where, wrong, "printable text")
+    return text
+
+
+def _row(line: str, names: list[str], where: str) -> dict[str, float | None]:
+    fields = line.split(",")
+    if len(fields) != len(names):
+        raise refused(where, f"{len(fields)} fields", f"{len(names)}")
+    return {name: _number(field, where) for name, field in zip(names, fields, strict=True)}
+
+
+def _number(field: str, where: str) -> float | None:
+    if not field:
+        return None
+    try:
+        value = float(field) if len(field) <= MAX_FIELD and "_" not in field else math.nan
+    except ValueError:
+        value = math.nan
+    if not abs(value) <= 1e300:
+        raise refused(where, printable(repr(field), 60), "a finite number, or nothing")
+    return value

@@ -1,0 +1,130 @@
+"""JSON from a stranger: read strictly, or refused.
+
+Refused beyond what the standard refuses: a key twice, NaN and infinity, nesting deeper than 32
+(told before anything recurses), integers of more than 18 digits, magnitudes above 1e300,
+strings that are long or hold control characters.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import unicodedata
+from typing import Any, NoReturn
+
+from forecaster.bundle.refusal import refused
+from forecaster.errors import printable
+
+MAX_DEPTH = 32
+MAX_DIGITS = 18
+MAX_MAGNITUDE = 1e300
+
+# Possessive quantifiers: a long string costs no memory for ways back.
+STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+BRACKET = re.compile(r"[\[\]{}]")
+
+
+def parse(buffer: bytes, where: str, *, longest: int = 256) -> Any:
+    """Parse `buffer`, the content of `where`; strings have at most `longest` characters.
+
+    Raises: ModelError.
+
+    >>> parse(b'{"a": [1, 2.5, null]}', "model.json")
+    {'a': [1, 2.5, None]}
+    """
+    text = _decoded(buffer, where)
+    _check_depth(text, where)
+    try:
+        value = json.loads(text, **_Hooks(where).of())
+    except json.JSONDecodeError as error:
+        raise refused(where, f"{error.msg} at line {error.lineno}, column {error.colno}", "JSON") from None
+    _check_strings(value, where, longest)
+    return value
+
+
+def complaint(text: str, longest: int = 256) -> str | None:
+    r"""Say what is wrong with a string, or return None: it must be short, and show as what it is.
+
+    A tab and every width of space are let through, because delimiters and units hold them.
+
+    >>> complaint("m/s²"), complaint("a\x1b[2J")
+    (None, "the control character '\\x1b'")
+    """
+    if len(text) > longest:
+        return f"{len(text)} characters; at most {longest} are allowed"
+    if text.isprintable():
+        return None
+    bad = next((c for c in text if not (c.isprintable() or c == "\t" or unicodedata.category(c) == "Zs")), None)
+    return None if bad is None else f"the control character '{printable(bad)}'"
+
+
+class _Hooks:
+    """What json.loads calls for each object and number of the file `where`."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    def of(self) -> dict[str, Any]:
+        """Return the hooks as json.loads takes them."""
+        names = {"object_pairs_hook": self.pairs, "parse_int": self.integer}
+        return {**names, "parse_float": self.real, "parse_constant": self.constant}
+
+    def pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """Make an object, refusing a key that comes twice."""
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for n, key in enumerate(keys) if key in keys[:n])
+            raise refused(self.where, f"the key {printable(twice, 80)!r} twice", "each key once")
+        return made
+
+    def integer(self, digits: str) -> int:
+        """Make an integer of at most 18 digits."""
+        if len(digits.lstrip("-")) > MAX_DIGITS:
+            raise refused(self.where, f"an integer of {len(digits)} digits", f"at most {MAX_DIGITS}")
+        return int(digits)
+
+    def real(self, digits: str) -> float:
+        """Make a float that is finite and at most 1e300 in magnitude."""
+        value = float(digits)
+        if not (math.isfinite(value) and abs(value) <= MAX_MAGNITUDE):
+            raise refused(self.where, f"the number {printable(digits, 40)}", "magnitudes up to 1e300")
+        return value
+
+    def constant(self, name: str) -> NoReturn:
+        """Refuse NaN, Infinity and -Infinity."""
+        raise refused(self.where, name, "finite numbers")
+
+
+def _decoded(buffer: bytes, where: str) -> str:
+    try:
+        text = buffer.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise refused(where, f"bytes that are not UTF-8 at {error.start}", "UTF-8 text") from None
+    if text.startswith("\ufeff"):
+        raise refused(where, "a byte-order mark", "UTF-8 without one")
+    return text
+
+
+def _check_depth(text: str, where: str) -> None:
+    """Refuse deep nesting by counting brackets outside strings, so that no parser ever recurses on it."""
+    depth = 0
+    for found in BRACKET.finditer(STRING.sub("", text)):
+        depth += 1 if found[0] in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise refused(where, f"values nested deeper than {MAX_DEPTH}", f"at most {MAX_DEPTH} levels")
+
+
+def _check_strings(value: Any, where: str, longest: int) -> None:
+    """Check every string and key, without recursion."""
+    rest = [value]
+    while rest:
+        one = rest.pop()
+        if isinstance(one, dict):
+            rest.extend(one)
+            rest.extend(one.values())
+        elif isinstance(one, list):
+            rest.extend(one)
+        elif isinstance(one, str) and (wrong := complaint(one, longest)):
+            raise refused(where, f"a string with {wrong}", "short strings of printable characters")

@@ -1,0 +1,89 @@
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from forecaster.errors import OutputError
+from forecaster.files import TEMPORARY, lock, remove_leftovers, write_file
+
+
+def names(folder):
+    return sorted(one.name for one in folder.iterdir())
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_writes_text_and_bytes_and_makes_folders(tmp_path, durable):
+    write_file(tmp_path / "a" / "b" / "text.csv", "µ,1\n", durable=durable)
+    write_file(tmp_path / "a" / "b" / "raw", b"\x00\xff", durable=durable)
+    assert (tmp_path / "a/b/text.csv").read_bytes() == "µ,1\n".encode()
+    assert (tmp_path / "a/b/raw").read_bytes() == b"\x00\xff"
+    assert names(tmp_path / "a" / "b") == ["raw", "text.csv"]
+
+
+def test_replaces_a_file_and_keeps_the_old_one_if_the_disk_is_full(tmp_path, monkeypatch):
+    target = tmp_path / "x.csv"
+    write_file(target, "old")
+    write_file(target, "new")
+    assert target.read_text() == "new"
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OutputError, match=r"x\.csv could not be written: No space left.*Make room"):
+        write_file(target, "newer")
+    assert target.read_text() == "new"
+    assert names(tmp_path) == ["x.csv"]
+
+
+def test_a_link_is_neither_followed_nor_replaced(tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("keep")
+    (tmp_path / "out.csv").symlink_to(precious)
+    with pytest.raises(OutputError, match="symbolic link"):
+        write_file(tmp_path / "out.csv", "x")
+    assert precious.read_text() == "keep"
+    assert (tmp_path / "out.csv").is_symlink()
+
+
+def test_what_is_no_file_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path, what in ((tmp_path, "folder"), (tmp_path / "pipe", "named pipe"), (Path("/dev/null"), "device")):
+        with pytest.raises(OutputError, match=what):
+            write_file(path, "x")
+
+
+def test_a_place_below_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"could not be written: (Not a directory|File exists)"):
+        write_file(tmp_path / "file" / "x.csv", "x")
+    with pytest.raises(OutputError, match="null byte"):
+        write_file(tmp_path / "a\0b", "x")
+
+
+def test_leftovers_of_the_dead_go_and_those_of_the_living_stay(tmp_path):
+    (tmp_path / f"{TEMPORARY}dead").write_text("x")
+    (tmp_path / f"{TEMPORARY}folder").mkdir()
+    (tmp_path / f"{TEMPORARY}folder" / "x").write_text("x")
+    (tmp_path / f"{TEMPORARY}link").symlink_to("/etc")
+    (tmp_path / "mine").write_text("x")
+    living = os.open(tmp_path / f"{TEMPORARY}living", os.O_CREAT | os.O_WRONLY)
+    fcntl.flock(living, fcntl.LOCK_EX)
+    folder = os.open(tmp_path, os.O_RDONLY)
+    remove_leftovers(folder)
+    assert names(tmp_path) == [f"{TEMPORARY}link", f"{TEMPORARY}living", "mine"]
+    os.close(living)
+    remove_leftovers(folder)
+    assert names(tmp_path) == [f"{TEMPORARY}link", "mine"]
+    os.close(folder)
+
+
+def test_a_lock_is_held_once(tmp_path):
+    first, second = (os.open(tmp_path, os.O_RDONLY) for _ in range(2))
+    assert lock(first)
+    assert not lock(second)
+    os.close(first)
+    assert lock(second)
+    os.close(second)
