@@ -62,11 +62,8 @@ def test_every_origin_that_fits_is_found(rows, first, context, horizon, stride):
 def test_scores_are_those_of_the_metrics_on_all_origins():
     signal = _signal(rows=(600, 300))
     part = _evaluate([signal], [[420, 0]], stride=7).parts[0]
-    pairs = []
-    for recording, first in zip(signal.recordings, (420, 40), strict=True):
-        values = recording.values[:, 0]
-        for t in range(first, len(values) - 10 + 1, 7):
-            pairs.append((values[t : t + 10], values[t - 20 : t - 10]))
+    columns = [(r.values[:, 0], first) for r, first in zip(signal.recordings, (420, 40), strict=True)]
+    pairs = [(x[t : t + 10], x[t - 20 : t - 10]) for x, first in columns for t in range(first, len(x) - 9, 7)]
     truth, forecast = (np.array(side) for side in zip(*pairs, strict=True))
     assert part.origins == len(truth)
     scores = part.scores["model"]
@@ -202,7 +199,7 @@ def test_the_same_forecasts_are_no_better():
 def test_few_origins_claim_nothing():
     judged = verdict.compare(_tallies(np.full(3, 0.1), np.full(3, 1.0)), block=1)
     assert judged.kind == "unknown"
-    assert "Too few origins" in judged.text
+    assert "Too few separate origins" in judged.text
 
 
 def test_overlapping_origins_raise_the_uncertainty():

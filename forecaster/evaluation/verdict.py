@@ -80,7 +80,7 @@ def _sentence(difference: Array, error: float | None, *, name: str, numbers: tup
         less = "less" if gain > 0 else "more"
         return (
             "unknown",
-            f"Too few origins to tell it from {name}: {percent(gain)} {less} squared error ({scores}).",
+            f"Too few separate origins to tell it from {name}: {percent(gain)} {less} squared error ({scores}).",
         )
     if difference.mean() > 2 * error:
         return (
