@@ -1,0 +1,234 @@
+"""Which column is what: time, channels, groups, and those that are left out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from forecaster.config import ReadingOptions
+from forecaster.reading.cells import PATTERNS, unit_of
+from forecaster.reading.dialect import Sniffed
+from forecaster.reading.refusal import Refusal
+
+TIME_NAMES = frozenset(
+    "time t timestamp timestamps date ds datetime datetimes epoc epoch unix unixtime elapsed elapsedtime seconds "
+    "secondselapsed sec s secs ms millis milliseconds us ns xvalue zeit zeitstempel datum uhrzeit temps fecha hora "
+    "utc timeutc utctime dateandtime dateutc datetimeutc times timesec timems timeus timens localtime recordtime "
+    "sampletime year timeseconds".split()
+)
+INDEX_NAMES = frozenset(["", "index", "idx", "i", "n", "no", "nr", "#", "row", "sample", "samples", "samplenumber", "unnamed"])
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Column numbers from 0: `time` (none, one, or date and clock), `channels`, `group`, `blank` to be checked."""
+
+    time: tuple[int, ...]
+    channels: tuple[int, ...]
+    group: int | None
+    blank: tuple[int, ...] = ()
+    label: int | None = None
+    notes: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+
+    @property
+    def needed(self) -> tuple[int, ...]:
+        """Return all columns that have to be read, in file order."""
+        group = () if self.group is None else (self.group,)
+        label = () if self.label is None else (self.label,)
+        return tuple(sorted({*self.time, *self.channels, *group, *self.blank, *label}))
+
+
+def resolve(name: str, sniffed: Sniffed, path: str, option: str) -> int:
+    """Return the column that `name` means: a header, a header without its unit, or a number from 1."""
+    for known in (sniffed.names, tuple(unit_of(n)[0] for n in sniffed.names)):
+        if known.count(name.strip()) == 1:
+            return known.index(name.strip())
+    if name.strip().isascii() and name.strip().isdigit() and 1 <= int(name) <= sniffed.width:
+        return int(name) - 1
+    some = ", ".join(repr(n) for n in sniffed.names[:12]) + (", ..." if sniffed.width > 12 else "")
+    raise Refusal(f"{option} {name!r}: no such column", path=path, expected=f"one of {some}, or 1 to {sniffed.width}")
+
+
+def choose(sniffed: Sniffed, options: ReadingOptions, path: str) -> Roles:
+    """Give every column its role. Raises SignalError where the file leaves it open."""
+    group = None if options.group_column is None else resolve(options.group_column, sniffed, path, "--group-column")
+    timelike = [i for i in range(sniffed.width) if i != group and _is_time(sniffed, i)]
+    time = _time_columns(sniffed, options, path, timelike)
+    notes: list[str] = []
+    if options.columns:
+        channels = tuple(dict.fromkeys(resolve(name, sniffed, path, "--column") for name in options.columns))
+        _distinct(channels, time, group, sniffed=sniffed, path=path)
+        return Roles(time, channels, group, notes=tuple(notes), units=_units(sniffed, channels, options, path))
+    channels = _channels(sniffed, time, group, timelike=timelike, notes=notes)
+    blank = tuple(i for i, kind in enumerate(sniffed.kinds) if kind == "empty" and i not in (*time, group))
+    blank += _padding(sniffed, {*time, *channels, *blank, group})
+    if not channels:
+        raise Refusal("no column of numbers besides time", path=path, line=sniffed.first_line, advice="Name one with --column.")
+    label = _label(sniffed, time, group)
+    _refuse_clock(sniffed, channels, time, path=path, options=options)
+    return Roles(time, channels, group, blank, label, tuple(notes), _units(sniffed, channels, options, path))
+
+
+def _distinct(channels: tuple[int, ...], time: tuple[int, ...], group: int | None, *, sniffed: Sniffed, path: str) -> None:
+    for index in channels:
+        if index == group or index in time:
+            role = "--group-column" if index == group else "the time"
+            raise Refusal(f"--column {sniffed.names[index]!r} is {role} already", path=path, advice="--no-time frees a time column.")
+
+
+def letters(name: str) -> str:
+    """Return a header's letters alone, without unit, number or case."""
+    return "".join(re.findall("[a-z#]+", re.sub(r"[(\[].*?[)\]]| #\d+$", "", name.lower())))
+
+
+def _is_time(sniffed: Sniffed, index: int) -> bool:
+    """Tell a time column: by what it holds, by its name, or, without a header, by being a ramp in front."""
+    kind, name = sniffed.kinds[index], letters(sniffed.names[index])
+    if kind in ("stamp", "day", "clock"):
+        return True
+    if kind not in ("number", "empty"):
+        return False
+    if not sniffed.header:
+        return kind == "number" and index == 0 and sniffed.width > 1 and _ramp(sniffed, index)
+    if name in TIME_NAMES:
+        return True
+    hints = name.startswith("time") or name.endswith("time") or "timestamp" in name or name.startswith("epoch")
+    return hints and kind == "number" and _ramp(sniffed, index, jitter=10.0)
+
+
+def _numbers(sniffed: Sniffed, index: int) -> list[float]:
+    cells = [row[index] for row in sniffed.sample if index < len(row)]
+    good = [c for c in cells if PATTERNS[sniffed.decimal].fullmatch(c)]
+    return [float(c.replace(",", ".")) for c in good] if len(good) >= 0.9 * len(cells) else []
+
+
+def _ramp(sniffed: Sniffed, index: int, jitter: float = 0.3) -> bool:
+    """Tell whether the sample rises steadily."""
+    numbers = _numbers(sniffed, index)
+    steps = [b - a for a, b in zip(numbers, numbers[1:], strict=False)]
+    if len(steps) < 2 or min(steps) <= 0:
+        return False
+    middle = sorted(steps)[len(steps) // 2]
+    return max(abs(s - middle) for s in steps) <= jitter * middle
+
+
+def _time_columns(sniffed: Sniffed, options: ReadingOptions, path: str, timelike: list[int]) -> tuple[int, ...]:
+    """Return the chosen time column, or date and clock; absolute time goes before a bare clock."""
+    if options.no_time and (options.time_columns or options.time_format):
+        raise Refusal("--no-time together with --time-column or --time-format", path=path, expected="one of them")
+    if options.time_columns:
+        if len(options.time_columns) > 2:
+            raise Refusal(f"{len(options.time_columns)} time columns", path=path, expected="one, or date and time")
+        return tuple(resolve(name, sniffed, path, "--time-column") for name in options.time_columns)
+    wanted = [resolve(name, sniffed, path, "--column") for name in options.columns]
+    free = [i for i in timelike if i not in wanted and sniffed.kinds[i] != "empty"]
+    if options.no_time or not free:
+        return ()
+    clocks = [i for i in free if sniffed.kinds[i] == "clock"]
+    days = [i for i in free if sniffed.kinds[i] == "day"]
+    full = [i for i in free if i not in clocks and i not in days]
+    if full and full[0] < min([*days, *clocks], default=sniffed.width):
+        return (full[0],)
+    if days and clocks:
+        return (days[0], clocks[0])
+    return ((full or days or clocks)[0],)
+
+
+def _channels(
+    sniffed: Sniffed, time: tuple[int, ...], group: int | None, *, timelike: list[int], notes: list[str]
+) -> tuple[int, ...]:
+    """Return all columns of numbers that are neither time nor index, and note what is left out."""
+    chosen = []
+    for index, kind in enumerate(sniffed.kinds):
+        name = sniffed.names[index]
+        if index in time or index == group:
+            continue
+        if index in timelike:
+            notes.append(f"column {name!r} is a time too, and left out")
+        elif kind == "number" and _is_index(sniffed, index):
+            notes.append(f"column {name!r} counts the rows, and is left out")
+        elif kind == "number":
+            chosen.append(index)
+        elif kind == "text":
+            notes.append(f"column {name!r} holds text, and is left out")
+    return tuple(chosen)
+
+
+def _is_index(sniffed: Sniffed, index: int) -> bool:
+    """Tell a column that counts rows: named like one and stepping by one."""
+    named = letters(sniffed.names[index]) in INDEX_NAMES or sniffed.names[index] == f"column_{index + 1}"
+    numbers = _numbers(sniffed, index)
+    return sniffed.header and named and len(numbers) > 2 and all(b - a == 1 for a, b in zip(numbers, numbers[1:], strict=False))
+
+
+def _padding(sniffed: Sniffed, taken: set[int | None]) -> tuple[int, ...]:
+    """Return the unnamed last columns that hold nothing but delimiters of another kind."""
+    found: list[int] = []
+    for index in range(sniffed.width - 1, 0, -1):
+        cells = {row[index] for row in sniffed.sample if index < len(row)}
+        if sniffed.names[index] != f"column_{index + 1}" or not all(c.strip(",; \t") == "" for c in cells):
+            break
+        if index not in taken:
+            found.append(index)
+    return tuple(found)
+
+
+def _label(sniffed: Sniffed, time: tuple[int, ...], group: int | None) -> int | None:
+    """Return a first column of text beside many numbers: it may name one series a row."""
+    numbers = sum(kind == "number" for kind in sniffed.kinds)
+    return 0 if not time and group is None and sniffed.kinds[0] == "text" and numbers >= 3 else None
+
+
+def _refuse_clock(
+    sniffed: Sniffed, channels: tuple[int, ...], time: tuple[int, ...], *, path: str, options: ReadingOptions
+) -> None:
+    """Refuse a headerless file where a later column rises like a clock: it is hardly a channel."""
+    if sniffed.header or time or options.no_time:
+        return
+    rising = [i for i in channels if len(sniffed.sample) >= 8 and _ramp(sniffed, i, jitter=0.5)]
+    if not rising or len(channels) < 2:
+        return
+    index = rising[0]
+    rest = tuple(str(i + 1) for i in channels if i > index)
+    numbers = _numbers(sniffed, index)
+    step = (numbers[-1] - numbers[0]) / (len(numbers) - 1)
+    clock = index == 3 and all(0 <= v < limit for i, limit in enumerate((24, 60, 60)) for v in _numbers(sniffed, i))
+    rate = float(f"{1e6 / step:.3g}") if clock and step >= 1 else None
+    fix: dict[str, object] = {"columns": rest} if rest else {"time_columns": (str(index + 1),)}
+    if rate:
+        fix["rate_hz"] = rate
+    raise Refusal(
+        f"rises steadily from {numbers[0]:g} in steps of about {step:.6g}, like a clock"
+        + (" of microseconds behind hours, minutes and seconds" if clock else ""),
+        path=path,
+        line=sniffed.first_line,
+        column=index + 1,
+        expected="time in the first column, or channels only",
+        fix=fix,
+        advice="Choose the channels with --column, the time with --time-column; --no-time takes all as channels.",
+    )
+
+
+def _units(sniffed: Sniffed, channels: tuple[int, ...], options: ReadingOptions, path: str) -> tuple[str, ...]:
+    """Return one unit a channel: from the header, then from --unit."""
+    units = {i: unit_of(sniffed.names[i])[1] if sniffed.header else "" for i in channels}
+    for text in options.units:
+        name, mark, unit = text.rpartition("=")
+        if not mark:
+            units = dict.fromkeys(channels, text)
+            continue
+        index = resolve(name, sniffed, path, "--unit")
+        if index not in units:
+            raise Refusal(f"--unit {text!r}: column {name!r} is no channel", path=path)
+        units[index] = unit
+    return tuple(units[i] for i in channels)
+
+
+def channel_names(sniffed: Sniffed, channels: tuple[int, ...]) -> tuple[str, ...]:
+    """Return the channels' names: headers without units where they stay distinct."""
+    full = [sniffed.names[i] for i in channels]
+    if not sniffed.header and len(full) == 1:
+        return ("value",)
+    short = [unit_of(name)[0] for name in full]
+    return tuple(short if len(set(short)) == len(short) else full)

@@ -1,0 +1,345 @@
+"""How a file is written: delimiter, decimal mark, header, preamble, told from its first lines."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from forecaster.config import ReadingOptions
+from forecaster.reading.cells import kind
+from forecaster.reading.refusal import Refusal
+from forecaster.reading.source import Source
+
+SAMPLE_LINES = 60
+CANDIDATES = ("\t", ";", "|", ",")
+SPELLED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " ", "whitespace": " "}
+DATA_KINDS = ("number", "stamp", "day", "clock")
+THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:[.,][0-9]{3})+")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the file is written; a `delimiter` of one space stands for any run of white space."""
+
+    encoding: str
+    delimiter: str
+    decimal: str
+    header: bool
+    skip_rows: int
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sniffed:
+    """The dialect, and what the sample of the first rows showed.
+
+    `names` holds one name per field of a row, `first_line` the line of the first data row,
+    `kinds` what each column holds, `sample` the cells of the first rows.
+    """
+
+    delimiter: str
+    decimal: str
+    header: bool
+    skip_rows: int
+    names: tuple[str, ...]
+    first_line: int
+    kinds: tuple[str, ...]
+    sample: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Return the number of fields in a row."""
+        return len(self.names)
+
+    def dialect(self, encoding: str, columns: tuple[str, ...]) -> Dialect:
+        """Return the part that a user wants to know."""
+        return Dialect(encoding, self.delimiter, self.decimal, self.header, self.skip_rows, columns)
+
+
+def split_line(line: str, delimiter: str) -> list[str]:
+    """Split one line into cells, quoted or not."""
+    if '"' in line:
+        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=delimiter == " "), [""])
+    return line.split() if delimiter == " " else line.split(delimiter)
+
+
+def sniff(source: Source, options: ReadingOptions) -> Sniffed:
+    """Tell the dialect from the first lines and the options. Raises SignalError."""
+    lines = source.head_lines()
+    _refuse_labview(source, lines, options)
+    body = lines[options.skip_rows : options.skip_rows + SAMPLE_LINES]
+    if not any(line.strip() for line in body):
+        return _nothing(source, lines, options)
+    delimiter, decimal = _marks(source, body, options)
+    rows = [split_line(line, delimiter) for line in body]
+    start = 0 if options.no_header else _first_data(rows, decimal)
+    if start is None:
+        return _no_numbers(source, rows, options)
+    if start > 1:
+        raise _preamble(source, rows, start, options, delimiter)
+    return _described(source, rows, start, options=options, marks=(delimiter, decimal))
+
+
+def _nothing(source: Source, lines: list[str], options: ReadingOptions) -> Sniffed:
+    if source.size > len(source.head):
+        raise Refusal(
+            f"the first {options.skip_rows + 1} lines hold more than {len(source.head)} bytes",
+            path=source.path,
+            expected="rows of numbers in lines",
+            advice="--layout wide reads one series a row, --delimiter names the mark between fields.",
+        )
+    found = f"{len(lines)} lines, and --skip-rows {options.skip_rows}" if options.skip_rows else "no text"
+    raise Refusal(f"nothing to read: {found}", path=source.path, expected="rows of numbers")
+
+
+def _marks(source: Source, body: list[str], options: ReadingOptions) -> tuple[str, str]:
+    """Return delimiter and decimal mark: the pair under which the most rows are rows of numbers."""
+    delimiter = SPELLED.get(options.delimiter or "", options.delimiter)
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in "\"\r\n\0" or delimiter == options.decimal):
+        raise Refusal(
+            f"--delimiter {delimiter!r}", path=source.path, expected="one character, or tab, comma, semicolon, space"
+        )
+    present = [mark for mark in CANDIDATES if any(mark in line for line in body)]
+    marks = [delimiter] if delimiter else [*present, *([] if "," in present else [","])]
+    decimals = [options.decimal] if options.decimal else [".", ","]
+    pairs = [(mark, point) for mark in marks for point in decimals if mark != point]
+    scores = {pair: _score(body, *pair) for pair in pairs}
+    best = max(pairs, key=lambda pair: (scores[pair], -pairs.index(pair)))
+    if delimiter is None and options.decimal is None and _single_decimal_comma(body):
+        return ";", ","
+    if scores[best] < 0.5 and delimiter is None:
+        best = _undecided(body, best, scores)
+    if best[1] == "," and options.decimal is None and options.thousands is None:
+        _refuse_ambiguous_comma(source, body, best[0])
+    return best
+
+
+def _score(body: list[str], delimiter: str, decimal: str) -> float:
+    """Return the share of cells that hold data, weighted by how many rows have the usual width."""
+    rows = [split_line(line, delimiter) for line in body[1:] or body if line.strip()]
+    if not rows:
+        return 0.0
+    cells = [kind(cell, decimal) for row in rows for cell in row[:64]]
+    good = sum(what != "text" for what in cells) / len(cells)
+    width, usual = Counter(map(len, rows)).most_common(1)[0]
+    return good * (0.5 + 0.5 * usual / len(rows)) + (1e-3 if width > 1 else 0)
+
+
+def _single_decimal_comma(body: list[str]) -> bool:
+    """Tell one column of decimal commas from two columns of whole numbers by what a number cannot be."""
+    rows = body[1:]
+    if not rows or not all(re.fullmatch(r"[+-]?\d+,\d+|[+-]?\d+", row) for row in rows):
+        return False
+    named = "," not in body[0] and re.search("[A-Za-z]", body[0]) is not None
+    return named or any(re.search(r",0\d", row) for row in body)
+
+
+def _undecided(body: list[str], best: tuple[str, str], scores: dict[tuple[str, str], float]) -> tuple[str, str]:
+    """Where the simple rule finds no numbers: white space, else what clevercsv says."""
+    for point in (".", ","):
+        if _score(body, " ", point) > max(0.8, scores[best]):
+            return " ", point
+    import clevercsv
+
+    try:
+        found = clevercsv.Sniffer().sniff("\n".join(body)[:20000])
+    except Exception:  # any failure of a guess only means: no guess
+        return best
+    mark = getattr(found, "delimiter", "") or best[0]
+    return max(((mark, p) for p in ".," if mark != p), key=lambda pair: _score(body, *pair), default=best)
+
+
+def _refuse_ambiguous_comma(source: Source, body: list[str], delimiter: str) -> None:
+    """Refuse 1,234 where nothing tells whether the comma is a decimal mark or parts the thousands."""
+    cells = [(i, c.strip()) for i, line in enumerate(body) for c in split_line(line, delimiter) if "," in c]
+    cells = [(i, c) for i, c in cells if kind(c, ",") == "number"]
+    if cells and all(THOUSANDS.fullmatch(cell) for _, cell in cells):
+        line, cell = cells[0]
+        raise Refusal(
+            f"{cell!r} may be a decimal comma or a thousands mark",
+            path=source.path,
+            line=line + 1,
+            fix={"decimal": ","},
+            advice="If the comma parts the thousands, `--thousands ,` reads it.",
+        )
+
+
+def _first_data(rows: list[list[str]], decimal: str) -> int | None:
+    """Return the row where the data start: the first of the longest run of like rows, or the one before it."""
+    like = [sum(kind(c, decimal) in DATA_KINDS for c in row[:64]) for row in rows]
+    runs: list[tuple[int, int]] = []
+    for index, row in enumerate(rows):
+        fits = like[index] > 0
+        if fits and runs and runs[-1][1] == index and len(rows[runs[-1][0]]) == len(row):
+            runs[-1] = (runs[-1][0], index + 1)
+        elif fits:
+            runs.append((index, index + 1))
+    if not runs:
+        return None
+    start, end = max(runs, key=lambda run: run[1] - run[0])
+    width = len(rows[start])
+    earlier = next(i for i, row in enumerate(rows) if like[i] and (len(row) == width or i == start))
+    start = min(start, earlier)
+    if start > 1 and any(like[1:start]):  # rows of another width come first: a row is broken, not a preamble
+        first = next(i for i in range(start) if like[i])
+        start = first if first <= 1 and len(rows[first]) > 1 else start
+    return start + 1 if _names_in(rows, start, end, decimal) else start
+
+
+def _names_in(rows: list[list[str]], start: int, end: int, decimal: str) -> bool:
+    """Tell a header such as ``time,1,2`` from data: a word above a column of numbers is a name."""
+    below = rows[start + 1 : max(end, start + 2)]
+    for column, cell in enumerate(rows[start][:64]):
+        if kind(cell, decimal) == "text" and below:
+            kinds = [kind(row[column], decimal) for row in below if column < len(row)]
+            if kinds and sum(k in DATA_KINDS for k in kinds) > len(kinds) / 2:
+                return True
+    return False
+
+
+def _no_numbers(source: Source, rows: list[list[str]], options: ReadingOptions) -> Sniffed:
+    width = max(map(len, rows))
+    if len([row for row in rows if row != [""]]) == 1:
+        raise Refusal("only a header, no row of numbers", path=source.path, line=options.skip_rows + 1)
+    cell = rows[min(1, len(rows) - 1)][0]
+    raise Refusal(
+        f"no column of numbers in the first {len(rows)} rows ({width} fields; row 2 starts with {cell!r})",
+        path=source.path,
+        line=options.skip_rows + 1,
+        expected="at least one column of plain decimal numbers",
+        advice="`--skip-rows K` leaves out a longer preamble.",
+    )
+
+
+def _preamble(source: Source, rows: list[list[str]], start: int, options: ReadingOptions, mark: str) -> Refusal:
+    """Refuse lines above the header, with the count that leaves them out."""
+    above = rows[start - 1]
+    named = len(above) == len(rows[start]) and all(kind(c) == "text" for c in above)
+    skip = options.skip_rows + (start - 1 if named else start)
+    fix: dict[str, object] = {"skip_rows": skip} if named else {"skip_rows": skip, "no_header": True}
+    if options.delimiter is None and len(rows[start]) > 1:
+        fix["delimiter"] = mark
+    where = options.skip_rows + 1
+    found = f"a preamble: the first line holds {source_text(rows[0])!r}, numbers start at line {where + start}"
+    return Refusal(found, path=source.path, line=where, expected="a header or numbers", fix=fix)
+
+
+def source_text(row: list[str]) -> str:
+    """Return a row as one short text."""
+    return " ".join(row)[:60]
+
+
+def _described(
+    source: Source, rows: list[list[str]], start: int, *, options: ReadingOptions, marks: tuple[str, str]
+) -> Sniffed:
+    """Put together names, kinds and sample, once it is known where the data start."""
+    data = rows[start:]
+    names, notes = _names(source, rows, start, options)
+    kinds = tuple(column_kind([row[i] for row in data if i < len(row)], marks[1]) for i in range(len(names)))
+    sample = tuple(tuple(row) for row in data)
+    first_line = options.skip_rows + start + 1
+    return Sniffed(*marks, start == 1, options.skip_rows, names, first_line, kinds, sample, notes)
+
+
+def column_kind(cells: list[str], decimal: str) -> str:
+    """Return what most of a column's cells hold; only missing words count as a column of numbers."""
+    counts = Counter(kind(cell, decimal) for cell in cells)
+    filled = sum(counts.values()) - counts["empty"]
+    if not filled:
+        return "empty"
+    for what in DATA_KINDS:
+        if counts[what] and counts[what] >= (filled - counts["missing"]) / 2:
+            return what
+    return "number" if counts["missing"] == filled else "text"
+
+
+def _names(
+    source: Source, rows: list[list[str]], start: int, options: ReadingOptions
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return one name per field of a row; where header and rows differ, only empty ends may go."""
+    data = [row for row in rows[start:] if row != [""]]
+    if not data:
+        raise Refusal("only a header, no row of numbers", path=source.path, line=options.skip_rows + 1)
+    width = max(len(data[0]), 1)
+    if start == 0:
+        return tuple(f"column_{i + 1}" for i in range(width)), ()
+    header, notes = [name.strip() for name in rows[0]], []
+    if header[-1].endswith(",,"):
+        notes.append(f"commas behind the last name {header[-1]!r} left out")
+        header[-1] = header[-1].rstrip(",")
+    if len(header) > width:
+        extra = header[width:]
+        labview = header[0] == "X_Value" and extra == ["Comment"]
+        if any(extra) and not labview:
+            raise _header_width(source, header, data[0], options)
+        notes.append("the header names a column 'Comment' that no row has" if labview else "the header ends in a delimiter")
+        header = header[:width]
+    while len(header) < width:
+        header.append("")
+    return _unique(header, notes)
+
+
+def _header_width(source: Source, header: list[str], row: list[str], options: ReadingOptions) -> Refusal:
+    line = options.skip_rows + 2
+    fix = {"layout": "wide"} if len(row) > 20 and len(header) > 20 else {"skip_rows": options.skip_rows + 1, "no_header": True}
+    return Refusal(
+        f"a row with {len(row)} fields under a header with {len(header)}",
+        path=source.path,
+        line=line,
+        expected="as many fields as names",
+        fix=fix,
+        advice="" if "layout" in fix else "The columns then have numbers for names.",
+    )
+
+
+def _unique(header: list[str], notes: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Tell columns of the same name apart by their number; name those without one."""
+    names: list[str] = []
+    for number, name in enumerate(header, start=1):
+        if name and name in names:
+            notes.append(f"a second column {name!r} is called '{name} #{number}'")
+            name = f"{name} #{number}"
+        names.append(name or f"column_{number}")
+    return tuple(names), tuple(notes)
+
+
+def _refuse_labview(source: Source, lines: list[str], options: ReadingOptions) -> None:
+    """Refuse a LabVIEW measurement file with the options that read it."""
+    if options.skip_rows or not lines or not lines[0].startswith("LabVIEW Measurement"):
+        return
+    ends = [i for i, line in enumerate(lines) if line.startswith("***End_of_Header***")]
+    if not ends:
+        return
+    fields = {}
+    for line in lines[: ends[-1]]:
+        key, *rest = [part.strip() for part in line.split("\t")]
+        fields[key] = [part for part in rest if part]
+    separator = "," if fields.get("Separator", ["Tab"])[0].lower() == "comma" else "\t"
+    fix: dict[str, object] = {"skip_rows": ends[-1] + 1, "delimiter": separator}
+    if fields.get("X_Columns", ["No"])[0] == "No":
+        fix.update(_labview_rate(source, fields, ends[-1]))
+    raise Refusal(
+        "is a LabVIEW measurement: two headers stand above the columns",
+        path=source.path,
+        line=1,
+        expected="a header or numbers",
+        fix=fix,
+        advice="" if "rate_hz" in fix else "The time is taken from the first X_Value column.",
+    )
+
+
+def _labview_rate(source: Source, fields: dict[str, list[str]], end: int) -> dict[str, object]:
+    """Return the rate from Delta_X; where more rows follow than announced, the blocks that they are."""
+    found: dict[str, object] = {}
+    try:
+        found["rate_hz"] = float(f"{1 / float(fields['Delta_X'][0].replace(',', '.')):.6g}")
+        samples = int(fields["Samples"][0])
+    except (KeyError, IndexError, ValueError, ZeroDivisionError):
+        return found
+    rows = sum(1 for line in source.lines() if line.strip()) - end - 2
+    if rows > samples > 0:
+        found["recording_rows"] = samples
+    return found

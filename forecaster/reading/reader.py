@@ -1,0 +1,237 @@
+"""From a file to a Signal: the order in which the parts of the reader work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from forecaster.config import ReadingOptions
+from forecaster.reading import columns, layouts, regular
+from forecaster.reading.columns import Roles
+from forecaster.reading.dialect import Dialect, Sniffed, sniff
+from forecaster.reading.refusal import Refusal, applied, merged
+from forecaster.reading.regular import Timing, Track
+from forecaster.reading.source import Source, open_source
+from forecaster.reading.table import Table, load, suspect_code
+from forecaster.reading.times import Stamps, parse
+from forecaster.signals import Recording, Signal, TimeAxis
+
+ROUNDS = 8
+REHEARSED_BYTES = 1 << 26
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A signal, how its file was written, and what its time axis showed."""
+
+    signal: Signal
+    dialect: Dialect
+    timing: Timing
+
+
+def read(source: Path | str, options: ReadingOptions | None = None, *, name: str | None = None) -> Reading:
+    """Read one file ("-" is standard input) strictly.
+
+    Raises SignalError with file, line, column, what was found, and the options that would
+    read the file: they were tried before they are suggested.
+    """
+    path, chosen = str(source), options or ReadingOptions()
+    try:
+        return _read(path, chosen, name)
+    except Refusal as refusal:
+        raise _with_tried_options(path, chosen, refusal) from None
+
+
+def read_signal(source: Path | str, options: ReadingOptions | None = None, *, name: str | None = None) -> Signal:
+    """Return the signal alone of `read`."""
+    return read(source, options, name=name).signal
+
+
+def _with_tried_options(path: str, options: ReadingOptions, refusal: Refusal) -> Exception:
+    """Add up what each refusal asks for, until the file reads or no option helps."""
+    total, last = dict(refusal.fix), refusal
+    if path == "-" or not total:
+        return refusal.completed(total, bool(total))
+    for _ in range(ROUNDS):
+        try:
+            _read(path, applied(options, total), None)
+            return refusal.completed(total, True)
+        except Refusal as later:
+            grown = merged(total, later.fix)
+            if not later.fix or grown == total:
+                break
+            total, last = grown, later
+    return refusal.completed(dict(refusal.fix) if last is refusal else total, False)
+
+
+def _read(path: str, options: ReadingOptions, name: str | None) -> Reading:
+    source = open_source(path, options.encoding)
+    try:
+        return _read_text(source, options, name or _stem(path))
+    except UnicodeError as error:
+        raise source.undecodable(error) from None
+    except OSError as error:
+        raise Refusal(f"cannot be read: {error.strerror}", path=path) from None
+    finally:
+        if source.thread is not None:
+            source.thread.join()
+
+
+def _stem(path: str) -> str:
+    return "stdin" if path == "-" else Path(path).stem
+
+
+def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
+    if options.layout == "wide":
+        return _read_wide(source, options, name)
+    sniffed = sniff(source, options)
+    roles = columns.choose(sniffed, options, source.path)
+    try:
+        table = load(source, sniffed, roles, options)
+        stamps = parse(table.time, sniffed, roles, options, path=source.path)
+    except Refusal as refusal:
+        if not refusal.path:
+            raise Refusal(refusal.found, fix=refusal.fix, advice=refusal.advice, **{**refusal.where, "path": source.path}) from None
+        raise
+    _refuse_code(table, sniffed, roles, options, source.path)
+    channels = columns.channel_names(sniffed, roles.channels)
+    notes = [*sniffed.notes, *roles.notes, *table.notes, *(stamps.notes if stamps else ())]
+    track, channels = _track(table, stamps, channels, roles=roles, options=options, path=source.path)
+    timing, rate, records = _timed(track, options, notes)
+    if not records:
+        raise Refusal("no row without missing cells", path=source.path, line=sniffed.first_line)
+    notes += _more_notes(sniffed, roles, table, options=options)
+    signal = Signal(
+        name=name,
+        channels=channels,
+        recordings=tuple(records),
+        units=roles.units if len(roles.units) == len(channels) else roles.units[:1] * len(channels),
+        sample_rate_hz=rate,
+        path=source.path,
+        sha256=source.finish().sha256,
+        rows=len(table),
+        notes=tuple(notes),
+    )
+    return Reading(signal, sniffed.dialect(source.encoding, sniffed.names), timing)
+
+
+def _refuse_code(table: Table, sniffed: Sniffed, roles: Roles, options: ReadingOptions, path: str) -> None:
+    """Refuse values that look like a code for missing, unless --na says what missing is."""
+    code = None if options.na else suspect_code(table.values)
+    if code is None:
+        return
+    row, channel = np.argwhere(table.values == code)[0]
+    count = int((table.values == code).sum())
+    raise Refusal(
+        f"the value {code:g} stands {count} times, far from all others: it looks like a code for missing",
+        path=path,
+        line=table.first_line + int(row),
+        column=sniffed.names[roles.channels[channel]],
+        expected="measured values",
+        fix={"na": (f"{code:g}",), **({"missing": "interpolate"} if options.missing == "error" else {})},
+        advice="If it was measured: `--na ''`.",
+    )
+
+
+def _track(
+    table: Table, stamps: Stamps | None, channels: tuple[str, ...], *, roles: Roles, options: ReadingOptions, path: str
+) -> tuple[Track, tuple[str, ...]]:
+    """Bring table and stamps together; blocks are where group or row count cut."""
+    t = None if stamps is None else stamps.values
+    if options.layout == "long":
+        channels, values, t = layouts.pivot(table, t, roles, options, path=path)
+        return Track(values, _blocks(None, len(values), options), path, table.first_line, stamps, t), channels
+    block = _blocks(table.group, len(table), options)
+    return Track(table.values, block, path, table.first_line, stamps, t), channels
+
+
+def _blocks(group: Any, rows: int, options: ReadingOptions) -> Any:
+    if group is None and options.recording_rows is None:
+        return None
+    block = np.zeros(rows, np.int64)
+    if group is not None:
+        text = group.astype(str)
+        block[1:] = np.cumsum(text[1:] != text[:-1])
+    if options.recording_rows is not None:
+        block = block * (rows + 1) + np.arange(rows) // options.recording_rows
+    return block
+
+
+def _timed(track: Track, options: ReadingOptions, notes: list[str]) -> tuple[Timing, float | None, list[Recording]]:
+    """Make the axis regular, cut the recordings, and tell in `notes` what was done."""
+    if track.t is None:
+        pairs, filled = regular.segments(track, None, options)
+        records = regular.recordings(track, None, pairs, options)
+        _count_notes(notes, filled=filled)
+        step = None if options.rate_hz is None else 1 / options.rate_hz
+        return Timing(step, interpolated=filled), options.rate_hz, records
+    duplicates = regular.ordered(track, options)
+    grid = regular.grid(track)
+    gaps, inserted = (0, 0) if grid is None else regular.handle_gaps(track, grid, options)
+    pairs, filled = regular.segments(track, None if grid is None else grid.gap, options)
+    records = regular.recordings(track, grid, pairs, options)
+    unit_s = track.stamps.unit_s if track.stamps else 1.0
+    step_s = None if grid is None or (track.stamps and track.stamps.kind == "samples") else grid.mean * unit_s
+    rate = options.rate_hz or (None if not step_s else float(f"{1 / step_s:.9g}"))
+    _count_notes(notes, filled=filled, duplicates=duplicates, gaps=gaps, inserted=inserted, how=options.duplicates)
+    return Timing(step_s, None if grid is None else grid.jitter, gaps, duplicates, filled), rate, records
+
+
+def _count_notes(
+    notes: list[str], *, filled: int, duplicates: int = 0, gaps: int = 0, inserted: int = 0, how: str = ""
+) -> None:
+    if duplicates:
+        notes.append(f"{duplicates} rows with a stamp that stood before: {'mean taken' if how == 'mean' else 'first kept'}")
+    if gaps:
+        notes.append(f"{gaps} gaps filled with {inserted} rows" if inserted else f"cut at {gaps} gaps")
+    if filled:
+        notes.append(f"{filled} missing values interpolated")
+
+
+def _more_notes(sniffed: Sniffed, roles: Roles, table: Table, *, options: ReadingOptions) -> list[str]:
+    """Point at a column that seems to number recordings."""
+    if options.group_column or options.recording_rows or options.columns:
+        return []
+    notes = []
+    for place, index in enumerate(roles.channels if len(roles.channels) > 1 else ()):
+        column = table.values[:, place]
+        steps = np.diff(column[: 1 << 20])
+        changes = int((steps != 0).sum())
+        if 0 < changes <= len(steps) / 20 and set(np.unique(steps)) == {0.0, 1.0} and float(column[0]).is_integer():
+            name = sniffed.names[index]
+            notes.append(f"column {name!r} counts up {changes} times: if it numbers recordings, --group-column {name!r}")
+    return notes
+
+
+def _read_wide(source: Source, options: ReadingOptions, name: str) -> Reading:
+    """Read one series a row: every row is a recording with a label."""
+    marks = layouts.wide_marks(source, options)
+    records, filled, rows, rate = [], 0, 0, options.rate_hz
+    base = TimeAxis("samples") if rate is None else TimeAxis("seconds", 0.0, 1 / rate)
+    for line, label, values in layouts.wide_rows(source, options, marks):
+        pieces, count = layouts.wide_pieces(values, options, path=source.path, line=line)
+        filled, rows = filled + count, rows + 1
+        for start, piece in pieces:
+            time = replace(base, start=start * base.step)
+            records.append(Recording(piece.reshape(-1, 1), time, line, label))
+    if not records:
+        raise Refusal("no series", path=source.path, expected="one series of numbers a row")
+    notes = [f"{rows} series, one a row"]
+    _count_notes(notes, filled=filled)
+    unit = next((u for u in reversed(options.units)), "").rpartition("=")[2]
+    signal = Signal(
+        name=name,
+        channels=("value",),
+        recordings=tuple(records),
+        units=(unit,),
+        sample_rate_hz=rate,
+        path=source.path,
+        sha256=source.finish().sha256,
+        rows=rows,
+        notes=tuple(notes),
+    )
+    step = None if rate is None else 1 / rate
+    return Reading(signal, layouts.wide_dialect(source, options, marks), Timing(step, interpolated=filled))

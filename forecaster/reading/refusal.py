@@ -1,0 +1,87 @@
+"""How the reader says no: a SignalError that carries the options which would accept the file."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from forecaster.config import ReadingOptions
+from forecaster.errors import SignalError
+
+NAMES = {
+    "columns": "--column",
+    "time_columns": "--time-column",
+    "time_format": "--time-format",
+    "rate_hz": "--rate",
+    "units": "--unit",
+    "delimiter": "--delimiter",
+    "decimal": "--decimal",
+    "thousands": "--thousands",
+    "skip_rows": "--skip-rows",
+    "encoding": "--encoding",
+    "na": "--na",
+    "missing": "--missing",
+    "duplicates": "--duplicates",
+    "group_column": "--group-column",
+    "recording_rows": "--recording-rows",
+    "layout": "--layout",
+}
+FLAGS = {"no_time": "--no-time", "no_header": "--no-header", "sort": "--sort"}
+SPELLED = {"\t": "tab", " ": "space"}
+
+Fix = Mapping[str, Any]
+
+
+class Refusal(SignalError):
+    """A SignalError whose `fix` holds the reading options that would get past it."""
+
+    def __init__(self, found: str, *, fix: Fix | None = None, advice: str = "", **where: Any) -> None:
+        self.fix: dict[str, Any] = dict(fix or {})
+        self.advice = advice
+        self.where = where
+        hint = " ".join(part for part in (f"`{as_text(self.fix)}` would accept it." if fix else "", advice) if part)
+        super().__init__(found, hint=hint, **where)
+
+    def completed(self, fix: Fix, reads: bool) -> SignalError:
+        """Return the final error: its hint names all the options that the file needs."""
+        text = as_text(fix)
+        told = f"Add `{text}` to read it." if reads else f"`{text}` gets past this, but not yet the whole file."
+        return SignalError(self.found, hint=" ".join(p for p in (told if text else "", self.advice) if p), **self.where)
+
+
+def as_text(fix: Fix) -> str:
+    """Spell reading options as they are typed on a command line.
+
+    >>> as_text({"skip_rows": 22, "delimiter": "\\t", "no_time": True})
+    '--skip-rows 22 --delimiter tab --no-time'
+    """
+    return " ".join(_words(fix))
+
+
+def _words(fix: Fix) -> Iterator[str]:
+    for field, value in fix.items():
+        if field in FLAGS:
+            if value:
+                yield FLAGS[field]
+            continue
+        for item in value if isinstance(value, tuple) else (value,):
+            text = f"{item:g}" if isinstance(item, float) else SPELLED.get(str(item), str(item))
+            yield f"{NAMES[field]} {shlex.quote(text)}"
+
+
+def applied(options: ReadingOptions, fix: Fix) -> ReadingOptions:
+    """Return `options` with `fix` added."""
+    return ReadingOptions.model_validate({**options.model_dump(), **fix})
+
+
+def merged(first: Fix, second: Fix) -> dict[str, Any]:
+    """Add a later fix to an earlier one: without a time column, what mended its stamps is not needed."""
+    both: dict[str, Any] = dict(first)
+    for field, value in second.items():
+        joins = field in ("na", "units") and field in both
+        both[field] = (*both[field], *value) if joins else value
+    if both.get("no_time"):
+        for field in ("sort", "duplicates", "time_format"):
+            both.pop(field, None)
+    return both

@@ -1,0 +1,406 @@
+"""A regular time axis from real stamps: order, duplicates, jitter, gaps, missing cells.
+
+The rule, for steps within one recording: with m the median step and r the finest decimal
+place that the stamps have, a step d is regular if |d - m| <= max(m / 4, 1.5 r). Beyond that
+it is a gap if d >= 1.5 m, else irregular. A regular recording with jitter gets the mean
+step, so that the axis ends at the last stamp; the sample rate is 1 / the mean regular step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.config import ReadingOptions
+from forecaster.reading.refusal import Refusal
+from forecaster.reading.times import Stamps
+from forecaster.signals import Recording, TimeAxis
+
+JITTER = 0.25
+GAP = 1.5
+LONGEST_FILLED = 10
+ROUNDED_SHARE = 0.05
+IRREGULAR_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What the time axis showed: `jitter` is the largest relative deviation of a regular step."""
+
+    step_s: float | None = None
+    jitter: float | None = None
+    gaps: int = 0
+    duplicates: int = 0
+    interpolated: int = 0
+
+
+@dataclass
+class Track:
+    """The rows on their way: values, stamps, blocks that no recording may cross, and rows of the file."""
+
+    values: NDArray[np.float64]
+    block: NDArray[np.int64] | None
+    path: str
+    first_line: int
+    stamps: Stamps | None = None
+    t: NDArray[Any] | None = None
+    row: NDArray[np.int64] | None = None
+
+    def line(self, index: int) -> int:
+        """Return the file's line of row `index`."""
+        return self.first_line + int(index if self.row is None else self.row[index])
+
+    def joint(self) -> NDArray[np.bool_]:
+        """Tell for each step (T-1,) whether both its rows are in one block."""
+        if self.block is None:
+            return np.ones(len(self.values) - 1, bool)
+        return np.diff(self.block) == 0
+
+    def take(self, index: NDArray[np.int64]) -> None:
+        """Keep the rows `index`, in that order."""
+        self.row = index if self.row is None else self.row[index]
+        self.values = self.values[index]
+        self.block = None if self.block is None else self.block[index]
+        self.t = None if self.t is None else self.t[index]
+
+    def refuse(self, found: str, index: int, **more: Any) -> Refusal:
+        """Return the refusal of the stamp of row `index`."""
+        column = None if self.stamps is None else self.stamps.column
+        return Refusal(found, path=self.path, line=self.line(index), column=column, **more)
+
+
+@dataclass
+class Grid:
+    """The regular step `m` in the stamps' unit (months, where `calendar`), and what is not regular."""
+
+    m: float
+    mean: float
+    jitter: float
+    gap: NDArray[np.bool_]
+    months: NDArray[np.int64] | None = None
+    calendar: str | None = None
+
+
+def ordered(track: Track, options: ReadingOptions) -> int:
+    """Sort and merge duplicates as the options say; return the duplicates removed. Raises SignalError."""
+    assert track.t is not None
+    if len(track.t) < 2:
+        return 0
+    _refuse_rounded(track)
+    steps = np.diff(track.t)
+    back = np.flatnonzero((steps < 0) & track.joint())
+    if len(back):
+        if not options.sort:
+            at = int(back[0]) + 1
+            found = f"the time steps back from {show(track, at - 1)} to {show(track, at)} ({len(back)} such steps)"
+            raise track.refuse(found, at, expected="later stamps in later rows", fix={"sort": True})
+        keys = (track.t,) if track.block is None else (track.t, track.block)
+        track.take(np.lexsort(keys))
+    same = np.flatnonzero((np.diff(track.t) == 0) & track.joint())
+    if not len(same):
+        return 0
+    if options.duplicates == "error":
+        at = int(same[0]) + 1
+        found = f"the time {show(track, at)} stands twice ({len(same)} duplicate stamps)"
+        raise track.refuse(found, at, expected="one row a stamp", fix={"duplicates": "mean"})
+    _merge(track, options)
+    return len(same)
+
+
+def _refuse_rounded(track: Track) -> None:
+    """Refuse stamps of which many are equal: they are rounded, and say nothing about single rows."""
+    assert track.t is not None
+    joint = track.joint()
+    steps = np.diff(track.t)[joint]
+    equal = int((steps == 0).sum())
+    if equal <= ROUNDED_SHARE * len(steps) or equal < 3:
+        return
+    fix: dict[str, Any] = {"no_time": True}
+    advice = ""
+    span = float(track.t[-1] - track.t[0]) * (track.stamps.unit_s if track.stamps else 1)
+    if span > 0:
+        fix["rate_hz"] = float(f"{(len(track.t) - 1) / span:.4g}")
+        advice = "The rate is the mean of all rows; put the logger's own rate if you know it."
+    at = int(np.flatnonzero(joint & (np.diff(track.t) == 0))[0]) + 1
+    found = f"{equal} of {len(steps)} stamps equal the one before: they are rounded (first {show(track, at)})"
+    raise track.refuse(found, at, expected="a stamp for each row", fix=fix, advice=advice)
+
+
+def _merge(track: Track, options: ReadingOptions) -> None:
+    """Keep the first of equal stamps, or their mean."""
+    assert track.t is not None
+    fresh = np.concatenate([[True], (np.diff(track.t) != 0) | ~track.joint()])
+    first = np.flatnonzero(fresh)
+    if options.duplicates == "mean":
+        count = np.diff(np.append(first, len(fresh)))
+        means = np.add.reduceat(track.values, first, axis=0) / count[:, None]
+        values = np.where(count[:, None] > 1, means, track.values[first])
+        track.take(first)
+        track.values = values
+    else:
+        track.take(first)
+
+
+def show(track: Track, index: int) -> str:
+    """Write a stamp as a person reads it."""
+    assert track.t is not None and track.stamps is not None
+    value = track.t[index]
+    if track.stamps.kind == "timestamps":
+        return str(np.datetime64(int(value), "ns")).replace("T", " ").removesuffix(".000000000").rstrip()
+    return f"{value}"
+
+
+def span_text(track: Track, length: float) -> str:
+    """Write a length of time in a unit of its size."""
+    seconds = float(length) * (track.stamps.unit_s if track.stamps else 1)
+    for unit, size in (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= 2 * size or (size < 86400 and seconds >= size):
+            return f"{seconds / size:.4g} {unit}"
+    return f"{seconds:.4g} s"
+
+
+def grid(track: Track) -> Grid | None:
+    """Find the regular step and what deviates from it. Raises SignalError for irregular steps."""
+    assert track.t is not None
+    joint = track.joint()
+    if not joint.any():
+        return None
+    steps = np.diff(track.t).astype(np.float64)
+    m = float(np.median(steps[joint]))
+    ok = np.abs(steps - m) <= max(JITTER * m, 1.5 * _resolution(track.t))
+    if not (ok | ~joint).all():
+        months = _calendar(track)
+        if months is not None:
+            return _month_grid(track, months)
+    gap = joint & ~ok & (steps >= GAP * m)
+    irregular = joint & ~ok & ~gap
+    if irregular.any() or gap.sum() > IRREGULAR_SHARE * joint.sum():
+        raise _irregular(track, steps, m, bad=irregular if irregular.any() else gap)
+    regular = steps[joint & ok]
+    jitter = float(np.abs(regular - m).max() / m)
+    exact = jitter == 0 or (jitter <= 1e-6 and track.t.dtype.kind == "f")
+    mean = m if jitter == 0 else float(regular.mean())
+    return Grid(m, _neat(mean) if exact else mean, 0.0 if exact else jitter, gap)
+
+
+def _neat(value: float) -> float:
+    """Drop the noise of binary fractions: .02 from .019999999999999574."""
+    return float(f"{value:.9g}") if value != int(value) else value
+
+
+def _resolution(t: NDArray[Any]) -> float:
+    """Return the finest decimal place that the stamps have."""
+    some = t[:: max(1, len(t) // 2000)]
+    if t.dtype.kind == "f":
+        for digits in range(13):
+            if np.allclose(some * 10.0**digits, np.round(some * 10.0**digits), rtol=0, atol=1e-6 * 10.0 ** max(0, digits - 6)):
+                return 10.0**-digits
+        return 0.0
+    place = 10**9
+    while place > 1 and (some % place).any():
+        place //= 10
+    return float(place)
+
+
+def _irregular(track: Track, steps: NDArray[np.float64], m: float, *, bad: NDArray[np.bool_]) -> Refusal:
+    at = int(np.flatnonzero(bad)[0]) + 1
+    found = f"a step of {span_text(track, steps[at - 1])} among steps of {span_text(track, m)} ({int(bad.sum())} irregular)"
+    fix: dict[str, Any] = {"no_time": True}
+    if track.stamps and track.stamps.kind != "samples":
+        fix["rate_hz"] = float(f"{1 / (m * track.stamps.unit_s):.6g}")
+    advice = "Rows then count as evenly spaced: do so only if the stamps are wrong and the rows right."
+    return track.refuse(found, at, expected="regular steps", fix=fix, advice=advice)
+
+
+def _calendar(track: Track) -> NDArray[np.int64] | None:
+    """Return the months of the stamps if all fall on the first (or all on the last) day of months."""
+    if track.stamps is None or track.stamps.kind != "timestamps" or track.t is None:
+        return None
+    stamps = track.t.astype("datetime64[ns]")
+    month = stamps.astype("datetime64[M]")
+    inside = (stamps - month.astype("datetime64[ns]")).astype(np.int64)
+    left = ((month + 1).astype("datetime64[ns]") - stamps).astype(np.int64)
+    if (inside == inside[0]).all() and inside[0] < 86_400 * 10**9:
+        return month.astype(np.int64)
+    if (left == left[0]).all() and left[0] <= 86_400 * 10**9:
+        return month.astype(np.int64)
+    return None
+
+
+def _month_grid(track: Track, months: NDArray[np.int64]) -> Grid:
+    """Return the grid of a calendar: the step counts in months."""
+    assert track.t is not None
+    joint, steps = track.joint(), np.diff(months).astype(np.float64)
+    m = float(np.median(steps[joint]))
+    gap = joint & (steps > m)
+    if m < 1 or (joint & (steps < m)).any() or (steps[gap] % m).any():
+        raise _irregular(track, np.diff(track.t).astype(np.float64), float(np.median(np.diff(track.t))), bad=joint & (steps != m))
+    ends = track.t.astype("datetime64[ns]").astype("datetime64[D]").astype(object)[0].day > 1
+    months_of_year = int(months[0]) % 12
+    base, anchored = {3: ("Q", 3), 12: ("Y", 12)}.get(int(m), ("M", 1))
+    last = (months_of_year + 1) % anchored == 0 if ends else months_of_year % anchored == 0
+    alias = base + ("E" if ends else "S") if (anchored == 1 or last) else ("ME" if ends else "MS")
+    count = "" if alias[0] != "M" or m == 1 else str(int(m))
+    nominal = float(np.median(np.diff(track.t)[joint]))
+    return Grid(nominal, nominal, 0.0, gap, months, count + alias)
+
+
+def handle_gaps(track: Track, found: Grid, options: ReadingOptions) -> tuple[int, int]:
+    """Refuse gaps, leave them to be cut, or fill their rows with NaN; return their number and the rows filled."""
+    gaps = np.flatnonzero(found.gap)
+    if not len(gaps):
+        return 0, 0
+    assert track.t is not None
+    source = track.t if found.months is None else found.months
+    step = found.m if found.months is None else float(np.median(np.diff(found.months)[~found.gap]))
+    sizes = np.diff(source)[gaps] / step
+    if options.missing == "split":
+        return len(gaps), 0
+    lost = np.round(sizes).astype(np.int64) - 1
+    fillable = (lost <= LONGEST_FILLED).all() and (np.abs(sizes - np.round(sizes)) <= JITTER + 1e-9).all()
+    if options.missing == "error" or not fillable:
+        raise _gap(track, gaps, sizes, fillable=bool(fillable), options=options)
+    _insert(track, found, gaps, lost)
+    return len(gaps), int(lost.sum())
+
+
+def _gap(track: Track, gaps: NDArray[Any], sizes: NDArray[Any], *, fillable: bool, options: ReadingOptions) -> Refusal:
+    assert track.t is not None
+    worst = int(np.argmax(sizes)) if options.missing == "interpolate" else 0
+    at = int(gaps[worst]) + 1
+    length = span_text(track, track.t[at] - track.t[at - 1])
+    found = f"a gap of {length} ({sizes[worst]:.4g} steps) after {show(track, at - 1)} ({len(gaps)} gaps, the longest {sizes.max():.4g} steps)"
+    expected = "regular steps" if options.missing == "error" else f"gaps of at most {LONGEST_FILLED} rows to interpolate"
+    return track.refuse(found, at, expected=expected, fix={"missing": "interpolate" if fillable else "split"})
+
+
+def _insert(track: Track, found: Grid, gaps: NDArray[np.int64], lost: NDArray[np.int64]) -> None:
+    """Put rows of NaN into gaps, their stamps evenly between those around."""
+    assert track.t is not None
+    count = np.zeros(len(track.t), np.int64)
+    count[gaps + 1] = lost
+    position = np.arange(len(track.t)) + np.cumsum(count)
+    length = int(position[-1]) + 1
+    values = np.full((length, track.values.shape[1]), np.nan)
+    values[position] = track.values
+    source = np.searchsorted(position, np.arange(length), side="left")
+    t = np.interp(np.arange(length), position, (track.t - track.t[0]).astype(np.float64))
+    whole = track.t.dtype.kind in "iu"
+    filled = (np.round(t).astype(np.int64) if whole else t) + track.t[0]
+    filled[position] = track.t
+    track.row = source if track.row is None else track.row[source]
+    track.block = None if track.block is None else track.block[source]
+    track.values, track.t = values, filled
+    if found.months is not None:
+        found.months = np.round(np.interp(np.arange(length), position, found.months)).astype(np.int64)
+    found.gap = np.zeros(length - 1, bool)
+
+
+def segments(track: Track, gap: NDArray[np.bool_] | None, options: ReadingOptions) -> tuple[list[tuple[int, int]], int]:
+    """Cut the rows into [start, stop) at blocks, gaps and missing cells; fill short runs of those if asked.
+
+    Returns the segments and the number of cells filled.
+    """
+    length = len(track.values)
+    cut = np.zeros(length + 1, bool)
+    cut[[0, length]] = True
+    if length > 1:
+        cut[1:-1] |= ~track.joint()
+        if gap is not None:
+            cut[1:-1] |= gap
+    bounds = np.flatnonzero(cut)
+    pairs = list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
+    holes = np.zeros(length, bool)
+    for column in track.values.T:
+        holes |= np.isnan(column)
+    if not holes.any():
+        return pairs, 0
+    if options.missing == "interpolate":
+        return _filled(track, pairs, holes)
+    return [piece for pair in pairs for piece in _whole_pieces(holes, pair)], 0
+
+
+def _whole_pieces(holes: NDArray[np.bool_], pair: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return the runs without holes within one segment."""
+    start, stop = pair
+    edges = np.diff(np.concatenate([[0], (~holes[start:stop]).astype(np.int8), [0]]))
+    firsts, lasts = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    return [(start + int(a), start + int(b)) for a, b in zip(firsts, lasts, strict=True)]
+
+
+def _filled(track: Track, pairs: list[tuple[int, int]], holes: NDArray[np.bool_]) -> tuple[list[tuple[int, int]], int]:
+    """Interpolate short runs of missing cells linearly; rows with holes at the ends are left out."""
+    track.values = track.values.copy()
+    result, filled = [], 0
+    for start, stop in pairs:
+        pieces = _whole_pieces(holes, (start, stop))
+        if not pieces:
+            continue
+        inner = slice(pieces[0][0], pieces[-1][1])
+        for channel in range(track.values.shape[1]):
+            column = track.values[inner, channel]
+            gone = np.isnan(column)
+            if gone.any():
+                _refuse_long(track, gone, inner.start)
+                at = np.arange(len(column))
+                column[gone] = np.interp(at[gone], at[~gone], column[~gone])
+                filled += int(gone.sum())
+        result.append((inner.start, inner.stop))
+    return result, filled
+
+
+def _refuse_long(track: Track, gone: NDArray[np.bool_], start: int) -> None:
+    edges = np.diff(np.concatenate([[0], gone.astype(np.int8), [0]]))
+    firsts, lasts = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    worst = int(np.argmax(lasts - firsts))
+    if lasts[worst] - firsts[worst] > LONGEST_FILLED:
+        raise Refusal(
+            f"{lasts[worst] - firsts[worst]} missing cells in a row",
+            path=track.path,
+            line=track.line(start + int(firsts[worst])),
+            expected=f"at most {LONGEST_FILLED} to interpolate",
+            fix={"missing": "split"},
+        )
+
+
+def axis(track: Track, found: Grid | None, start: int, stop: int) -> TimeAxis:
+    """Return the axis of rows [start, stop): from its first stamp, and with jitter on to its last."""
+    assert track.t is not None and track.stamps is not None
+    first, count = track.t[start], stop - start
+    kind, offset = track.stamps.kind, track.stamps.utc_offset
+    whole = track.t.dtype.kind in "iu"
+    if found is None:
+        return TimeAxis(kind, first.item(), 1, offset)
+    step = found.mean
+    if found.calendar is None and found.jitter > 0 and count > 1:
+        step = float(track.t[stop - 1] - first) / (count - 1)
+    if whole and step == int(step):
+        step = int(step)
+    begin = first.item() if whole else float(f"{first:.15g}")
+    return TimeAxis(kind, begin, step, offset, found.calendar)
+
+
+def recordings(track: Track, found: Grid | None, pairs: list[tuple[int, int]], options: ReadingOptions) -> list[Recording]:
+    """Return one Recording a segment."""
+    block_start = _block_starts(track)
+    result = []
+    for start, stop in pairs:
+        if track.t is not None:
+            time = axis(track, found, start, stop)
+        else:
+            inside = start if block_start is None else start - int(block_start[start])
+            rate = options.rate_hz
+            time = TimeAxis("samples", inside, 1) if rate is None else TimeAxis("seconds", inside / rate, 1 / rate)
+        result.append(Recording(track.values[start:stop], time, track.line(start)))
+    return result
+
+
+def _block_starts(track: Track) -> NDArray[np.int64] | None:
+    """Return for each row the first row of its block."""
+    if track.block is None:
+        return None
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(track.block)) + 1])
+    return np.repeat(starts, np.diff(np.append(starts, len(track.block))))

@@ -1,0 +1,255 @@
+"""The bytes of one input: opened safely, hashed on the side, named if they are not text."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import io
+import os
+import stat
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import IO
+
+from forecaster.reading.refusal import Refusal
+
+HEAD_BYTES = 1 << 18
+SMALL_BYTES = 1 << 22
+CHUNK_BYTES = 1 << 20
+LINE_CHARACTERS = 1 << 22
+
+MAGIC = (
+    (b"\xd0\xcf\x11\xe0", "an Excel workbook (.xls)", "Save the sheet as CSV."),
+    (b"PK\x03\x04", "a zip archive", "Unpack it first."),
+    (b"\x1f\x8b", "a gzip archive", "Unpack it first."),
+    (b"BZh", "a bzip2 archive", "Unpack it first."),
+    (b"\xfd7zXZ", "an xz archive", "Unpack it first."),
+    (b"\x28\xb5\x2f\xfd", "a zstandard archive", "Unpack it first."),
+    (b"PAR1", "a Parquet file", "Write it as CSV first."),
+    (b"ARROW1", "an Arrow file", "Write it as CSV first."),
+    (b"%PDF", "a PDF document", "Export the table as CSV."),
+    (b"\x89HDF", "an HDF5 (or MATLAB 7.3) file", "Write its arrays as CSV first."),
+    (b"MATLAB 5.0", "a MATLAB file", "Write its arrays as CSV first (writematrix)."),
+    (b"RIFF", "a WAV sound file", "Write its samples as CSV first."),
+    (b"TDSm", "a LabVIEW TDMS file", "Export it as CSV or .lvm."),
+    (b"\x93NUMPY", "a NumPy file", "Write it as CSV first (numpy.savetxt)."),
+    (b"\x89PNG", "a picture", ""),
+    (b"SQLite format 3", "an SQLite database", "Export the table as CSV."),
+)
+UTF_BOMS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"))
+UTF16_BOMS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+@dataclass
+class Facts:
+    """What one pass over all bytes found out."""
+
+    sha256: str = ""
+    nul: bool = False
+    quotes: bool = False
+    bad_byte: int | None = None
+    failure: OSError | None = None
+
+
+@dataclass
+class Source:
+    """One input: `data` is held where it is small or came by a pipe, else read from `path`."""
+
+    path: str
+    encoding: str
+    head: bytes
+    size: int
+    data: bytes | None
+    facts: Facts = field(default_factory=Facts)
+    thread: threading.Thread | None = None
+
+    def finish(self) -> Facts:
+        """Wait for the pass over all bytes, then refuse what is not text in the encoding."""
+        if self.thread is not None:
+            self.thread.join()
+            self.thread = None
+        if self.facts.failure is not None:
+            raise Refusal(f"cannot be read: {self.facts.failure.strerror}", path=self.path)
+        if self.encoding == "utf-8" and (self.facts.nul or self.facts.bad_byte is not None):
+            raise _not_utf8(self)
+        return self.facts
+
+    def binary(self) -> IO[bytes]:
+        """Open the bytes from their start."""
+        return open(self.path, "rb") if self.data is None else io.BytesIO(self.data)
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines without their ends, as an editor counts them; a line has a bounded length."""
+        decoded = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
+        with io.TextIOWrapper(self.binary(), encoding=decoded, newline=None) as text:
+            number = 0
+            while line := text.readline(LINE_CHARACTERS):
+                number += 1
+                if len(line) == LINE_CHARACTERS and not line.endswith("\n"):
+                    raise Refusal(f"a line of more than {LINE_CHARACTERS} characters", path=self.path, line=number)
+                yield line.removesuffix("\n").removeprefix("\ufeff") if number == 1 else line.removesuffix("\n")
+
+    def head_lines(self) -> list[str]:
+        """Return the lines of the head, the last one only if it is whole."""
+        try:
+            text = codecs.getincrementaldecoder(self.encoding)().decode(self.head, self.size <= len(self.head))
+        except UnicodeError as error:
+            raise self.undecodable(error) from None
+        text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+        lines = text.split("\n")
+        if self.size > len(self.head) or lines[-1] == "":
+            lines.pop()
+        return lines
+
+    def undecodable(self, error: UnicodeError) -> Refusal:
+        """Return the refusal of bytes that the encoding does not have."""
+        if self.encoding == "utf-8":
+            self.facts.bad_byte = getattr(error, "start", 0)
+            return _not_utf8(self)
+        fix = {"encoding": "utf-8"} if _decodes(self.head, "utf-8") else {}
+        return Refusal(f"the bytes are not {self.encoding}: {error}", path=self.path, fix=fix)
+
+
+def open_source(path: str, encoding: str | None) -> Source:
+    """Open `path` ("-" is standard input); start hashing it; refuse what is no regular text file."""
+    chosen = _known_encoding(encoding, path)
+    if path == "-":
+        data = sys.stdin.buffer.read()
+        source = Source(path, chosen, data[:HEAD_BYTES], len(data), data)
+    else:
+        source = _open_file(path, chosen)
+    if source.size == 0:
+        raise Refusal("the file is empty", path=path, expected="rows of numbers")
+    _refuse_binary(source)
+    _start_facts(source)
+    return source
+
+
+def _open_file(path: str, encoding: str) -> Source:
+    try:
+        # O_NONBLOCK: opening a pipe that nobody writes to must not hang
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                advice = "Give a file; for a pipe write - and send the data to standard input."
+                raise Refusal("is not a regular file", path=path, advice=advice)
+            data = file.read() if status.st_size <= SMALL_BYTES else None
+            head = file.read(HEAD_BYTES) if data is None else data[:HEAD_BYTES]
+    except (OSError, ValueError) as error:
+        if isinstance(error, IsADirectoryError):
+            raise Refusal("is a folder, not a file", path=path) from None
+        raise Refusal(f"cannot be opened: {getattr(error, 'strerror', None) or error}", path=path) from None
+    return Source(path, encoding, head, status.st_size if data is None else len(data), data)
+
+
+def _known_encoding(encoding: str | None, path: str) -> str:
+    try:
+        info = codecs.lookup(encoding or "utf-8")
+    except (LookupError, ValueError):
+        raise Refusal(f"{encoding!r} is not an encoding", path=path, expected="such as utf-8, utf-16, latin-1") from None
+    if not getattr(info, "_is_text_encoding", True):
+        raise Refusal(f"{encoding!r} is not a text encoding", path=path, expected="such as utf-8, utf-16, latin-1")
+    return "utf-8" if info.name in ("utf-8", "utf-8-sig", "ascii") else info.name
+
+
+def _start_facts(source: Source) -> None:
+    """Gather the facts: at once from memory, beside the parser from a big file."""
+    if source.data is not None:
+        facts = source.facts
+        facts.sha256 = hashlib.sha256(source.data).hexdigest()
+        facts.nul, facts.quotes = b"\0" in source.data, b'"' in source.data
+        if source.encoding == "utf-8" and not source.data.isascii():
+            facts.bad_byte = _first_bad(source.data)
+        return
+    source.thread = threading.Thread(target=_scan, args=(source,), daemon=True)
+    source.thread.start()
+
+
+def _scan(source: Source) -> None:
+    """Hash the file in chunks; find NUL bytes, quotes and bytes that are not UTF-8."""
+    digest, facts, offset = hashlib.sha256(), source.facts, 0
+    decoder = codecs.getincrementaldecoder("utf-8")() if source.encoding == "utf-8" else None
+    try:
+        with open(source.path, "rb", buffering=0) as file:
+            while chunk := file.read(CHUNK_BYTES):
+                digest.update(chunk)
+                facts.nul = facts.nul or b"\0" in chunk
+                facts.quotes = facts.quotes or b'"' in chunk
+                if decoder is not None and facts.bad_byte is None and not (chunk.isascii() and not decoder.getstate()[0]):
+                    pending = len(decoder.getstate()[0])
+                    try:
+                        decoder.decode(chunk)
+                    except UnicodeDecodeError as error:
+                        facts.bad_byte = offset - pending + error.start
+                offset += len(chunk)
+    except OSError as error:
+        facts.failure = error
+    facts.sha256 = digest.hexdigest()
+
+
+def _first_bad(data: bytes) -> int | None:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return None
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(data)
+    except UnicodeError:
+        return False
+    return True
+
+
+def _refuse_binary(source: Source) -> None:
+    """Name files that are not text at all."""
+    head = source.head
+    for magic, what, todo in MAGIC:
+        if head.startswith(magic):
+            if magic.startswith(b"PK") and (b"xl/" in head or b"[Content_Types].xml" in head[:200]):
+                what, todo = "an Excel workbook (.xlsx)", "Save the sheet as CSV."
+            raise Refusal(f"is {what}, not text", path=source.path, expected="a CSV file", advice=todo)
+    if source.encoding != "utf-8":
+        return
+    for bom, name in (*UTF_BOMS, *UTF16_BOMS):
+        if head.startswith(bom):
+            raise Refusal(
+                f"starts with the mark of {name.upper()}",
+                path=source.path,
+                line=1,
+                expected="UTF-8",
+                fix={"encoding": name},
+            )
+    if b"\0" in head[:4096]:
+        raise _nul(source)
+
+
+def _nul(source: Source) -> Refusal:
+    """Tell UTF-16 without a mark from a binary file."""
+    head = source.head[: 4096 if len(source.head) >= 4096 else len(source.head) // 2 * 2]
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    for zeros, others, name in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
+        if zeros > 0.7 * len(head) / 2 and others < 0.1 * len(head) / 2 and _decodes(source.head, name):
+            found = f"every other byte is NUL: the text looks like {name.upper()}"
+            return Refusal(found, path=source.path, line=1, expected="UTF-8", fix={"encoding": name})
+    found = "holds NUL bytes: it is a binary file, or it was damaged"
+    return Refusal(found, path=source.path, expected="a text file", advice="Export the signal as CSV.")
+
+
+def _not_utf8(source: Source) -> Refusal:
+    """Name the first byte that is not UTF-8, its line, and the likely encoding."""
+    if source.facts.bad_byte is None:
+        return _nul(source)
+    line, value = 1, 0
+    with source.binary() as file:
+        left = source.facts.bad_byte
+        while left > 0 and (chunk := file.read(min(left, CHUNK_BYTES))):
+            line, left = line + chunk.count(b"\n"), left - len(chunk)
+        value = (file.read(1) or b"\0")[0]
+    found = f"the byte 0x{value:02x} is not UTF-8; in Latin-1 it is {bytes([value]).decode('latin-1')!r}"
+    return Refusal(found, path=source.path, line=line, expected="UTF-8", fix={"encoding": "latin-1"})

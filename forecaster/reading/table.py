@@ -1,0 +1,232 @@
+"""The fast path: one call of the C reader, and cheap checks of all that it accepts without a word."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.config import ReadingOptions
+from forecaster.reading import careful
+from forecaster.reading.columns import Roles
+from forecaster.reading.dialect import Sniffed
+from forecaster.reading.refusal import Refusal
+from forecaster.reading.source import Source
+
+CHUNK_BYTES = 1 << 23
+TAIL_BYTES = 1 << 20
+
+
+@dataclass
+class Table:
+    """Columns as read: `values` (T, C) with NaN where a cell is missing; raw `time` and `group` columns."""
+
+    values: NDArray[np.float64]
+    time: tuple[NDArray[Any], ...]
+    group: NDArray[Any] | None
+    first_line: int
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def load(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptions) -> Table:
+    """Read the needed columns. Raises SignalError with the line and column of the first offence."""
+    try:
+        frame = _parse(source, sniffed, roles, options)
+    except (ValueError, OverflowError, Warning) as error:
+        source.finish()
+        careful.explain(source, sniffed, roles, options)
+        if isinstance(error, UnicodeError):
+            raise source.undecodable(error) from None
+        raise Refusal(f"cannot be read as a table: {error}", path=source.path) from None
+    facts = source.finish()
+    if facts.quotes:
+        careful.check_quotes(source, sniffed)
+    rows, notes = _without_end(source, sniffed, roles, frame=frame)
+    _check(source, sniffed, roles, frame=frame, rows=rows, options=options)
+    notes += _empty_columns(source, sniffed, roles, frame=frame[:rows])
+    return _collected(sniffed, roles, frame[:rows], notes)
+
+
+def _parse(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptions) -> Any:
+    """Call pandas: float64 for channels makes it refuse every cell that is not a number."""
+    import pandas as pd
+
+    needed = roles.needed
+    dtypes: dict[int, Any] = dict.fromkeys(needed, object)
+    dtypes.update(dict.fromkeys(roles.channels, object if options.thousands else np.float64))
+    for index in roles.time:
+        if sniffed.kinds[index] == "number" and options.time_format is None:
+            del dtypes[index]  # the reader tells integers from fractions: nanoseconds need all 64 bits
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        frame = pd.read_csv(
+            _target(source),
+            sep=r"\s+" if sniffed.delimiter == " " else sniffed.delimiter,
+            decimal=sniffed.decimal,
+            header=None,
+            names=list(range(sniffed.width)),
+            usecols=None if len(needed) == sniffed.width else list(needed),
+            index_col=False,
+            skiprows=sniffed.first_line - 1,
+            skip_blank_lines=False,
+            dtype=dtypes,
+            keep_default_na=False,
+            na_values=["", *options.na],
+            encoding=source.encoding,
+        )
+    if options.thousands:
+        for index in roles.channels:
+            frame[index] = careful.with_thousands(frame[index].to_numpy(), sniffed, options)
+    return frame
+
+
+def _target(source: Source) -> Any:
+    return source.path if source.data is None else io.BytesIO(source.data)
+
+
+def _without_end(source: Source, sniffed: Sniffed, roles: Roles, *, frame: Any) -> tuple[int, tuple[str, ...]]:
+    """Return the rows without the empty ones at the end, and a note if they were more than blank lines."""
+    rows = len(frame)
+    if rows == 0:
+        raise Refusal("only a header, no row of numbers", path=source.path, line=max(1, sniffed.first_line - 1))
+    last = frame.iloc[-1]
+    if not last.isna().all() and not all(str(v).strip(",; \t") in ("", "nan") for v in last):
+        return rows, ()
+    blank, marked = _blank_end(source, sniffed.delimiter)
+    if blank >= rows:
+        raise Refusal("no row of numbers, only empty rows", path=source.path, line=sniffed.first_line)
+    return rows - blank, (f"{marked} empty rows at the end left out",) if marked else ()
+
+
+def _blank_end(source: Source, delimiter: str) -> tuple[int, int]:
+    """Count the last rows without any content, and those of them that hold delimiters."""
+    with source.binary() as file:
+        file.seek(max(0, source.size - TAIL_BYTES))
+        text = file.read().decode("utf-8" if source.encoding == "utf-8" else source.encoding, errors="replace")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
+    blank = marked = 0
+    for line in reversed(lines):
+        if line.strip(",; \t" + delimiter):
+            break
+        blank, marked = blank + 1, marked + bool(line.strip(" "))
+    return blank, marked
+
+
+def _check(
+    source: Source, sniffed: Sniffed, roles: Roles, *, frame: Any, rows: int, options: ReadingOptions
+) -> None:
+    """Settle suspicions: values that are not finite, rows that may be short, columns that were not read."""
+    missing = False
+    for index in roles.channels:
+        column = frame[index].to_numpy()[:rows]
+        low, high = column.min(), column.max()
+        if np.isinf(low) or np.isinf(high):
+            careful.explain(source, sniffed, roles, options, rows=rows)
+        if np.isnan(low):
+            missing = True
+            if np.isinf(column).any():
+                careful.explain(source, sniffed, roles, options, rows=rows)
+    partial = len(roles.needed) < sniffed.width
+    if missing and options.missing == "error":
+        careful.explain(source, sniffed, roles, options, rows=rows)
+    elif sniffed.width > 1 and (missing or partial) and not _even_widths(source, sniffed, rows):
+        careful.explain(source, sniffed, roles, options, rows=rows)
+
+
+def _even_widths(source: Source, sniffed: Sniffed, rows: int) -> bool:
+    """Tell cheaply whether every row has the same number of delimiters; False if in doubt."""
+    plain = source.encoding in ("utf-8", "iso8859-1", "cp1252")
+    if not plain or source.facts.quotes or sniffed.delimiter == " ":
+        return False
+    mark, skip, rest = ord(sniffed.delimiter), sniffed.first_line - 1, b""
+    with source.binary() as file:
+        while rows > 0 and (chunk := file.read(CHUNK_BYTES)):
+            data = rest + chunk
+            cut = data.rfind(b"\n") + 1
+            if len(chunk) < CHUNK_BYTES and not data.endswith(b"\n"):
+                data, cut = data + b"\n", len(data) + 1
+            block, rest = np.frombuffer(data, np.uint8, cut), data[cut:]
+            ends = np.flatnonzero(block == 10)
+            counts = np.diff(np.searchsorted(np.flatnonzero(block == mark), ends), prepend=0)
+            counts, skip = counts[skip:], max(0, skip - len(counts))
+            if (counts[:rows] != sniffed.width - 1).any():
+                return False
+            rows -= len(counts)
+    return rows <= 0
+
+
+def _empty_columns(source: Source, sniffed: Sniffed, roles: Roles, *, frame: Any) -> tuple[str, ...]:
+    """Check that columns which looked empty are; padding made of other delimiters counts as empty."""
+    for index in roles.blank:
+        filled = frame[index].notna().to_numpy()
+        padding = sniffed.names[index] == f"column_{index + 1}"
+        for row in np.flatnonzero(filled):
+            text = str(frame[index].iloc[row])
+            if text.strip(",; \t" if padding else " \t"):
+                raise Refusal(
+                    f"{text!r} in a column whose first {len(sniffed.sample)} rows are empty",
+                    path=source.path,
+                    line=sniffed.first_line + int(row),
+                    column=sniffed.names[index],
+                    expected="an empty column",
+                    fix={"columns": tuple(sniffed.names[i] for i in roles.channels)},
+                    advice="To take this column as a channel, name it with --column.",
+                )
+    names = [sniffed.names[index] for index in roles.blank]
+    return (f"empty columns left out: {', '.join(names)}",) if names else ()
+
+
+def _collected(sniffed: Sniffed, roles: Roles, frame: Any, notes: tuple[str, ...]) -> Table:
+    if len(roles.channels) == frame.shape[1] or len(roles.channels) > 1:
+        values = frame[list(roles.channels)].to_numpy(np.float64)
+    else:
+        values = frame[roles.channels[0]].to_numpy(np.float64).reshape(-1, 1)
+    time = tuple(frame[index].to_numpy() for index in roles.time)
+    group = None if roles.group is None else frame[roles.group].to_numpy()
+    if roles.label is not None:
+        _refuse_labels(sniffed, roles, frame)
+    return Table(values, time, group, sniffed.first_line, notes)
+
+
+def _refuse_labels(sniffed: Sniffed, roles: Roles, frame: Any) -> None:
+    """Refuse a table whose every row begins with its own name: it holds one series a row."""
+    labels = frame[roles.label]
+    if len(labels) > 1 and labels.is_unique:
+        raise Refusal(
+            f"every row starts with a name of its own ({labels.iloc[0]!r}, {labels.iloc[1]!r}, ...): one series a row",
+            line=sniffed.first_line,
+            column=sniffed.names[0],
+            expected="one sample a row",
+            fix={"layout": "wide"},
+            advice="If it is one sample a row, choose the channels with --column.",
+        )
+
+
+def suspect_code(values: NDArray[np.float64]) -> float | None:
+    """Return a value that is likely a code for missing: the same far-off whole number, again and again.
+
+    It must be the least or the greatest value of two columns (of one, where it is a customary
+    code such as -999), stand in each at least twice, and lie in one of them further from the
+    rest than the rest is wide.
+    """
+    found: dict[float, tuple[int, bool]] = {}
+    for column in values.T:
+        for code in (np.nanmin(column), np.nanmax(column)) if len(column) and not np.isnan(column).all() else ():
+            if abs(code) < 99 or code != np.round(code):
+                continue
+            rest = column[(column != code) & ~np.isnan(column)]
+            if len(column) - len(rest) < 2 or not len(rest):
+                continue
+            far = min(abs(code - rest.min()), abs(code - rest.max())) > np.ptp(rest)
+            count, seen = found.get(float(code), (0, False))
+            found[float(code)] = (count + 1, seen or bool(far))
+    customary = {-99.0, -999.0, -9999.0, -99999.0, 999.0, 9999.0, 99999.0, -32768.0, -200.0}
+    likely = [code for code, (count, far) in found.items() if far and (count > 1 or code in customary)]
+    return likely[0] if likely else None

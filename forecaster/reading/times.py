@@ -1,0 +1,283 @@
+"""Time columns: texts and numbers become stamps on one scale."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.config import ReadingOptions
+from forecaster.reading.cells import CLOCK, DAY, STAMP, kind
+from forecaster.reading.columns import Roles, letters
+from forecaster.reading.dialect import Sniffed
+from forecaster.reading.refusal import Refusal
+from forecaster.signals import TimeKind
+
+EPOCHS: tuple[tuple[float, float, TimeKind, float], ...] = (
+    (1e8, 1e10, "epoch-s", 1.0),
+    (1e11, 1e13, "epoch-ms", 1e-3),
+    (1e14, 1e16, "epoch-us", 1e-6),
+    (1e17, 9e18, "epoch-ns", 1e-9),
+)
+HEADER_UNITS = {"ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0}
+
+
+@dataclass
+class Stamps:
+    """Stamps of all rows in the unit of `kind`; `unit_s` is that unit in seconds."""
+
+    kind: TimeKind
+    values: NDArray[Any]
+    unit_s: float
+    column: str
+    utc_offset: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def parse(
+    raw: tuple[NDArray[Any], ...], sniffed: Sniffed, roles: Roles, options: ReadingOptions, *, path: str
+) -> Stamps | None:
+    """Turn the time columns into stamps. Raises SignalError with the line of a stamp that is none."""
+    if not raw:
+        return None
+    column = " + ".join(sniffed.names[i] for i in roles.time)
+    where = {"path": path, "column": column}
+    first = raw[0]
+    if first.dtype != object:
+        return _numeric(first, sniffed, roles.time[0], where=where)
+    _refuse_empty(raw, sniffed, where)
+    if options.time_format is None and len(raw) == 1 and sniffed.kinds[roles.time[0]] == "number":
+        raise _bad_number(first, sniffed, where)
+    texts = first if len(raw) == 1 else _joined(raw)
+    return _textual(texts, options, sniffed, where=where)
+
+
+def _joined(raw: tuple[NDArray[Any], ...]) -> NDArray[Any]:
+    joined = np.empty(len(raw[0]), object)
+    joined[:] = [f"{str(a).strip()} {str(b).strip()}" for a, b in zip(*raw, strict=True)]
+    return joined
+
+
+def _refuse_empty(raw: tuple[NDArray[Any], ...], sniffed: Sniffed, where: dict[str, Any]) -> None:
+    for column in raw:
+        empty = np.flatnonzero([not isinstance(cell, str) for cell in column])
+        if len(empty):
+            line = sniffed.first_line + int(empty[0])
+            raise Refusal("an empty time stamp", line=line, expected="a time in every row", fix={"no_time": True}, **where)
+
+
+def _bad_number(cells: NDArray[Any], sniffed: Sniffed, where: dict[str, Any]) -> Refusal:
+    for row, cell in enumerate(cells):
+        if kind(str(cell), sniffed.decimal) != "number":
+            line = sniffed.first_line + row
+            return Refusal(f"{cell!r}", line=line, expected="a number like the stamps before", fix={"no_time": True}, **where)
+    return Refusal("stamps that are too large", fix={"no_time": True}, **where)
+
+
+def _numeric(values: NDArray[Any], sniffed: Sniffed, index: int, *, where: dict[str, Any]) -> Stamps:
+    """Tell epochs, dates written as 20220805, years and seconds apart by size, name and unit."""
+    bad = np.flatnonzero(~np.isfinite(values.astype(np.float64)))
+    if len(bad):
+        line = sniffed.first_line + int(bad[0])
+        raise Refusal("an empty time stamp", line=line, expected="a time in every row", fix={"no_time": True}, **where)
+    name, column = sniffed.names[index], where["column"]
+    low, high = float(values.min()), float(values.max())
+    whole = values.dtype.kind in "iu"
+    if whole and letters(name) in ("year", "years") and 1000 <= low and high < 3000:
+        return _calendar_text(values, "%Y", column)
+    if whole and "date" in name.lower() and 19000101 <= low and high <= 21001231:
+        return _calendar_text(values, "%Y%m%d", column)
+    for least, most, epoch, unit_s in EPOCHS:
+        if least <= low and high < most:
+            return Stamps(epoch, values.astype(np.int64) if whole else values, unit_s, column)
+    if sniffed.header is False and whole and _counts(values):
+        return Stamps("samples", values.astype(np.int64), 1.0, column, notes=("the first column counts the samples",))
+    return _seconds(values, name, column)
+
+
+def _counts(values: NDArray[Any]) -> bool:
+    return len(values) > 1 and bool((np.diff(values) == 1).all())
+
+
+def _seconds(values: NDArray[Any], name: str, column: str) -> Stamps:
+    match = re.search(r"(?:[(\[]\s*|_)(ms|us|µs|ns|min|h)\s*[)\]]?$", name.strip(), re.IGNORECASE)
+    plain = name.strip().lower() if name.strip().lower() in HEADER_UNITS else ""
+    unit = (match[1].lower() if match else "") or plain or ("ms" if "milli" in name.lower() else "")
+    if not unit:
+        return Stamps("seconds", values.astype(np.float64), 1.0, column)
+    scaled = values.astype(np.float64) * HEADER_UNITS[unit]
+    return Stamps("seconds", scaled, 1.0, column, notes=(f"time given in {unit}, kept in seconds",))
+
+
+def _calendar_text(values: NDArray[Any], form: str, column: str) -> Stamps:
+    import pandas as pd
+
+    texts = pd.Series(values).astype(str)
+    return Stamps("timestamps", _nanoseconds(pd.to_datetime(texts, format=form)), 1e-9, column)
+
+
+def _nanoseconds(stamps: Any) -> NDArray[np.int64]:
+    return np.asarray(stamps, dtype="datetime64[ns]").astype(np.int64)
+
+
+def _textual(texts: NDArray[Any], options: ReadingOptions, sniffed: Sniffed, *, where: dict[str, Any]) -> Stamps:
+    """Parse texts: by --time-format, else by the pattern of the first, day or month first as fits all."""
+    column = where["column"]
+    if options.time_format is not None:
+        return _formatted(texts, options.time_format, sniffed, where=where)
+    first = str(texts[0]).strip()
+    match = STAMP.fullmatch(first) or DAY.fullmatch(first) or CLOCK.fullmatch(first)
+    if match is None:
+        raise _no_stamp(first, sniffed.first_line, where)
+    parts = match.groupdict()
+    offset, plain = _offsets(texts) if parts.get("z") else ("", texts)
+    notes: tuple[str, ...] = ()
+    if offset == "mixed":
+        return _mixed_offsets(texts, column, sniffed, where=where)
+    forms = _forms(parts)
+    results = {form: _try(plain, form) for form in forms}
+    good = [form for form in forms if results[form] is not None]
+    if not good:
+        raise _first_bad(plain, forms, sniffed, where)
+    chosen = good[0] if len(good) == 1 else _more_regular(results, good, sniffed, where=where)
+    if len(good) > 1:
+        notes = (f"dates read as {'day' if chosen.startswith('%d') else 'month'} first: the steps are regular that way",)
+    values = results[chosen]
+    assert values is not None
+    if parts.get("p") is None and parts.get("Y") is None and parts.get("d") is None and parts.get("ym") is None:
+        base = values - (values[0] - values[0] % 86_400_000_000_000)
+        return Stamps("seconds", base / 1e9, 1.0, column, notes=("time of day, in seconds since midnight",))
+    return Stamps("timestamps", values, 1e-9, column, offset, notes)
+
+
+def _forms(parts: dict[str, str | None]) -> list[str]:
+    """Return the strptime formats that a matched stamp may have; "iso" for the fast parser."""
+    if parts.get("ym") is not None:
+        return ["%Y-%m"]
+    time = _time_form(parts)
+    if parts.get("Y") is not None:
+        usual = parts["a"] == "-" and parts.get("t") in (None, ":") and not parts.get("ap") and parts.get("f") in (None, ".")
+        if usual and parts.get("g") in (None, " ", "T"):
+            return ["iso"]
+        return [f"%Y{parts['a']}%m{parts['a']}%d{time}"]
+    if parts.get("d") is not None:
+        return [f"%d{parts['c']}%b{parts['c']}%Y{time}"]
+    if parts.get("p") is not None:
+        mark, year = parts["b"], "%Y" if len(parts["y"] or "") == 4 else "%y"
+        day_first, month_first = f"%d{mark}%m{mark}{year}{time}", f"%m{mark}%d{mark}{year}{time}"
+        return [day_first] if mark == "." else [day_first, month_first]
+    return [time.strip()]
+
+
+def _time_form(parts: dict[str, str | None]) -> str:
+    if parts.get("h") is None:
+        return ""
+    mark = parts["t"]
+    hour = "%I" if parts.get("ap") else "%H"
+    seconds = f"{mark}%S" if parts.get("s") else ""
+    fraction = f"{parts['f']}%f" if parts.get("f") else ""
+    half = (" %p" if str(parts["ap"]).startswith(" ") else "%p") if parts.get("ap") else ""
+    return f"{parts.get('g') or ''}{hour}{mark}%M{seconds}{fraction}{half}"
+
+
+def _try(texts: NDArray[Any], form: str) -> NDArray[np.int64] | None:
+    """Parse all texts in one format, with or without a fraction of a second; None if one does not fit."""
+    import pandas as pd
+
+    try:
+        return _nanoseconds(pd.to_datetime(texts, format="ISO8601" if form == "iso" else form))
+    except (ValueError, OverflowError, TypeError):
+        pass
+    if form == "iso" or "%S" not in form:
+        return None
+    other = re.sub(r".%f", "", form) if "%f" in form else form.replace("%S", "%S.%f")
+    both = [pd.to_datetime(pd.Series(texts, dtype=object), format=f, errors="coerce") for f in (form, other)]
+    filled = both[0].fillna(both[1])
+    return None if filled.isna().any() else _nanoseconds(filled)
+
+
+def _more_regular(
+    results: dict[str, NDArray[np.int64] | None], good: list[str], sniffed: Sniffed, *, where: dict[str, Any]
+) -> str:
+    """Return the format under which the steps are regular; refuse if that does not tell."""
+    scores = []
+    for form in good:
+        steps = np.diff(results[form])  # type: ignore[arg-type]
+        middle = np.median(steps) if len(steps) else 0
+        scores.append(float((np.abs(steps - middle) <= 0.25 * abs(middle)).mean()) if middle > 0 else 0.0)
+    order = sorted(range(len(good)), key=lambda i: -scores[i])
+    clear = scores[order[0]] > scores[order[1]] and scores[order[0]] > 0.5
+    if clear and (scores[order[0]] == 1 or scores[order[0]] - scores[order[1]] > 0.01):
+        return good[order[0]]
+    if np.array_equal(*(results[form] for form in good)):  # type: ignore[arg-type]
+        return good[0]
+    raise Refusal(
+        "dates that can be day first or month first, and are as regular either way",
+        line=sniffed.first_line,
+        expected="one reading of the date",
+        fix={"time_format": good[0]},
+        advice=f"If the month comes first: `--time-format '{good[1]}'`.",
+        **where,
+    )
+
+
+def _formatted(texts: NDArray[Any], form: str, sniffed: Sniffed, *, where: dict[str, Any]) -> Stamps:
+    import pandas as pd
+
+    plain = np.array([str(text).strip() for text in texts], dtype=object)
+    try:
+        stamps = pd.to_datetime(plain, format=form, utc="%z" in form)
+    except (ValueError, OverflowError, TypeError):
+        raise _first_bad(plain, [form], sniffed, where) from None
+    values = _nanoseconds(stamps.tz_localize(None) if stamps.tz is not None else stamps)
+    return Stamps("timestamps", values, 1e-9, where["column"], "Z" if "%z" in form else "")
+
+
+OFFSET_TEXT = re.compile(r"[ ]?(Z|UTC|[+-]\d{2}:?\d{2})\s*$")
+
+
+def _offsets(texts: NDArray[Any]) -> tuple[str, NDArray[Any]]:
+    """Take the UTC offset off every text; "mixed" where it changes."""
+    first = OFFSET_TEXT.search(str(texts[0]))
+    suffix = first.group(0) if first else ""
+    if not all(str(text).endswith(suffix) for text in texts):
+        return "mixed", texts
+    plain = np.empty(len(texts), object)
+    plain[:] = [str(text)[: -len(suffix)] for text in texts]
+    return suffix.strip(), plain
+
+
+def _mixed_offsets(texts: NDArray[Any], column: str, sniffed: Sniffed, *, where: dict[str, Any]) -> Stamps:
+    """Where the offset changes (summer time) the stamps count in UTC and are written in UTC."""
+    import pandas as pd
+
+    try:
+        stamps = pd.to_datetime(texts, format="ISO8601", utc=True)
+    except (ValueError, OverflowError, TypeError):
+        raise _first_bad(texts, ["iso"], sniffed, where) from None
+    if not all(OFFSET_TEXT.search(str(text)) for text in texts):
+        raise Refusal("stamps with and without a UTC offset", line=sniffed.first_line, fix={"no_time": True}, **where)
+    values = _nanoseconds(stamps.tz_localize(None))
+    return Stamps("timestamps", values, 1e-9, column, "Z", ("the UTC offset changes: time kept in UTC",))
+
+
+def _first_bad(texts: NDArray[Any], forms: list[str], sniffed: Sniffed, where: dict[str, Any]) -> Refusal:
+    for row, text in enumerate(texts):
+        if all(_try(np.array([text], dtype=object), form) is None for form in forms):
+            return _no_stamp(str(text), sniffed.first_line + row, where)
+    return Refusal("stamps in more than one format", line=sniffed.first_line, fix={"no_time": True}, **where)
+
+
+def _no_stamp(text: str, line: int, where: dict[str, Any]) -> Refusal:
+    return Refusal(
+        f"{text!r} is no time stamp of the kind before",
+        line=line,
+        expected="such as 2022-08-05 15:26:13",
+        fix={"no_time": True},
+        advice="--time-format '%d.%m.%Y %H:%M' names another format.",
+        **where,
+    )
+
