@@ -143,11 +143,12 @@ def test_the_same_model_gives_the_same_bytes(tmp_path):
     assert load(tmp_path / "one").sha256 == load(tmp_path / "two").sha256
 
 
-def test_a_model_without_intervals_has_no_quantiles(tmp_path):
+def test_a_model_without_intervals_has_empty_quantiles(tmp_path):
     made = manifest(intervals=IntervalState(levels=(90,), horizon=0, origins=(), reason="no validation origin"))
-    given = {name: one for name, one in tensors().items() if name.startswith("ridge")}
-    save(tmp_path / "m", made, given, TEXTS)
-    assert set(load(tmp_path / "m").tensors) == {"ridge/kernel", "ridge/bias"}
+    save(tmp_path / "m", made, tensors(levels=1, horizon=0), TEXTS)
+    loaded = load(tmp_path / "m")
+    assert loaded.tensors["intervals/quantiles"].shape == (2, 0, 1)
+    assert "no validation origin" in loaded.texts["README.md"]
 
 
 shapes = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=5)

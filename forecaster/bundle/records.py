@@ -14,6 +14,7 @@ from forecaster.errors import printable
 
 MAX_FIELD = 40
 MAX_VERDICT = 2000
+MAX_ERRORS = 1000
 COLUMN = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 Value = Annotated[float, Field(ge=-1e300, le=1e300)] | None
@@ -93,6 +94,8 @@ def parse_history(buffer: bytes, where: str) -> History:
 
 def first_of(error: ValidationError) -> str:
     """Return the first complaint of a validation: where, what, and the value."""
+    if error.error_count() > MAX_ERRORS:  # listing them would take seconds
+        return f"{error.error_count()} values that are not valid"
     first = error.errors(include_url=False, include_context=False)[0]
     place = ".".join(map(str, first["loc"]))
     shown = printable(repr(first["input"])[:200], 60)

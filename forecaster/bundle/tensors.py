@@ -43,8 +43,7 @@ def implied(manifest: Manifest, where: str) -> Specs:
             raise refused(where, f"the tensors {names} of {one.name!r}", ", ".join(sorted(own)) or "none")
         found |= {f"{one.name}/{name}": spec for name, spec in own.items()}
     state = manifest.intervals
-    if state.horizon and state.levels:
-        found[QUANTILES] = TensorSpec("F32", (manifest.n_channels, state.horizon, len(state.levels)))
+    found[QUANTILES] = TensorSpec("F32", (manifest.n_channels, state.horizon, len(state.levels)))
     if size_of(found) > MAX_BYTES:
         raise refused(where, f"sizes that need {size_of(found)} bytes of tensors", f"at most {MAX_BYTES}")
     return found

@@ -1,0 +1,572 @@
+"""The gate: every tampered model folder is refused with a ModelError that says what, where and what to do."""
+
+import hashlib
+import importlib.util
+import json
+import os
+import pickle
+import random
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load as oracle_load
+from safetensors.numpy import save as oracle_save
+
+from forecaster import predictors
+from forecaster.bundle import Manifest, load, save
+from forecaster.errors import MESSAGE_LIMIT, ModelError
+
+HERE = Path(__file__).parent
+
+
+def _sibling(name):
+    spec = importlib.util.spec_from_file_location(f"{name}_helpers", HERE / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+made = _sibling("test_bundle")
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    path = tmp_path_factory.mktemp("original") / "m"
+    save(path, made.manifest(), made.tensors(), made.TEXTS)
+    return path
+
+
+@pytest.fixture
+def model(original, tmp_path):
+    return Path(shutil.copytree(original, tmp_path / "m"))
+
+
+def data_of(model):
+    return next(model.glob("data-*"))
+
+
+def edit(model, change):
+    """Change model.json as a parsed document, and write it back."""
+    document = json.loads((model / "model.json").read_text())
+    change(document)
+    (model / "model.json").write_text(json.dumps(document))
+
+
+def seal(model):
+    """Make the hashes true again: what a careful forger would do."""
+    data = data_of(model)
+    document = json.loads((model / "model.json").read_text())
+    document["files"] = {one: hashlib.sha256((data / one).read_bytes()).hexdigest() for one in document["files"]}
+    (model / "model.json").write_text(json.dumps(document))
+    pairs = "".join(f"{name}\0{sha}\n" for name, sha in sorted(document["files"].items()))
+    data.rename(model / f"data-{hashlib.sha256(pairs.encode()).hexdigest()[:16]}")
+
+
+def refused(model, words, file="model.json"):
+    begin = time.perf_counter()
+    with pytest.raises(ModelError, match=words) as caught:
+        load(model)
+    assert time.perf_counter() - begin < 1
+    message = str(caught.value)
+    assert file in message
+    assert len(message) <= MESSAGE_LIMIT
+    assert message.isprintable()
+    assert caught.value.hint
+    assert caught.value.exit_code == 2
+
+
+def test_the_helpers_make_a_model_that_loads(model):
+    seal(model)
+    load(model)
+
+
+def at(*keys, value):
+    def change(document):
+        for key in keys[:-1]:
+            document = document[key]
+        document[keys[-1]] = value
+
+    return change
+
+
+DEEP = {"a": 1}
+for _ in range(33):
+    DEEP = {"a": DEEP}
+
+EDITS = {
+    "a size": (at("window", "n_input", value=5), "window differs"),
+    "a size, everywhere": (
+        lambda d: (at("window", "n_input", value=5)(d), at("config", "window", "n_input", value=5)(d)),
+        r"tensors\.safetensors.*expected \[5\]",
+    ),
+    "a shape": (at("intervals", "horizon", value=5), r"tensors\.safetensors.*shape"),
+    "a huge shape": (at("intervals", "horizon", value=10**7), r"tensors\.safetensors.*expected \[2, 10000000, 2\]"),
+    "a horizon beyond all bounds": (at("intervals", "horizon", value=10**9), "horizon"),
+    "a context beyond all bounds": (at("window", "n_step", value=10**7), "more than 10000000"),
+    "a huge number": (at("scaler", "mean", value=[1e301, 0.0]), r"1e\+301.*1e300"),
+    "an integer out of range": (at("seed", value=2**31), "seed"),
+    "a long integer": (at("seed", value=10**18), "digits"),
+    "a very long integer": (at("seed", value=10**4000), "digits"),
+    "a float for an integer": (at("seed", value=0.5), "seed"),
+    "a text for a number": (at("seed", value="0"), "seed"),
+    "true for a number": (at("window", "stride", value=True), "stride"),
+    "a scale of zero": (at("scaler", "scale", 0, value=0), "scale"),
+    "a negative rate": (at("sample_rate_hz", value=-1), "sample_rate_hz"),
+    "an extra key": (at("pickle", value="x"), "pickle.*Extra"),
+    "an extra key inside": (at("window", "class_name", value="x"), r"window\.class_name"),
+    "a missing key": (lambda d: d.pop("scaler"), "scaler.*required"),
+    "another format": (at("format", value=2), "format 2.*newer version"),
+    "another task": (at("task", value="classify"), "task"),
+    "deep nesting": (at("versions", value=DEEP), "deeper than 32"),
+    "a long string": (at("versions", "numpy", value="x" * 257), "257 characters"),
+    "a control character": (at("versions", "numpy", value="\x1b[2J"), r"control character '\\x1b'"),
+    "a control character in a key": (at("versions", "\x00", value="1"), "control character"),
+    "an odd surrogate": (at("versions", "numpy", value="\ud800"), "control character|surrogate"),
+    "a direction mark": (at("channels", "target", 0, value="a\u202eb"), "control character"),
+    "an unknown predictor": (at("predictors", 0, "name", value="os.system"), "predictor 'os.system'"),
+    "a predictor twice": (lambda d: d["predictors"].append(d["predictors"][0]), "twice"),
+    "no predictor": (at("predictors", value=[]), "predictors"),
+    "a parameter out of range": (at("predictors", 0, "parameters", "taps", value=0), "taps"),
+    "a parameter that is unknown": (at("predictors", 0, "parameters", "path", value="/etc"), "path"),
+    "a lag out of the context": (at("predictors", 3, "parameters", "lags", value=[3, 99]), "lag"),
+    "a tensor not named": (at("predictors", 0, "tensors", value=["kernel"]), "bias"),
+    "too few channels": (at("channels", "target", value=["a"]), "units has 2 values for 1"),
+    "a channel twice": (at("channels", "target", value=["a", "a"]), "twice"),
+    "too few units": (at("channels", "units", value=[""]), "units has 1 values for 2"),
+    "too few scales": (at("scaler", "scale", value=[1.0]), "scale has 1 values"),
+    "levels that fall": (at("intervals", "levels", value=[90, 50]), "levels"),
+    "a level of 100": (at("intervals", "levels", value=[50, 100]), "levels"),
+    "another seed": (at("seed", value=5), "seed differs"),
+    "another split": (at("split", value={"training": 80, "validation": 10, "test": 10}), "split differs"),
+    "a split of more than all": (at("split", value={"training": 80, "validation": 80, "test": 10}), "100"),
+    "an unknown combination": (at("combination", value={"next": {"nobody": 1.0}}), "combination"),
+    "a hash that is none": (at("files", "README.md", value="../../etc/passwd"), "files.README.md"),
+    "another hash": (at("files", "README.md", value="0" * 64), "no data-"),
+    "an extra file": (at("files", "evil.pkl", value="0" * 64), "files"),
+    "a path for a file": (lambda d: d["files"].update({"../x": d["files"].pop("README.md")}), "files"),
+    "a file not named": (lambda d: d["files"].pop("README.md"), "files"),
+    "a moment that is none": (at("created", value="2025-13-01T00:00:00Z"), "created"),
+    "many wrong values": (at("config", "reading", "na", value=[1] * 200_000), "200000 values"),
+    "a list": (lambda d: d.update(window=[1, 2, 3]), "window"),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edited_manifest_is_refused(model, name):
+    change, words = EDITS[name]
+    edit(model, change)
+    refused(model, words, "tensors.safetensors" if "tensors" in words else "model.json")
+
+
+TEXTS = {
+    "empty": (b"", "JSON"),
+    "no object": (b"[]", "no object"),
+    "a number": (b"3", "no object"),
+    "not UTF-8": (b'{"format": "\xff"}', "UTF-8"),
+    "a byte-order mark": (b'\xef\xbb\xbf{"format": 1}', "byte-order"),
+    "cut": (b'{"format": 1, "task"', "line 1"),
+    "a key twice": (b'{"format": 1, "format": 1}', "'format' twice"),
+    "NaN": (b'{"format": 1, "seed": NaN}', "NaN"),
+    "infinity": (b'{"format": 1, "seed": -Infinity}', "Infinity"),
+    "overflow": (b'{"format": 1, "seed": 1e999}', "1e999"),
+    "a wall of brackets": (b"[" * 1_000_000, "deeper"),
+    "a wall of objects": (b'{"a":' * 200_000, "deeper"),
+    "a raw newline in a string": (b'{"format": "\n"}', "Invalid control character"),
+    "too large": (b" " * (2**20 + 1), "1048577 bytes"),
+    "a pickle": (pickle.dumps({"format": 1}), "UTF-8"),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_model_json_that_is_no_strict_json_is_refused(model, name):
+    content, words = TEXTS[name]
+    (model / "model.json").write_bytes(content)
+    refused(model, words)
+
+
+class Bomb:
+    def __reduce__(self):
+        return (Path.touch, (Path("exploded"),))
+
+
+def renamed(buffer, old, new):
+    assert len(old) == len(new)
+    assert old in buffer
+    return buffer.replace(old, new)
+
+
+def header_of(buffer):
+    length = int.from_bytes(buffer[:8], "little")
+    return json.loads(buffer[8 : 8 + length]), buffer[8 + length :]
+
+
+def with_header(header, rest):
+    text = header if isinstance(header, bytes) else json.dumps(header, separators=(",", ":")).encode()
+    return len(text).to_bytes(8, "little") + text + rest
+
+
+def headed(change):
+    def changed(buffer):
+        header, rest = header_of(buffer)
+        return with_header(change(header) or header, rest)
+
+    return changed
+
+
+def replaced(name, one):
+    return lambda buffer: oracle_save(oracle_load(buffer) | {name: one})
+
+
+def poisoned(value):
+    kernel = np.zeros((12, 4), "f4")
+    kernel[5, 2] = value
+    return replaced("ridge/kernel", kernel)
+
+
+def swapped_order(header):
+    return dict(reversed(header.items()))
+
+
+def duplicate_key(buffer):
+    header, rest = header_of(buffer)
+    text = json.dumps(header)
+    first = json.dumps(next(iter(header)))
+    return with_header((text[:-1] + f", {first}: {json.dumps(header[next(iter(header))])}}}").encode(), rest)
+
+
+TENSORS = {
+    "truncated": (lambda b: b[:-1], "bytes"),
+    "cut in the header": (lambda b: b[:40], "header"),
+    "cut in the length": (lambda b: b[:5], "header"),
+    "empty": (lambda _: b"", "header"),
+    "lengthened": (lambda b: b + b"\0", "bytes"),
+    "lengthened beyond the limit": (lambda b: b + bytes(70_000), "at most"),
+    "a pickle": (lambda _: pickle.dumps(Bomb()), "header"),
+    "a huge header": (lambda b: (2**60).to_bytes(8, "little") + b[8:], "header"),
+    "an array header": (lambda b: with_header(b"[]", b""), "object"),
+    "a deep header": (lambda b: with_header(b'{"a":' * 1000, b""), "deeper"),
+    "metadata": (headed(lambda h: {"__metadata__": {"a": "b"}} | h), "__metadata__"),
+    "NaN": (poisoned(np.nan), "not finite"),
+    "infinity": (poisoned(-np.inf), "not finite"),
+    "an extra tensor": (replaced("extra", np.zeros(3, "f4")), "'extra'"),
+    "a missing tensor": (lambda b: oracle_save({"ridge/bias": oracle_load(b)["ridge/bias"]}), "no tensor"),
+    "another name": (lambda b: renamed(b, b"ridge/bias", b"ridge/bibs"), "ridge/bibs"),
+    "another type": (lambda b: renamed(b, b'"F32"', b'"I32"'), "dtype"),
+    "another shape": (replaced("ridge/kernel", np.zeros((4, 12), "f4")), "shape"),
+    "one dimension more": (replaced("ridge/bias", np.zeros((4, 1), "f4")), "shape"),
+    "double precision": (replaced("ridge/bias", np.zeros(4, "f8")), "F64|offsets"),
+    "true for one": (headed(lambda h: at("ridge/bias", "shape", value=[True])(h)), "shape"),
+    "a negative shape": (headed(lambda h: at("ridge/bias", "shape", value=[-4])(h)), "shape"),
+    "an overlap": (
+        headed(lambda h: at("ridge/kernel", "data_offsets", value=h["ridge/bias"]["data_offsets"])(h)),
+        "off",
+    ),
+    "a gap": (
+        headed(
+            lambda h: [one.update(data_offsets=[o + 4 for o in one["data_offsets"]]) for one in h.values()] and None
+        ),
+        "offsets",
+    ),
+    "offsets unsorted": (headed(swapped_order), "offsets"),
+    "an extra field": (headed(lambda h: at("ridge/bias", "class", value="os.system")(h)), "not complete"),
+    "no entry": (headed(lambda h: at("ridge/bias", value=None)(h)), "not complete"),
+    "a key twice": (duplicate_key, "twice"),
+}
+
+
+@pytest.mark.parametrize("name", TENSORS)
+def test_forged_tensors_are_refused_even_with_true_hashes(model, name, monkeypatch):
+    monkeypatch.chdir(model.parent)
+    change, words = TENSORS[name]
+    path = data_of(model) / "tensors.safetensors"
+    path.write_bytes(change(path.read_bytes()))
+    seal(model)
+    refused(model, words, "tensors.safetensors")
+    assert not Path("exploded").exists()
+
+
+@pytest.mark.parametrize("name", ["tensors.safetensors", "history.csv", "metrics.json", "README.md"])
+def test_a_file_that_is_not_what_model_json_says_is_refused(model, name):
+    path = data_of(model) / name
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    refused(model, "sha256", name)
+    path.unlink()
+    refused(model, f"no {name}", name)
+    path.symlink_to("/etc/passwd")
+    refused(model, "symbolic link", name)
+    path.unlink()
+    os.mkfifo(path)
+    refused(model, "named pipe", name)
+    path.unlink()
+    path.mkdir()
+    refused(model, "folder", name)
+    path.rmdir()
+    with path.open("wb") as sparse:
+        sparse.truncate(2**40)
+    refused(model, "1099511627776 bytes", name)
+
+
+def test_files_in_each_others_place_are_refused(model):
+    data = data_of(model)
+    one, two = data / "history.csv", data / "README.md"
+    first, second = one.read_bytes(), two.read_bytes()
+    one.write_bytes(second)
+    two.write_bytes(first)
+    refused(model, "sha256", "history.csv")
+
+
+RECORDS = {
+    "history.csv": {
+        "a formula": b"step,loss\n1,=1+1\n",
+        "nan": b"step,loss\n1,nan\n",
+        "a short row": b"step,loss\n1\n",
+        "a wild header": b"=cmd|,loss\n",
+        "a name twice": b"loss,loss\n",
+        "underscores": b"step\n1_0\n",
+        "bytes": b"step\n\xff\n",
+        "long": b"step\n" + b"1" * 400_000 + b"\n",
+    },
+    "metrics.json": {
+        "no list": b"{}",
+        "no parts": b'[{"horizon": 1, "stride": 1}]',
+        "a wild score": made.TEXTS["metrics.json"].replace("0.03", '"high"').encode(),
+        "NaN": made.TEXTS["metrics.json"].replace("0.03", "NaN").encode(),
+        "escape codes": made.TEXTS["metrics.json"].replace("better", "\\u001b[2J").encode(),
+        "a novel": made.TEXTS["metrics.json"].replace("better", "x" * 2001).encode(),
+        "deep": b"[" * 33 + b"]" * 33,
+        "many": b"[" + b"{}," * 1_000_000 + b"{}]",
+    },
+    "README.md": {"escape codes": b"\x1b[2J", "bytes": b"\xff"},
+}
+
+
+@pytest.mark.parametrize(("file", "name"), [(file, name) for file, names in RECORDS.items() for name in names])
+def test_forged_records_are_refused(model, file, name):
+    (data_of(model) / file).write_bytes(RECORDS[file][name])
+    seal(model)
+    begin = time.perf_counter()
+    with pytest.raises(ModelError, match=file):
+        load(model)
+    assert time.perf_counter() - begin < 5
+
+
+def test_links_and_pipes_in_place_of_the_folders_are_refused(model):
+    data = data_of(model)
+    data.rename(model.parent / "elsewhere")
+    refused(model, f"no {data.name}", "m")
+    data.symlink_to(model.parent / "elsewhere")
+    refused(model, "symbolic link", data.name)
+    data.unlink()
+    data.write_text("x")
+    refused(model, "Not a directory", data.name)
+    (model / "model.json").rename(model / "real.json")
+    (model / "model.json").symlink_to("real.json")
+    refused(model, "symbolic link")
+    (model / "model.json").unlink()
+    os.mkfifo(model / "model.json")
+    refused(model, "named pipe")
+    (model / "model.json").unlink()
+    (model / "model.json").mkdir()
+    refused(model, "folder")
+
+
+def test_an_extra_file_is_refused_and_a_hidden_one_ignored(model):
+    (data_of(model) / ".DS_Store").write_text("x")
+    (model / "notes.txt").write_text("mine")
+    load(model)
+    (data_of(model) / "weights.pkl").write_text("x")
+    refused(model, r"extra file 'weights\.pkl'", "weights.pkl")
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.pkl", "m.zip", "m.tar.gz", "m.safetensors", "m"])
+def test_a_file_is_not_opened_whatever_it_is(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(pickle.dumps(Bomb()))
+    path.chmod(0)
+    refused(path, "is a file; a model is a folder", name)
+
+
+def test_what_is_no_model_is_told(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    refused(tmp_path / "none", "There is no model", "none")
+    refused(tmp_path / "dangling", "There is no model", "dangling")
+    refused(tmp_path / "loop", "cannot be opened", "loop")
+    refused(tmp_path / "pipe", "named pipe", "pipe")
+    refused(tmp_path, "folder without model.json", tmp_path.name)
+    refused("a\0b", "cannot be opened", "a\\x00b")
+    refused("x" * 5000, "cannot be opened", "xxx")
+    refused(Path("\x1b[2J"), "There is no model", "\\x1b")
+
+
+def test_an_integer_field_that_is_missing_uses_no_default(model):
+    """Fields without a default are required: an older writer's omission is not filled silently."""
+    required = {name for name, field in Manifest.model_fields.items() if field.is_required()}
+    assert required == {
+        "created", "seed", "config", "window", "split", "channels", "scaler", "predictors", "intervals",
+    }  # fmt: skip
+
+
+WATCH = """
+    import os, sys
+    from forecaster.bundle import load
+    load(sys.argv[1])
+    events = []
+    armed = [False]
+    def watch(event, args):
+        if armed[0]:
+            events.append((event, args[0] if args else None))
+    sys.addaudithook(watch)
+    armed[0] = True
+    load(sys.argv[1])
+    armed[0] = False
+    for event, argument in events:
+        print(event, argument)
+    for name in ("tensorflow", "keras", "sklearn", "safetensors", "joblib", "h5py", "scipy", "matplotlib"):
+        assert name not in sys.modules, name
+"""
+
+
+def test_loading_opens_the_folder_and_nothing_else(model):
+    code = textwrap.dedent(WATCH)
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
+    run = subprocess.run([sys.executable, "-c", code, str(model)], capture_output=True, text=True, env=environment)
+    assert run.returncode == 0, run.stderr
+    lines = [line.split(" ", 1) for line in run.stdout.splitlines()]
+    opened = [argument for event, argument in lines if event == "open"]
+    assert opened == [
+        str(model), "model.json", data_of(model).name,
+        "tensors.safetensors", "history.csv", "metrics.json", "README.md",
+    ]  # fmt: skip
+    assert {event for event, _ in lines} <= {"open", "os.scandir", "os.listdir"}
+    # The one folder that is listed is the program's own, for the names of its networks.
+    listed = {Path(argument) for event, argument in lines if event == "os.listdir"}
+    assert listed <= {HERE.parent / "forecaster" / "networks"}
+
+
+def mutated(content, rng):
+    """Flip, cut, repeat, insert or splice a piece of `content`."""
+    begin = rng.randrange(len(content) + 1)
+    end = min(len(content), begin + rng.choice([0, 1, 1, 2, 8, 64]))
+    tokens = [
+        b"",
+        b"0",
+        b"-",
+        b"9" * 20,
+        b"1e999",
+        b"NaN",
+        b"null",
+        b"[",
+        b"]",
+        b"{",
+        b"}",
+        b'"',
+        b"\\u0000",
+        b",",
+        b"true",
+    ]
+    piece = rng.choice([rng.choice(tokens), rng.randbytes(rng.choice([1, 4, 8])), content[begin:end] * 2])
+    return content[:begin] + piece + content[end:]
+
+
+def nodes(document, path=()):
+    yield path
+    items = (
+        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+    )
+    for key, value in items:
+        yield from nodes(value, (*path, key))
+
+
+VALUES = [
+    None,
+    True,
+    0,
+    -1,
+    1,
+    2,
+    10**7,
+    10**17,
+    0.5,
+    -0.0,
+    1e300,
+    5e-324,
+    "",
+    "ridge",
+    "x" * 256,
+    [],
+    [0],
+    [[]],
+    {},
+    {"a": 1},
+]
+
+
+def regrown(content, rng):
+    """Replace, delete or double a value of a JSON document."""
+    document = json.loads(content)
+    *path, key = rng.choice([one for one in nodes(document) if one])
+    place = document
+    for one in path:
+        place = place[one]
+    how = rng.randrange(4)
+    if how == 0:
+        del place[key]
+    elif how == 1 and isinstance(place, list):
+        place.append(place[key])
+    else:
+        place[key] = rng.choice(VALUES)
+    return json.dumps(document).encode()
+
+
+def mutation(n, document, contents):
+    """The n-th model.json and files: changed in one place, as bytes or as a document."""
+    rng, kind, files = random.Random(n), n % 4, dict(contents)
+    if kind < 2:
+        return (mutated if kind == 0 else regrown)(document, rng), files
+    name = rng.choice(sorted(files))
+    files[name] = (regrown if kind == 3 and name == "metrics.json" else mutated)(files[name], rng)
+    return document, files
+
+
+def laid_out(model, document, files):
+    (model / "data-x").mkdir(parents=True)
+    (model / "model.json").write_bytes(document)
+    for name, content in files.items():
+        (model / "data-x" / name).write_bytes(content)
+
+
+def loads(model):
+    """Load a model and make its predictors again: what passes the gate can be used."""
+    try:
+        found = load(model)
+    except ModelError:
+        return False
+    for one in found.manifest.predictors:
+        predictors.restore(one.name, one.parameters, found.tensors_of(one.name), found.manifest.window)
+    return True
+
+
+def test_random_mutations_load_or_are_refused(original, tmp_path):
+    document = (original / "model.json").read_bytes()
+    contents = {one.name: one.read_bytes() for one in data_of(original).iterdir()}
+    outcomes, begin, model = [], time.perf_counter(), tmp_path / "m"
+    for n in range(2000):
+        changed, files = mutation(n, document, contents)
+        laid_out(model, changed, files)
+        if changed == document:
+            seal(model)
+        else:
+            (model / "data-x").rename(model / data_of(original).name)
+        outcomes.append(loads(model))
+        shutil.rmtree(model)
+    print(f"\n2000 mutations: {sum(outcomes)} loaded, the rest refused, {time.perf_counter() - begin:.1f} s")
+    assert 50 < sum(outcomes) < 1000
