@@ -40,6 +40,7 @@ from forecaster.training import Progress, train
 
 Array = NDArray[np.float64]
 RATE_TOLERANCE = 0.05
+STORED_STEPS = 2000
 QUANTILES = "intervals/quantiles"
 
 
@@ -74,7 +75,7 @@ class Forecaster:
         state, quantiles = intervals.calibrate(calibration.residuals(trained.predictors[0], prepared.parts))
         manifest = _manifest(signals, config, prepared.scaler, trained.predictors, state)
         model = cls(manifest, trained.predictors, quantiles, [], trained.history, trained.interrupted)
-        model.stored = [model.evaluate(signals, horizon=horizon).to_json() for horizon in _horizons(prepared, config)]
+        model.stored = [_thinned(model.evaluate(signals, horizon=h).to_json()) for h in _horizons(prepared, config)]
         return model
 
     @classmethod
@@ -280,6 +281,17 @@ def _horizons(prepared: Prepared, config: RunConfig) -> list[int]:
     longest = max(len(r) - max(b2, window.context) for r, (_, b2) in zip(prepared.recordings, prepared.bounds, strict=True))
     segments = min(window.n_step, longest // (2 * window.n_input))
     return [window.n_input, *([segments * window.n_input] if segments > 1 else [])]
+
+
+def _thinned(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Keep at most `STORED_STEPS` rows of the errors by step, evenly spread, so that metrics.json stays small."""
+    tables = [(part["by_step"], name) for part in evaluation["parts"] for name in part["by_step"]]
+    kept = max(1, STORED_STEPS // max(1, len(tables)))
+    for by_step, name in tables:
+        rows = by_step[name]
+        chosen = np.unique(np.linspace(0, len(rows) - 1, min(kept, len(rows))).astype(np.int64)) if rows else ()
+        by_step[name] = [rows[k] for k in chosen]
+    return evaluation
 
 
 def _own(tensors: dict[str, NDArray], name: str) -> dict[str, NDArray]:

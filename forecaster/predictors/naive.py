@@ -127,6 +127,6 @@ def _season(parts: Parts, channel: int) -> tuple[int, float]:
     if not own:
         return 1, 0.0
     stretches = [training.stretch(r) for r in own]
-    lag = best_lag(max(stretches, key=len), parts.window.context) or 1
+    lag = best_lag(max(stretches, key=len), parts.window.context, horizon=parts.window.n_input) or 1
     total = sum(float(np.abs(s[lag:] - s[:-lag]).sum(dtype=np.float64)) for s in stretches)
     return lag, total / sum(len(s) - lag for s in stretches)
