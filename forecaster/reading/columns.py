@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from forecaster.config import ReadingOptions
 from forecaster.reading.cells import PATTERNS, unit_of
-from forecaster.reading.dialect import Sniffed
+from forecaster.reading.dialect import Sniffed, split_line
 from forecaster.reading.refusal import Refusal
+from forecaster.reading.source import Source
 
 TIME_NAMES = frozenset(
-    "time t timestamp timestamps date ds datetime datetimes epoc epoch unix unixtime elapsed elapsedtime seconds "
-    "secondselapsed sec s secs ms millis milliseconds us ns xvalue zeit zeitstempel datum uhrzeit temps fecha hora "
+    "time timestamp timestamps date ds datetime datetimes epoc epoch unix unixtime elapsed elapsedtime seconds "
+    "secondselapsed millis milliseconds xvalue zeit zeitstempel datum uhrzeit temps fecha hora "
     "utc timeutc utctime dateandtime dateutc datetimeutc times timesec timems timeus timens localtime recordtime "
     "sampletime year timeseconds".split()
 )
-INDEX_NAMES = frozenset(["", "index", "idx", "i", "n", "no", "nr", "#", "row", "sample", "samples", "samplenumber", "unnamed"])
+SHORT_TIME_NAMES = frozenset("t s sec secs ms us ns".split())  # may name other things: they must rise too
+INDEX_NAMES = frozenset(["", *"index idx i n no nr # row sample samples samplenumber unnamed".split()])
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,9 @@ def resolve(name: str, sniffed: Sniffed, path: str, option: str) -> int:
     raise Refusal(f"{option} {name!r}: no such column", path=path, expected=f"one of {some}, or 1 to {sniffed.width}")
 
 
-def choose(sniffed: Sniffed, options: ReadingOptions, path: str) -> Roles:
+def choose(sniffed: Sniffed, options: ReadingOptions, source: Source) -> Roles:
     """Give every column its role. Raises SignalError where the file leaves it open."""
+    path = source.path
     group = None if options.group_column is None else resolve(options.group_column, sniffed, path, "--group-column")
     timelike = [i for i in range(sniffed.width) if i != group and _is_time(sniffed, i)]
     time = _time_columns(sniffed, options, path, timelike)
@@ -64,17 +68,21 @@ def choose(sniffed: Sniffed, options: ReadingOptions, path: str) -> Roles:
     blank = tuple(i for i, kind in enumerate(sniffed.kinds) if kind == "empty" and i not in (*time, group))
     blank += _padding(sniffed, {*time, *channels, *blank, group})
     if not channels:
-        raise Refusal("no column of numbers besides time", path=path, line=sniffed.first_line, advice="Name one with --column.")
+        advice = "Name one with --column."
+        raise Refusal("no column of numbers besides time", path=path, line=sniffed.first_line, advice=advice)
     label = _label(sniffed, time, group)
-    _refuse_clock(sniffed, channels, time, path=path, options=options)
+    _refuse_clock(sniffed, channels, time, source=source, options=options)
     return Roles(time, channels, group, blank, label, tuple(notes), _units(sniffed, channels, options, path))
 
 
-def _distinct(channels: tuple[int, ...], time: tuple[int, ...], group: int | None, *, sniffed: Sniffed, path: str) -> None:
+def _distinct(
+    channels: tuple[int, ...], time: tuple[int, ...], group: int | None, *, sniffed: Sniffed, path: str
+) -> None:
     for index in channels:
         if index == group or index in time:
             role = "--group-column" if index == group else "the time"
-            raise Refusal(f"--column {sniffed.names[index]!r} is {role} already", path=path, advice="--no-time frees a time column.")
+            found = f"--column {sniffed.names[index]!r} is {role} already"
+            raise Refusal(found, path=path, advice="--no-time frees a time column.")
 
 
 def letters(name: str) -> str:
@@ -93,8 +101,8 @@ def _is_time(sniffed: Sniffed, index: int) -> bool:
         return kind == "number" and index == 0 and sniffed.width > 1 and _ramp(sniffed, index)
     if name in TIME_NAMES:
         return True
-    hints = name.startswith("time") or name.endswith("time") or "timestamp" in name or name.startswith("epoch")
-    return hints and kind == "number" and _ramp(sniffed, index, jitter=10.0)
+    hints = name.startswith(("time", "epoch")) or name.endswith("time") or "timestamp" in name
+    return (hints or name in SHORT_TIME_NAMES) and kind == "number" and _ramp(sniffed, index, jitter=10.0)
 
 
 def _numbers(sniffed: Sniffed, index: int) -> list[float]:
@@ -106,7 +114,7 @@ def _numbers(sniffed: Sniffed, index: int) -> list[float]:
 def _ramp(sniffed: Sniffed, index: int, jitter: float = 0.3) -> bool:
     """Tell whether the sample rises steadily."""
     numbers = _numbers(sniffed, index)
-    steps = [b - a for a, b in zip(numbers, numbers[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(numbers)]
     if len(steps) < 2 or min(steps) <= 0:
         return False
     middle = sorted(steps)[len(steps) // 2]
@@ -139,7 +147,7 @@ def _channels(
     sniffed: Sniffed, time: tuple[int, ...], group: int | None, *, timelike: list[int], notes: list[str]
 ) -> tuple[int, ...]:
     """Return all columns of numbers that are neither time nor index, and note what is left out."""
-    chosen = []
+    chosen, padding = [], _padding(sniffed, set())
     for index, kind in enumerate(sniffed.kinds):
         name = sniffed.names[index]
         if index in time or index == group:
@@ -150,7 +158,7 @@ def _channels(
             notes.append(f"column {name!r} counts the rows, and is left out")
         elif kind == "number":
             chosen.append(index)
-        elif kind == "text":
+        elif kind == "text" and index not in padding:
             notes.append(f"column {name!r} holds text, and is left out")
     return tuple(chosen)
 
@@ -159,7 +167,8 @@ def _is_index(sniffed: Sniffed, index: int) -> bool:
     """Tell a column that counts rows: named like one and stepping by one."""
     named = letters(sniffed.names[index]) in INDEX_NAMES or sniffed.names[index] == f"column_{index + 1}"
     numbers = _numbers(sniffed, index)
-    return sniffed.header and named and len(numbers) > 2 and all(b - a == 1 for a, b in zip(numbers, numbers[1:], strict=False))
+    counts = len(numbers) > 2 and all(b - a == 1 for a, b in pairwise(numbers))
+    return sniffed.header and named and counts
 
 
 def _padding(sniffed: Sniffed, taken: set[int | None]) -> tuple[int, ...]:
@@ -181,7 +190,7 @@ def _label(sniffed: Sniffed, time: tuple[int, ...], group: int | None) -> int | 
 
 
 def _refuse_clock(
-    sniffed: Sniffed, channels: tuple[int, ...], time: tuple[int, ...], *, path: str, options: ReadingOptions
+    sniffed: Sniffed, channels: tuple[int, ...], time: tuple[int, ...], *, source: Source, options: ReadingOptions
 ) -> None:
     """Refuse a headerless file where a later column rises like a clock: it is hardly a channel."""
     if sniffed.header or time or options.no_time:
@@ -192,22 +201,35 @@ def _refuse_clock(
     index = rising[0]
     rest = tuple(str(i + 1) for i in channels if i > index)
     numbers = _numbers(sniffed, index)
-    step = (numbers[-1] - numbers[0]) / (len(numbers) - 1)
+    step = _mean_step(source, sniffed, index)
     clock = index == 3 and all(0 <= v < limit for i, limit in enumerate((24, 60, 60)) for v in _numbers(sniffed, i))
-    rate = float(f"{1e6 / step:.3g}") if clock and step >= 1 else None
+    rate = float(f"{1e6 / step:.4g}") if clock and step > 0 else None
     fix: dict[str, object] = {"columns": rest} if rest else {"time_columns": (str(index + 1),)}
     if rate:
         fix["rate_hz"] = rate
     raise Refusal(
         f"rises steadily from {numbers[0]:g} in steps of about {step:.6g}, like a clock"
         + (" of microseconds behind hours, minutes and seconds" if clock else ""),
-        path=path,
+        path=source.path,
         line=sniffed.first_line,
         column=index + 1,
         expected="time in the first column, or channels only",
         fix=fix,
         advice="Choose the channels with --column, the time with --time-column; --no-time takes all as channels.",
     )
+
+
+def _mean_step(source: Source, sniffed: Sniffed, index: int) -> float:
+    """Return the mean step of a column over the whole file, or over the sample where the end is odd."""
+    numbers, last, rows = _numbers(sniffed, index), "", 0
+    for number, line in enumerate(source.lines(), start=1):
+        if number >= sniffed.first_line and line.strip():
+            last, rows = line, rows + 1
+    cells = split_line(last, sniffed.delimiter)
+    text = cells[index] if index < len(cells) else ""
+    if PATTERNS[sniffed.decimal].fullmatch(text) and float(text.replace(",", ".")) > numbers[-1]:
+        return (float(text.replace(",", ".")) - numbers[0]) / (rows - 1)
+    return (numbers[-1] - numbers[0]) / (len(numbers) - 1)
 
 
 def _units(sniffed: Sniffed, channels: tuple[int, ...], options: ReadingOptions, path: str) -> tuple[str, ...]:

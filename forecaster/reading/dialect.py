@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from forecaster.config import ReadingOptions
-from forecaster.reading.cells import kind
+from forecaster.reading.cells import CLOCK, kind
 from forecaster.reading.refusal import Refusal
 from forecaster.reading.source import Source
 
@@ -98,7 +98,7 @@ def _nothing(source: Source, lines: list[str], options: ReadingOptions) -> Sniff
 def _marks(source: Source, body: list[str], options: ReadingOptions) -> tuple[str, str]:
     """Return delimiter and decimal mark: the pair under which the most rows are rows of numbers."""
     delimiter = SPELLED.get(options.delimiter or "", options.delimiter)
-    if delimiter is not None and (len(delimiter) != 1 or delimiter in "\"\r\n\0" or delimiter == options.decimal):
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0' or delimiter == options.decimal):
         raise Refusal(
             f"--delimiter {delimiter!r}", path=source.path, expected="one character, or tab, comma, semicolon, space"
         )
@@ -240,8 +240,22 @@ def _described(
     names, notes = _names(source, rows, start, options)
     kinds = tuple(column_kind([row[i] for row in data if i < len(row)], marks[1]) for i in range(len(names)))
     sample = tuple(tuple(row) for row in data)
+    kinds = _clocks(kinds, names, sample)
     first_line = options.skip_rows + start + 1
     return Sniffed(*marks, start == 1, options.skip_rows, names, first_line, kinds, sample, notes)
+
+
+def _clocks(kinds: tuple[str, ...], names: tuple[str, ...], sample: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    """Take 18.05.10 for a time of day, not for a date, in a column called time or beside a clear date."""
+    both = [
+        kind == "day" and all(CLOCK.fullmatch(row[i]) for row in sample if i < len(row) and row[i].strip())
+        for i, kind in enumerate(kinds)
+    ]
+    dated = any(kind == "day" and not unclear for kind, unclear in zip(kinds, both, strict=True))
+    return tuple(
+        "clock" if unclear and (dated or re.search("time|uhr|heure|hora", name.lower())) else kind
+        for kind, unclear, name in zip(kinds, both, names, strict=True)
+    )
 
 
 def column_kind(cells: list[str], decimal: str) -> str:
@@ -251,6 +265,10 @@ def column_kind(cells: list[str], decimal: str) -> str:
     if not filled:
         return "empty"
     for what in DATA_KINDS:
+        if what == "day" and counts["clock"] > counts["day"]:
+            continue
+        if what == "clock":  # 18.05.10 counts as a day by itself
+            counts["clock"] += counts["day"]
         if counts[what] and counts[what] >= (filled - counts["missing"]) / 2:
             return what
     return "number" if counts["missing"] == filled else "text"
@@ -275,7 +293,9 @@ def _names(
         labview = header[0] == "X_Value" and extra == ["Comment"]
         if any(extra) and not labview:
             raise _header_width(source, header, data[0], options)
-        notes.append("the header names a column 'Comment' that no row has" if labview else "the header ends in a delimiter")
+        notes.append(
+            "the header names a column 'Comment' that no row has" if labview else "the header ends in a delimiter"
+        )
         header = header[:width]
     while len(header) < width:
         header.append("")
@@ -284,7 +304,11 @@ def _names(
 
 def _header_width(source: Source, header: list[str], row: list[str], options: ReadingOptions) -> Refusal:
     line = options.skip_rows + 2
-    fix = {"layout": "wide"} if len(row) > 20 and len(header) > 20 else {"skip_rows": options.skip_rows + 1, "no_header": True}
+    fix = (
+        {"layout": "wide"}
+        if len(row) > 20 and len(header) > 20
+        else {"skip_rows": options.skip_rows + 1, "no_header": True}
+    )
     return Refusal(
         f"a row with {len(row)} fields under a header with {len(header)}",
         path=source.path,

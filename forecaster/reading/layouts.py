@@ -161,7 +161,9 @@ def _codes(labels: list[str], names: tuple[str, ...]) -> NDArray[np.int64]:
     return np.array([place[label] for label in labels])
 
 
-def _stacked(column: NDArray[np.float64], codes: NDArray[Any], names: tuple[str, ...], *, path: str) -> NDArray[np.float64]:
+def _stacked(
+    column: NDArray[np.float64], codes: NDArray[Any], names: tuple[str, ...], *, path: str
+) -> NDArray[np.float64]:
     parts = [column[codes == code] for code in range(len(names))]
     if len({len(part) for part in parts}) > 1:
         sizes = ", ".join(f"{n!r} {len(p)}" for n, p in zip(names[:5], parts, strict=False))
@@ -169,7 +171,9 @@ def _stacked(column: NDArray[np.float64], codes: NDArray[Any], names: tuple[str,
     return np.column_stack(parts)
 
 
-def _refuse_twice(count: NDArray[Any], names: Any, table: Table, *, place: Any, codes: Any, options: Any, path: str) -> None:
+def _refuse_twice(
+    count: NDArray[Any], names: Any, table: Table, *, place: Any, codes: Any, options: Any, path: str
+) -> None:
     if options.duplicates != "error" or count.max() <= 1:
         return
     stamp, channel = np.argwhere(count > 1)[0]
@@ -194,5 +198,3 @@ def _refuse_absent(count: NDArray[Any], names: Any, options: ReadingOptions, *, 
             expected="every channel at every stamp",
             fix={"missing": "interpolate"},
         )
-
-

@@ -88,13 +88,15 @@ def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
     if options.layout == "wide":
         return _read_wide(source, options, name)
     sniffed = sniff(source, options)
-    roles = columns.choose(sniffed, options, source.path)
+    roles = columns.choose(sniffed, options, source)
     try:
         table = load(source, sniffed, roles, options)
         stamps = parse(table.time, sniffed, roles, options, path=source.path)
     except Refusal as refusal:
         if not refusal.path:
-            raise Refusal(refusal.found, fix=refusal.fix, advice=refusal.advice, **{**refusal.where, "path": source.path}) from None
+            raise Refusal(
+                refusal.found, fix=refusal.fix, advice=refusal.advice, **{**refusal.where, "path": source.path}
+            ) from None
         raise
     _refuse_code(table, sniffed, roles, options, source.path)
     channels = columns.channel_names(sniffed, roles.channels)
@@ -104,6 +106,7 @@ def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
     if not records:
         raise Refusal("no row without missing cells", path=source.path, line=sniffed.first_line)
     notes += _more_notes(sniffed, roles, table, options=options)
+    notes += _loss(track, records, channels)
     signal = Signal(
         name=name,
         channels=channels,
@@ -173,8 +176,7 @@ def _timed(track: Track, options: ReadingOptions, notes: list[str]) -> tuple[Tim
     gaps, inserted = (0, 0) if grid is None else regular.handle_gaps(track, grid, options)
     pairs, filled = regular.segments(track, None if grid is None else grid.gap, options)
     records = regular.recordings(track, grid, pairs, options)
-    unit_s = track.stamps.unit_s if track.stamps else 1.0
-    step_s = None if grid is None or (track.stamps and track.stamps.kind == "samples") else grid.mean * unit_s
+    step_s = None if grid is None or track.kind == "samples" else grid.mean * track.unit_s
     rate = options.rate_hz or (None if not step_s else float(f"{1 / step_s:.9g}"))
     _count_notes(notes, filled=filled, duplicates=duplicates, gaps=gaps, inserted=inserted, how=options.duplicates)
     return Timing(step_s, None if grid is None else grid.jitter, gaps, duplicates, filled), rate, records
@@ -184,7 +186,9 @@ def _count_notes(
     notes: list[str], *, filled: int, duplicates: int = 0, gaps: int = 0, inserted: int = 0, how: str = ""
 ) -> None:
     if duplicates:
-        notes.append(f"{duplicates} rows with a stamp that stood before: {'mean taken' if how == 'mean' else 'first kept'}")
+        notes.append(
+            f"{duplicates} rows with a stamp that stood before: {'mean taken' if how == 'mean' else 'first kept'}"
+        )
     if gaps:
         notes.append(f"{gaps} gaps filled with {inserted} rows" if inserted else f"cut at {gaps} gaps")
     if filled:
@@ -202,8 +206,20 @@ def _more_notes(sniffed: Sniffed, roles: Roles, table: Table, *, options: Readin
         changes = int((steps != 0).sum())
         if 0 < changes <= len(steps) / 20 and set(np.unique(steps)) == {0.0, 1.0} and float(column[0]).is_integer():
             name = sniffed.names[index]
-            notes.append(f"column {name!r} counts up {changes} times: if it numbers recordings, --group-column {name!r}")
+            notes.append(
+                f"column {name!r} counts up {changes} times: if it numbers recordings, --group-column {name!r}"
+            )
     return notes
+
+
+def _loss(track: Track, records: list[Recording], channels: tuple[str, ...]) -> list[str]:
+    """Tell which channel costs the most rows, where cutting at missing cells costs many."""
+    kept, rows = sum(map(len, records)), len(track.values)
+    if kept >= 0.8 * rows or len(channels) < 2:
+        return []
+    lost = np.isnan(track.values).sum(axis=0)
+    worst = int(np.argmax(lost))
+    return [f"{kept} of {rows} rows are whole: {channels[worst]!r} lacks {lost[worst]}; --column chooses channels"]
 
 
 def _read_wide(source: Source, options: ReadingOptions, name: str) -> Reading:

@@ -46,7 +46,7 @@ class Track:
     path: str
     first_line: int
     stamps: Stamps | None = None
-    t: NDArray[Any] | None = None
+    t: Any = None  # (T,) stamps, or None without a time column
     row: NDArray[np.int64] | None = None
 
     def line(self, index: int) -> int:
@@ -57,7 +57,17 @@ class Track:
         """Tell for each step (T-1,) whether both its rows are in one block."""
         if self.block is None:
             return np.ones(len(self.values) - 1, bool)
-        return np.diff(self.block) == 0
+        return np.equal(np.diff(self.block), 0)
+
+    @property
+    def unit_s(self) -> float:
+        """Return the seconds in the stamps' unit."""
+        return 1.0 if self.stamps is None else self.stamps.unit_s
+
+    @property
+    def kind(self) -> str:
+        """Return the kind of the stamps."""
+        return "samples" if self.stamps is None else self.stamps.kind
 
     def take(self, index: NDArray[np.int64]) -> None:
         """Keep the rows `index`, in that order."""
@@ -86,7 +96,6 @@ class Grid:
 
 def ordered(track: Track, options: ReadingOptions) -> int:
     """Sort and merge duplicates as the options say; return the duplicates removed. Raises SignalError."""
-    assert track.t is not None
     if len(track.t) < 2:
         return 0
     _refuse_rounded(track)
@@ -95,7 +104,7 @@ def ordered(track: Track, options: ReadingOptions) -> int:
     if len(back):
         if not options.sort:
             at = int(back[0]) + 1
-            found = f"the time steps back from {show(track, at - 1)} to {show(track, at)} ({len(back)} such steps)"
+            found = f"the time steps back from {show(track, at - 1)} to {show(track, at)} ({len(back)} in all)"
             raise track.refuse(found, at, expected="later stamps in later rows", fix={"sort": True})
         keys = (track.t,) if track.block is None else (track.t, track.block)
         track.take(np.lexsort(keys))
@@ -104,7 +113,7 @@ def ordered(track: Track, options: ReadingOptions) -> int:
         return 0
     if options.duplicates == "error":
         at = int(same[0]) + 1
-        found = f"the time {show(track, at)} stands twice ({len(same)} duplicate stamps)"
+        found = f"the time {show(track, at)} stands twice ({len(same)} in all)"
         raise track.refuse(found, at, expected="one row a stamp", fix={"duplicates": "mean"})
     _merge(track, options)
     return len(same)
@@ -112,7 +121,6 @@ def ordered(track: Track, options: ReadingOptions) -> int:
 
 def _refuse_rounded(track: Track) -> None:
     """Refuse stamps of which many are equal: they are rounded, and say nothing about single rows."""
-    assert track.t is not None
     joint = track.joint()
     steps = np.diff(track.t)[joint]
     equal = int((steps == 0).sum())
@@ -120,7 +128,7 @@ def _refuse_rounded(track: Track) -> None:
         return
     fix: dict[str, Any] = {"no_time": True}
     advice = ""
-    span = float(track.t[-1] - track.t[0]) * (track.stamps.unit_s if track.stamps else 1)
+    span = float(track.t[-1] - track.t[0]) * track.unit_s
     if span > 0:
         fix["rate_hz"] = float(f"{(len(track.t) - 1) / span:.4g}")
         advice = "The rate is the mean of all rows; put the logger's own rate if you know it."
@@ -131,7 +139,6 @@ def _refuse_rounded(track: Track) -> None:
 
 def _merge(track: Track, options: ReadingOptions) -> None:
     """Keep the first of equal stamps, or their mean."""
-    assert track.t is not None
     fresh = np.concatenate([[True], (np.diff(track.t) != 0) | ~track.joint()])
     first = np.flatnonzero(fresh)
     if options.duplicates == "mean":
@@ -146,16 +153,15 @@ def _merge(track: Track, options: ReadingOptions) -> None:
 
 def show(track: Track, index: int) -> str:
     """Write a stamp as a person reads it."""
-    assert track.t is not None and track.stamps is not None
     value = track.t[index]
-    if track.stamps.kind == "timestamps":
+    if track.kind == "timestamps":
         return str(np.datetime64(int(value), "ns")).replace("T", " ").removesuffix(".000000000").rstrip()
     return f"{value}"
 
 
 def span_text(track: Track, length: float) -> str:
     """Write a length of time in a unit of its size."""
-    seconds = float(length) * (track.stamps.unit_s if track.stamps else 1)
+    seconds = float(length) * track.unit_s
     for unit, size in (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
         if seconds >= 2 * size or (size < 86400 and seconds >= size):
             return f"{seconds / size:.4g} {unit}"
@@ -164,7 +170,6 @@ def span_text(track: Track, length: float) -> str:
 
 def grid(track: Track) -> Grid | None:
     """Find the regular step and what deviates from it. Raises SignalError for irregular steps."""
-    assert track.t is not None
     joint = track.joint()
     if not joint.any():
         return None
@@ -195,9 +200,10 @@ def _resolution(t: NDArray[Any]) -> float:
     """Return the finest decimal place that the stamps have."""
     some = t[:: max(1, len(t) // 2000)]
     if t.dtype.kind == "f":
-        for digits in range(13):
-            if np.allclose(some * 10.0**digits, np.round(some * 10.0**digits), rtol=0, atol=1e-6 * 10.0 ** max(0, digits - 6)):
-                return 10.0**-digits
+        for digits in range(10):
+            scaled = some * 10.0**digits
+            if np.allclose(scaled, np.round(scaled), rtol=1e-12, atol=1e-6):
+                return float(10.0**-digits)
         return 0.0
     place = 10**9
     while place > 1 and (some % place).any():
@@ -207,17 +213,19 @@ def _resolution(t: NDArray[Any]) -> float:
 
 def _irregular(track: Track, steps: NDArray[np.float64], m: float, *, bad: NDArray[np.bool_]) -> Refusal:
     at = int(np.flatnonzero(bad)[0]) + 1
-    found = f"a step of {span_text(track, steps[at - 1])} among steps of {span_text(track, m)} ({int(bad.sum())} irregular)"
+    found = (
+        f"a step of {span_text(track, steps[at - 1])} among steps of {span_text(track, m)} ({int(bad.sum())} irregular)"
+    )
     fix: dict[str, Any] = {"no_time": True}
-    if track.stamps and track.stamps.kind != "samples":
-        fix["rate_hz"] = float(f"{1 / (m * track.stamps.unit_s):.6g}")
+    if track.kind != "samples":
+        fix["rate_hz"] = float(f"{1 / (m * track.unit_s):.6g}")
     advice = "Rows then count as evenly spaced: do so only if the stamps are wrong and the rows right."
     return track.refuse(found, at, expected="regular steps", fix=fix, advice=advice)
 
 
 def _calendar(track: Track) -> NDArray[np.int64] | None:
     """Return the months of the stamps if all fall on the first (or all on the last) day of months."""
-    if track.stamps is None or track.stamps.kind != "timestamps" or track.t is None:
+    if track.kind != "timestamps":
         return None
     stamps = track.t.astype("datetime64[ns]")
     month = stamps.astype("datetime64[M]")
@@ -232,20 +240,24 @@ def _calendar(track: Track) -> NDArray[np.int64] | None:
 
 def _month_grid(track: Track, months: NDArray[np.int64]) -> Grid:
     """Return the grid of a calendar: the step counts in months."""
-    assert track.t is not None
     joint, steps = track.joint(), np.diff(months).astype(np.float64)
     m = float(np.median(steps[joint]))
     gap = joint & (steps > m)
     if m < 1 or (joint & (steps < m)).any() or (steps[gap] % m).any():
-        raise _irregular(track, np.diff(track.t).astype(np.float64), float(np.median(np.diff(track.t))), bad=joint & (steps != m))
+        length = np.diff(track.t).astype(np.float64)
+        raise _irregular(track, length, float(np.median(length)), bad=joint & (steps != m))
     ends = track.t.astype("datetime64[ns]").astype("datetime64[D]").astype(object)[0].day > 1
-    months_of_year = int(months[0]) % 12
-    base, anchored = {3: ("Q", 3), 12: ("Y", 12)}.get(int(m), ("M", 1))
-    last = (months_of_year + 1) % anchored == 0 if ends else months_of_year % anchored == 0
-    alias = base + ("E" if ends else "S") if (anchored == 1 or last) else ("ME" if ends else "MS")
-    count = "" if alias[0] != "M" or m == 1 else str(int(m))
     nominal = float(np.median(np.diff(track.t)[joint]))
-    return Grid(nominal, nominal, 0.0, gap, months, count + alias)
+    return Grid(nominal, nominal, 0.0, gap, months, _alias(int(m), int(months[0]), ends))
+
+
+def _alias(step: int, month: int, ends: bool) -> str:
+    """Return the pandas alias of a step of months; Q and Y only where they keep the file's months."""
+    base, anchored = {3: ("Q", 3), 12: ("Y", 12)}.get(step, ("M", 1))
+    if anchored > 1 and (month + ends) % anchored:
+        base = "M"
+    count = str(step) if base == "M" and step > 1 else ""
+    return count + base + ("E" if ends else "S")
 
 
 def handle_gaps(track: Track, found: Grid, options: ReadingOptions) -> tuple[int, int]:
@@ -253,7 +265,6 @@ def handle_gaps(track: Track, found: Grid, options: ReadingOptions) -> tuple[int
     gaps = np.flatnonzero(found.gap)
     if not len(gaps):
         return 0, 0
-    assert track.t is not None
     source = track.t if found.months is None else found.months
     step = found.m if found.months is None else float(np.median(np.diff(found.months)[~found.gap]))
     sizes = np.diff(source)[gaps] / step
@@ -268,18 +279,20 @@ def handle_gaps(track: Track, found: Grid, options: ReadingOptions) -> tuple[int
 
 
 def _gap(track: Track, gaps: NDArray[Any], sizes: NDArray[Any], *, fillable: bool, options: ReadingOptions) -> Refusal:
-    assert track.t is not None
     worst = int(np.argmax(sizes)) if options.missing == "interpolate" else 0
     at = int(gaps[worst]) + 1
     length = span_text(track, track.t[at] - track.t[at - 1])
-    found = f"a gap of {length} ({sizes[worst]:.4g} steps) after {show(track, at - 1)} ({len(gaps)} gaps, the longest {sizes.max():.4g} steps)"
-    expected = "regular steps" if options.missing == "error" else f"gaps of at most {LONGEST_FILLED} rows to interpolate"
+    found = (
+        f"a gap of {length} ({sizes[worst]:.4g} steps) after {show(track, at - 1)} "
+        f"({len(gaps)} gaps, the longest {sizes.max():.4g} steps)"
+    )
+    limit = f"gaps of at most {LONGEST_FILLED} rows to interpolate"
+    expected = "regular steps" if options.missing == "error" else limit
     return track.refuse(found, at, expected=expected, fix={"missing": "interpolate" if fillable else "split"})
 
 
 def _insert(track: Track, found: Grid, gaps: NDArray[np.int64], lost: NDArray[np.int64]) -> None:
     """Put rows of NaN into gaps, their stamps evenly between those around."""
-    assert track.t is not None
     count = np.zeros(len(track.t), np.int64)
     count[gaps + 1] = lost
     position = np.arange(len(track.t)) + np.cumsum(count)
@@ -368,7 +381,6 @@ def _refuse_long(track: Track, gone: NDArray[np.bool_], start: int) -> None:
 
 def axis(track: Track, found: Grid | None, start: int, stop: int) -> TimeAxis:
     """Return the axis of rows [start, stop): from its first stamp, and with jitter on to its last."""
-    assert track.t is not None and track.stamps is not None
     first, count = track.t[start], stop - start
     kind, offset = track.stamps.kind, track.stamps.utc_offset
     whole = track.t.dtype.kind in "iu"
@@ -383,7 +395,9 @@ def axis(track: Track, found: Grid | None, start: int, stop: int) -> TimeAxis:
     return TimeAxis(kind, begin, step, offset, found.calendar)
 
 
-def recordings(track: Track, found: Grid | None, pairs: list[tuple[int, int]], options: ReadingOptions) -> list[Recording]:
+def recordings(
+    track: Track, found: Grid | None, pairs: list[tuple[int, int]], options: ReadingOptions
+) -> list[Recording]:
     """Return one Recording a segment."""
     block_start = _block_starts(track)
     result = []

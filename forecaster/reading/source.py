@@ -38,6 +38,7 @@ MAGIC = (
     (b"\x89PNG", "a picture", ""),
     (b"SQLite format 3", "an SQLite database", "Export the table as CSV."),
 )
+ENCODINGS = "such as utf-8, utf-16, latin-1"
 UTF_BOMS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"))
 UTF16_BOMS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -149,9 +150,9 @@ def _known_encoding(encoding: str | None, path: str) -> str:
     try:
         info = codecs.lookup(encoding or "utf-8")
     except (LookupError, ValueError):
-        raise Refusal(f"{encoding!r} is not an encoding", path=path, expected="such as utf-8, utf-16, latin-1") from None
+        raise Refusal(f"{encoding!r} is not an encoding", path=path, expected=ENCODINGS) from None
     if not getattr(info, "_is_text_encoding", True):
-        raise Refusal(f"{encoding!r} is not a text encoding", path=path, expected="such as utf-8, utf-16, latin-1")
+        raise Refusal(f"{encoding!r} is not a text encoding", path=path, expected=ENCODINGS)
     return "utf-8" if info.name in ("utf-8", "utf-8-sig", "ascii") else info.name
 
 
@@ -178,16 +179,24 @@ def _scan(source: Source) -> None:
                 digest.update(chunk)
                 facts.nul = facts.nul or b"\0" in chunk
                 facts.quotes = facts.quotes or b'"' in chunk
-                if decoder is not None and facts.bad_byte is None and not (chunk.isascii() and not decoder.getstate()[0]):
-                    pending = len(decoder.getstate()[0])
-                    try:
-                        decoder.decode(chunk)
-                    except UnicodeDecodeError as error:
-                        facts.bad_byte = offset - pending + error.start
+                if decoder is not None and facts.bad_byte is None:
+                    facts.bad_byte = _bad_in(decoder, chunk, offset)
                 offset += len(chunk)
     except OSError as error:
         facts.failure = error
     facts.sha256 = digest.hexdigest()
+
+
+def _bad_in(decoder: codecs.IncrementalDecoder, chunk: bytes, offset: int) -> int | None:
+    """Return the place of the first byte that is not UTF-8; ASCII chunks need no decoding."""
+    pending = len(decoder.getstate()[0])
+    if chunk.isascii() and not pending:
+        return None
+    try:
+        decoder.decode(chunk)
+    except UnicodeDecodeError as error:
+        return offset - pending + error.start
+    return None
 
 
 def _first_bad(data: bytes) -> int | None:
@@ -210,9 +219,10 @@ def _refuse_binary(source: Source) -> None:
     """Name files that are not text at all."""
     head = source.head
     for magic, what, todo in MAGIC:
+        if head.startswith(magic) and magic.startswith(b"PK") and (b"xl/" in head or b"[Content_Types]" in head[:200]):
+            found = "is an Excel workbook (.xlsx), not text"
+            raise Refusal(found, path=source.path, expected="a CSV file", advice="Save the sheet as CSV.")
         if head.startswith(magic):
-            if magic.startswith(b"PK") and (b"xl/" in head or b"[Content_Types].xml" in head[:200]):
-                what, todo = "an Excel workbook (.xlsx)", "Save the sheet as CSV."
             raise Refusal(f"is {what}, not text", path=source.path, expected="a CSV file", advice=todo)
     if source.encoding != "utf-8":
         return

@@ -119,9 +119,7 @@ def _blank_end(source: Source, delimiter: str) -> tuple[int, int]:
     return blank, marked
 
 
-def _check(
-    source: Source, sniffed: Sniffed, roles: Roles, *, frame: Any, rows: int, options: ReadingOptions
-) -> None:
+def _check(source: Source, sniffed: Sniffed, roles: Roles, *, frame: Any, rows: int, options: ReadingOptions) -> None:
     """Settle suspicions: values that are not finite, rows that may be short, columns that were not read."""
     missing = False
     for index in roles.channels:
@@ -134,9 +132,8 @@ def _check(
             if np.isinf(column).any():
                 careful.explain(source, sniffed, roles, options, rows=rows)
     partial = len(roles.needed) < sniffed.width
-    if missing and options.missing == "error":
-        careful.explain(source, sniffed, roles, options, rows=rows)
-    elif sniffed.width > 1 and (missing or partial) and not _even_widths(source, sniffed, rows):
+    doubtful = sniffed.width > 1 and (missing or partial) and not _even_widths(source, sniffed, rows)
+    if doubtful or (missing and options.missing == "error"):
         careful.explain(source, sniffed, roles, options, rows=rows)
 
 
