@@ -82,7 +82,9 @@ def _located(error: SignalError) -> str:
 class TooShortError(SignalError):
     """A signal with too few rows for the window; `suggestion` is an (S, N) that fits, or None."""
 
-    def __init__(self, found: str, *, suggestion: tuple[int, int] | None = None, path: object = "", hint: str = "") -> None:
+    def __init__(
+        self, found: str, *, suggestion: tuple[int, int] | None = None, path: object = "", hint: str = ""
+    ) -> None:
         self.suggestion = suggestion
         super().__init__(found, path=path, hint=hint)
 

@@ -11,27 +11,25 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster import __version__, calibration, intervals, predictors
+from forecaster import calibration, intervals, predictors
 from forecaster.bundle import Manifest, dump_metrics, load, save
 from forecaster.bundle.card import card
-from forecaster.bundle.manifest import Channels, PredictorState, ScalerState, TrainingData, now
 from forecaster.config import RunConfig
 from forecaster.errors import OutputError, SignalError, TooShortError
 from forecaster.evaluation import Evaluation, evaluate
 from forecaster.forecasts import Forecast
 from forecaster.predictors.base import Predictor
 from forecaster.preparation import Prepared, prepare
+from forecaster.record import history_rows, history_text, manifest_of, tensors_of, thinned
 from forecaster.rollout import rollout
 from forecaster.scaling import Scaler
 from forecaster.signals import Recording, Signal
@@ -40,7 +38,6 @@ from forecaster.training import Progress, train
 
 Array = NDArray[np.float64]
 RATE_TOLERANCE = 0.05
-STORED_STEPS = 2000
 QUANTILES = "intervals/quantiles"
 
 
@@ -73,9 +70,9 @@ class Forecaster:
         prepared = prepare(signals, config)
         trained = train(prepared.parts, config, progress)
         state, quantiles = intervals.calibrate(calibration.residuals(trained.predictors[0], prepared.parts))
-        manifest = _manifest(signals, config, prepared.scaler, trained.predictors, state)
+        manifest = manifest_of(signals, config, scaler=prepared.scaler, made=trained.predictors, state=state)
         model = cls(manifest, trained.predictors, quantiles, [], trained.history, trained.interrupted)
-        model.stored = [_thinned(model.evaluate(signals, horizon=h).to_json()) for h in _horizons(prepared, config)]
+        model.stored = [thinned(model.evaluate(signals, horizon=h).to_json()) for h in _horizons(prepared, config)]
         return model
 
     @classmethod
@@ -84,10 +81,10 @@ class Forecaster:
         loaded = load(path)
         manifest, tensors = loaded.manifest, loaded.tensors
         made = (
-            predictors.restore(one.name, dict(one.parameters), _own(tensors, one.name), manifest.window)
+            predictors.restore(one.name, dict(one.parameters), tensors_of(tensors, one.name), manifest.window)
             for one in manifest.predictors
         )
-        stored, history = json.loads(loaded.texts["metrics.json"]), _history(loaded.texts["history.csv"])
+        stored, history = json.loads(loaded.texts["metrics.json"]), history_rows(loaded.texts["history.csv"])
         return cls(manifest, tuple(made), tensors[QUANTILES], stored, history, name=str(path))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
@@ -95,7 +92,7 @@ class Forecaster:
         self.name = str(path)
         self.stored = [{**one, "model": self.name} for one in self.stored]
         tensors = {f"{one.name}/{name}": tensor for one in self.predictors for name, tensor in one.tensors().items()}
-        history = _history_text(self.history)
+        history = history_text(self.history)
         texts = {
             "history.csv": history,
             "metrics.json": dump_metrics(self.stored),
@@ -121,11 +118,20 @@ class Forecaster:
         rate, known = signal.sample_rate_hz, self.manifest.sample_rate_hz
         if rate and known and abs(rate / known - 1) > RATE_TOLERANCE:
             hint = f"If the stamps are wrong, read it with --no-time --rate {known:g}."
-            raise SignalError(f"it is sampled at {rate:g} Hz", path=signal.path, expected=f"{known:g} Hz, as the model was trained", hint=hint)
+            raise SignalError(
+                f"it is sampled at {rate:g} Hz",
+                path=signal.path,
+                expected=f"{known:g} Hz, as the model was trained",
+                hint=hint,
+            )
         need = self.config.window.context
         for recording in signal.series():
             if len(recording) < need:
-                raise TooShortError(_short(recording, need), path=signal.path, hint="Train a model with a shorter context: --n-step, --n-input.")
+                raise TooShortError(
+                    _short(recording, need),
+                    path=signal.path,
+                    hint="Train a model with a shorter context: --n-step, --n-input.",
+                )
 
     def forecast(
         self, signals: Sequence[Signal], *, horizon: int | None = None, levels: Sequence[int] = (90,)
@@ -146,7 +152,8 @@ class Forecaster:
         result: list[list[Forecast]] = [[] for _ in signals]
         for row, (k, recording, _) in enumerate(asked):
             bands = self._bands(int(channel[row]), mean[row], levels)
-            result[k].append(self._one(signals[k], recording, context[row], mean[row], int(channel[row]), bands))
+            made = {"history": context[row], "mean": mean[row], "bands": bands[0], "reasons": bands[1]}
+            result[k].append(self._forecast(signals[k], recording, int(channel[row]), made))
         return result
 
     def evaluate(
@@ -166,7 +173,7 @@ class Forecaster:
             window=self.config.window,
             horizon=horizon,
             stride=stride,
-            mase_scale=self._mase_scale(),
+            mase_scale=self._mase_scale().tolist(),
             band=self._half_width,
             model=self.name,
         )
@@ -188,13 +195,20 @@ class Forecaster:
         if len(wanted) == len(signal.channels) == 1:
             return [0]
         found = f"it has the channels {', '.join(signal.channels)}"
-        raise SignalError(found, path=signal.path, expected=f"{', '.join(wanted)}, as the model was trained", hint="Name the columns with --column.")
+        raise SignalError(
+            found,
+            path=signal.path,
+            expected=f"{', '.join(wanted)}, as the model was trained",
+            hint="Name the columns with --column.",
+        )
 
     def _ordered(self, signal: Signal) -> Signal:
         """Return `signal` with the model's channels, in the model's order."""
         columns = self._columns(signal)
         recordings = tuple(replace(r, values=r.values[:, columns]) for r in signal.recordings)
-        return replace(signal, channels=self.manifest.channels.target, recordings=recordings, units=self.manifest.channels.units)
+        return replace(
+            signal, channels=self.manifest.channels.target, recordings=recordings, units=self.manifest.channels.units
+        )
 
     def _first_targets(self, signal: Signal) -> list[int]:
         """Return for each recording the first row that may be scored: the test part of what was trained on."""
@@ -227,95 +241,33 @@ class Forecaster:
             reasons |= {str(level): reason} if reason else {}
         return bands, reasons
 
-    def _one(
-        self, signal: Signal, recording: Recording, context: Array, mean: Array, channel: int, bands: tuple[Any, Any]
-    ) -> Forecast:
-        if not np.isfinite(mean).all():
-            raise OutputError(f"The forecast of {signal.path or signal.name} is not finite; nothing was written for it.")
-        name, names = self.manifest.channels.target[channel], self.manifest.channels.target
-        parts = (signal.name, recording.label, name if len(names) > 1 else "")
-        identity = "/".join(part for part in parts if part)
-        unit = self.manifest.channels.units[channel]
-        time = {"time": recording.time, "first": len(recording), "sample_rate_hz": signal.sample_rate_hz}
-        return Forecast(identity, name, unit, mean=mean, history=context, bands=bands[0], reasons=bands[1], **time)
-
-
-def _manifest(
-    signals: Sequence[Signal], config: RunConfig, scaler: Scaler, made: Sequence[Predictor], state: intervals.IntervalState
-) -> Manifest:
-    first = signals[0]
-    records = [
-        PredictorState(name=one.name, parameters=one.parameters.model_dump(mode="json"), tensors=tuple(one.tensors()))
-        for one in made
-    ]
-    return Manifest(
-        created=now(),
-        versions=_versions(),
-        seed=config.seed,
-        config=config,
-        window=config.window,
-        split=config.split,
-        channels=Channels(target=first.channels, units=first.units or ("",) * len(first.channels)),
-        sample_rate_hz=first.sample_rate_hz,
-        scaler=ScalerState(mean=tuple(scaler.mean.tolist()), scale=tuple(scaler.scale.tolist())),
-        predictors=tuple(records),
-        intervals=state,
-        training_data=tuple(TrainingData.of(signal) for signal in signals),
-    )
-
-
-def _versions() -> dict[str, str]:
-    """Return the versions that a repetition of the run needs."""
-    found = {"forecaster": __version__, "python": platform.python_version()}
-    for package in ("numpy", "tensorflow", "keras"):
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    def _forecast(self, signal: Signal, recording: Recording, channel: int, made: dict[str, Any]) -> Forecast:
+        """Name what was `made` for one channel of one recording, and place it in time."""
+        if not np.isfinite(made["mean"]).all():
+            raise OutputError(f"The forecast of {signal.path or signal.name} is not finite; nothing was written.")
+        names = self.manifest.channels.target
+        parts = (signal.name, recording.label, names[channel] if len(names) > 1 else "")
+        return Forecast(
+            unique_id="/".join(part for part in parts if part),
+            channel=names[channel],
+            unit=self.manifest.channels.units[channel],
+            time=recording.time,
+            first=len(recording),
+            sample_rate_hz=signal.sample_rate_hz,
+            **made,
+        )
 
 
 def _horizons(prepared: Prepared, config: RunConfig) -> list[int]:
     """Return the horizons to score at training: a segment, and the closed loop as far as half the test part goes."""
     window = config.window
-    longest = max(len(r) - max(b2, window.context) for r, (_, b2) in zip(prepared.recordings, prepared.bounds, strict=True))
+    longest = max(
+        len(r) - max(b2, window.context) for r, (_, b2) in zip(prepared.recordings, prepared.bounds, strict=True)
+    )
     segments = min(window.n_step, longest // (2 * window.n_input))
     return [window.n_input, *([segments * window.n_input] if segments > 1 else [])]
-
-
-def _thinned(evaluation: dict[str, Any]) -> dict[str, Any]:
-    """Keep at most `STORED_STEPS` rows of the errors by step, evenly spread, so that metrics.json stays small."""
-    tables = [(part["by_step"], name) for part in evaluation["parts"] for name in part["by_step"]]
-    kept = max(1, STORED_STEPS // max(1, len(tables)))
-    for by_step, name in tables:
-        rows = by_step[name]
-        chosen = np.unique(np.linspace(0, len(rows) - 1, min(kept, len(rows))).astype(np.int64)) if rows else ()
-        by_step[name] = [rows[k] for k in chosen]
-    return evaluation
-
-
-def _own(tensors: dict[str, NDArray], name: str) -> dict[str, NDArray]:
-    """Return the tensors of the predictor `name`, without its prefix."""
-    prefix = f"{name}/"
-    return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
 
 
 def _short(recording: Recording, need: int) -> str:
     label = f"series {recording.label!r}" if recording.label else "the last recording"
     return f"{label} has {len(recording)} rows, and the model looks back on {need}"
-
-
-def _history_text(history: Sequence[dict[str, float]]) -> str:
-    """Write the learning curve as CSV."""
-    if not history:
-        return ""
-    names = list(history[0])
-    rows = (",".join(repr(row[name]) for name in names) for row in history)
-    return "\n".join((",".join(names), *rows)) + "\n"
-
-
-def _history(text: str) -> list[dict[str, float]]:
-    """Read the learning curve again."""
-    header, *rows = text.splitlines() or [""]
-    names = header.split(",")
-    return [dict(zip(names, map(float, row.split(",")), strict=True)) for row in rows]

@@ -40,7 +40,9 @@ def _loop(predictor: Predictor, context: Array, channel: Channel, horizon: int) 
     buffer[:, :length] = context
     for k in range(segments):
         begin = k * n_input
-        buffer[:, length + begin : length + begin + n_input] = predictor.predict(buffer[:, begin : begin + length], channel)
+        buffer[:, length + begin : length + begin + n_input] = predictor.predict(
+            buffer[:, begin : begin + length], channel
+        )
     return buffer[:, length : length + horizon]
 
 

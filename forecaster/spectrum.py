@@ -48,7 +48,7 @@ def autocorrelation(values: Array, max_lag: int) -> Array:
     return alike
 
 
-def best_lag(values: Array, max_lag: int, *, horizon: int = 1) -> int | None:
+def best_lag(values: NDArray[np.floating], max_lag: int, *, horizon: int = 1) -> int | None:
     """Return the lag whose repetition is nearest to `values` (T,), or None if nothing returns.
 
     The lag is a local maximum of the autocorrelation that rises above the decay before it, at

@@ -12,7 +12,9 @@ BLOCK = re.compile(r"<!-- (\w+) -->\n```console\n(.*?)```", re.DOTALL)
 
 def blocks(text: str) -> dict[str, list[str]]:
     """Return the lines of every console block that a comment names, without the prompts' output."""
-    return {name: [line[2:] for line in body.splitlines() if line.startswith("$ ")] for name, body in BLOCK.findall(text)}
+    return {
+        name: [line[2:] for line in body.splitlines() if line.startswith("$ ")] for name, body in BLOCK.findall(text)
+    }
 
 
 def command(name: str) -> str:

@@ -47,7 +47,10 @@ def test_the_gradients_equal_those_of_keras(pair):
     textbook, own, _, x = pair
     mine, theirs = gradients(textbook, x), gradients(own, x)
     np.testing.assert_allclose(mine[0], theirs[0], rtol=1e-5, atol=1e-6)
-    by_name = {variable.name: gradient.numpy() for variable, gradient in zip(textbook.trainable_variables, mine[1:], strict=True)}
+    by_name = {
+        variable.name: gradient.numpy()
+        for variable, gradient in zip(textbook.trainable_variables, mine[1:], strict=True)
+    }
     kernel, recurrent, bias = (np.asarray(gradient) for gradient in theirs[1:])
     for gate, column in zip("ifao", range(4), strict=True):
         block = slice(column * UNITS, (column + 1) * UNITS)

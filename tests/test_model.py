@@ -11,7 +11,9 @@ from forecaster.signals import Recording, Signal, TimeAxis
 
 WINDOW = Window(n_step=4, n_input=10)
 CONFIG = RunConfig(predictor="ridge", window=WINDOW)
-NETWORK = CONFIG.model_copy(update={"predictor": "stacked-lstm", "recipe": Recipe(steps=20, steps_per_epoch=10, batch=16)})
+NETWORK = CONFIG.model_copy(
+    update={"predictor": "stacked-lstm", "recipe": Recipe(steps=20, steps_per_epoch=10, batch=16)}
+)
 
 
 def signal_of(values, name="rig/run", *, rate_hz=100.0, channels=("acc",)):
@@ -143,7 +145,9 @@ def test_several_recordings_and_channels():
     forecasts = model.forecast([first, second])
     assert [[one.unique_id for one in each] for each in forecasts] == [["a/x", "a/y"], ["b/x", "b/y"]]
     swapped = replace(
-        first, channels=("y", "x"), recordings=(replace(first.recordings[0], values=first.recordings[0].values[:, ::-1]),)
+        first,
+        channels=("y", "x"),
+        recordings=(replace(first.recordings[0], values=first.recordings[0].values[:, ::-1]),),
     )
     assert model.forecast([swapped])[0][0].mean.tobytes() == forecasts[0][0].mean.tobytes()
 

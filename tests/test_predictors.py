@@ -59,7 +59,9 @@ class TestContract:
         predictor = trained(name).predictors[0]
         parameters = predictor.parameters.model_dump(mode="json")
         specs = predictors.specs(name, parameters, WINDOW, 1)
-        found = {key: ({"f": "F"}[t.dtype.kind] + str(t.itemsize * 8), t.shape) for key, t in predictor.tensors().items()}
+        found = {
+            key: ({"f": "F"}[t.dtype.kind] + str(t.itemsize * 8), t.shape) for key, t in predictor.tensors().items()
+        }
         assert found == {key: tuple(spec) for key, spec in specs.items()}
 
     def test_restored_it_forecasts_the_same_bytes(self, name, trained):
@@ -126,7 +128,9 @@ def test_the_naive_forecasts_are_what_their_names_say(parts):
     channel = np.zeros(2, dtype=np.int64)
     last = predictors.kind("last-value").fit(parts).predict(context, channel)
     assert (last == [[39.0] * 10, [79.0] * 10]).all()
-    np.testing.assert_array_equal(predictors.kind("repeat-segment").fit(parts).predict(context, channel), context[:, -10:])
+    np.testing.assert_array_equal(
+        predictors.kind("repeat-segment").fit(parts).predict(context, channel), context[:, -10:]
+    )
     seasonal = predictors.restore("seasonal-naive", {"lags": [4], "errors": [0.0]}, {}, WINDOW)
     assert seasonal.predict(context, channel)[0].tolist() == [36, 37, 38, 39, 36, 37, 38, 39, 36, 37]
 

@@ -66,7 +66,9 @@ print("same")
 @pytest.mark.parametrize("kernel", ["Haswell", "SkylakeX", "Zen"])
 def test_a_row_has_the_same_bits_in_every_place_with_every_kernel(kernel):
     environment = os.environ | {"OPENBLAS_CORETYPE": kernel}
-    done = subprocess.run([sys.executable, "-c", POSITIONS], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", POSITIONS], env=environment, capture_output=True, text=True, check=False
+    )
     assert done.stdout.strip() == "same", done.stderr
 
 

@@ -22,7 +22,11 @@ def by_blocks(rows: NDArray, matrix: NDArray) -> NDArray:
     """
     batch = len(rows)
     blocks = -(-batch // ROWS)
-    padded = rows if batch == blocks * ROWS else np.concatenate((rows, np.zeros((blocks * ROWS - batch, rows.shape[1]), rows.dtype)))
+    padded = (
+        rows
+        if batch == blocks * ROWS
+        else np.concatenate((rows, np.zeros((blocks * ROWS - batch, rows.shape[1]), rows.dtype)))
+    )
     stacked = np.ascontiguousarray(padded).reshape(blocks, ROWS, rows.shape[1])
     return np.matmul(stacked, matrix).reshape(blocks * ROWS, matrix.shape[1])[:batch]
 

@@ -61,8 +61,8 @@ def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
     """Make the Keras model (B, S, N) -> (B, N)."""
     import keras
 
-    from forecaster.networks._parts import head, lstm_start, network_input
     from forecaster.layers.regularise import Dropout
+    from forecaster.networks._parts import head, lstm_start, network_input
 
     inputs, y = network_input(window, setting)
     for k, units in enumerate((parameters.units_1, parameters.units_2)):

@@ -126,7 +126,7 @@ def _season(parts: Parts, channel: int) -> tuple[int, float]:
     own = [int(r) for r in np.flatnonzero((training.runs.channel == channel) & (training.count > 0))]
     if not own:
         return 1, 0.0
-    stretches = [training.stretch(r) for r in own]
+    stretches: list[NDArray[np.float32]] = [training.stretch(r) for r in own]
     lag = best_lag(max(stretches, key=len), parts.window.context, horizon=parts.window.n_input) or 1
     total = sum(float(np.abs(s[lag:] - s[:-lag]).sum(dtype=np.float64)) for s in stretches)
     return lag, total / sum(len(s) - lag for s in stretches)

@@ -110,7 +110,12 @@ def _fit(model: Any, parts: Parts, config: RunConfig, keeper: Any) -> None:
     epochs = math.ceil(recipe.steps / recipe.steps_per_epoch)
     feed = batches(parts.training, batch=recipe.batch, steps=epochs * recipe.steps_per_epoch, seed=config.seed)
     index = np.unique(np.linspace(0, len(parts.validation) - 1, MAX_VALIDATION).astype(np.int64))
-    options: Mapping[str, Any] = {"epochs": epochs, "steps_per_epoch": recipe.steps_per_epoch, "verbose": 0, "shuffle": False}
+    options: Mapping[str, Any] = {
+        "epochs": epochs,
+        "steps_per_epoch": recipe.steps_per_epoch,
+        "verbose": 0,
+        "shuffle": False,
+    }
     held_back = parts.validation.take(index)
     try:
         model.fit(feed, validation_data=held_back, validation_batch_size=256, callbacks=[keeper], **options)

@@ -27,7 +27,9 @@ def tensorflow() -> Any:
             tensorflow.constant(0.0)
     except ImportError as error:
         hint = "Install it with: pip install 'forecaster[train]'. Forecasting and evaluating work without it."
-        raise TrainingError(f"Training a network needs TensorFlow, which cannot be imported ({error}).", hint=hint) from None
+        raise TrainingError(
+            f"Training a network needs TensorFlow, which cannot be imported ({error}).", hint=hint
+        ) from None
     return tensorflow
 
 
