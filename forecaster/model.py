@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -29,7 +28,7 @@ from forecaster.evaluation import Evaluation, evaluate
 from forecaster.forecasts import Forecast
 from forecaster.predictors.base import Predictor
 from forecaster.preparation import Prepared, prepare
-from forecaster.record import history_rows, history_text, manifest_of, tensors_of, thinned
+from forecaster.record import channels_of, history_text, manifest_of, thinned
 from forecaster.rollout import rollout
 from forecaster.scaling import Scaler
 from forecaster.signals import Recording, Signal
@@ -67,6 +66,7 @@ class Forecaster:
         Raises SignalError or TooShortError for signals that do not fit, TrainingError if
         training gives nothing usable.
         """
+        channels_of(signals)
         prepared = prepare(signals, config)
         trained = train(prepared.parts, config, progress)
         state, quantiles = intervals.calibrate(calibration.residuals(trained.predictors[0], prepared.parts))
@@ -79,13 +79,13 @@ class Forecaster:
     def load(cls, path: str | Path) -> Forecaster:
         """Load a model folder through its gate; ModelError if it is refused."""
         loaded = load(path)
-        manifest, tensors = loaded.manifest, loaded.tensors
+        manifest = loaded.manifest
         made = (
-            predictors.restore(one.name, dict(one.parameters), tensors_of(tensors, one.name), manifest.window)
+            predictors.restore(one.name, dict(one.parameters), loaded.tensors_of(one.name), manifest.window)
             for one in manifest.predictors
         )
-        stored, history = json.loads(loaded.texts["metrics.json"]), history_rows(loaded.texts["history.csv"])
-        return cls(manifest, tuple(made), tensors[QUANTILES], stored, history, name=str(path))
+        history = [{key: value for key, value in row.items() if value is not None} for row in loaded.history]
+        return cls(manifest, tuple(made), loaded.tensors[QUANTILES], loaded.metrics, history, name=str(path))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the model folder: all of it, or nothing."""
@@ -173,7 +173,7 @@ class Forecaster:
             window=self.config.window,
             horizon=horizon,
             stride=stride,
-            mase_scale=self._mase_scale().tolist(),
+            mase_scale=self._mase_scale(),
             band=self._half_width,
             model=self.name,
         )
@@ -217,10 +217,12 @@ class Forecaster:
             return [0] * len(signal.recordings)
         return [boundaries(len(recording), self.config.split)[1] for recording in signal.recordings]
 
-    def _mase_scale(self) -> Array:
-        """Return the error of the seasonal naive forecast on the training part, (C,), in the channels' units."""
-        seasonal = next(one for one in self.predictors if one.name == "seasonal-naive")
-        return np.array(seasonal.parameters.errors) * np.array(self.manifest.scaler.scale)
+    def _mase_scale(self) -> list[float | None]:
+        """Return the error of the seasonal naive forecast on the training part, C values in the channels' units."""
+        seasonal = next((one for one in self.predictors if one.name == "seasonal-naive"), None)
+        if seasonal is None:
+            return [None] * self.manifest.n_channels
+        return [e * scale for e, scale in zip(seasonal.parameters.errors, self.manifest.scaler.scale, strict=True)]
 
     def _half_width(self, level: int, channel: int, horizon: int) -> tuple[Array | None, str]:
         """Return half the width of a band, (H,) in the channel's unit, or None and the reason."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from forecaster import __version__
 from forecaster.bundle.manifest import Channels, Manifest, PredictorState, ScalerState, TrainingData, now
 from forecaster.config import RunConfig
+from forecaster.errors import SignalError
 from forecaster.intervals import IntervalState
 from forecaster.predictors.base import Predictor
 from forecaster.scaling import Scaler
@@ -42,13 +43,26 @@ def manifest_of(
         config=config,
         window=config.window,
         split=config.split,
-        channels=Channels(target=first.channels, units=first.units or ("",) * len(first.channels)),
+        channels=channels_of(signals)[0],
         sample_rate_hz=first.sample_rate_hz,
         scaler=ScalerState(mean=tuple(scaler.mean.tolist()), scale=tuple(scaler.scale.tolist())),
         predictors=tuple(records),
         intervals=state,
-        training_data=tuple(TrainingData.of(signal) for signal in signals),
+        training_data=channels_of(signals)[1],
     )
+
+
+def channels_of(signals: Sequence[Signal]) -> tuple[Channels, tuple[TrainingData, ...]]:
+    """Record the channels and the files; SignalError if a name is one that a model folder cannot hold."""
+    first = signals[0]
+    try:
+        channels = Channels(target=first.channels, units=first.units or ("",) * len(first.channels))
+        return channels, tuple(TrainingData.of(signal) for signal in signals)
+    except ValidationError as error:
+        hint = "Rename the columns in the file's header."
+        raise SignalError(
+            f"the columns cannot be recorded: {error.errors()[0]['msg']}", path=first.path, hint=hint
+        ) from None
 
 
 def _versions() -> dict[str, str]:
@@ -73,23 +87,10 @@ def thinned(evaluation: dict[str, Any]) -> dict[str, Any]:
     return evaluation
 
 
-def tensors_of(tensors: dict[str, NDArray], name: str) -> dict[str, NDArray]:
-    """Return the tensors of the predictor `name`, without its prefix."""
-    prefix = f"{name}/"
-    return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
-
-
-def history_text(history: Sequence[dict[str, float]]) -> str:
+def history_text(history: Sequence[Mapping[str, float]]) -> str:
     """Write the learning curve as CSV."""
     if not history:
         return ""
     names = list(history[0])
-    rows = (",".join(repr(row[name]) for name in names) for row in history)
+    rows = (",".join(repr(row[name]) if name in row else "" for name in names) for row in history)
     return "\n".join((",".join(names), *rows)) + "\n"
-
-
-def history_rows(text: str) -> list[dict[str, float]]:
-    """Read the learning curve again."""
-    header, *rows = text.splitlines() or [""]
-    names = header.split(",")
-    return [dict(zip(names, map(float, row.split(",")), strict=True)) for row in rows]
