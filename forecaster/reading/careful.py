@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from forecaster.errors import printable
 from forecaster.reading.cells import MISSING_WORDS, PATTERNS
 from forecaster.reading.columns import Roles
 from forecaster.reading.dialect import Sniffed, split_line
-from forecaster.reading.refusal import Fix, Refusal
+from forecaster.reading.refusal import Fix, RefusalError
 from forecaster.reading.source import Source
 
 
@@ -22,35 +23,41 @@ def explain(
     source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptions, *, rows: int | None = None
 ) -> None:
     """Raise SignalError for the first row that is not as it should be; return if there is none."""
-    pattern = _pattern(sniffed, options)
-    missing_texts = _missing_texts(options)
-    last = None if rows is None else sniffed.first_line + rows - 1
     if source.facts.quotes:
         check_quotes(source, sniffed)
+    last = None if rows is None else sniffed.first_line + rows - 1
     for number, line in enumerate(source.lines(), start=1):
         if number < sniffed.first_line:
             continue
-        if last is not None and number > last:
-            return
         cells = split_line(line, sniffed.delimiter)
+        if (last is not None and number > last) or (_blank(line) and _only_blank_follow(source, number)):
+            return
         if len(cells) != sniffed.width:
-            if not line.strip(",; \t") and _only_blank_follow(source, number):
-                return
             raise _width(source, sniffed, cells, line=number)
-        for index in roles.channels:
-            text = cells[index]
-            if text in missing_texts:
-                continue
-            if not pattern.fullmatch(text) or not _finite(text, sniffed, options):
-                name = sniffed.names[index]
-                raise bad_cell(source, sniffed, text, line=number, column=name, options=options)
+        _check_row(source, sniffed, roles, options, cells=cells, line=number)
 
 
-def _pattern(sniffed: Sniffed, options: ReadingOptions) -> re.Pattern[str]:
+def _blank(line: str) -> bool:
+    return not line.strip(",; \t")
+
+
+def _check_row(
+    source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptions, *, cells: list[str], line: int
+) -> None:
+    """Raise SignalError for the first channel's cell that is neither a number nor accepted as missing."""
+    pattern, accepted = _pattern_of(sniffed.decimal, options.thousands), _missing_texts(options)
+    for index in roles.channels:
+        text = cells[index]
+        if text not in accepted and not (pattern.fullmatch(text) and _finite(text, sniffed, options)):
+            raise bad_cell(source, sniffed, text, line=line, column=sniffed.names[index], options=options)
+
+
+@lru_cache(maxsize=8)
+def _pattern_of(decimal: str, thousands: str | None) -> re.Pattern[str]:
     """Return what a cell must look like."""
-    if not options.thousands:
-        return PATTERNS[sniffed.decimal]
-    mark, point = re.escape(options.thousands), re.escape(sniffed.decimal)
+    if not thousands:
+        return PATTERNS[decimal]
+    mark, point = re.escape(thousands), re.escape(decimal)
     whole = rf"(?:[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+|[0-9]+)"
     return re.compile(rf"[ \t]*[+-]?(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*")
 
@@ -67,7 +74,9 @@ def _value(text: str, sniffed: Sniffed, options: ReadingOptions) -> float:
 
 def number(text: str, sniffed: Sniffed, options: ReadingOptions) -> float:
     """Return the value of a plain decimal number. Raises ValueError for anything else."""
-    if _pattern(sniffed, options).fullmatch(text) and math.isfinite(value := _value(text, sniffed, options)):
+    if _pattern_of(sniffed.decimal, options.thousands).fullmatch(text) and math.isfinite(
+        value := _value(text, sniffed, options)
+    ):
         return value
     raise ValueError(text)
 
@@ -78,7 +87,7 @@ def _finite(text: str, sniffed: Sniffed, options: ReadingOptions) -> bool:
 
 def with_thousands(cells: NDArray[Any], sniffed: Sniffed, options: ReadingOptions) -> NDArray[np.float64]:
     """Convert a column with thousands marks. Raises ValueError at the first cell that is no such number."""
-    pattern = _pattern(sniffed, options)
+    pattern = _pattern_of(sniffed.decimal, options.thousands)
     if options.thousands == sniffed.decimal:
         raise ValueError("thousands and decimal mark are the same")
     result = np.full(len(cells), np.nan)
@@ -91,10 +100,10 @@ def with_thousands(cells: NDArray[Any], sniffed: Sniffed, options: ReadingOption
 
 
 def _only_blank_follow(source: Source, number: int) -> bool:
-    return all(not line.strip(",; \t") for i, line in enumerate(source.lines(), start=1) if i > number)
+    return all(_blank(line) for i, line in enumerate(source.lines(), start=1) if i > number)
 
 
-def _width(source: Source, sniffed: Sniffed, cells: list[str], *, line: int) -> Refusal:
+def _width(source: Source, sniffed: Sniffed, cells: list[str], *, line: int) -> RefusalError:
     """Refuse a row with too few or too many fields, and guess why."""
     fix: Fix = {}
     advice = "Mend or delete the line; no option accepts a row whose columns may have shifted."
@@ -108,38 +117,44 @@ def _width(source: Source, sniffed: Sniffed, cells: list[str], *, line: int) -> 
             fix, advice = {"layout": "wide"}, "One series a row?"
         elif not any(PATTERNS[sniffed.decimal].fullmatch(c) for c in cells):
             found += f" and no number: {printable(' '.join(cells), 60)!r}"
-    return Refusal(found, path=source.path, line=line, expected=f"{sniffed.width} fields", fix=fix, advice=advice)
+    return RefusalError(found, path=source.path, line=line, expected=f"{sniffed.width} fields", fix=fix, advice=advice)
 
 
 def bad_cell(
     source: Source, sniffed: Sniffed, text: str, *, line: int, column: str, options: ReadingOptions
-) -> Refusal:
+) -> RefusalError:
     """Refuse one cell, with the option that would accept it."""
-    where: dict[str, Any] = {"path": source.path, "line": line, "column": column}
-    expected = "a plain decimal number"
-    accept: dict[str, Any] = {} if options.missing != "error" else {"missing": "interpolate"}
-    stripped = text.strip()
-    if not stripped:
-        fix = accept if text == "" else {"na": (text,), **accept}
-        return Refusal("an empty cell", expected=expected, fix=fix, **where)
-    if text in options.na:
-        return Refusal(f"{text!r}, which --na calls missing", expected="no missing value", fix=accept, **where)
-    shown = printable(repr(text), 60)
-    if PATTERNS[sniffed.decimal].fullmatch(text) and not _finite(text, sniffed, options):
-        found = f"{shown} is too large for a 64-bit number"
-        return Refusal(found, expected=expected, fix={"na": (text,), **accept}, **where)
-    if stripped.lower() in MISSING_WORDS:
-        return Refusal(f"{shown} stands for no number", expected=expected, fix={"na": (text,), **accept}, **where)
-    grouped = re.fullmatch(r"[+-]?[0-9]{1,3}([,.' _])[0-9]{3}(?:\1[0-9]{3})*(?:[.,][0-9]+)?", stripped)
+    missing: dict[str, Any] = {} if options.missing != "error" else {"missing": "interpolate"}
+    fix: dict[str, Any] = {"na": (text,), **missing}
+    found, expected = _described(text, sniffed, options), "a plain decimal number"
+    if text in ("", *options.na):
+        fix = missing
+    elif (mark := _thousands_mark(text.strip(), sniffed, options)) is not None:
+        fix = {"thousands": mark}
+    return RefusalError(found, path=source.path, line=line, column=column, expected=expected, fix=fix)
+
+
+def _thousands_mark(text: str, sniffed: Sniffed, options: ReadingOptions) -> str | None:
+    """Return what seems to part the thousands in 1,234.5 or 1.234.567, if no option says."""
+    grouped = re.fullmatch(r"[+-]?[0-9]{1,3}([,.' _])[0-9]{3}(?:\1[0-9]{3})*(?:[.,][0-9]+)?", text)
+    return grouped[1] if grouped and grouped[1] != sniffed.decimal and options.thousands is None else None
+
+
+def _described(text: str, sniffed: Sniffed, options: ReadingOptions) -> str:
+    """Say what a cell that is no number is."""
+    stripped, shown = text.strip(), printable(repr(text), 60)
     other = "," if sniffed.decimal == "." else "."
-    if grouped and grouped[1] != sniffed.decimal and options.thousands is None:
-        found = f"{shown} holds {grouped[1]!r}, perhaps between thousands"
-        return Refusal(found, expected=expected, fix={"thousands": grouped[1]}, **where)
-    if PATTERNS[other].fullmatch(text) and other != sniffed.delimiter and options.decimal is None:
-        found = f"{shown} has the decimal mark {other!r}, other cells have {sniffed.decimal!r}"
-        return Refusal(found, expected=expected, fix={"na": (text,), **accept}, **where)
-    what = _what(stripped)
-    return Refusal(f"{shown}{what}", expected=expected, fix={"na": (text,), **accept}, **where)
+    if not stripped or text in options.na:
+        return f"{shown}, which --na calls missing" if stripped else "an empty cell"
+    if PATTERNS[sniffed.decimal].fullmatch(text) and not _finite(text, sniffed, options):
+        return f"{shown} is too large for a 64-bit number"
+    if stripped.lower() in MISSING_WORDS:
+        return f"{shown} stands for no number"
+    if (mark := _thousands_mark(stripped, sniffed, options)) is not None:
+        return f"{shown} holds {mark!r}, perhaps between thousands"
+    if PATTERNS[other].fullmatch(text):
+        return f"{shown} has the decimal mark {other!r}, not {sniffed.decimal!r}"
+    return f"{shown}{_what(stripped)}"
 
 
 def _what(text: str) -> str:
@@ -163,7 +178,7 @@ def check_quotes(source: Source, sniffed: Sniffed) -> None:
         if number >= sniffed.first_line and '"' in line and '"' in whole.sub("", line):
             odd = line.count('"') % 2
             found = "a quote that is not closed on its line" if odd else "a quote inside a cell"
-            raise Refusal(
+            raise RefusalError(
                 found,
                 path=source.path,
                 line=number,

@@ -9,9 +9,7 @@ PATTERNS = {
     ".": re.compile(r"[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"),
     ",": re.compile(r"[ \t]*[+-]?(?:[0-9]+,?[0-9]*|,[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"),
 }
-MISSING_WORDS = frozenset(
-    "nan na n/a #n/a null none nil missing inf -inf +inf infinity -infinity ? - -- * #num! #div/0! #value! nat".split()
-)
+_MISSING = "nan na n/a #n/a null none nil missing inf -inf +inf infinity -infinity ? - -- * #num! #div/0! #value! nat"
 DATE = (
     r"(?:(?P<Y>\d{4})(?P<a>[-/.])(?P<M>\d{1,2})(?P=a)(?P<D>\d{1,2})"
     r"|(?P<p>0?[1-9]|[12]\d|3[01])(?P<b>[-/.])(?P<q>0?[1-9]|[12]\d|3[01])(?P=b)(?P<y>\d{4}|\d{2})"
@@ -26,12 +24,13 @@ STAMP = re.compile(rf"[ ]*{DATE}(?P<g>[T ]|, ?){TIME}{OFFSET}[ ]*", re.ASCII)
 DAY = re.compile(rf"[ ]*(?:{DATE}|(?P<ym>\d{{4}}-\d{{2}}))[ ]*", re.ASCII)
 CLOCK = re.compile(rf"[ ]*{TIME}[ ]*", re.ASCII)
 
-UNITS = frozenset(
+_UNITS = (
     "g mg m/s^2 m/s2 m/s² m/s**2 ms-2 mm/s mm/s2 m/s km/h m mm cm µm um nm km V mV µV uV kV A mA µA uA kA W kW MW "
     "VA Wh kWh MWh J Pa hPa kPa MPa bar mbar psi N kN Nm N·m °C degC °F degF K C F % %RH rpm 1/min Hz kHz MHz deg ° "
     "°/s deg/s rad rad/s dps µT uT mT T G lux lx dB dBA ppm ppb s ms µs us ns min h um/m µm/m µε ue l/min m3/h kg t "
-    "Ohm Ω kΩ pC e".split()
+    "Ohm Ω kΩ pC e"
 )
+MISSING_WORDS, UNITS = frozenset(_MISSING.split()), frozenset(_UNITS.split())
 UNIT = re.compile(r"(?P<name>.*?\S)\s*[(\[](?P<unit>[^()\[\]]{1,16})[)\]]\s*")
 
 

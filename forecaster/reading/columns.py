@@ -9,17 +9,19 @@ from itertools import pairwise
 from forecaster.config import ReadingOptions
 from forecaster.reading.cells import PATTERNS, unit_of
 from forecaster.reading.dialect import Sniffed, split_line
-from forecaster.reading.refusal import Refusal
+from forecaster.reading.refusal import RefusalError
 from forecaster.reading.source import Source
 
-TIME_NAMES = frozenset(
+_TIME = (
     "time timestamp timestamps date ds datetime datetimes epoc epoch unix unixtime elapsed elapsedtime seconds "
     "secondselapsed millis milliseconds xvalue zeit zeitstempel datum uhrzeit temps fecha hora "
     "utc timeutc utctime dateandtime dateutc datetimeutc times timesec timems timeus timens localtime recordtime "
-    "sampletime year timeseconds".split()
+    "sampletime year timeseconds"
 )
-SHORT_TIME_NAMES = frozenset("t s sec secs ms us ns".split())  # may name other things: they must rise too
-INDEX_NAMES = frozenset(["", *"index idx i n no nr # row sample samples samplenumber unnamed".split()])
+_SHORT_TIME = "t s sec secs ms us ns"  # may name other things: they must rise too
+_INDEX = "index idx i n no nr # row sample samples samplenumber unnamed"
+TIME_NAMES, SHORT_TIME_NAMES = frozenset(_TIME.split()), frozenset(_SHORT_TIME.split())
+INDEX_NAMES = frozenset(["", *_INDEX.split()])
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,9 @@ def resolve(name: str, sniffed: Sniffed, path: str, option: str) -> int:
     if name.strip().isascii() and name.strip().isdigit() and 1 <= int(name) <= sniffed.width:
         return int(name) - 1
     some = ", ".join(repr(n) for n in sniffed.names[:12]) + (", ..." if sniffed.width > 12 else "")
-    raise Refusal(f"{option} {name!r}: no such column", path=path, expected=f"one of {some}, or 1 to {sniffed.width}")
+    raise RefusalError(
+        f"{option} {name!r}: no such column", path=path, expected=f"one of {some}, or 1 to {sniffed.width}"
+    )
 
 
 def choose(sniffed: Sniffed, options: ReadingOptions, source: Source) -> Roles:
@@ -69,7 +73,7 @@ def choose(sniffed: Sniffed, options: ReadingOptions, source: Source) -> Roles:
     blank += _padding(sniffed, {*time, *channels, *blank, group})
     if not channels:
         advice = "Name one with --column."
-        raise Refusal("no column of numbers besides time", path=path, line=sniffed.first_line, advice=advice)
+        raise RefusalError("no column of numbers besides time", path=path, line=sniffed.first_line, advice=advice)
     label = _label(sniffed, time, group)
     _refuse_clock(sniffed, channels, time, source=source, options=options)
     return Roles(time, channels, group, blank, label, tuple(notes), _units(sniffed, channels, options, path))
@@ -82,7 +86,7 @@ def _distinct(
         if index == group or index in time:
             role = "--group-column" if index == group else "the time"
             found = f"--column {sniffed.names[index]!r} is {role} already"
-            raise Refusal(found, path=path, advice="--no-time frees a time column.")
+            raise RefusalError(found, path=path, advice="--no-time frees a time column.")
 
 
 def letters(name: str) -> str:
@@ -124,10 +128,10 @@ def _ramp(sniffed: Sniffed, index: int, jitter: float = 0.3) -> bool:
 def _time_columns(sniffed: Sniffed, options: ReadingOptions, path: str, timelike: list[int]) -> tuple[int, ...]:
     """Return the chosen time column, or date and clock; absolute time goes before a bare clock."""
     if options.no_time and (options.time_columns or options.time_format):
-        raise Refusal("--no-time together with --time-column or --time-format", path=path, expected="one of them")
+        raise RefusalError("--no-time together with --time-column or --time-format", path=path, expected="one of them")
     if options.time_columns:
         if len(options.time_columns) > 2:
-            raise Refusal(f"{len(options.time_columns)} time columns", path=path, expected="one, or date and time")
+            raise RefusalError(f"{len(options.time_columns)} time columns", path=path, expected="one, or date and time")
         return tuple(resolve(name, sniffed, path, "--time-column") for name in options.time_columns)
     wanted = [resolve(name, sniffed, path, "--column") for name in options.columns]
     free = [i for i in timelike if i not in wanted and sniffed.kinds[i] != "empty"]
@@ -207,7 +211,7 @@ def _refuse_clock(
     fix: dict[str, object] = {"columns": rest} if rest else {"time_columns": (str(index + 1),)}
     if rate:
         fix["rate_hz"] = rate
-    raise Refusal(
+    raise RefusalError(
         f"rises steadily from {numbers[0]:g} in steps of about {step:.6g}, like a clock"
         + (" of microseconds behind hours, minutes and seconds" if clock else ""),
         path=source.path,
@@ -242,7 +246,7 @@ def _units(sniffed: Sniffed, channels: tuple[int, ...], options: ReadingOptions,
             continue
         index = resolve(name, sniffed, path, "--unit")
         if index not in units:
-            raise Refusal(f"--unit {text!r}: column {name!r} is no channel", path=path)
+            raise RefusalError(f"--unit {text!r}: column {name!r} is no channel", path=path)
         units[index] = unit
     return tuple(units[i] for i in channels)
 

@@ -8,11 +8,12 @@ from collections import Counter
 from dataclasses import dataclass
 
 from forecaster.config import ReadingOptions
+from forecaster.reading import labview
 from forecaster.reading.cells import CLOCK, kind
-from forecaster.reading.refusal import Refusal
+from forecaster.reading.refusal import RefusalError
 from forecaster.reading.source import Source
 
-SAMPLE_LINES = 60
+SAMPLE_LINES = 40
 CANDIDATES = ("\t", ";", "|", ",")
 SPELLED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " ", "whitespace": " "}
 DATA_KINDS = ("number", "stamp", "day", "clock")
@@ -68,8 +69,8 @@ def split_line(line: str, delimiter: str) -> list[str]:
 
 def sniff(source: Source, options: ReadingOptions) -> Sniffed:
     """Tell the dialect from the first lines and the options. Raises SignalError."""
-    lines = source.head_lines()
-    _refuse_labview(source, lines, options)
+    lines = source.head_lines(options.skip_rows + SAMPLE_LINES)
+    labview.refuse(source, lines, options)
     body = lines[options.skip_rows : options.skip_rows + SAMPLE_LINES]
     if not any(line.strip() for line in body):
         return _nothing(source, lines, options)
@@ -79,33 +80,35 @@ def sniff(source: Source, options: ReadingOptions) -> Sniffed:
     if start is None:
         return _no_numbers(source, rows, options)
     if start > 1:
-        raise _preamble(source, rows, start, options, delimiter)
+        raise _preamble(source, rows, start, options=options, mark=delimiter)
     return _described(source, rows, start, options=options, marks=(delimiter, decimal))
 
 
 def _nothing(source: Source, lines: list[str], options: ReadingOptions) -> Sniffed:
     if source.size > len(source.head):
-        raise Refusal(
+        raise RefusalError(
             f"the first {options.skip_rows + 1} lines hold more than {len(source.head)} bytes",
             path=source.path,
             expected="rows of numbers in lines",
             advice="--layout wide reads one series a row, --delimiter names the mark between fields.",
         )
     found = f"{len(lines)} lines, and --skip-rows {options.skip_rows}" if options.skip_rows else "no text"
-    raise Refusal(f"nothing to read: {found}", path=source.path, expected="rows of numbers")
+    raise RefusalError(f"nothing to read: {found}", path=source.path, expected="rows of numbers")
 
 
 def _marks(source: Source, body: list[str], options: ReadingOptions) -> tuple[str, str]:
     """Return delimiter and decimal mark: the pair under which the most rows are rows of numbers."""
     delimiter = SPELLED.get(options.delimiter or "", options.delimiter)
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0' or delimiter == options.decimal):
-        raise Refusal(
+        raise RefusalError(
             f"--delimiter {delimiter!r}", path=source.path, expected="one character, or tab, comma, semicolon, space"
         )
     present = [mark for mark in CANDIDATES if any(mark in line for line in body)]
     marks = [delimiter] if delimiter else [*present, *([] if "," in present else [","])]
     decimals = [options.decimal] if options.decimal else [".", ","]
     pairs = [(mark, point) for mark in marks for point in decimals if mark != point]
+    if len(pairs) == 1 and _score(body[:4], *pairs[0]) > 0.9:  # the usual file: nothing to choose between
+        return (";", ",") if not (delimiter or options.decimal) and _single_decimal_comma(body) else pairs[0]
     scores = {pair: _score(body, *pair) for pair in pairs}
     best = max(pairs, key=lambda pair: (scores[pair], -pairs.index(pair)))
     if delimiter is None and options.decimal is None and _single_decimal_comma(body):
@@ -158,7 +161,7 @@ def _refuse_ambiguous_comma(source: Source, body: list[str], delimiter: str) -> 
     cells = [(i, c) for i, c in cells if kind(c, ",") == "number"]
     if cells and all(THOUSANDS.fullmatch(cell) for _, cell in cells):
         line, cell = cells[0]
-        raise Refusal(
+        raise RefusalError(
             f"{cell!r} may be a decimal comma or a thousands mark",
             path=source.path,
             line=line + 1,
@@ -203,9 +206,9 @@ def _names_in(rows: list[list[str]], start: int, end: int, decimal: str) -> bool
 def _no_numbers(source: Source, rows: list[list[str]], options: ReadingOptions) -> Sniffed:
     width = max(map(len, rows))
     if len([row for row in rows if row != [""]]) == 1:
-        raise Refusal("only a header, no row of numbers", path=source.path, line=options.skip_rows + 1)
+        raise RefusalError("only a header, no row of numbers", path=source.path, line=options.skip_rows + 1)
     cell = rows[min(1, len(rows) - 1)][0]
-    raise Refusal(
+    raise RefusalError(
         f"no column of numbers in the first {len(rows)} rows ({width} fields; row 2 starts with {cell!r})",
         path=source.path,
         line=options.skip_rows + 1,
@@ -214,7 +217,7 @@ def _no_numbers(source: Source, rows: list[list[str]], options: ReadingOptions) 
     )
 
 
-def _preamble(source: Source, rows: list[list[str]], start: int, options: ReadingOptions, mark: str) -> Refusal:
+def _preamble(source: Source, rows: list[list[str]], start: int, *, options: ReadingOptions, mark: str) -> RefusalError:
     """Refuse lines above the header, with the count that leaves them out."""
     above = rows[start - 1]
     named = len(above) == len(rows[start]) and all(kind(c) == "text" for c in above)
@@ -224,7 +227,7 @@ def _preamble(source: Source, rows: list[list[str]], start: int, options: Readin
         fix["delimiter"] = mark
     where = options.skip_rows + 1
     found = f"a preamble: the first line holds {source_text(rows[0])!r}, numbers start at line {where + start}"
-    return Refusal(found, path=source.path, line=where, expected="a header or numbers", fix=fix)
+    return RefusalError(found, path=source.path, line=where, expected="a header or numbers", fix=fix)
 
 
 def source_text(row: list[str]) -> str:
@@ -280,7 +283,7 @@ def _names(
     """Return one name per field of a row; where header and rows differ, only empty ends may go."""
     data = [row for row in rows[start:] if row != [""]]
     if not data:
-        raise Refusal("only a header, no row of numbers", path=source.path, line=options.skip_rows + 1)
+        raise RefusalError("only a header, no row of numbers", path=source.path, line=options.skip_rows + 1)
     width = max(len(data[0]), 1)
     if start == 0:
         return tuple(f"column_{i + 1}" for i in range(width)), ()
@@ -302,14 +305,14 @@ def _names(
     return _unique(header, notes)
 
 
-def _header_width(source: Source, header: list[str], row: list[str], options: ReadingOptions) -> Refusal:
+def _header_width(source: Source, header: list[str], row: list[str], options: ReadingOptions) -> RefusalError:
     line = options.skip_rows + 2
     fix = (
         {"layout": "wide"}
         if len(row) > 20 and len(header) > 20
         else {"skip_rows": options.skip_rows + 1, "no_header": True}
     )
-    return Refusal(
+    return RefusalError(
         f"a row with {len(row)} fields under a header with {len(header)}",
         path=source.path,
         line=line,
@@ -323,47 +326,8 @@ def _unique(header: list[str], notes: list[str]) -> tuple[tuple[str, ...], tuple
     """Tell columns of the same name apart by their number; name those without one."""
     names: list[str] = []
     for number, name in enumerate(header, start=1):
-        if name and name in names:
+        again = bool(name) and name in names
+        if again:
             notes.append(f"a second column {name!r} is called '{name} #{number}'")
-            name = f"{name} #{number}"
-        names.append(name or f"column_{number}")
+        names.append(f"{name} #{number}" if again else name or f"column_{number}")
     return tuple(names), tuple(notes)
-
-
-def _refuse_labview(source: Source, lines: list[str], options: ReadingOptions) -> None:
-    """Refuse a LabVIEW measurement file with the options that read it."""
-    if options.skip_rows or not lines or not lines[0].startswith("LabVIEW Measurement"):
-        return
-    ends = [i for i, line in enumerate(lines) if line.startswith("***End_of_Header***")]
-    if not ends:
-        return
-    fields = {}
-    for line in lines[: ends[-1]]:
-        key, *rest = [part.strip() for part in line.split("\t")]
-        fields[key] = [part for part in rest if part]
-    separator = "," if fields.get("Separator", ["Tab"])[0].lower() == "comma" else "\t"
-    fix: dict[str, object] = {"skip_rows": ends[-1] + 1, "delimiter": separator}
-    if fields.get("X_Columns", ["No"])[0] == "No":
-        fix.update(_labview_rate(source, fields, ends[-1]))
-    raise Refusal(
-        "is a LabVIEW measurement: two headers stand above the columns",
-        path=source.path,
-        line=1,
-        expected="a header or numbers",
-        fix=fix,
-        advice="" if "rate_hz" in fix else "The time is taken from the first X_Value column.",
-    )
-
-
-def _labview_rate(source: Source, fields: dict[str, list[str]], end: int) -> dict[str, object]:
-    """Return the rate from Delta_X; where more rows follow than announced, the blocks that they are."""
-    found: dict[str, object] = {}
-    try:
-        found["rate_hz"] = float(f"{1 / float(fields['Delta_X'][0].replace(',', '.')):.6g}")
-        samples = int(fields["Samples"][0])
-    except (KeyError, IndexError, ValueError, ZeroDivisionError):
-        return found
-    rows = sum(1 for line in source.lines() if line.strip()) - end - 2
-    if rows > samples > 0:
-        found["recording_rows"] = samples
-    return found

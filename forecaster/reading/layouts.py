@@ -15,7 +15,7 @@ from forecaster.reading import careful
 from forecaster.reading.cells import kind
 from forecaster.reading.columns import Roles
 from forecaster.reading.dialect import CANDIDATES, SPELLED, Dialect, Sniffed, split_line
-from forecaster.reading.refusal import Refusal
+from forecaster.reading.refusal import RefusalError
 from forecaster.reading.regular import LONGEST_FILLED
 from forecaster.reading.source import Source
 from forecaster.reading.table import Table
@@ -32,7 +32,7 @@ def wide_marks(source: Source, options: ReadingOptions) -> tuple[str, str]:
         if len(lines) >= WIDE_SAMPLE:
             break
     if not lines:
-        raise Refusal("nothing to read", path=source.path, expected="one series a row")
+        raise RefusalError("nothing to read", path=source.path, expected="one series a row")
     given = SPELLED.get(options.delimiter or "", options.delimiter)
     marks = [given] if given else list(CANDIDATES)
     decimals = [options.decimal] if options.decimal else [".", ","]
@@ -64,7 +64,7 @@ def wide_rows(
         while cells and cells[-1].strip() == "":
             cells.pop()
         if not cells:
-            raise Refusal(f"the series {label!r} has no values", path=source.path, line=number)
+            raise RefusalError(f"the series {label!r} has no values", path=source.path, line=number)
         yield number, label, _series(source, sniffed, cells, number=number, options=options)
 
 
@@ -107,7 +107,7 @@ def wide_pieces(values: NDArray[np.float64], options: ReadingOptions, *, path: s
         return [(int(a), values[a:b]) for a, b in zip(starts, stops, strict=True)], 0
     longest = int((starts[1:] - stops[:-1]).max()) if len(starts) > 1 else 0
     if longest > LONGEST_FILLED:
-        raise Refusal(
+        raise RefusalError(
             f"{longest} missing cells in a row",
             path=path,
             line=line,
@@ -132,11 +132,13 @@ def pivot(
 ) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[Any] | None]:
     """Turn long rows into channels: names, values (T, C), and the stamps that they share. Raises SignalError."""
     if table.group is None:
-        raise Refusal(
+        raise RefusalError(
             "--layout long without --group-column", path=path, expected="the column that holds the channels' names"
         )
     if len(roles.channels) != 1:
-        raise Refusal(f"{len(roles.channels)} columns of values", path=path, expected="one: choose it with --column")
+        raise RefusalError(
+            f"{len(roles.channels)} columns of values", path=path, expected="one: choose it with --column"
+        )
     labels = [str(label).strip() for label in table.group]
     names = tuple(dict.fromkeys(labels))
     codes = np.array([names.index(label) for label in labels]) if len(names) < 50 else _codes(labels, names)
@@ -167,7 +169,9 @@ def _stacked(
     parts = [column[codes == code] for code in range(len(names))]
     if len({len(part) for part in parts}) > 1:
         sizes = ", ".join(f"{n!r} {len(p)}" for n, p in zip(names[:5], parts, strict=False))
-        raise Refusal(f"channels of different lengths ({sizes})", path=path, expected="a time column, or equal lengths")
+        raise RefusalError(
+            f"channels of different lengths ({sizes})", path=path, expected="a time column, or equal lengths"
+        )
     return np.column_stack(parts)
 
 
@@ -178,7 +182,7 @@ def _refuse_twice(
         return
     stamp, channel = np.argwhere(count > 1)[0]
     row = int(np.flatnonzero((place == stamp) & (codes == channel))[1])
-    raise Refusal(
+    raise RefusalError(
         "the same stamp twice for one channel",
         path=path,
         line=table.first_line + row,
@@ -191,7 +195,7 @@ def _refuse_twice(
 def _refuse_absent(count: NDArray[Any], names: Any, options: ReadingOptions, *, path: str) -> None:
     if options.missing == "error" and (count == 0).any():
         stamp, channel = np.argwhere(count == 0)[0]
-        raise Refusal(
+        raise RefusalError(
             f"no value at the {stamp + 1}. stamp ({int((count == 0).sum())} missing)",
             path=path,
             column=names[channel],

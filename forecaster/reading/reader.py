@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from forecaster.config import ReadingOptions
-from forecaster.reading import columns, layouts, regular
+from forecaster.reading import columns, cutting, layouts, regular
 from forecaster.reading.columns import Roles
 from forecaster.reading.dialect import Dialect, Sniffed, sniff
-from forecaster.reading.refusal import Refusal, applied, merged
+from forecaster.reading.refusal import RefusalError, applied, merged
 from forecaster.reading.regular import Timing, Track
 from forecaster.reading.source import Source, open_source
 from forecaster.reading.table import Table, load, suspect_code
@@ -41,7 +41,7 @@ def read(source: Path | str, options: ReadingOptions | None = None, *, name: str
     path, chosen = str(source), options or ReadingOptions()
     try:
         return _read(path, chosen, name)
-    except Refusal as refusal:
+    except RefusalError as refusal:
         raise _with_tried_options(path, chosen, refusal) from None
 
 
@@ -50,7 +50,7 @@ def read_signal(source: Path | str, options: ReadingOptions | None = None, *, na
     return read(source, options, name=name).signal
 
 
-def _with_tried_options(path: str, options: ReadingOptions, refusal: Refusal) -> Exception:
+def _with_tried_options(path: str, options: ReadingOptions, refusal: RefusalError) -> Exception:
     """Add up what each refusal asks for, until the file reads or no option helps."""
     total, last = dict(refusal.fix), refusal
     if path == "-" or not total:
@@ -59,7 +59,7 @@ def _with_tried_options(path: str, options: ReadingOptions, refusal: Refusal) ->
         try:
             _read(path, applied(options, total), None)
             return refusal.completed(total, True)
-        except Refusal as later:
+        except RefusalError as later:
             grown = merged(total, later.fix)
             if not later.fix or grown == total:
                 break
@@ -74,7 +74,7 @@ def _read(path: str, options: ReadingOptions, name: str | None) -> Reading:
     except UnicodeError as error:
         raise source.undecodable(error) from None
     except OSError as error:
-        raise Refusal(f"cannot be read: {error.strerror}", path=path) from None
+        raise RefusalError(f"cannot be read: {error.strerror}", path=path) from None
     finally:
         if source.thread is not None:
             source.thread.join()
@@ -92,19 +92,19 @@ def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
     try:
         table = load(source, sniffed, roles, options)
         stamps = parse(table.time, sniffed, roles, options, path=source.path)
-    except Refusal as refusal:
+    except RefusalError as refusal:
         if not refusal.path:
-            raise Refusal(
+            raise RefusalError(
                 refusal.found, fix=refusal.fix, advice=refusal.advice, **{**refusal.where, "path": source.path}
             ) from None
         raise
-    _refuse_code(table, sniffed, roles, options, source.path)
+    _refuse_code(table, sniffed, roles, options=options, path=source.path)
     channels = columns.channel_names(sniffed, roles.channels)
     notes = [*sniffed.notes, *roles.notes, *table.notes, *(stamps.notes if stamps else ())]
     track, channels = _track(table, stamps, channels, roles=roles, options=options, path=source.path)
     timing, rate, records = _timed(track, options, notes)
     if not records:
-        raise Refusal("no row without missing cells", path=source.path, line=sniffed.first_line)
+        raise RefusalError("no row without missing cells", path=source.path, line=sniffed.first_line)
     notes += _more_notes(sniffed, roles, table, options=options)
     notes += _loss(track, records, channels)
     signal = Signal(
@@ -121,14 +121,14 @@ def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
     return Reading(signal, sniffed.dialect(source.encoding, sniffed.names), timing)
 
 
-def _refuse_code(table: Table, sniffed: Sniffed, roles: Roles, options: ReadingOptions, path: str) -> None:
+def _refuse_code(table: Table, sniffed: Sniffed, roles: Roles, *, options: ReadingOptions, path: str) -> None:
     """Refuse values that look like a code for missing, unless --na says what missing is."""
     code = None if options.na else suspect_code(table.values)
     if code is None:
         return
     row, channel = np.argwhere(table.values == code)[0]
     count = int((table.values == code).sum())
-    raise Refusal(
+    raise RefusalError(
         f"the value {code:g} stands {count} times, far from all others: it looks like a code for missing",
         path=path,
         line=table.first_line + int(row),
@@ -166,16 +166,16 @@ def _blocks(group: Any, rows: int, options: ReadingOptions) -> Any:
 def _timed(track: Track, options: ReadingOptions, notes: list[str]) -> tuple[Timing, float | None, list[Recording]]:
     """Make the axis regular, cut the recordings, and tell in `notes` what was done."""
     if track.t is None:
-        pairs, filled = regular.segments(track, None, options)
-        records = regular.recordings(track, None, pairs, options)
+        pairs, filled = cutting.segments(track, None, options)
+        records = cutting.recordings(track, None, pairs, options)
         _count_notes(notes, filled=filled)
         step = None if options.rate_hz is None else 1 / options.rate_hz
         return Timing(step, interpolated=filled), options.rate_hz, records
     duplicates = regular.ordered(track, options)
     grid = regular.grid(track)
     gaps, inserted = (0, 0) if grid is None else regular.handle_gaps(track, grid, options)
-    pairs, filled = regular.segments(track, None if grid is None else grid.gap, options)
-    records = regular.recordings(track, grid, pairs, options)
+    pairs, filled = cutting.segments(track, None if grid is None else grid.gap, options)
+    records = cutting.recordings(track, grid, pairs, options)
     step_s = None if grid is None or track.kind == "samples" else grid.mean * track.unit_s
     rate = options.rate_hz or (None if not step_s else float(f"{1 / step_s:.9g}"))
     _count_notes(notes, filled=filled, duplicates=duplicates, gaps=gaps, inserted=inserted, how=options.duplicates)
@@ -234,7 +234,7 @@ def _read_wide(source: Source, options: ReadingOptions, name: str) -> Reading:
             time = replace(base, start=start * base.step)
             records.append(Recording(piece.reshape(-1, 1), time, line, label))
     if not records:
-        raise Refusal("no series", path=source.path, expected="one series of numbers a row")
+        raise RefusalError("no series", path=source.path, expected="one series of numbers a row")
     notes = [f"{rows} series, one a row"]
     _count_notes(notes, filled=filled)
     unit = next((u for u in reversed(options.units)), "").rpartition("=")[2]

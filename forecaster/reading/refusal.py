@@ -33,7 +33,7 @@ SPELLED = {"\t": "tab", " ": "space"}
 Fix = Mapping[str, Any]
 
 
-class Refusal(SignalError):
+class RefusalError(SignalError):
     """A SignalError whose `fix` holds the reading options that would get past it."""
 
     def __init__(self, found: str, *, fix: Fix | None = None, advice: str = "", **where: Any) -> None:
@@ -51,9 +51,9 @@ class Refusal(SignalError):
 
 
 def as_text(fix: Fix) -> str:
-    """Spell reading options as they are typed on a command line.
+    r"""Spell reading options as they are typed on a command line.
 
-    >>> as_text({"skip_rows": 22, "delimiter": "\\t", "no_time": True})
+    >>> as_text({"skip_rows": 22, "delimiter": "\t", "no_time": True})
     '--skip-rows 22 --delimiter tab --no-time'
     """
     return " ".join(_words(fix))

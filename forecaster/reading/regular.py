@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import ReadingOptions
-from forecaster.reading.refusal import Refusal
+from forecaster.reading.refusal import RefusalError
 from forecaster.reading.times import Stamps
-from forecaster.signals import Recording, TimeAxis
+from forecaster.signals import TimeKind
 
 JITTER = 0.25
 GAP = 1.5
@@ -65,7 +65,7 @@ class Track:
         return 1.0 if self.stamps is None else self.stamps.unit_s
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> TimeKind:
         """Return the kind of the stamps."""
         return "samples" if self.stamps is None else self.stamps.kind
 
@@ -76,10 +76,10 @@ class Track:
         self.block = None if self.block is None else self.block[index]
         self.t = None if self.t is None else self.t[index]
 
-    def refuse(self, found: str, index: int, **more: Any) -> Refusal:
+    def refuse(self, found: str, index: int, **more: Any) -> RefusalError:
         """Return the refusal of the stamp of row `index`."""
         column = None if self.stamps is None else self.stamps.column
-        return Refusal(found, path=self.path, line=self.line(index), column=column, **more)
+        return RefusalError(found, path=self.path, line=self.line(index), column=column, **more)
 
 
 @dataclass
@@ -211,7 +211,7 @@ def _resolution(t: NDArray[Any]) -> float:
     return float(place)
 
 
-def _irregular(track: Track, steps: NDArray[np.float64], m: float, *, bad: NDArray[np.bool_]) -> Refusal:
+def _irregular(track: Track, steps: NDArray[np.float64], m: float, *, bad: NDArray[np.bool_]) -> RefusalError:
     at = int(np.flatnonzero(bad)[0]) + 1
     found = (
         f"a step of {span_text(track, steps[at - 1])} among steps of {span_text(track, m)} ({int(bad.sum())} irregular)"
@@ -278,7 +278,9 @@ def handle_gaps(track: Track, found: Grid, options: ReadingOptions) -> tuple[int
     return len(gaps), int(lost.sum())
 
 
-def _gap(track: Track, gaps: NDArray[Any], sizes: NDArray[Any], *, fillable: bool, options: ReadingOptions) -> Refusal:
+def _gap(
+    track: Track, gaps: NDArray[Any], sizes: NDArray[Any], *, fillable: bool, options: ReadingOptions
+) -> RefusalError:
     worst = int(np.argmax(sizes)) if options.missing == "interpolate" else 0
     at = int(gaps[worst]) + 1
     length = span_text(track, track.t[at] - track.t[at - 1])
@@ -310,111 +312,3 @@ def _insert(track: Track, found: Grid, gaps: NDArray[np.int64], lost: NDArray[np
     if found.months is not None:
         found.months = np.round(np.interp(np.arange(length), position, found.months)).astype(np.int64)
     found.gap = np.zeros(length - 1, bool)
-
-
-def segments(track: Track, gap: NDArray[np.bool_] | None, options: ReadingOptions) -> tuple[list[tuple[int, int]], int]:
-    """Cut the rows into [start, stop) at blocks, gaps and missing cells; fill short runs of those if asked.
-
-    Returns the segments and the number of cells filled.
-    """
-    length = len(track.values)
-    cut = np.zeros(length + 1, bool)
-    cut[[0, length]] = True
-    if length > 1:
-        cut[1:-1] |= ~track.joint()
-        if gap is not None:
-            cut[1:-1] |= gap
-    bounds = np.flatnonzero(cut)
-    pairs = list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
-    holes = np.zeros(length, bool)
-    for column in track.values.T:
-        holes |= np.isnan(column)
-    if not holes.any():
-        return pairs, 0
-    if options.missing == "interpolate":
-        return _filled(track, pairs, holes)
-    return [piece for pair in pairs for piece in _whole_pieces(holes, pair)], 0
-
-
-def _whole_pieces(holes: NDArray[np.bool_], pair: tuple[int, int]) -> list[tuple[int, int]]:
-    """Return the runs without holes within one segment."""
-    start, stop = pair
-    edges = np.diff(np.concatenate([[0], (~holes[start:stop]).astype(np.int8), [0]]))
-    firsts, lasts = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    return [(start + int(a), start + int(b)) for a, b in zip(firsts, lasts, strict=True)]
-
-
-def _filled(track: Track, pairs: list[tuple[int, int]], holes: NDArray[np.bool_]) -> tuple[list[tuple[int, int]], int]:
-    """Interpolate short runs of missing cells linearly; rows with holes at the ends are left out."""
-    track.values = track.values.copy()
-    result, filled = [], 0
-    for start, stop in pairs:
-        pieces = _whole_pieces(holes, (start, stop))
-        if not pieces:
-            continue
-        inner = slice(pieces[0][0], pieces[-1][1])
-        for channel in range(track.values.shape[1]):
-            column = track.values[inner, channel]
-            gone = np.isnan(column)
-            if gone.any():
-                _refuse_long(track, gone, inner.start)
-                at = np.arange(len(column))
-                column[gone] = np.interp(at[gone], at[~gone], column[~gone])
-                filled += int(gone.sum())
-        result.append((inner.start, inner.stop))
-    return result, filled
-
-
-def _refuse_long(track: Track, gone: NDArray[np.bool_], start: int) -> None:
-    edges = np.diff(np.concatenate([[0], gone.astype(np.int8), [0]]))
-    firsts, lasts = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    worst = int(np.argmax(lasts - firsts))
-    if lasts[worst] - firsts[worst] > LONGEST_FILLED:
-        raise Refusal(
-            f"{lasts[worst] - firsts[worst]} missing cells in a row",
-            path=track.path,
-            line=track.line(start + int(firsts[worst])),
-            expected=f"at most {LONGEST_FILLED} to interpolate",
-            fix={"missing": "split"},
-        )
-
-
-def axis(track: Track, found: Grid | None, start: int, stop: int) -> TimeAxis:
-    """Return the axis of rows [start, stop): from its first stamp, and with jitter on to its last."""
-    first, count = track.t[start], stop - start
-    kind, offset = track.stamps.kind, track.stamps.utc_offset
-    whole = track.t.dtype.kind in "iu"
-    if found is None:
-        return TimeAxis(kind, first.item(), 1, offset)
-    step = found.mean
-    if found.calendar is None and found.jitter > 0 and count > 1:
-        step = float(track.t[stop - 1] - first) / (count - 1)
-    if whole and step == int(step):
-        step = int(step)
-    begin = first.item() if whole else float(f"{first:.15g}")
-    return TimeAxis(kind, begin, step, offset, found.calendar)
-
-
-def recordings(
-    track: Track, found: Grid | None, pairs: list[tuple[int, int]], options: ReadingOptions
-) -> list[Recording]:
-    """Return one Recording a segment."""
-    block_start = _block_starts(track)
-    result = []
-    for start, stop in pairs:
-        if track.t is not None:
-            time = axis(track, found, start, stop)
-        else:
-            inside = start if block_start is None else start - int(block_start[start])
-            rate = options.rate_hz
-            time = TimeAxis("samples", inside, 1) if rate is None else TimeAxis("seconds", inside / rate, 1 / rate)
-        result.append(Recording(track.values[start:stop], time, track.line(start)))
-    return result
-
-
-def _block_starts(track: Track) -> NDArray[np.int64] | None:
-    """Return for each row the first row of its block."""
-    if track.block is None:
-        return None
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(track.block)) + 1])
-    return np.repeat(starts, np.diff(np.append(starts, len(track.block))))

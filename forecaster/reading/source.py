@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
-from forecaster.reading.refusal import Refusal
+from forecaster.reading.refusal import RefusalError
 
 HEAD_BYTES = 1 << 18
+SHORT_HEAD_BYTES = 1 << 13
 SMALL_BYTES = 1 << 22
 CHUNK_BYTES = 1 << 20
 LINE_CHARACTERS = 1 << 22
@@ -72,7 +73,7 @@ class Source:
             self.thread.join()
             self.thread = None
         if self.facts.failure is not None:
-            raise Refusal(f"cannot be read: {self.facts.failure.strerror}", path=self.path)
+            raise RefusalError(f"cannot be read: {self.facts.failure.strerror}", path=self.path)
         if self.encoding == "utf-8" and (self.facts.nul or self.facts.bad_byte is not None):
             raise _not_utf8(self)
         return self.facts
@@ -89,28 +90,33 @@ class Source:
             while line := text.readline(LINE_CHARACTERS):
                 number += 1
                 if len(line) == LINE_CHARACTERS and not line.endswith("\n"):
-                    raise Refusal(f"a line of more than {LINE_CHARACTERS} characters", path=self.path, line=number)
+                    raise RefusalError(f"a line of more than {LINE_CHARACTERS} characters", path=self.path, line=number)
                 yield line.removesuffix("\n").removeprefix("\ufeff") if number == 1 else line.removesuffix("\n")
 
-    def head_lines(self) -> list[str]:
-        """Return the lines of the head, the last one only if it is whole."""
+    def head_lines(self, wanted: int) -> list[str]:
+        """Return at least `wanted` lines of the head if it has them, the last one only if it is whole."""
+        short = self.head[:SHORT_HEAD_BYTES]
+        head = short if self.encoding == "utf-8" and short.count(b"\n") > wanted else self.head
+        whole = len(head) >= self.size
         try:
-            text = codecs.getincrementaldecoder(self.encoding)().decode(self.head, self.size <= len(self.head))
+            text = codecs.getincrementaldecoder(self.encoding)().decode(head, whole)
         except UnicodeError as error:
             raise self.undecodable(error) from None
-        text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+        text = text.removeprefix("\ufeff")
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
         lines = text.split("\n")
-        if self.size > len(self.head) or lines[-1] == "":
+        if not whole or lines[-1] == "":
             lines.pop()
         return lines
 
-    def undecodable(self, error: UnicodeError) -> Refusal:
+    def undecodable(self, error: UnicodeError) -> RefusalError:
         """Return the refusal of bytes that the encoding does not have."""
         if self.encoding == "utf-8":
             self.facts.bad_byte = getattr(error, "start", 0)
             return _not_utf8(self)
         fix = {"encoding": "utf-8"} if _decodes(self.head, "utf-8") else {}
-        return Refusal(f"the bytes are not {self.encoding}: {error}", path=self.path, fix=fix)
+        return RefusalError(f"the bytes are not {self.encoding}: {error}", path=self.path, fix=fix)
 
 
 def open_source(path: str, encoding: str | None) -> Source:
@@ -122,7 +128,7 @@ def open_source(path: str, encoding: str | None) -> Source:
     else:
         source = _open_file(path, chosen)
     if source.size == 0:
-        raise Refusal("the file is empty", path=path, expected="rows of numbers")
+        raise RefusalError("the file is empty", path=path, expected="rows of numbers")
     _refuse_binary(source)
     _start_facts(source)
     return source
@@ -136,13 +142,13 @@ def _open_file(path: str, encoding: str) -> Source:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 advice = "Give a file; for a pipe write - and send the data to standard input."
-                raise Refusal("is not a regular file", path=path, advice=advice)
+                raise RefusalError("is not a regular file", path=path, advice=advice)
             data = file.read() if status.st_size <= SMALL_BYTES else None
             head = file.read(HEAD_BYTES) if data is None else data[:HEAD_BYTES]
     except (OSError, ValueError) as error:
         if isinstance(error, IsADirectoryError):
-            raise Refusal("is a folder, not a file", path=path) from None
-        raise Refusal(f"cannot be opened: {getattr(error, 'strerror', None) or error}", path=path) from None
+            raise RefusalError("is a folder, not a file", path=path) from None
+        raise RefusalError(f"cannot be opened: {getattr(error, 'strerror', None) or error}", path=path) from None
     return Source(path, encoding, head, status.st_size if data is None else len(data), data)
 
 
@@ -150,9 +156,9 @@ def _known_encoding(encoding: str | None, path: str) -> str:
     try:
         info = codecs.lookup(encoding or "utf-8")
     except (LookupError, ValueError):
-        raise Refusal(f"{encoding!r} is not an encoding", path=path, expected=ENCODINGS) from None
+        raise RefusalError(f"{encoding!r} is not an encoding", path=path, expected=ENCODINGS) from None
     if not getattr(info, "_is_text_encoding", True):
-        raise Refusal(f"{encoding!r} is not a text encoding", path=path, expected=ENCODINGS)
+        raise RefusalError(f"{encoding!r} is not a text encoding", path=path, expected=ENCODINGS)
     return "utf-8" if info.name in ("utf-8", "utf-8-sig", "ascii") else info.name
 
 
@@ -221,14 +227,14 @@ def _refuse_binary(source: Source) -> None:
     for magic, what, todo in MAGIC:
         if head.startswith(magic) and magic.startswith(b"PK") and (b"xl/" in head or b"[Content_Types]" in head[:200]):
             found = "is an Excel workbook (.xlsx), not text"
-            raise Refusal(found, path=source.path, expected="a CSV file", advice="Save the sheet as CSV.")
+            raise RefusalError(found, path=source.path, expected="a CSV file", advice="Save the sheet as CSV.")
         if head.startswith(magic):
-            raise Refusal(f"is {what}, not text", path=source.path, expected="a CSV file", advice=todo)
+            raise RefusalError(f"is {what}, not text", path=source.path, expected="a CSV file", advice=todo)
     if source.encoding != "utf-8":
         return
     for bom, name in (*UTF_BOMS, *UTF16_BOMS):
         if head.startswith(bom):
-            raise Refusal(
+            raise RefusalError(
                 f"starts with the mark of {name.upper()}",
                 path=source.path,
                 line=1,
@@ -239,19 +245,19 @@ def _refuse_binary(source: Source) -> None:
         raise _nul(source)
 
 
-def _nul(source: Source) -> Refusal:
+def _nul(source: Source) -> RefusalError:
     """Tell UTF-16 without a mark from a binary file."""
     head = source.head[: 4096 if len(source.head) >= 4096 else len(source.head) // 2 * 2]
     even, odd = head[::2].count(0), head[1::2].count(0)
     for zeros, others, name in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
         if zeros > 0.7 * len(head) / 2 and others < 0.1 * len(head) / 2 and _decodes(source.head, name):
             found = f"every other byte is NUL: the text looks like {name.upper()}"
-            return Refusal(found, path=source.path, line=1, expected="UTF-8", fix={"encoding": name})
+            return RefusalError(found, path=source.path, line=1, expected="UTF-8", fix={"encoding": name})
     found = "holds NUL bytes: it is a binary file, or it was damaged"
-    return Refusal(found, path=source.path, expected="a text file", advice="Export the signal as CSV.")
+    return RefusalError(found, path=source.path, expected="a text file", advice="Export the signal as CSV.")
 
 
-def _not_utf8(source: Source) -> Refusal:
+def _not_utf8(source: Source) -> RefusalError:
     """Name the first byte that is not UTF-8, its line, and the likely encoding."""
     if source.facts.bad_byte is None:
         return _nul(source)
@@ -262,4 +268,4 @@ def _not_utf8(source: Source) -> Refusal:
             line, left = line + chunk.count(b"\n"), left - len(chunk)
         value = (file.read(1) or b"\0")[0]
     found = f"the byte 0x{value:02x} is not UTF-8; in Latin-1 it is {bytes([value]).decode('latin-1')!r}"
-    return Refusal(found, path=source.path, line=line, expected="UTF-8", fix={"encoding": "latin-1"})
+    return RefusalError(found, path=source.path, line=line, expected="UTF-8", fix={"encoding": "latin-1"})

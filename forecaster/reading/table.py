@@ -14,11 +14,13 @@ from forecaster.config import ReadingOptions
 from forecaster.reading import careful
 from forecaster.reading.columns import Roles
 from forecaster.reading.dialect import Sniffed
-from forecaster.reading.refusal import Refusal
+from forecaster.reading.refusal import RefusalError
 from forecaster.reading.source import Source
 
 CHUNK_BYTES = 1 << 23
 TAIL_BYTES = 1 << 20
+
+Arrays = dict[int, NDArray[Any]]
 
 
 @dataclass
@@ -38,23 +40,24 @@ class Table:
 def load(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptions) -> Table:
     """Read the needed columns. Raises SignalError with the line and column of the first offence."""
     try:
-        frame = _parse(source, sniffed, roles, options)
+        arrays = _parse(source, sniffed, roles, options)
     except (ValueError, OverflowError, Warning) as error:
         source.finish()
         careful.explain(source, sniffed, roles, options)
         if isinstance(error, UnicodeError):
             raise source.undecodable(error) from None
-        raise Refusal(f"cannot be read as a table: {error}", path=source.path) from None
+        raise RefusalError(f"cannot be read as a table: {error}", path=source.path) from None
     facts = source.finish()
     if facts.quotes:
         careful.check_quotes(source, sniffed)
-    rows, notes = _without_end(source, sniffed, roles, frame=frame)
-    _check(source, sniffed, roles, frame=frame, rows=rows, options=options)
-    notes += _empty_columns(source, sniffed, roles, frame=frame[:rows])
-    return _collected(sniffed, roles, frame[:rows], notes)
+    rows, notes = _without_end(source, sniffed, arrays)
+    arrays = {index: column[:rows] for index, column in arrays.items()}
+    _check(source, sniffed, roles, arrays=arrays, options=options)
+    notes += _empty_columns(source, sniffed, roles, arrays)
+    return _collected(sniffed, roles, arrays, notes)
 
 
-def _parse(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptions) -> Any:
+def _parse(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptions) -> Arrays:
     """Call pandas: float64 for channels makes it refuse every cell that is not a number."""
     import pandas as pd
 
@@ -81,28 +84,38 @@ def _parse(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptio
             na_values=["", *options.na],
             encoding=source.encoding,
         )
+    arrays = dict(zip(needed, _columns(frame), strict=True))
     if options.thousands:
-        for index in roles.channels:
-            frame[index] = careful.with_thousands(frame[index].to_numpy(), sniffed, options)
-    return frame
+        arrays.update({index: careful.with_thousands(arrays[index], sniffed, options) for index in roles.channels})
+    return arrays
+
+
+def _columns(frame: Any) -> list[NDArray[Any]]:
+    """Return the columns of a frame as arrays; of one block they are views, not copies."""
+    if len(set(frame.dtypes)) == 1:
+        return list(frame.to_numpy().T)
+    return [frame[name].to_numpy() for name in frame.columns]
 
 
 def _target(source: Source) -> Any:
     return source.path if source.data is None else io.BytesIO(source.data)
 
 
-def _without_end(source: Source, sniffed: Sniffed, roles: Roles, *, frame: Any) -> tuple[int, tuple[str, ...]]:
+def _without_end(source: Source, sniffed: Sniffed, arrays: Arrays) -> tuple[int, tuple[str, ...]]:
     """Return the rows without the empty ones at the end, and a note if they were more than blank lines."""
-    rows = len(frame)
+    rows = len(next(iter(arrays.values())))
     if rows == 0:
-        raise Refusal("only a header, no row of numbers", path=source.path, line=max(1, sniffed.first_line - 1))
-    last = frame.iloc[-1]
-    if not last.isna().all() and not all(str(v).strip(",; \t") in ("", "nan") for v in last):
+        raise RefusalError("only a header, no row of numbers", path=source.path, line=max(1, sniffed.first_line - 1))
+    if not all(_is_blank(column[-1]) for column in arrays.values()):
         return rows, ()
     blank, marked = _blank_end(source, sniffed.delimiter)
     if blank >= rows:
-        raise Refusal("no row of numbers, only empty rows", path=source.path, line=sniffed.first_line)
+        raise RefusalError("no row of numbers, only empty rows", path=source.path, line=sniffed.first_line)
     return rows - blank, (f"{marked} empty rows at the end left out",) if marked else ()
+
+
+def _is_blank(value: Any) -> bool:
+    return not value.strip(",; \t") if isinstance(value, str) else bool(np.isnan(value))
 
 
 def _blank_end(source: Source, delimiter: str) -> tuple[int, int]:
@@ -119,11 +132,12 @@ def _blank_end(source: Source, delimiter: str) -> tuple[int, int]:
     return blank, marked
 
 
-def _check(source: Source, sniffed: Sniffed, roles: Roles, *, frame: Any, rows: int, options: ReadingOptions) -> None:
+def _check(source: Source, sniffed: Sniffed, roles: Roles, *, arrays: Arrays, options: ReadingOptions) -> None:
     """Settle suspicions: values that are not finite, rows that may be short, columns that were not read."""
+    rows = len(arrays[roles.channels[0]])
     missing = False
     for index in roles.channels:
-        column = frame[index].to_numpy()[:rows]
+        column = arrays[index]
         low, high = column.min(), column.max()
         if np.isinf(low) or np.isinf(high):
             careful.explain(source, sniffed, roles, options, rows=rows)
@@ -159,18 +173,16 @@ def _even_widths(source: Source, sniffed: Sniffed, rows: int) -> bool:
     return rows <= 0
 
 
-def _empty_columns(source: Source, sniffed: Sniffed, roles: Roles, *, frame: Any) -> tuple[str, ...]:
+def _empty_columns(source: Source, sniffed: Sniffed, roles: Roles, arrays: Arrays) -> tuple[str, ...]:
     """Check that columns which looked empty are; padding made of other delimiters counts as empty."""
     for index in roles.blank:
-        filled = frame[index].notna().to_numpy()
         padding = sniffed.names[index] == f"column_{index + 1}"
-        for row in np.flatnonzero(filled):
-            text = str(frame[index].iloc[row])
-            if text.strip(",; \t" if padding else " \t"):
-                raise Refusal(
+        for row, text in enumerate(arrays[index]):
+            if isinstance(text, str) and text.strip(",; \t" if padding else " \t"):
+                raise RefusalError(
                     f"{text!r} in a column whose first {len(sniffed.sample)} rows are empty",
                     path=source.path,
-                    line=sniffed.first_line + int(row),
+                    line=sniffed.first_line + row,
                     column=sniffed.names[index],
                     expected="an empty column",
                     fix={"columns": tuple(sniffed.names[i] for i in roles.channels)},
@@ -180,24 +192,20 @@ def _empty_columns(source: Source, sniffed: Sniffed, roles: Roles, *, frame: Any
     return (f"empty columns left out: {', '.join(names)}",) if names else ()
 
 
-def _collected(sniffed: Sniffed, roles: Roles, frame: Any, notes: tuple[str, ...]) -> Table:
-    if len(roles.channels) == frame.shape[1] or len(roles.channels) > 1:
-        values = frame[list(roles.channels)].to_numpy(np.float64)
-    else:
-        values = frame[roles.channels[0]].to_numpy(np.float64).reshape(-1, 1)
-    time = tuple(frame[index].to_numpy() for index in roles.time)
-    group = None if roles.group is None else frame[roles.group].to_numpy()
+def _collected(sniffed: Sniffed, roles: Roles, arrays: Arrays, notes: tuple[str, ...]) -> Table:
     if roles.label is not None:
-        _refuse_labels(sniffed, roles, frame)
-    return Table(values, time, group, sniffed.first_line, notes)
+        _refuse_labels(sniffed, arrays[roles.label])
+    channels = [arrays[index] for index in roles.channels]
+    values = channels[0].reshape(-1, 1) if len(channels) == 1 else np.stack(channels).T
+    time = tuple(arrays[index] for index in roles.time)
+    return Table(values, time, None if roles.group is None else arrays[roles.group], sniffed.first_line, notes)
 
 
-def _refuse_labels(sniffed: Sniffed, roles: Roles, frame: Any) -> None:
+def _refuse_labels(sniffed: Sniffed, labels: NDArray[Any]) -> None:
     """Refuse a table whose every row begins with its own name: it holds one series a row."""
-    labels = frame[roles.label]
-    if len(labels) > 1 and labels.is_unique:
-        raise Refusal(
-            f"every row starts with a name of its own ({labels.iloc[0]!r}, {labels.iloc[1]!r}, ...): one series a row",
+    if len(labels) > 1 and len(set(labels)) == len(labels):
+        raise RefusalError(
+            f"every row starts with a name of its own ({labels[0]!r}, {labels[1]!r}, ...): one series a row",
             line=sniffed.first_line,
             column=sniffed.names[0],
             expected="one sample a row",

@@ -13,7 +13,7 @@ from forecaster.config import ReadingOptions
 from forecaster.reading.cells import CLOCK, DAY, STAMP, kind
 from forecaster.reading.columns import Roles, letters
 from forecaster.reading.dialect import Sniffed
-from forecaster.reading.refusal import Refusal
+from forecaster.reading.refusal import RefusalError
 from forecaster.signals import TimeKind
 
 EPOCHS: tuple[tuple[float, float, TimeKind, float], ...] = (
@@ -67,15 +67,17 @@ def _refuse_empty(raw: tuple[NDArray[Any], ...], sniffed: Sniffed, where: dict[s
         empty = np.flatnonzero([not isinstance(cell, str) for cell in column])
         if len(empty):
             line = sniffed.first_line + int(empty[0])
-            raise Refusal("an empty time stamp", line=line, expected="a time in every row", fix=NO_TIME, **where)
+            raise RefusalError("an empty time stamp", line=line, expected="a time in every row", fix=NO_TIME, **where)
 
 
-def _bad_number(cells: NDArray[Any], sniffed: Sniffed, where: dict[str, Any]) -> Refusal:
+def _bad_number(cells: NDArray[Any], sniffed: Sniffed, where: dict[str, Any]) -> RefusalError:
     for row, cell in enumerate(cells):
         if kind(str(cell), sniffed.decimal) != "number":
             line = sniffed.first_line + row
-            return Refusal(f"{cell!r}", line=line, expected="a number like the stamps before", fix=NO_TIME, **where)
-    return Refusal("stamps that are too large", fix=NO_TIME, **where)
+            return RefusalError(
+                f"{cell!r}", line=line, expected="a number like the stamps before", fix=NO_TIME, **where
+            )
+    return RefusalError("stamps that are too large", fix=NO_TIME, **where)
 
 
 def _numeric(values: NDArray[Any], sniffed: Sniffed, index: int, *, where: dict[str, Any]) -> Stamps:
@@ -83,7 +85,7 @@ def _numeric(values: NDArray[Any], sniffed: Sniffed, index: int, *, where: dict[
     bad = np.flatnonzero(~np.isfinite(values.astype(np.float64)))
     if len(bad):
         line = sniffed.first_line + int(bad[0])
-        raise Refusal("an empty time stamp", line=line, expected="a time in every row", fix=NO_TIME, **where)
+        raise RefusalError("an empty time stamp", line=line, expected="a time in every row", fix=NO_TIME, **where)
     name, column = sniffed.names[index], where["column"]
     low, high = float(values.min()), float(values.max())
     whole = values.dtype.kind in "iu"
@@ -218,7 +220,7 @@ def _more_regular(results: dict[str, Any], good: list[str], sniffed: Sniffed, *,
         return good[order[0]]
     if np.array_equal(*(results[form] for form in good)):
         return good[0]
-    raise Refusal(
+    raise RefusalError(
         "dates that can be day first or month first, and are as regular either way",
         line=sniffed.first_line,
         expected="one reading of the date",
@@ -263,20 +265,20 @@ def _mixed_offsets(texts: NDArray[Any], column: str, sniffed: Sniffed, *, where:
     except (ValueError, OverflowError, TypeError):
         raise _first_bad(texts, ["iso"], sniffed, where) from None
     if not all(OFFSET_TEXT.search(str(text)) for text in texts):
-        raise Refusal("stamps with and without a UTC offset", line=sniffed.first_line, fix=NO_TIME, **where)
+        raise RefusalError("stamps with and without a UTC offset", line=sniffed.first_line, fix=NO_TIME, **where)
     values = _nanoseconds(stamps.tz_localize(None))
     return Stamps("timestamps", values, 1e-9, column, "Z", ("the UTC offset changes: time kept in UTC",))
 
 
-def _first_bad(texts: NDArray[Any], forms: list[str], sniffed: Sniffed, where: dict[str, Any]) -> Refusal:
+def _first_bad(texts: NDArray[Any], forms: list[str], sniffed: Sniffed, where: dict[str, Any]) -> RefusalError:
     for row, text in enumerate(texts):
         if all(_try(np.array([text], dtype=object), form) is None for form in forms):
             return _no_stamp(str(text), sniffed.first_line + row, where)
-    return Refusal("stamps in more than one format", line=sniffed.first_line, fix=NO_TIME, **where)
+    return RefusalError("stamps in more than one format", line=sniffed.first_line, fix=NO_TIME, **where)
 
 
-def _no_stamp(text: str, line: int, where: dict[str, Any]) -> Refusal:
-    return Refusal(
+def _no_stamp(text: str, line: int, where: dict[str, Any]) -> RefusalError:
+    return RefusalError(
         f"{text!r} is no time stamp of the kind before",
         line=line,
         expected="such as 2022-08-05 15:26:13",

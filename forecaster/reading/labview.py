@@ -1,0 +1,46 @@
+"""LabVIEW measurement files (.lvm): two headers above the columns, read with the options that they imply."""
+
+from __future__ import annotations
+
+from forecaster.config import ReadingOptions
+from forecaster.reading.refusal import RefusalError
+from forecaster.reading.source import Source
+
+
+def refuse(source: Source, lines: list[str], options: ReadingOptions) -> None:
+    """Refuse a LabVIEW measurement file with the options that read it."""
+    if options.skip_rows or not lines or not lines[0].startswith("LabVIEW Measurement"):
+        return
+    ends = [i for i, line in enumerate(lines) if line.startswith("***End_of_Header***")]
+    if not ends:
+        return
+    fields = {}
+    for line in lines[: ends[-1]]:
+        key, *rest = [part.strip() for part in line.split("\t")]
+        fields[key] = [part for part in rest if part]
+    separator = "," if fields.get("Separator", ["Tab"])[0].lower() == "comma" else "\t"
+    fix: dict[str, object] = {"skip_rows": ends[-1] + 1, "delimiter": separator}
+    if fields.get("X_Columns", ["No"])[0] == "No":
+        fix.update(_rate(source, fields, ends[-1]))
+    raise RefusalError(
+        "is a LabVIEW measurement: two headers stand above the columns",
+        path=source.path,
+        line=1,
+        expected="a header or numbers",
+        fix=fix,
+        advice="" if "rate_hz" in fix else "The time is taken from the first X_Value column.",
+    )
+
+
+def _rate(source: Source, fields: dict[str, list[str]], end: int) -> dict[str, object]:
+    """Return the rate from Delta_X; where more rows follow than announced, the blocks that they are."""
+    found: dict[str, object] = {}
+    try:
+        found["rate_hz"] = float(f"{1 / float(fields['Delta_X'][0].replace(',', '.')):.6g}")
+        samples = int(fields["Samples"][0])
+    except (KeyError, IndexError, ValueError, ZeroDivisionError):
+        return found
+    rows = sum(1 for line in source.lines() if line.strip()) - end - 2
+    if rows > samples > 0:
+        found["recording_rows"] = samples
+    return found
