@@ -76,8 +76,7 @@ def _read(path: str, options: ReadingOptions, name: str | None) -> Reading:
     except OSError as error:
         raise RefusalError(f"cannot be read: {error.strerror}", path=path) from None
     finally:
-        if source.thread is not None:
-            source.thread.join()
+        source.close()
 
 
 def _stem(path: str) -> str:

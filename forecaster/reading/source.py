@@ -6,12 +6,13 @@ import codecs
 import hashlib
 import io
 import os
+import queue
 import stat
 import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Any
 
 from forecaster.reading.refusal import RefusalError
 
@@ -19,6 +20,7 @@ HEAD_BYTES = 1 << 18
 SHORT_HEAD_BYTES = 1 << 13
 SMALL_BYTES = 1 << 22
 CHUNK_BYTES = 1 << 20
+QUEUED = 64
 LINE_CHARACTERS = 1 << 22
 
 MAGIC = (
@@ -52,7 +54,6 @@ class Facts:
     nul: bool = False
     quotes: bool = False
     bad_byte: int | None = None
-    failure: OSError | None = None
 
 
 @dataclass
@@ -65,18 +66,30 @@ class Source:
     size: int
     data: bytes | None
     facts: Facts = field(default_factory=Facts)
-    thread: threading.Thread | None = None
+    tap: Tap | None = None
+
+    def parsed(self) -> Any:
+        """Return what pandas shall read: the bytes, watched as they pass, or the path for other encodings."""
+        if self.encoding != "utf-8":
+            return self.path if self.data is None else io.BytesIO(self.data)
+        self.tap = Tap(self)
+        return self.tap
 
     def finish(self) -> Facts:
-        """Wait for the pass over all bytes, then refuse what is not text in the encoding."""
-        if self.thread is not None:
-            self.thread.join()
-            self.thread = None
-        if self.facts.failure is not None:
-            raise RefusalError(f"cannot be read: {self.facts.failure.strerror}", path=self.path)
+        """Pass over the bytes that are still unread, then refuse what is not text in the encoding."""
+        if not self.facts.sha256:
+            tap = self.tap or Tap(self)
+            while tap.read(CHUNK_BYTES):
+                pass
+            self.facts.sha256 = tap.digest()
         if self.encoding == "utf-8" and (self.facts.nul or self.facts.bad_byte is not None):
             raise _not_utf8(self)
         return self.facts
+
+    def close(self) -> None:
+        """End the hashing thread and close the file, however far the reading came."""
+        if self.tap is not None and not self.facts.sha256:
+            self.tap.digest()
 
     def binary(self) -> IO[bytes]:
         """Open the bytes from their start."""
@@ -120,7 +133,7 @@ class Source:
 
 
 def open_source(path: str, encoding: str | None) -> Source:
-    """Open `path` ("-" is standard input); start hashing it; refuse what is no regular text file."""
+    """Open `path` ("-" is standard input); refuse what is no regular text file."""
     chosen = _known_encoding(encoding, path)
     if path == "-":
         data = sys.stdin.buffer.read()
@@ -130,7 +143,6 @@ def open_source(path: str, encoding: str | None) -> Source:
     if source.size == 0:
         raise RefusalError("the file is empty", path=path, expected="rows of numbers")
     _refuse_binary(source)
-    _start_facts(source)
     return source
 
 
@@ -162,35 +174,54 @@ def _known_encoding(encoding: str | None, path: str) -> str:
     return "utf-8" if info.name in ("utf-8", "utf-8-sig", "ascii") else info.name
 
 
-def _start_facts(source: Source) -> None:
-    """Gather the facts: at once from memory, beside the parser from a big file."""
-    if source.data is not None:
-        facts = source.facts
-        facts.sha256 = hashlib.sha256(source.data).hexdigest()
-        facts.nul, facts.quotes = b"\0" in source.data, b'"' in source.data
-        if source.encoding == "utf-8" and not source.data.isascii():
-            facts.bad_byte = _first_bad(source.data)
-        return
-    source.thread = threading.Thread(target=_scan, args=(source,), daemon=True)
-    source.thread.start()
+class Tap:
+    """A file that pandas reads: every chunk is looked at, and hashed in a thread, as it passes.
 
+    So the bytes that are hashed are the bytes that are parsed, and they are read once.
+    """
 
-def _scan(source: Source) -> None:
-    """Hash the file in chunks; find NUL bytes, quotes and bytes that are not UTF-8."""
-    digest, facts, offset = hashlib.sha256(), source.facts, 0
-    decoder = codecs.getincrementaldecoder("utf-8")() if source.encoding == "utf-8" else None
-    try:
-        with open(source.path, "rb", buffering=0) as file:
-            while chunk := file.read(CHUNK_BYTES):
-                digest.update(chunk)
-                facts.nul = facts.nul or b"\0" in chunk
-                facts.quotes = facts.quotes or b'"' in chunk
-                if decoder is not None and facts.bad_byte is None:
-                    facts.bad_byte = _bad_in(decoder, chunk, offset)
-                offset += len(chunk)
-    except OSError as error:
-        facts.failure = error
-    facts.sha256 = digest.hexdigest()
+    def __init__(self, source: Source) -> None:
+        self._file, self._facts, self._offset = source.binary(), source.facts, 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")() if source.encoding == "utf-8" else None
+        self._hash = hashlib.sha256()
+        self._chunks: queue.Queue[bytes] | None = None if source.data is not None else queue.Queue(QUEUED)
+        self._thread: threading.Thread | None = None
+        if self._chunks is not None:
+            self._thread = threading.Thread(target=self._digest, args=(self._chunks,), daemon=True)
+            self._thread.start()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield lines: pandas asks that a file can, and never does it."""
+        return iter(self._file)
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes."""
+        chunk, facts = self._file.read(size), self._facts
+        facts.nul = facts.nul or b"\0" in chunk
+        facts.quotes = facts.quotes or b'"' in chunk
+        if self._decoder is not None and facts.bad_byte is None:
+            facts.bad_byte = _bad_in(self._decoder, chunk, self._offset)
+        self._offset += len(chunk)
+        if self._chunks is None:
+            self._hash.update(chunk)
+        else:
+            self._chunks.put(chunk)
+        return chunk
+
+    def close(self) -> None:
+        """Leave the file open: what pandas did not read is still to be hashed."""
+
+    def digest(self) -> str:
+        """Return the SHA-256 of what was read, once all is."""
+        if self._chunks is not None and self._thread is not None:
+            self._chunks.put(b"")
+            self._thread.join()
+        self._file.close()
+        return self._hash.hexdigest()
+
+    def _digest(self, chunks: queue.Queue[bytes]) -> None:
+        while chunk := chunks.get():
+            self._hash.update(chunk)
 
 
 def _bad_in(decoder: codecs.IncrementalDecoder, chunk: bytes, offset: int) -> int | None:
@@ -202,14 +233,6 @@ def _bad_in(decoder: codecs.IncrementalDecoder, chunk: bytes, offset: int) -> in
         decoder.decode(chunk)
     except UnicodeDecodeError as error:
         return offset - pending + error.start
-    return None
-
-
-def _first_bad(data: bytes) -> int | None:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return error.start
     return None
 
 

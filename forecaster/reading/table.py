@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +69,7 @@ def _parse(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptio
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         frame = pd.read_csv(
-            _target(source),
+            source.parsed(),
             sep=r"\s+" if sniffed.delimiter == " " else sniffed.delimiter,
             decimal=sniffed.decimal,
             header=None,
@@ -95,10 +94,6 @@ def _columns(frame: Any) -> list[NDArray[Any]]:
     if len(set(frame.dtypes)) == 1:
         return list(frame.to_numpy().T)
     return [frame[name].to_numpy() for name in frame.columns]
-
-
-def _target(source: Source) -> Any:
-    return source.path if source.data is None else io.BytesIO(source.data)
 
 
 def _without_end(source: Source, sniffed: Sniffed, arrays: Arrays) -> tuple[int, tuple[str, ...]]:
