@@ -1,0 +1,44 @@
+"""Memory: the peak of a whole `train` on a recording of 10 million rows beside that on a small file.
+
+Both train the default network at stride 1 for the same steps, from CSV to model folder, each in
+a process of its own. What the large recording adds is set beside three copies of the signal in
+double precision (240 MB). Peaks are maximum resident memory; one run each, for they hardly vary.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import _measure as measure
+
+STEPS, SMALL, LARGE = 300, 50_000, 10**7
+
+
+def main() -> None:
+    """Train on both files and compare."""
+    options = measure.arguments(__doc__, rounds=1)
+    measure.heading(__doc__)
+    steps, large = (10, 10**5) if options.quick else (STEPS, LARGE)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [(f"{count:,} rows", *trained(Path(folder), count, steps)) for count in (SMALL, large)]
+    print(f"{steps} steps\n")
+    copies = 3 * 8 * large / 1e6
+    measure.table(("train", "peak, MB", "s"), rows)
+    print(f"\nThe large recording adds {rows[1][1] - rows[0][1]:,.0f} MB; three copies of it are {copies:,.0f} MB.")
+
+
+def trained(folder: Path, rows: int, steps: int) -> tuple[float, float]:
+    """Train on a file of `rows` rows; return the peak in MB and the seconds."""
+    path = folder / f"{rows}.csv"
+    measure.write_column(path, rows)
+    output = str(folder / f"model-{rows}")
+    command = [sys.executable, str(measure.ROOT / "cli.py"), "train", str(path), "-o", output]
+    peak, seconds, _ = measure.child_peak_mb([*command, "--steps", str(steps), "-q"])
+    path.unlink()
+    return peak, seconds
+
+
+if __name__ == "__main__":
+    main()
