@@ -66,7 +66,7 @@ class TimeAxis:
             stamps = int(self.start) + np.arange(first, first + count) * int(self.step)
         else:
             stamps = int(self.start) + np.round(np.arange(first, first + count) * self.step).astype(np.int64)
-        unit, size = _clock_unit(int(self.start), self.step)
+        unit, size = _clock_unit(int(self.start), 0 if self.calendar else self.step)
         rounded = (stamps + size // 2) // size * size if size > 1 else stamps
         texts = np.datetime_as_string(rounded.astype("datetime64[ns]"), unit=unit)
         return np.array([text.replace("T", " ") + self.utc_offset for text in texts.tolist()])
@@ -93,10 +93,10 @@ def _decimals(start: float, step: float, last: int) -> int:
 def _clock_unit(start_ns: int, step_ns: float) -> tuple[Literal["s", "ms", "us", "ns"], int]:
     """Return the coarsest clock unit that shows every stamp.
 
-    A step that is no whole number of microseconds is a mean over jitter: then the unit of
+    A step that is no whole number of nanoseconds is a mean over jitter: then the unit of
     `start` is enough, if ten of it fit into a step.
     """
-    exact = float(step_ns).is_integer() and int(step_ns) % 1000 == 0
+    exact = float(step_ns).is_integer()
     units: tuple[tuple[Literal["s", "ms", "us"], int], ...] = (("s", 10**9), ("ms", 10**6), ("us", 10**3))
     for unit, size in units:
         fits = int(step_ns) % size == 0 if exact else size * 10 <= step_ns

@@ -17,6 +17,9 @@ def segments(track: Track, gap: NDArray[np.bool_] | None, options: ReadingOption
     Returns the segments and the number of cells filled.
     """
     length = len(track.values)
+    holed = any(np.isnan(column.min()) for column in track.values.T) if length else False
+    if not holed and track.block is None and (gap is None or not gap.any()):
+        return ([(0, length)] if length else []), 0
     cut = np.zeros(length + 1, bool)
     cut[[0, length]] = True
     if length > 1:

@@ -20,7 +20,8 @@ HEAD_BYTES = 1 << 18
 SHORT_HEAD_BYTES = 1 << 13
 SMALL_BYTES = 1 << 22
 CHUNK_BYTES = 1 << 20
-QUEUED = 64
+QUEUED = 8
+BATCH = 16
 LINE_CHARACTERS = 1 << 22
 
 MAGIC = (
@@ -183,8 +184,8 @@ class Tap:
     def __init__(self, source: Source) -> None:
         self._file, self._facts, self._offset = source.binary(), source.facts, 0
         self._decoder = codecs.getincrementaldecoder("utf-8")() if source.encoding == "utf-8" else None
-        self._hash = hashlib.sha256()
-        self._chunks: queue.Queue[bytes] | None = None if source.data is not None else queue.Queue(QUEUED)
+        self._hash, self._batch = hashlib.sha256(), list[bytes]()
+        self._chunks: queue.Queue[list[bytes]] | None = None if source.data is not None else queue.Queue(QUEUED)
         self._thread: threading.Thread | None = None
         if self._chunks is not None:
             self._thread = threading.Thread(target=self._digest, args=(self._chunks,), daemon=True)
@@ -205,7 +206,10 @@ class Tap:
         if self._chunks is None:
             self._hash.update(chunk)
         else:
-            self._chunks.put(chunk)
+            self._batch.append(chunk)
+            if len(self._batch) >= BATCH:  # few hand-overs: each costs the parser the interpreter's lock
+                self._chunks.put(self._batch)
+                self._batch = []
         return chunk
 
     def close(self) -> None:
@@ -214,14 +218,16 @@ class Tap:
     def digest(self) -> str:
         """Return the SHA-256 of what was read, once all is."""
         if self._chunks is not None and self._thread is not None:
-            self._chunks.put(b"")
+            self._chunks.put(self._batch)
+            self._chunks.put([])
             self._thread.join()
         self._file.close()
         return self._hash.hexdigest()
 
-    def _digest(self, chunks: queue.Queue[bytes]) -> None:
-        while chunk := chunks.get():
-            self._hash.update(chunk)
+    def _digest(self, chunks: queue.Queue[list[bytes]]) -> None:
+        while batch := chunks.get():
+            for chunk in batch:
+                self._hash.update(chunk)
 
 
 def _bad_in(decoder: codecs.IncrementalDecoder, chunk: bytes, offset: int) -> int | None:

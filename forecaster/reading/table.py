@@ -218,8 +218,8 @@ def suspect_code(values: NDArray[np.float64]) -> float | None:
     """
     found: dict[float, tuple[int, bool]] = {}
     for column in values.T:
-        for code in (np.nanmin(column), np.nanmax(column)) if len(column) and not np.isnan(column).all() else ():
-            if abs(code) < 99 or code != np.round(code):
+        for code in (column.min(), column.max()):
+            if not abs(code) >= 99 or code != np.round(code):  # NaN is not either
                 continue
             rest = column[(column != code) & ~np.isnan(column)]
             if len(column) - len(rest) < 2 or not len(rest):
