@@ -243,7 +243,7 @@ class TestRun:
         self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         found = inputs.find([str(signals)])
-        monkeypatch.setattr("forecaster.batch.run.CHUNK_FILES", 5)
+        monkeypatch.setattr("forecaster.batch.runner.CHUNK_FILES", 5)
         seen: list[int] = []
 
         def interrupt(count: int) -> None:

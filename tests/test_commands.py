@@ -428,7 +428,9 @@ class TestOthers:
 
 
 class TestDemo:
-    def test_it_runs_twice_and_shows_its_commands(self, tmp_path: Path) -> None:
+    def test_it_runs_twice_and_shows_its_commands(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "rotor.csv").write_bytes(synthesis.to_csv("rotor", 4500, 1000.0, 1))
+        monkeypatch.setattr("forecaster.commands.demo.SHIPPED", tmp_path / "rotor.csv")
         for _ in range(2):
             result = ok("demo", "-o", tmp_path / "demo", "--steps", "10")
             shown = [line for line in result.stdout.splitlines() if line.startswith("$ forecaster ")]

@@ -49,13 +49,30 @@ def sine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def stopped(sine: Path, model: Path, number: int) -> tuple[int, str]:
+    """Start an endless training, send it a signal after its first epoch; return its exit code and last words."""
+    command = [sys.executable, str(CLI), "train", str(sine), "-o", str(model), "--steps", "1000000"]
+    command += ["--n-step", "5", "--n-input", "20"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        assert process.stderr is not None
+        seen = ""
+        while not seen.startswith("step "):
+            seen = process.stderr.readline()
+            assert seen, "the training ended by itself"
+        process.send_signal(number)
+        rest = process.stderr.read()
+        return process.wait(timeout=120), rest
+
+
 @pytest.fixture(scope="module")
-def model(sine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def interrupted(sine: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
     path = tmp_path_factory.mktemp("models") / "m"
-    done = start("train", sine, "-o", path, "--n-step", 5, "--n-input", 20, "--steps", 10)
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    return path
+    return path, *stopped(sine, path, signal.SIGINT)
+
+
+@pytest.fixture(scope="module")
+def model(interrupted: tuple[Path, int, str]) -> Path:
+    return interrupted[0]
 
 
 @pytest.mark.parametrize("args", [["--help"], ["--version"], ["train", "--help"], ["forecast", "-h"], ["check", "-h"]])
@@ -124,19 +141,17 @@ def test_bytes_that_are_no_text_in_a_name_are_no_crash(sine: Path, model: Path, 
     assert len(list((tmp_path / "out").glob("*.csv"))) == 1
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_a_training_with_its_code(sine: Path, tmp_path: Path, number: int, code: int) -> None:
-    command = [sys.executable, str(CLI), "train", str(sine), "-o", str(tmp_path / "m"), "--steps", "1000000"]
-    command += ["--n-step", "5", "--n-input", "20"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("step "):
-                break
-        process.send_signal(number)
-        rest = process.stderr.read()
-        assert process.wait(timeout=120) == code, rest
-    assert "Traceback" not in rest
-    kept = number == signal.SIGINT
-    assert (tmp_path / "m" / "model.json").exists() == kept
-    assert ("best weights so far are kept" in rest) == kept
+def test_ctrl_c_while_training_keeps_the_best_weights_and_says_so(interrupted: tuple[Path, int, str]) -> None:
+    model, code, said = interrupted
+    assert code == 130
+    assert "best weights so far are kept" in said
+    assert "Traceback" not in said
+    done = start("evaluate", model)
+    assert done.returncode == 0, done.stderr
+
+
+def test_sigterm_while_training_leaves_nothing_half_done(sine: Path, tmp_path: Path) -> None:
+    code, said = stopped(sine, tmp_path / "m", signal.SIGTERM)
+    assert code == 143
+    assert "Traceback" not in said
+    assert not (tmp_path / "m").exists()

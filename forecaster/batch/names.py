@@ -50,7 +50,7 @@ def output_names(
     any file system, each gets eight digits of its path's hash.
 
     >>> output_names([("a/x.csv", "a/x"), ("a_x.csv", "a_x")], "{stem}.{ext}", "csv", {})["a_x.csv"]
-    'a_x-7d1b3f0e.csv'
+    'a_x-3ebeac7a.csv'
     """
     wanted = {path: _fill(template, safe_stem(name), extension) for path, name in inputs}
     counts = Counter(output.casefold() for output in wanted.values())

@@ -10,7 +10,7 @@ from forecaster.commands import options
 from forecaster.commands.terminal import Terminal, shell
 
 SHIPPED = Path(__file__).resolve().parents[2] / "data" / "rotor.csv"
-STEPS = 400
+STEPS = 600
 
 
 @click.command("demo")

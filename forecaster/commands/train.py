@@ -124,8 +124,8 @@ def _fit(terminal: Terminal, run: _Run) -> tuple[Forecaster, float]:
         for note in signal.notes:
             terminal.say(f"note: {printable(signal.name)}: {printable(note)}")
     window = run.config.window
-    terminal.say(f"context {samples_and_time(window.context, run.rate_hz)}")
-    terminal.say(f"horizon {samples_and_time(window.n_input, run.rate_hz)}")
+    lengths = (samples_and_time(length, run.rate_hz) for length in (window.context, window.n_input))
+    terminal.say("context {}, horizon {}".format(*lengths))
     began = time.monotonic()
     forecaster = Forecaster.fit(run.signals, run.config, progress=terminal.training())
     if forecaster.interrupted:

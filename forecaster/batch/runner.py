@@ -106,8 +106,9 @@ class _Batch:
         """Take all inputs to their end, the manifest written after every chunk."""
         pending = [item for item in inputs if not self._skip(item)]
         tick(len(inputs) - len(pending))
-        if pending:
-            self.outcome.ledger.write()  # from here on the folder is known as this batch's, even after a kill
+        if not pending:
+            return
+        self.outcome.ledger.write()  # from here on the folder is known as this batch's, even after a kill
         for chunk in self._chunks(pending):
             try:
                 self._forecast(chunk)
