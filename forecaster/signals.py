@@ -93,10 +93,10 @@ def _decimals(start: float, step: float, last: int) -> int:
 def _clock_unit(start_ns: int, step_ns: float) -> tuple[Literal["s", "ms", "us", "ns"], int]:
     """Return the coarsest clock unit that shows every stamp.
 
-    A step that is no whole number of nanoseconds is a mean over jitter: then the unit of
-    `start` is enough, if ten of it fit into a step.
+    An int step is exact. A float is a mean over jitter: then the unit of `start` is enough, if
+    ten of it fit into a step.
     """
-    exact = float(step_ns).is_integer()
+    exact = isinstance(step_ns, int | np.integer)
     units: tuple[tuple[Literal["s", "ms", "us"], int], ...] = (("s", 10**9), ("ms", 10**6), ("us", 10**3))
     for unit, size in units:
         fits = int(step_ns) % size == 0 if exact else size * 10 <= step_ns

@@ -129,6 +129,8 @@ def bad_cell(
     found, expected = _described(text, sniffed, options), "a plain decimal number"
     if text in ("", *options.na):
         fix = missing
+    elif len(text) > 256:
+        fix = {}
     elif (mark := _thousands_mark(text.strip(), sniffed, options)) is not None:
         fix = {"thousands": mark}
     return RefusalError(found, path=source.path, line=line, column=column, expected=expected, fix=fix)

@@ -91,7 +91,7 @@ def axis(track: Track, found: Grid | None, start: int, stop: int) -> TimeAxis:
     step = found.mean
     if found.calendar is None and found.jitter > 0 and count > 1:
         step = float(track.t[stop - 1] - first) / (count - 1)
-    if whole and step == int(step):
+    if whole and found.jitter == 0 and step == int(step):
         step = int(step)
     begin = first.item() if whole else float(f"{first:.15g}")
     return TimeAxis(kind, begin, step, offset, found.calendar)

@@ -74,6 +74,7 @@ def sniff(source: Source, options: ReadingOptions) -> Sniffed:
     body = lines[options.skip_rows : options.skip_rows + SAMPLE_LINES]
     if not any(line.strip() for line in body):
         return _nothing(source, lines, options)
+    body = _without_thousands(body, options)
     delimiter, decimal = _marks(source, body, options)
     rows = [split_line(line, delimiter) for line in body]
     start = 0 if options.no_header else _first_data(rows, decimal)
@@ -82,6 +83,16 @@ def sniff(source: Source, options: ReadingOptions) -> Sniffed:
     if start > 1:
         raise _preamble(source, rows, start, options=options, mark=delimiter)
     return _described(source, rows, start, options=options, marks=(delimiter, decimal))
+
+
+def _without_thousands(body: list[str], options: ReadingOptions) -> list[str]:
+    """Take the thousands marks out of the sample: between digits, and not where they part the fields."""
+    mark = options.thousands
+    if mark is None:
+        return body
+    between = re.compile(rf"(?<=[0-9]){re.escape(mark)}(?=[0-9]{{3}}(?![0-9]))")
+    given = SPELLED.get(options.delimiter or "", options.delimiter)
+    return [between.sub("", line) if mark != (given or ";") or '"' in line else line for line in body]
 
 
 def _nothing(source: Source, lines: list[str], options: ReadingOptions) -> Sniffed:
@@ -105,7 +116,7 @@ def _marks(source: Source, body: list[str], options: ReadingOptions) -> tuple[st
         )
     present = [mark for mark in CANDIDATES if any(mark in line for line in body)]
     marks = [delimiter] if delimiter else [*present, *([] if "," in present else [","])]
-    decimals = [options.decimal] if options.decimal else [".", ","]
+    decimals = [options.decimal] if options.decimal else [d for d in ".," if d != options.thousands]
     pairs = [(mark, point) for mark in marks for point in decimals if mark != point]
     if len(pairs) == 1 and _score(body[:4], *pairs[0]) > 0.9:  # the usual file: nothing to choose between
         return (";", ",") if not (delimiter or options.decimal) and _single_decimal_comma(body) else pairs[0]
@@ -300,8 +311,9 @@ def _names(
             "the header names a column 'Comment' that no row has" if labview else "the header ends in a delimiter"
         )
         header = header[:width]
-    while len(header) < width:
-        header.append("")
+    if len(header) < width and any(c.strip(",; \t") for row in data for c in row[len(header) :]):
+        raise _header_width(source, header, next(row for row in data if len(row) > len(header)), options)
+    header += [""] * (width - len(header))
     return _unique(header, notes)
 
 

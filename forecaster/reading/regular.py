@@ -23,6 +23,7 @@ JITTER = 0.25
 GAP = 1.5
 LONGEST_FILLED = 10
 ROUNDED_SHARE = 0.05
+MONTH_S = 27 * 86400.0
 IRREGULAR_SHARE = 0.2
 
 
@@ -176,7 +177,7 @@ def grid(track: Track) -> Grid | None:
     steps = np.diff(track.t).astype(np.float64)
     m = float(np.median(steps[joint]))
     ok = np.abs(steps - m) <= max(JITTER * m, 1.5 * _resolution(track.t))
-    if not (ok | ~joint).all():
+    if not (ok | ~joint).all() or (m * track.unit_s >= MONTH_S and (steps[joint] != m).any()):
         months = _calendar(track)
         if months is not None:
             return _month_grid(track, months)

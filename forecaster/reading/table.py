@@ -141,7 +141,7 @@ def _check(source: Source, sniffed: Sniffed, roles: Roles, *, arrays: Arrays, op
             if np.isinf(column).any():
                 careful.explain(source, sniffed, roles, options, rows=rows)
     partial = len(roles.needed) < sniffed.width
-    doubtful = sniffed.width > 1 and (missing or partial) and not _even_widths(source, sniffed, rows)
+    doubtful = sniffed.width > 1 and (missing or partial or roles.blank) and not _even_widths(source, sniffed, rows)
     if doubtful or (missing and options.missing == "error"):
         careful.explain(source, sniffed, roles, options, rows=rows)
 

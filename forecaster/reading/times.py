@@ -22,6 +22,7 @@ EPOCHS: tuple[tuple[float, float, TimeKind, float], ...] = (
     (1e14, 1e16, "epoch-us", 1e-6),
     (1e17, 9e18, "epoch-ns", 1e-9),
 )
+CLOCK_SECOND = 1_500_000_000  # a logger that writes whole seconds may be off by one
 NO_TIME = {"no_time": True}
 HEADER_UNITS = {"ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0}
 
@@ -213,7 +214,7 @@ def _more_regular(results: dict[str, Any], good: list[str], sniffed: Sniffed, *,
     for form in good:
         steps = np.diff(results[form])
         middle = np.median(steps) if len(steps) else 0
-        scores.append(float((np.abs(steps - middle) <= 0.25 * abs(middle)).mean()) if middle > 0 else 0.0)
+        scores.append(float((np.abs(steps - middle) <= max(0.01 * middle, CLOCK_SECOND)).mean()) if middle > 0 else 0.0)
     order = sorted(range(len(good)), key=lambda i: -scores[i])
     clear = scores[order[0]] > scores[order[1]] and scores[order[0]] > 0.5
     if clear and (scores[order[0]] == 1 or scores[order[0]] - scores[order[1]] > 0.01):
