@@ -34,11 +34,11 @@ class Keeper(keras.callbacks.Callback):
         self.model.optimizer.learning_rate = learning_rate(self.recipe, self.step)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Count the steps, which come several at a time, and stop at a loss that is not finite."""
+        """Count the steps, which come several at a time; stop where the budget ends or the loss is not finite."""
         self.step = len(self.history) * self.recipe.steps_per_epoch + batch + 1
         loss = float((logs or {}).get("loss", math.nan))
         self.progress.update(self.step, loss, None)
-        if not math.isfinite(loss):
+        if self.step >= self.recipe.steps or not math.isfinite(loss):
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

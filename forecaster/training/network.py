@@ -98,7 +98,7 @@ def _compile(model: Any, recipe: Recipe) -> None:
     import keras
 
     optimizer = keras.optimizers.Adam(recipe.learning_rate, epsilon=recipe.epsilon, global_clipnorm=recipe.clip_norm)
-    per_call = math.gcd(recipe.steps_per_epoch, 10)
+    per_call = math.gcd(recipe.steps_per_epoch, recipe.steps, 10)
     model.compile(optimizer, loss="mse", jit_compile=False, steps_per_execution=per_call)
 
 
