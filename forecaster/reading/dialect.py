@@ -64,7 +64,7 @@ def split_line(line: str, delimiter: str) -> list[str]:
     """Split one line into cells, quoted or not."""
     if '"' in line:
         return next(csv.reader([line], delimiter=delimiter, skipinitialspace=delimiter == " "), [""])
-    return line.split() if delimiter == " " else line.split(delimiter)
+    return (line.split() or [""]) if delimiter == " " else line.split(delimiter)
 
 
 def sniff(source: Source, options: ReadingOptions) -> Sniffed:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import queue
+import re
 import stat
 import sys
 import threading
@@ -20,6 +21,7 @@ HEAD_BYTES = 1 << 18
 SHORT_HEAD_BYTES = 1 << 13
 SMALL_BYTES = 1 << 22
 CHUNK_BYTES = 1 << 20
+LINE_END = re.compile(rb"\r\n|\r|\n")
 QUEUED = 8
 BATCH = 16
 LINE_CHARACTERS = 1 << 22
@@ -69,11 +71,18 @@ class Source:
     facts: Facts = field(default_factory=Facts)
     tap: Tap | None = None
 
-    def parsed(self) -> Any:
-        """Return what pandas shall read: the bytes, watched as they pass, or the path for other encodings."""
+    def parsed(self, skip_lines: int) -> Any:
+        """Return what pandas shall read, behind the first lines: bytes, watched as they pass, or decoded text.
+
+        pandas would look for quotes in lines that it skips, and skip more for an open one.
+        """
         if self.encoding != "utf-8":
-            return self.path if self.data is None else io.BytesIO(self.data)
+            text = io.TextIOWrapper(self.binary(), encoding=self.encoding, newline=None)
+            for _ in range(skip_lines):
+                text.readline()
+            return text
         self.tap = Tap(self)
+        self.tap.skip(skip_lines)
         return self.tap
 
     def finish(self) -> Facts:
@@ -183,6 +192,7 @@ class Tap:
 
     def __init__(self, source: Source) -> None:
         self._file, self._facts, self._offset = source.binary(), source.facts, 0
+        self._pending = b""
         self._decoder = codecs.getincrementaldecoder("utf-8")() if source.encoding == "utf-8" else None
         self._hash, self._batch = hashlib.sha256(), list[bytes]()
         self._chunks: queue.Queue[list[bytes]] | None = None if source.data is not None else queue.Queue(QUEUED)
@@ -195,8 +205,24 @@ class Tap:
         """Yield lines: pandas asks that a file can, and never does it."""
         return iter(self._file)
 
+    def skip(self, lines: int) -> None:
+        """Pass over the first lines, whatever ends them."""
+        while lines > 0 and (chunk := self.read(HEAD_BYTES)):
+            if chunk.endswith(b"\r"):
+                chunk += self.read(1)
+            at = 0
+            for end in LINE_END.finditer(chunk):
+                lines, at = lines - 1, end.end()
+                if lines == 0:
+                    self._pending = chunk[at:]
+                    break
+
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes."""
+        if self._pending:
+            some = self._pending if size < 0 else self._pending[:size]
+            self._pending = self._pending[len(some) :]
+            return some
         chunk, facts = self._file.read(size), self._facts
         facts.nul = facts.nul or b"\0" in chunk
         facts.quotes = facts.quotes or b'"' in chunk

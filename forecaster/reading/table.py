@@ -69,14 +69,13 @@ def _parse(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptio
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         frame = pd.read_csv(
-            source.parsed(),
+            source.parsed(sniffed.first_line - 1),
             sep=r"\s+" if sniffed.delimiter == " " else sniffed.delimiter,
             decimal=sniffed.decimal,
             header=None,
             names=list(range(sniffed.width)),
             usecols=None if len(needed) == sniffed.width else list(needed),
             index_col=False,
-            skiprows=sniffed.first_line - 1,
             skip_blank_lines=False,
             dtype=dtypes,
             keep_default_na=False,
