@@ -1,0 +1,77 @@
+"""Everything that README.md shows is run, and its output compared: the text as it is, the numbers nearly."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.readme import BLOCK, README, command
+
+ROOT = README.parent
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
+TEXT = README.read_text(encoding="utf-8")
+SHOWN = {name: body for name, body in BLOCK.findall(TEXT) if name in ("check", "evaluate", "forecast")}
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A folder with what the tour uses, so that its outputs do not land in the source folder."""
+    folder = tmp_path_factory.mktemp("tour")
+    for name in ("data", "models", "forecaster"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "cli.py", folder)
+    return folder
+
+
+def run(line, folder):
+    words = shlex.split(line)
+    assert words[0] == "python"
+    environment = os.environ | {"COLUMNS": "200"}
+    return subprocess.run(
+        [sys.executable, *words[1:]], cwd=folder, capture_output=True, text=True, env=environment, check=True
+    )
+
+
+@pytest.mark.parametrize("name", sorted(SHOWN))
+def test_the_tour_shows_what_the_command_prints(name, copy):
+    line, *shown = SHOWN[name].splitlines()
+    done = run(line.removeprefix("$ "), copy)
+    printed = done.stderr if name == "forecast" else done.stdout
+    shown, printed = "\n".join(shown).strip(), printed.replace(sys.executable, "python").strip()
+    assert NUMBER.sub("#", printed).split() == NUMBER.sub("#", shown).split()
+    pairs = zip(NUMBER.findall(shown), NUMBER.findall(printed), strict=True)
+    assert all(float(a) == pytest.approx(float(b), rel=0.02, abs=0.02) for a, b in pairs)
+
+
+def test_the_tour_trains_a_model(copy):
+    (body,) = [body for name, body in BLOCK.findall(TEXT) if name == "train"]
+    run(body.strip().removeprefix("$ "), copy)
+    assert (copy / "my-model" / "model.json").is_file()
+
+
+def test_the_two_commands_are_each_one_line():
+    assert command("main").endswith("cli.py demo")
+    assert "pytest" in command("test")
+
+
+def test_every_link_leads_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", TEXT):
+        assert (ROOT / target).exists(), target
+
+
+def test_every_command_is_listed_and_every_listed_command_exists():
+    from forecaster.commands.group import COMMANDS
+
+    listed = re.findall(r"^\| `(\w+)", TEXT.split("## The commands")[1].split("## How")[0], re.MULTILINE)
+    assert listed == list(COMMANDS)
+
+
+@pytest.mark.parametrize("page", sorted(Path(ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_the_docs_link_to_what_exists(page):
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
