@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from forecaster.config import ReadingOptions
 from forecaster.errors import SignalError
-from forecaster.reading import read
+from forecaster.reading import read, reader
 from forecaster.reading.refusal import FLAGS, NAMES
 
 FIELDS = {option: field for field, option in (NAMES | FLAGS).items()}
@@ -472,7 +472,7 @@ def test_hash_rows_and_names(reads):
     assert (signal.rows, signal.name) == (3, "file")
 
 
-def test_a_big_file_is_hashed_while_it_is_read(tmp_path):
+def test_a_big_file_is_hashed_while_it_is_read(tmp_path, monkeypatch):
     import hashlib
 
     path = tmp_path / "big.csv"
@@ -482,9 +482,11 @@ def test_a_big_file_is_hashed_while_it_is_read(tmp_path):
     assert len(signal.recordings[0]) == 500_000
     with path.open("a") as file:
         file.write("x\n0.5\n")
+    monkeypatch.setattr(reader, "REHEARSED_BYTES", 1000)
     with pytest.raises(SignalError) as caught:
         read(path)
     assert caught.value.line == 500_002
+    assert "`--na x --missing interpolate` would accept it" in caught.value.hint
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -532,3 +534,14 @@ def test_any_text_reads_as_numbers_or_is_refused(reads, text):
     except SignalError:
         return
     assert np.isfinite(values(reading)).all()
+
+
+def test_options_that_contradict(reads):
+    text = "1,2,3\n2,5,4\n3,5,6\n"
+    assert "twice" in str(refused(reads, text, time_columns=("1", "1")))
+    assert "--no-time together" in str(refused(reads, text, time_columns=("1",), no_time=True))
+    assert "one character" in str(refused(reads, text, delimiter="ab"))
+    assert "not an encoding" in str(refused(reads, text, encoding="nonsense"))
+    assert "not a text encoding" in str(refused(reads, text, encoding="rot13"))
+    assert "--layout long without" in str(refused(reads, text, layout="long"))
+    assert "no channel" in str(refused(reads, text, units=("1=g",)))

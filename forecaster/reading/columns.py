@@ -132,7 +132,10 @@ def _time_columns(sniffed: Sniffed, options: ReadingOptions, path: str, timelike
     if options.time_columns:
         if len(options.time_columns) > 2:
             raise RefusalError(f"{len(options.time_columns)} time columns", path=path, expected="one, or date and time")
-        return tuple(resolve(name, sniffed, path, "--time-column") for name in options.time_columns)
+        chosen = tuple(resolve(name, sniffed, path, "--time-column") for name in options.time_columns)
+        if len(set(chosen)) < len(chosen):
+            raise RefusalError("the same column twice as --time-column", path=path, expected="a date and a time")
+        return chosen
     wanted = [resolve(name, sniffed, path, "--column") for name in options.columns]
     free = [i for i in timelike if i not in wanted and sniffed.kinds[i] != "empty"]
     if options.no_time or not free:

@@ -117,7 +117,7 @@ def _marks(source: Source, body: list[str], options: ReadingOptions) -> tuple[st
     present = [mark for mark in CANDIDATES if any(mark in line for line in body)]
     marks = [delimiter] if delimiter else [*present, *([] if "," in present else [","])]
     decimals = [options.decimal] if options.decimal else [d for d in ".," if d != options.thousands]
-    pairs = [(mark, point) for mark in marks for point in decimals if mark != point]
+    pairs = [(mark, point) for mark in marks for point in decimals if mark != point] or [(";", ",")]
     if len(pairs) == 1 and _score(body[:4], *pairs[0]) > 0.9:  # the usual file: nothing to choose between
         return (";", ",") if not (delimiter or options.decimal) and _single_decimal_comma(body) else pairs[0]
     scores = {pair: _score(body, *pair) for pair in pairs}

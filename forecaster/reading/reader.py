@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from forecaster.config import ReadingOptions
+from forecaster.errors import SignalError
 from forecaster.reading import columns, cutting, layouts, regular
 from forecaster.reading.columns import Roles
 from forecaster.reading.dialect import Dialect, Sniffed, sniff
@@ -51,10 +53,13 @@ def read_signal(source: Path | str, options: ReadingOptions | None = None, *, na
 
 
 def _with_tried_options(path: str, options: ReadingOptions, refusal: RefusalError) -> Exception:
-    """Add up what each refusal asks for, until the file reads or no option helps."""
+    """Add up what each refusal asks for, until the file reads or no option helps.
+
+    Standard input and very large files are not read again: they get the first refusal's options.
+    """
     total, last = dict(refusal.fix), refusal
-    if path == "-" or not total:
-        return refusal.completed(total, bool(total))
+    if path == "-" or not total or os.path.getsize(path) > REHEARSED_BYTES:
+        return SignalError(refusal.found, hint=refusal.hint, **refusal.where)
     for _ in range(ROUNDS):
         try:
             _read(path, applied(options, total), None)
