@@ -53,7 +53,7 @@ _SECTIONS = {
 }
 LECTURE: Nested = {
     "batch": 64,
-    "steps": 2000,
+    "steps": 6000,
     "learning_rate": 1e-4,
     "schedule": "constant",
     "warmup": 0.0,
@@ -61,6 +61,7 @@ LECTURE: Nested = {
     "noise": 0.0,
     "dropout": 0.0,
     "epsilon": 1e-8,
+    "patience": None,
 }
 """What `--recipe lecture` sets where neither an option nor the file does. Source: deck E, "LSTM with TensorFlow"."""
 
