@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from forecaster import __version__, synthesis
 from forecaster.commands import boundary, configure, spans
 from forecaster.commands.group import COMMANDS, cli
-from forecaster.commands.terminal import Terminal
+from forecaster.commands.terminal import Terminal, program
 from forecaster.commands.train import resized
 from forecaster.config import ReadingOptions
 from forecaster.errors import ForecasterError, SignalError, UsageError
@@ -433,8 +433,14 @@ class TestDemo:
         monkeypatch.setattr("forecaster.commands.demo.SHIPPED", tmp_path / "rotor.csv")
         for _ in range(2):
             result = ok("demo", "-o", tmp_path / "demo", "--steps", "10")
-            shown = [line for line in result.stdout.splitlines() if line.startswith("$ forecaster ")]
-            assert [shlex.split(line)[2] for line in shown] == ["check", "train", "evaluate", "forecast", "inspect"]
+            shown = [line for line in result.stdout.splitlines() if line.startswith("$ ")]
+            assert [line.removeprefix(f"$ {program()} ").split()[0] for line in shown] == [
+                "check",
+                "train",
+                "evaluate",
+                "forecast",
+                "inspect",
+            ]
             for name in (
                 "evaluation.png",
                 "forecasts/rotor.forecast.csv",

@@ -97,7 +97,11 @@ def _reading_arguments(ctx: click.Context) -> list[str]:
 def report(survey: Survey) -> str:
     """Lay out a survey for people."""
     name = printable(survey.path or survey.name, 400)
-    lines = [f"{name}: {_shape(survey)}", *_facts(survey), table(HEADER, [_channel(one) for one in survey.channels])]
+    lines = [
+        f"{name}: {_shape(survey)}",
+        *_facts(survey),
+        table(HEADER, [_channel(one, survey.sample_rate_hz) for one in survey.channels]),
+    ]
     lines += [f"note: {printable(note, 400)}" for note in survey.notes]
     lines += [f"warning: {printable(warning, 400)}" for warning in survey.warnings]
     return "\n".join([*lines, *_window(survey)])
@@ -143,15 +147,18 @@ def _timing(survey: Survey) -> list[str]:
     parts.append(f"{rate_hz:.6g} Hz, {duration(survey.rows, rate_hz)} in all")
     jitter = survey.timing.get("jitter")
     if jitter is not None:
-        parts.append(f"jitter {jitter:.2g} of a step")
+        parts.append(f"jitter {jitter:.2g} of a step" if jitter else "no jitter")
     counts = ((name, survey.timing.get(name, 0)) for name in ("gaps", "duplicates", "interpolated"))
     return parts + [f"{count} {name}" for name, count in counts if count]
 
 
-def _channel(channel: ChannelSurvey) -> list[str]:
+def _channel(channel: ChannelSurvey, sample_rate_hz: float | None) -> list[str]:
     """Return a row of the table."""
     label = f"{channel.name} [{channel.unit}]" if channel.unit else channel.name
-    period = "-" if channel.period is None else f"{channel.period:.4g} samples"
+    period = "-"
+    if channel.period is not None:
+        time = duration(channel.period, sample_rate_hz)
+        period = f"{channel.period:.4g} samples" + (f" ({time})" if time else "")
     return [printable(label, 60), *(number(getattr(channel, name)) for name in COLUMNS), period]
 
 

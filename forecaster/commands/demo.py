@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from forecaster.commands import options
-from forecaster.commands.terminal import Terminal, shell
+from forecaster.commands.terminal import Terminal, program, shell
 
 SHIPPED = Path(__file__).resolve().parents[2] / "data" / "rotor.csv"
 STEPS = 600
@@ -56,7 +56,7 @@ def _step(terminal: Terminal, *arguments: object) -> None:
     from forecaster.commands.group import cli
 
     args = [str(argument) for argument in arguments]
-    terminal.out(f"\n$ forecaster {shell(args)}")
+    terminal.out(f"\n$ {program()} {shell(args)}")
     own = Terminal(args)
     own.quiet, own.verbose = terminal.quiet, terminal.verbose
     with cli.make_context("forecaster", args, obj=own) as ctx:
