@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
 
 CHUNK_FILES = 256
 CHUNK_VALUES = 16_000_000
+WRITERS = 8
 Attempt = tuple["Input", "Signal", "list[Forecast] | ForecasterError"]
+Written = tuple[Future[None], Callable[[], None]]
 
 
 @dataclass(frozen=True)
@@ -119,11 +123,20 @@ class _Batch:
                 return
 
     def _forecast(self, chunk: list[tuple[Input, Signal]]) -> None:
-        for item, signal, result in _attempt(self.forecaster, chunk, self.job):
-            if isinstance(result, ForecasterError):
-                self._fail(item, result)
-            else:
-                self._store(item, signal, result)
+        """Forecast a chunk and write its files side by side: waiting for the disk one by one takes most of the time."""
+        written: list[Written] = []
+        with ThreadPoolExecutor(WRITERS) as pool:
+            for item, signal, result in _attempt(self.forecaster, chunk, self.job):
+                if isinstance(result, ForecasterError):
+                    self._fail(item, result)
+                else:
+                    written += self._store(item, signal, result, pool)
+        failures = [writing.exception() for writing, _ in written]
+        for (_, note), failure in zip(written, failures, strict=True):
+            if failure is None:
+                note()
+        if failure := next(filter(None, failures), None):
+            raise failure
 
     @property
     def _stopped(self) -> bool:
@@ -165,27 +178,32 @@ class _Batch:
         self.outcome.failed[item.path] = error
         self.outcome.ledger.add(ledgers.failed(item.path, error))
 
-    def _store(self, item: Input, signal: Signal, forecasts: list[Forecast]) -> None:
-        """Write the forecast of one file, and its picture."""
-        output = self.names[item.path]
+    def _store(self, item: Input, signal: Signal, forecasts: list[Forecast], pool: ThreadPoolExecutor) -> list[Written]:
+        """Hand the forecast of one file, and its picture, to the writers; it is noted down once it is on disk."""
         try:
             data = encode(forecasts, self.job.levels, self.job.form)
         except ForecasterError as error:
             self._fail(item, error)
-            return
-        write_file(self.job.directory / output, data)
+            return []
+        output = self.names[item.path]
         known = ledgers.identify(item.path, signal.sha256)
         entry = Entry(item.path, "ok", output, hashlib.sha256(data).hexdigest(), input=known)
+        files = {output: data}
         if self.job.figure is not None:
             entry = ledgers.with_picture(entry, picture_name(output, self.job.form))
-            write_file(self.job.directory / str(entry.picture), self.job.figure(forecasts))
-        self._note(item, signal, forecasts, entry)
+            files[str(entry.picture)] = self.job.figure(forecasts)
+        writing = pool.submit(self._write, files)
+        return [(writing, partial(self._note, entry, forecasts, signal.notes))]
 
-    def _note(self, item: Input, signal: Signal, forecasts: list[Forecast], entry: Entry) -> None:
+    def _write(self, files: dict[str, bytes]) -> None:
+        for name, data in files.items():
+            write_file(self.job.directory / name, data)
+
+    def _note(self, entry: Entry, forecasts: list[Forecast], notes: tuple[str, ...]) -> None:
         self.outcome.ledger.add(entry)
-        self.outcome.done.append(item.path)
+        self.outcome.done.append(entry.path)
         self.outcome.last = forecasts
-        self.outcome.notes[item.path] = signal.notes
+        self.outcome.notes[entry.path] = notes
         for forecast in forecasts:
             self.outcome.reasons.update(forecast.reasons)
 
