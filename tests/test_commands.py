@@ -343,6 +343,19 @@ class TestForecast:
         assert "bad.csv" in result.stderr
         assert (tmp_path / "two" / "sine.forecast.csv").exists()
 
+    def test_a_file_too_short_for_the_model_gets_a_training_that_fits(self, model: Path, tmp_path: Path) -> None:
+        short = tmp_path / "short.csv"
+        short.write_bytes(synthesis.to_csv("sine", 90, 100.0, 1))
+        message = refused("forecast", model, short, "-o", tmp_path / "out", "--no-time", "--rate", "100")
+        assert "90 rows" in message
+        assert "--n-step" in message
+        args = shlex.split(message.split("fits this file: ")[1])
+        args = args[args.index("train") :]
+        assert "--no-time" in args
+        args[args.index("-o") + 1] = str(tmp_path / "m")
+        ok(*args, "--predictor", "ridge")
+        ok("forecast", tmp_path / "m", short, "-o", tmp_path / "out2")
+
     def test_json_prints_the_manifest(self, model: Path, sine: Path, tmp_path: Path) -> None:
         document = json.loads(ok("forecast", model, sine, "-o", tmp_path / "out", "--format", "json", "--json").stdout)
         assert document == json.loads((tmp_path / "out" / "manifest.json").read_text())

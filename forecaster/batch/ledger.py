@@ -62,7 +62,7 @@ class Ledger:
             _remove_outputs(directory, old)
         return ledger
 
-    def done(self, path: str, directory: Path | None = None) -> bool:
+    def done(self, path: str) -> bool:
         """Tell whether the forecast of `path` stands in the folder, made from the file as it is now."""
         entry = self.entries.get(path)
         if entry is None or entry.status != "ok" or entry.output is None:

@@ -44,7 +44,7 @@ def command(ctx: click.Context, /, signals: tuple[str, ...], as_json: bool, **ch
     errors: list[ForecasterError] = []
     for item in found:
         try:
-            survey = _survey(item, reading, _reading_arguments(ctx))
+            survey = _survey(item, reading, options.as_arguments(ctx.command, options.given(ctx)))
         except ForecasterError as error:
             errors.append(error)
             documents.append({"name": item.name, "path": item.path, "error": str(error)})
@@ -78,20 +78,6 @@ def _survey(item: Input, reading: ReadingOptions, arguments: Sequence[str]) -> S
         return found
     given = found.command.removeprefix("forecaster ")
     return replace(found, command=" ".join(filter(None, (program(), given, shell(arguments)))))
-
-
-def _reading_arguments(ctx: click.Context) -> list[str]:
-    """Return the reading options that were given, as arguments again."""
-    from forecaster.commands.configure import READING
-
-    given = options.given(ctx)
-    arguments: list[str] = []
-    for param in ctx.command.params:
-        if param.name in READING and param.name in given and isinstance(param, click.Option):
-            value = given[param.name]
-            values = value if isinstance(value, tuple) else (value,)
-            arguments += [param.opts[0]] if param.is_flag else [f"{param.opts[0]}={one}" for one in values]
-    return arguments
 
 
 def report(survey: Survey) -> str:

@@ -10,10 +10,12 @@ import click
 
 from forecaster.commands import options
 from forecaster.commands.spans import Span, samples_and_time
-from forecaster.commands.terminal import Terminal, bar, number, table
+from forecaster.commands.terminal import Terminal, bar, number, program, shell, table
+from forecaster.errors import ForecasterError, TooShortError, printable
 
 if TYPE_CHECKING:
     from forecaster.batch import Job, Outcome
+    from forecaster.config import ReadingOptions
     from forecaster.forecasts import Forecast
     from forecaster.model import Forecaster
     from forecaster.reading.inputs import Input
@@ -55,6 +57,8 @@ def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chos
     outcome = _run(terminal, lambda tick: batch.run(forecaster, model, found, job, tick=tick), len(found))
     if chosen["as_json"]:
         terminal.json(outcome.ledger.to_json())
+    if len(found) == 1 and outcome.failed:
+        raise _explained(next(iter(outcome.failed.values())), found[0], job.reading, ctx.command)
     return _report(terminal, found, outcome, forecaster)
 
 
@@ -99,8 +103,6 @@ def _report(terminal: Terminal, found: Sequence[Input], outcome: Outcome, foreca
     """Tell what was made and what failed; return the exit code."""
     for reason in sorted(set(outcome.reasons.values())):
         terminal.warn(f"note: {reason}")
-    if len(found) == 1 and outcome.failed:
-        raise next(iter(outcome.failed.values()))
     for path, error in list(outcome.failed.items())[:SHOWN_FAILURES]:
         terminal.warn(_failure(path, str(error)))
     if len(outcome.failed) > SHOWN_FAILURES:
@@ -111,14 +113,27 @@ def _report(terminal: Terminal, found: Sequence[Input], outcome: Outcome, foreca
     return 1 if outcome.failed else 0
 
 
+def _explained(error: ForecasterError, item: Input, reading: ReadingOptions, command: click.Command) -> ForecasterError:
+    """Return the error of a single file; one that is too short for the model gets a training that fits it."""
+    if not isinstance(error, TooShortError) or item.path == "-":
+        return error
+    from forecaster.reading import read_signal
+    from forecaster.survey import survey
+
+    fitting = survey(read_signal(item.path, reading, name=item.name)).command
+    if fitting is None:
+        return error
+    arguments = options.as_arguments(command, reading.model_dump(exclude_defaults=True))
+    line = " ".join([program(), fitting.removeprefix("forecaster "), *([shell(arguments)] if arguments else [])])
+    return TooShortError(error.found, path=error.path, hint=f"A model that fits this file: {line}")
+
+
 def _failure(path: str, message: str) -> str:
     return f"failed: {message}" if path in message else f"failed: {path}: {message}"
 
 
 def _totals(outcome: Outcome) -> str:
     """Say in one line how many files were forecast, skipped and failed."""
-    from forecaster.errors import printable
-
     where = printable(outcome.ledger.directory)
     if outcome.skipped and not outcome.done and not outcome.failed:
         return f"nothing to do: {_files(len(outcome.skipped))} forecast already in {where}"
@@ -135,7 +150,6 @@ def _files(count: int) -> str:
 def _tell_one(terminal: Terminal, item: Input, outcome: Outcome, forecaster: Forecaster) -> None:
     """Show the first rows of a single file's forecast."""
     from forecaster.batch.tables import safe_text
-    from forecaster.errors import printable
 
     for note in outcome.notes.get(item.path, ()):
         terminal.say(f"note: {printable(note)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -162,3 +162,16 @@ def given(ctx: click.Context) -> dict[str, Any]:
     """Return the parameters that the user gave, on the command line or in the environment."""
     named = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
     return {name: value for name, value in ctx.params.items() if ctx.get_parameter_source(name) in named}
+
+
+def as_arguments(command: click.Command, values: Mapping[str, Any]) -> list[str]:
+    """Return the reading options among `values` as arguments again, in the order of the help."""
+    from forecaster.commands.configure import READING
+
+    arguments: list[str] = []
+    for param in command.params:
+        if param.name in READING and param.name in values and isinstance(param, click.Option):
+            value = values[param.name]
+            several = value if isinstance(value, tuple) else (value,)
+            arguments += [param.opts[0]] if param.is_flag else [f"{param.opts[0]}={one}" for one in several]
+    return arguments

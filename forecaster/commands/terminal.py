@@ -114,7 +114,7 @@ class TrainingLines:
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal, self._total, self._next, self._began = terminal, 0, 0.0, 0.0
-        self._validated = False
+        self._validation: float | None = None
 
     def start(self, total_steps: int) -> None:
         """Say how much work lies ahead."""
@@ -123,13 +123,13 @@ class TrainingLines:
 
     def update(self, step: int, loss: float, validation_loss: float | None) -> None:
         """Say how far the training is: after the first look at the validation part, then every tenth."""
-        first = validation_loss is not None and not self._validated
-        self._validated |= first
+        first = validation_loss is not None and self._validation is None
+        self._validation = validation_loss if validation_loss is not None else self._validation
         if step < self._next and not first:
             return
         self._next = step + self._total / 10
         left = (time.monotonic() - self._began) * (self._total - step) / max(step, 1)
-        self._terminal.say(f"step {step}/{self._total}: {_losses(loss, validation_loss)}, about {left:.0f} s left")
+        self._terminal.say(f"step {step}/{self._total}: {_losses(loss, self._validation)}, about {left:.0f} s left")
 
     def finish(self) -> None:
         """Say nothing: the command reports."""
@@ -141,6 +141,7 @@ class TrainingBar:
     def __init__(self) -> None:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
+        self._validation: float | None = None
 
     def start(self, total_steps: int) -> None:
         """Draw the empty bar."""
@@ -150,8 +151,9 @@ class TrainingBar:
 
     def update(self, step: int, loss: float, validation_loss: float | None) -> None:
         """Move the bar."""
+        self._validation = validation_loss if validation_loss is not None else self._validation
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=step, losses=_losses(loss, validation_loss))
+            self._progress.update(self._task, completed=step, losses=_losses(loss, self._validation))
 
     def finish(self) -> None:
         """Leave the bar standing as it is."""

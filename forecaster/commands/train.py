@@ -56,7 +56,7 @@ def command(ctx: click.Context, /, signals: tuple[str, ...], output: Path, **cho
     try:
         forecaster, seconds = _fit(terminal, run)
     except TooShortError as error:
-        raise _with_command(error, terminal.args) from None
+        raise _with_command(error, terminal.args, run) from None
     forecaster.save(output, overwrite=chosen["overwrite"])
     _draw(terminal, forecaster, chosen["plot"])
     _report(terminal, run, _Result(forecaster, seconds, chosen["as_json"]))
@@ -133,7 +133,7 @@ def _fit(terminal: Terminal, run: _Run) -> tuple[Forecaster, float]:
     return forecaster, time.monotonic() - began
 
 
-def _with_command(error: TooShortError, args: Sequence[str]) -> TooShortError:
+def _with_command(error: TooShortError, args: Sequence[str], run: _Run) -> TooShortError:
     """Return `error` with a complete command that would fit in place of its hint."""
     if error.suggestion is None:
         return error
@@ -142,7 +142,8 @@ def _with_command(error: TooShortError, args: Sequence[str]) -> TooShortError:
     hint = f"This fits: {command}"
     if len(command) > LONGEST_COMMAND:
         hint = f"This fits: the same command with --n-step {n_step} --n-input {n_input}."
-    return TooShortError(error.found, suggestion=error.suggestion, path=error.path, hint=hint)
+    path = error.path or (run.signals[0].path if len(run.signals) == 1 else "")
+    return TooShortError(error.found, suggestion=error.suggestion, path=path, hint=hint)
 
 
 def resized(args: Sequence[str], n_step: int, n_input: int) -> list[str]:
