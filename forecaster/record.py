@@ -91,6 +91,6 @@ def history_text(history: Sequence[Mapping[str, float]]) -> str:
     """Write the learning curve as CSV."""
     if not history:
         return ""
-    names = list(history[0])
+    names = list(dict.fromkeys(name for row in history for name in row))
     rows = (",".join(repr(row[name]) if name in row else "" for name in names) for row in history)
     return "\n".join((",".join(names), *rows)) + "\n"

@@ -141,3 +141,12 @@ def test_the_baselines_stand_beside_every_model(sine):
     assert names == ["stacked-lstm", "last-value", "repeat-segment", "seasonal-naive", "ridge"]
     names = [one.name for one in train(parts_of(sine), RunConfig(window=WINDOW, predictor="ridge")).predictors]
     assert names == ["ridge", "last-value", "repeat-segment", "seasonal-naive"]
+
+
+def test_a_training_that_runs_away_keeps_the_best_weights_and_a_curve_of_finite_numbers(sine, monkeypatch):
+    monkeypatch.setattr("forecaster.training.keeper.learning_rate", lambda recipe, step: 1e-3 if step < 20 else 1e30)
+    outcome = run(sine)
+    assert all(np.isfinite(tensor).all() for tensor in outcome.predictor.tensors().values())
+    assert all(np.isfinite(value) for row in outcome.history for value in row.values())
+    assert "validation_loss" in outcome.history[0]
+    assert "validation_loss" not in outcome.history[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -221,9 +222,10 @@ def _steps(forecaster: Forecaster) -> str:
     history = forecaster.history
     if not history:
         return "fitted and scored in "
-    best = min(history, key=lambda row: row["validation_loss"])
+    best = min(history, key=lambda row: row.get("validation_loss", math.inf))
     taken = f"{history[-1]['step']:.0f} steps, the best at {best['step']:.0f}"
-    return f"{taken} (validation loss {number(float(best['validation_loss']))}), trained and scored in "
+    ended = "" if "validation_loss" in history[-1] else "; then the loss stopped being finite"
+    return f"{taken} (validation loss {number(float(best['validation_loss']))}){ended}, trained and scored in "
 
 
 def _next(run: _Run) -> list[str]:

@@ -15,7 +15,8 @@ __all__ = ["Progress", "Silent", "Trained", "train"]
 class Trained:
     """What training gave: the predictors, the chosen one first, and how it went.
 
-    `history` has a row an epoch: step, loss, validation_loss, learning_rate, seconds.
+    `history` has a row an epoch: step, loss, validation_loss, learning_rate, seconds; a loss that
+    stopped being finite is absent.
     """
 
     predictors: tuple[Predictor, ...]

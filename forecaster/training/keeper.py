@@ -42,11 +42,12 @@ class Keeper(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Note the epoch; keep the weights if they are the best on validation."""
+        """Note the epoch, without a loss that is not finite; keep the weights if they are the best on validation."""
         loss, validation = float(logs["loss"]), float(logs["val_loss"])
         rate = float(self.model.optimizer.learning_rate)
         row = {"step": self.step, "loss": loss, "validation_loss": validation, "learning_rate": rate}
-        self.history.append({**row, "seconds": round(time.monotonic() - self.began, 3)})
+        finite = {name: value for name, value in row.items() if math.isfinite(value)}
+        self.history.append({**finite, "seconds": round(time.monotonic() - self.began, 3)})
         if validation < self.best_loss:
             self.best, self.best_loss, self.best_epoch = weights_of(self.model), validation, epoch
         self.progress.update(self.step, loss, validation)

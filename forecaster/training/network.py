@@ -54,7 +54,7 @@ def train_network(parts: Parts, config: RunConfig, progress: Progress) -> Outcom
         _compile(model, recipe)
     keeper = Keeper(recipe, progress)
     _fit(model, parts, config, keeper)
-    weights = _checked(keeper.best or weights_of(model), keeper)
+    weights = _checked(keeper)
     predictor = kind(config.predictor).restore(parameters, weights, parts.window)
     return Outcome(predictor, keeper.history, keeper.interrupted)
 
@@ -127,9 +127,10 @@ def _fit(model: Any, parts: Parts, config: RunConfig, keeper: Any) -> None:
         keeper.progress.finish()
 
 
-def _checked(weights: dict[str, NDArray[np.float32]], keeper: Any) -> dict[str, NDArray[np.float32]]:
-    """Refuse weights that are not finite: a loss may look right while they are not."""
-    if all(np.isfinite(tensor).all() for tensor in weights.values()):
-        return weights
+def _checked(keeper: Any) -> dict[str, NDArray[np.float32]]:
+    """Return the best weights; refuse those that are not finite: a loss may look right while they are not."""
+    best: dict[str, NDArray[np.float32]] | None = keeper.best
+    if best is not None and all(np.isfinite(tensor).all() for tensor in best.values()):
+        return best
     hint = "Try a lower learning rate: --learning-rate 0.001, or look at the signal with 'forecaster check'."
-    raise TrainingError(f"The weights stopped being finite at step {keeper.step}.", hint=hint)
+    raise TrainingError(f"The losses or the weights stopped being finite at step {keeper.step}.", hint=hint)
