@@ -194,3 +194,9 @@ def test_ridge_stays_within_its_limits_where_the_line_would_explode():
     context = np.full((1, 40), 1e12)
     segment = ridge.predict(context, np.zeros(1, dtype=np.int64))
     assert ridge.parameters.low <= segment.min() <= segment.max() <= ridge.parameters.high
+
+
+def test_where_no_ridge_is_stable_the_best_on_validation_is_taken(parts, monkeypatch):
+    monkeypatch.setattr(Ridge, "is_stable", lambda self, parts: False)
+    best = min(solve(parts, 40), key=lambda solution: solution[0])
+    assert Ridge.fit(parts).parameters.alpha == best[1]

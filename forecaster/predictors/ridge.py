@@ -57,16 +57,23 @@ class Ridge:
 
     @classmethod
     def fit(cls, parts: Parts) -> Self:
-        """Solve for every alpha; take the best on validation whose closed loop stays within the limits."""
+        """Solve for every alpha; take the best on validation whose closed loop stays within the limits.
+
+        Where none stays there, the best on validation is taken, and its forecasts are clipped.
+        """
         taps = min(parts.window.context, MAX_TAPS)
         low, high = _limits(parts)
         solutions = solve(parts, taps)
-        for _, alpha, kernel, bias in sorted(solutions, key=lambda solution: solution[0]):
-            parameters = RidgeParameters(alpha=alpha, taps=taps, low=low, high=high)
-            ridge = cls(parameters, parts.window, _stored(kernel), _stored(bias))
-            if ridge.is_stable(parts):
-                return ridge
-        return ridge
+        fitted = [
+            cls(
+                RidgeParameters(alpha=alpha, taps=taps, low=low, high=high),
+                parts.window,
+                _stored(kernel),
+                _stored(bias),
+            )
+            for _, alpha, kernel, bias in sorted(solutions, key=lambda solution: solution[0])
+        ]
+        return next((ridge for ridge in fitted if ridge.is_stable(parts)), fitted[0])
 
     @classmethod
     def specs(cls, parameters: RidgeParameters, window: Window, channels: int) -> Specs:
