@@ -101,6 +101,11 @@ class TestNames:
         with pytest.raises(UsageError, match="--filename"):
             check_template(template, several=False)
 
+    @pytest.mark.parametrize("template", ["manifest.json", "Manifest.JSON", "manifest.{ext}"])
+    def test_a_forecast_in_place_of_the_manifest_is_refused(self, template: str) -> None:
+        with pytest.raises(UsageError, match="manifest"):
+            check_template(template, several=False)
+
     def test_one_name_for_several_files_is_refused(self) -> None:
         check_template("out.csv", several=False)
         with pytest.raises(UsageError, match="one name"):

@@ -179,6 +179,8 @@ class TestConfigure:
             ("[window]\nn_step = 0", "window.n_step"),
             ("[split]\ntraining = 50", "split"),
             ("a = ", "not TOML"),
+            (f"seed = {'9' * 5000}", "not TOML"),
+            (f"a = {'[' * 3000}", "not TOML"),
             ("[recipe]\nname = ['x']", "recipe.name"),
         ],
     )

@@ -114,6 +114,12 @@ def test_a_closed_pipe_is_no_error(model: Path) -> None:
     assert done.stderr == ""
 
 
+def test_without_a_stdout_it_ends_without_a_word(model: Path) -> None:
+    command = f"{sys.executable} {CLI} inspect {model} >&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 def test_a_full_disk_is_told_in_plain_words(model: Path) -> None:
     with Path("/dev/full").open("w") as full:

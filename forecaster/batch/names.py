@@ -35,6 +35,8 @@ def check_template(template: str, several: bool) -> None:
         raise UsageError(f"--filename {printable(template)!r}: the fields are {{stem}} and {{ext}}.")
     if "/" in plain or "\\" in plain or not plain.isprintable() or plain.startswith((".", "=", "+", "-", "@")):
         raise UsageError(f"--filename {printable(template)!r} is not the name of a file within the folder.")
+    if template.replace("{ext}", "json").casefold() == MANIFEST:
+        raise UsageError(f"--filename {printable(template)!r} is the name of the batch's own manifest.")
     if several and "stem" not in fields:
         raise UsageError(
             f"--filename {printable(template)!r} gives several files one name.", hint="Put {stem} into it."

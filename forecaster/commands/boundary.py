@@ -33,7 +33,8 @@ def guarded(run: Callable[[], Any], terminal: Terminal) -> int:
     try:
         with _sigterm(), _escaped_output():
             code = run()
-            sys.stdout.flush()
+            if sys.stdout is not None:  # a program may be started without one
+                sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code

@@ -153,7 +153,7 @@ def _toml(file: Path) -> Nested:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"--config {printable(file)}: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also integers of thousands of digits, and endless brackets
         raise UsageError(f"--config {printable(file)} is not TOML: {printable(error)}.") from None
 
 
