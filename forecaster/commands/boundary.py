@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -53,6 +52,8 @@ def _explain(error: BaseException, terminal: Terminal) -> int:
         return _hush()
     message, code = _verdict(error)
     if terminal.verbose and isinstance(error, Exception):
+        import traceback
+
         click.echo("".join(traceback.format_exception(error)), err=True)
     with contextlib.suppress(OSError):
         click.echo(f"Error: {message}"[:MESSAGE_LIMIT], err=True)

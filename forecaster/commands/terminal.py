@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import shlex
-import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -39,6 +36,8 @@ class Terminal:
 
     def json(self, value: Any) -> None:
         """Print one JSON document on stdout; NaN is a bug, not a value."""
+        import json
+
         click.echo(json.dumps(value, indent=2, allow_nan=False))
 
     def say(self, text: str) -> None:
@@ -59,6 +58,8 @@ class Terminal:
 
 def program() -> str:
     """Return how the user called this program, ready to be pasted into a shell."""
+    import shlex
+
     script = Path(sys.argv[0])
     if script.name == "__main__.py":
         return f"{_python()} -m forecaster"
@@ -67,9 +68,11 @@ def program() -> str:
 
 def _python() -> str:
     """Return `python` where the shell's is this one, else the path of this one."""
+    import shutil
+
     found = shutil.which("python")
     same = found is not None and Path(found).absolute() == Path(sys.executable).absolute()
-    return "python" if same else shlex.quote(sys.executable)
+    return "python" if same else shell([sys.executable])
 
 
 def shell(args: Iterable[object]) -> str:
@@ -78,6 +81,8 @@ def shell(args: Iterable[object]) -> str:
     >>> shell(["train", "my file.csv"])
     "train 'my file.csv'"
     """
+    import shlex
+
     return shlex.join(str(arg) for arg in args)
 
 
