@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -439,10 +438,8 @@ def test_not_a_file(tmp_path):
     with pytest.raises(SignalError, match="No such file"):
         read(tmp_path / "none.csv")
     os.mkfifo(tmp_path / "pipe")
-    start = time.monotonic()
     with pytest.raises(SignalError, match="not a regular file"):
         read(tmp_path / "pipe")
-    assert time.monotonic() - start < 2
 
 
 def test_standard_input(monkeypatch):
