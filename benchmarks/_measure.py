@@ -29,6 +29,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("numpy", "pandas", "tensorflow", "keras", "torch")
 ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 Run = Callable[[], "dict[str, float] | None"]
 Make = Callable[[Path, bool], Run]
@@ -63,6 +64,7 @@ def arguments(doc: str, rounds: int) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small sizes and one round: shows that it works")
     parser.add_argument("--rounds", type=int, default=rounds, help="runs of each contender (default: %(default)s)")
     parser.add_argument("--torch-python", default=sys.executable, metavar="PYTHON", help="interpreter that has torch")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of every library (default: as each chooses)")
     parser.add_argument("--contender", help=argparse.SUPPRESS)
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -89,7 +91,8 @@ def main(
         if prepare is not None:
             prepare(work, options.quick)
         results, versions = take_turns(list(contenders), work, options)
-        print(f"{options.rounds} alternating run(s) each, medians; {versions}\n")
+        threads = f"{options.threads} thread(s)" if options.threads else "threads as each library chooses"
+        print(f"{options.rounds} alternating run(s) each, medians; {threads}; {versions}\n")
         report(results, work, options.quick)
 
 
@@ -145,8 +148,11 @@ class Worker:
         command = [python, os.path.abspath(sys.argv[0]), "--contender", name, "--work", str(work)]
         command += ["--quick"] if options.quick else []
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
+        environment = (
+            os.environ | ENVIRONMENT | (dict.fromkeys(THREADS, str(options.threads)) if options.threads else {})
+        )
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.log}
-        self.process = subprocess.Popen(command, text=True, env=os.environ | ENVIRONMENT, **pipes)
+        self.process = subprocess.Popen(command, text=True, env=environment, **pipes)
         self.missing = str(self.hear().get("missing", ""))
 
     def hear(self) -> dict[str, Any]:
@@ -217,11 +223,11 @@ def _status(key: str) -> float:
         return _mb(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
-def child_peak_mb(command: Sequence[str]) -> tuple[float, float, str]:
-    """Run `command` to its end: its peak resident memory in MB, its seconds, and the end of its output."""
+def child(command: Sequence[str]) -> dict[str, float]:
+    """Run `command` to its end in the source folder: wall time and processor time in s, peak resident memory in MB."""
     with tempfile.TemporaryFile() as log:
         began = time.perf_counter()
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | ENVIRONMENT)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | ENVIRONMENT, cwd=ROOT)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -229,7 +235,7 @@ def child_peak_mb(command: Sequence[str]) -> tuple[float, float, str]:
         said = log.read().decode(errors="replace")[-3000:]
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{said}")
-    return _mb(usage.ru_maxrss), seconds, said
+    return {"seconds": seconds, "cpu": usage.ru_utime + usage.ru_stime, "peak_mb": _mb(usage.ru_maxrss)}
 
 
 def _mb(maxrss: int) -> float:

@@ -38,9 +38,9 @@ def trained(folder: Path, rows: int, split: str, steps: int) -> tuple[float, flo
     measure.write_column(path, rows)
     output = str(folder / f"model-{rows}")
     command = [sys.executable, str(measure.ROOT / "cli.py"), "train", str(path), "-o", output]
-    peak, seconds, _ = measure.child_peak_mb([*command, "--split", split, "--steps", str(steps), "-q"])
+    measured = measure.child([*command, "--split", split, "--steps", str(steps), "-q"])
     path.unlink()
-    return peak, seconds
+    return measured["peak_mb"], measured["seconds"]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Start-up: wall time of whole commands from a cold shell.
+"""Start-up: wall time of whole commands from a cold shell, and the processor time that they took.
 
 How long until `--help`, and until one file is forecast 100 samples ahead and written, beside a
 bare Python start, `import click`, `import tensorflow`, and the same forecast by a script of a
@@ -7,12 +7,9 @@ few lines that loads a Keras model of the same network, reads with pandas and pr
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import _measure as measure
@@ -52,7 +49,7 @@ def main() -> None:
         for _ in range(options.rounds):
             for name, command in commands.items():
                 shutil.rmtree(work / "out", ignore_errors=True)
-                results[name].runs.append({"seconds": timed(command)})
+                results[name].runs.append(measure.child(command))
     print(f"{options.rounds} alternating run(s) each, medians; {installed()}\n")
     report(results)
 
@@ -62,14 +59,14 @@ def model_folder(work: Path) -> Path:
     shipped = sorted((measure.ROOT / "models").glob("*/model.json"))
     if shipped:
         return shipped[0].parent
-    timed([sys.executable, "cli.py", "train", str(SIGNAL), "-o", str(work / "model"), "--steps", "10", "-q"])
+    measure.child([sys.executable, "cli.py", "train", str(SIGNAL), "-o", str(work / "model"), "--steps", "10", "-q"])
     return work / "model"
 
 
 def prepare(work: Path, model: Path) -> dict[str, list[str]]:
     """Return every command by its name; write the Keras model that one of them loads."""
     python = sys.executable
-    timed([python, "-c", BUILD_KERAS, str(work / "bare.keras")])
+    measure.child([python, "-c", BUILD_KERAS, str(work / "bare.keras")])
     forecast = ["cli.py", "forecast", str(model), str(SIGNAL), "-n", "100", "-o", str(work / "out")]
     return {
         PYTHON: [python, "-c", "pass"],
@@ -81,18 +78,6 @@ def prepare(work: Path, model: Path) -> dict[str, list[str]]:
     }
 
 
-def timed(command: list[str]) -> float:
-    """Run a command in the source folder; return its wall time in seconds."""
-    began = time.perf_counter()
-    done = subprocess.run(
-        command, cwd=measure.ROOT, env=os.environ | measure.ENVIRONMENT, capture_output=True, check=False
-    )
-    seconds = time.perf_counter() - began
-    if done.returncode:
-        raise SystemExit(f"{command} failed:\n{done.stderr.decode(errors='replace')[-3000:]}")
-    return seconds
-
-
 def installed() -> str:
     """Return the versions of what is started."""
     return ", ".join(f"{name} {measure.metadata.version(name)}" for name in ("click", "numpy", "tensorflow", "keras"))
@@ -102,10 +87,10 @@ def report(results: dict[str, measure.Result]) -> None:
     """Print the times beside those of `import click` and `import tensorflow`."""
     click, tensorflow = results[CLICK].median(), results[TENSORFLOW].median()
     rows = [
-        (name, one.median(), one.spread(), one.median() / click, one.median() / tensorflow)
+        (name, one.median(), one.spread(), one.median("cpu"), one.median() / click, one.median() / tensorflow)
         for name, one in results.items()
     ]
-    measure.table(("command", "s", "range", "/ import click", "/ import tensorflow"), rows)
+    measure.table(("command", "s", "range", "CPU s", "/ import click", "/ import tensorflow"), rows)
 
 
 if __name__ == "__main__":

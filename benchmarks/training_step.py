@@ -3,7 +3,7 @@
 The program's networks as `train` runs them (input noise, dropout, clipping, shuffled windows of
 the whole signal), a bare Keras Sequential with the same layers fitted from an array in memory,
 and torch nn.LSTM with Adam in a plain loop. Steps 11 to 40 of 40 are timed, so neither tracing
-nor validation counts. Every library uses the threads that it chooses.
+nor validation counts.
 """
 
 from __future__ import annotations
