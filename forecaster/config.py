@@ -98,6 +98,22 @@ class Recipe(Frozen):
     patience: Annotated[int, Field(ge=1, le=10**6)] | None = 10
 
 
+LECTURE = Recipe(
+    name="lecture",
+    steps=6000,
+    batch=64,
+    learning_rate=1e-4,
+    schedule="constant",
+    warmup=0,
+    clip_norm=None,
+    noise=0,
+    dropout=0,
+    epsilon=1e-8,
+    patience=None,
+)
+"""The lecture's own recipe; steps and batch are ours, the deck names none. Source: deck E, "LSTM with TensorFlow"."""
+
+
 class RunConfig(Frozen):
     """A whole training run, resolved: what `config` in model.json records."""
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from forecaster.commands.spans import Span
-from forecaster.config import ReadingOptions, RunConfig
+from forecaster.config import LECTURE, ReadingOptions, RunConfig
 from forecaster.errors import UsageError, printable
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -42,7 +42,7 @@ def nested(given: Mapping[str, Any], file: Path | None) -> Nested:
     if "split" in given:
         settings["split"] = split(given["split"])
     if _mapping(settings, "recipe").get("name") == "lecture":
-        settings["recipe"] = {**LECTURE, **settings["recipe"]}
+        settings["recipe"] = {**LECTURE.model_dump(), **settings["recipe"]}
     return {**settings, **{name: given[name] for name in ("predictor", "seed") if name in given}}
 
 
@@ -51,19 +51,6 @@ _SECTIONS = {
     "recipe": {"recipe": "name", "steps": "steps", "learning_rate": "learning_rate"},
     "window": {"n_step": "n_step", "n_input": "n_input", "stride": "stride"},
 }
-LECTURE: Nested = {
-    "batch": 64,
-    "steps": 6000,
-    "learning_rate": 1e-4,
-    "schedule": "constant",
-    "warmup": 0.0,
-    "clip_norm": None,
-    "noise": 0.0,
-    "dropout": 0.0,
-    "epsilon": 1e-8,
-    "patience": None,
-}
-"""What `--recipe lecture` sets where neither an option nor the file does. Source: deck E, "LSTM with TensorFlow"."""
 
 
 def without_times(settings: Nested) -> Nested:
