@@ -27,7 +27,7 @@ from forecaster.errors import OutputError, SignalError, TooShortError
 from forecaster.evaluation import Evaluation, evaluate
 from forecaster.forecasts import Forecast
 from forecaster.predictors.base import Predictor
-from forecaster.preparation import Prepared, prepare
+from forecaster.preparation import Prepared, check_rate, prepare
 from forecaster.record import channels_of, history_text, manifest_of, thinned
 from forecaster.rollout import rollout
 from forecaster.scaling import Scaler
@@ -36,7 +36,6 @@ from forecaster.splits import boundaries
 from forecaster.training import Progress, train
 
 Array = NDArray[np.float64]
-RATE_TOLERANCE = 0.05
 QUANTILES = "intervals/quantiles"
 
 
@@ -112,19 +111,14 @@ class Forecaster:
         """The predictor that carries the forecast."""
         return self.predictors[0]
 
+    @property
+    def scaler(self) -> Scaler:
+        """The scaler that was fitted on the training part."""
+        return Scaler(np.array(self.manifest.scaler.mean), np.array(self.manifest.scaler.scale))
+
     def require(self, signal: Signal) -> None:
         """Raise SignalError, or TooShortError, if `signal` cannot be forecast with this model."""
-        self._columns(signal)
-        rate, known = signal.sample_rate_hz, self.manifest.sample_rate_hz
-        if rate and known and abs(rate / known - 1) > RATE_TOLERANCE:
-            hint = f"If the stamps are wrong, read it with --no-time --rate {known:g}."
-            raise SignalError(
-                f"it is sampled at {rate:g} Hz",
-                path=signal.path,
-                expected=f"{known:g} Hz, as the model was trained",
-                hint=hint,
-            )
-        need = self.config.window.context
+        columns, need = self._columns(signal), self.config.window.context
         for recording in signal.series():
             if len(recording) < need:
                 raise TooShortError(
@@ -132,6 +126,7 @@ class Forecaster:
                     path=signal.path,
                     hint="Train a model with a shorter context: --n-step, --n-input.",
                 )
+            self.scaler.check(recording.values[-need:, columns], self.manifest.channels.target, signal.path)
 
     def forecast(
         self, signals: Sequence[Signal], *, horizon: int | None = None, levels: Sequence[int] = (90,)
@@ -161,8 +156,6 @@ class Forecaster:
     ) -> Evaluation:
         """Score the model beside the baselines: on the held-back part of a training file, on all of a new one."""
         horizon = horizon or self.config.window.n_input
-        for signal in signals:
-            self._columns(signal)
         ordered = [self._ordered(signal) for signal in signals]
         runners: dict[str, Callable[..., Array]] = {"model": partial(self.run, self.predictor)}
         runners |= {one.name: partial(self.run, one) for one in self.predictors if one.name in predictors.BASELINES}
@@ -176,18 +169,19 @@ class Forecaster:
             mase_scale=self._mase_scale(),
             band=self._half_width,
             model=self.name,
+            itself=self.predictor.name if self.predictor.name in predictors.BASELINES else "",
         )
 
     def run(self, predictor: Predictor, context: Array, channel: NDArray[np.intp], horizon: int) -> Array:
         """Forecast with one predictor: raw context (B, L) in the channels' units, to (B, H) in the same."""
-        scaler = Scaler(np.array(self.manifest.scaler.mean), np.array(self.manifest.scaler.scale))
-        scaled = rollout(predictor, scaler.transform(context, channel), channel, horizon)
-        return scaler.inverse(scaled, channel)
+        scaled = rollout(predictor, self.scaler.transform(context, channel), channel, horizon)
+        return self.scaler.inverse(scaled, channel)
 
     # --- parts --------------------------------------------------------------------------
 
     def _columns(self, signal: Signal) -> list[int]:
-        """Return where the model's channels stand in `signal`."""
+        """Return where the model's channels stand in `signal`; SignalError if they or its rate do not fit."""
+        check_rate(signal, self.manifest.sample_rate_hz, "the model was trained")
         wanted = self.manifest.channels.target
         missing = [name for name in wanted if name not in signal.channels]
         if not missing:
@@ -204,11 +198,12 @@ class Forecaster:
 
     def _ordered(self, signal: Signal) -> Signal:
         """Return `signal` with the model's channels, in the model's order."""
-        columns = self._columns(signal)
-        recordings = tuple(replace(r, values=r.values[:, columns]) for r in signal.recordings)
-        return replace(
-            signal, channels=self.manifest.channels.target, recordings=recordings, units=self.manifest.channels.units
-        )
+        columns, recordings, channels = self._columns(signal), signal.recordings, self.manifest.channels
+        if columns != list(range(len(signal.channels))):  # else no copy is made of a long signal
+            recordings = tuple(replace(r, values=r.values[:, columns]) for r in recordings)
+        for recording in recordings:
+            self.scaler.check(recording.values, channels.target, signal.path)
+        return replace(signal, channels=channels.target, recordings=recordings, units=channels.units)
 
     def _first_targets(self, signal: Signal) -> list[int]:
         """Return for each recording the first row that may be scored: the test part of what was trained on."""

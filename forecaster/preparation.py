@@ -10,11 +10,14 @@ import numpy as np
 from forecaster.config import RunConfig, Window
 from forecaster.errors import SignalError, TooShortError
 from forecaster.predictors.base import Parts
-from forecaster.scaling import Scaler
+from forecaster.scaling import Scaler, check_size
 from forecaster.signals import Recording, Signal
 from forecaster.spectrum import dominant_period
 from forecaster.splits import boundaries
 from forecaster.windows import Runs, Windows, suggest
+
+RATE_TOLERANCE = 0.05
+"""How far two sample rates may differ, as a share: as far as clocks do."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,20 @@ class Prepared:
 def prepare(signals: Sequence[Signal], config: RunConfig) -> Prepared:
     """Split every recording, fit the scaler on the training parts, and lay out the windows.
 
-    Raises SignalError if the signals differ in channels, TooShortError if there is no training
-    window or no validation target.
+    Raises SignalError if the signals differ in channels or rate, or hold values too large to be
+    computed with; TooShortError if there is no training window or no validation target.
     """
-    _same_channels(signals)
+    _alike(signals)
+    for signal in signals:
+        for recording in signal.recordings:
+            check_size(recording.values, signal.channels, signal.path)
     recordings = tuple(recording for signal in signals for recording in signal.recordings)
     bounds = tuple(boundaries(len(recording), config.split) for recording in recordings)
     _long_enough(recordings, bounds, config)
     scaler = Scaler.fit(r.values[:b1] for r, (b1, _) in zip(recordings, bounds, strict=True))
+    for signal in signals:
+        for recording in signal.recordings:
+            scaler.check(recording.values, signal.channels, signal.path)
     runs = Runs.join([recording.values for recording in recordings], scaler.mean, scaler.scale)
     b1, b2 = (np.repeat(np.array(b, dtype=np.int64), len(scaler.mean)) for b in zip(*bounds, strict=True))
     training = Windows.between(runs, (np.zeros_like(b1), b1), config.window)
@@ -60,9 +69,20 @@ def fitting(rows: int, config: RunConfig, period: float | None) -> tuple[int, in
     return (n_step, n_input) if n_input else None
 
 
-def _same_channels(signals: Sequence[Signal]) -> None:
+def check_rate(signal: Signal, rate_hz: float | None, whose: str) -> None:
+    """Raise SignalError if both rates are known and differ: `signal` would run at another speed."""
+    own = signal.sample_rate_hz
+    if own and rate_hz and abs(own / rate_hz - 1) > RATE_TOLERANCE:
+        hint = f"If the stamps are wrong, read it with --no-time --rate {rate_hz:g}."
+        raise SignalError(
+            f"it is sampled at {own:g} Hz", path=signal.path, expected=f"{rate_hz:g} Hz, as {whose}", hint=hint
+        )
+
+
+def _alike(signals: Sequence[Signal]) -> None:
     first = signals[0]
     for other in signals[1:]:
+        check_rate(other, first.sample_rate_hz, f"{first.path} is")
         if other.channels != first.channels:
             found = f"it has the channels {', '.join(other.channels)}"
             expected = f"{', '.join(first.channels)}, as {first.path} has"

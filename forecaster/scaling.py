@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forecaster.errors import SignalError
+
 Array = NDArray[np.float64]
+LARGEST = 1e150
+"""Values up to this size can be squared and summed in double precision."""
+FARTHEST = 1e15
+"""Scaled values up to this size can be squared and summed in single precision."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,12 @@ class Scaler:
         square = np.asarray(sum(_centred_square(part, mean) for part in kept)) / rows
         return cls(mean, _usable(np.sqrt(square), mean))
 
+    def check(self, values: Array, channels: Sequence[str], path: str) -> None:
+        """Raise SignalError if `values` (T, C) hold one that is too far off the training part to be computed with."""
+        expected = f"values within {FARTHEST:g} standard deviations of the training part"
+        limit = np.minimum(FARTHEST * np.minimum(self.scale, LARGEST) + np.abs(self.mean), LARGEST)
+        _refuse(values, limit, channels, path=path, expected=expected)
+
     def transform(self, values: Array, channel: NDArray[np.intp]) -> Array:
         """Scale `values` (B, ...), row b by channel ``channel[b]``."""
         shape = (-1, *[1] * (values.ndim - 1))
@@ -43,6 +55,24 @@ class Scaler:
         """Undo `transform`: the identity ``inverse(transform(x)) == x`` holds to rounding."""
         shape = (-1, *[1] * (values.ndim - 1))
         return values * self.scale[channel].reshape(shape) + self.mean[channel].reshape(shape)
+
+
+def check_size(values: Array, channels: Sequence[str], path: str) -> None:
+    """Raise SignalError if `values` (T, C) hold one that is too large to be squared."""
+    limit = np.full(len(channels), LARGEST)
+    _refuse(values, limit, channels, path=path, expected=f"values up to {LARGEST:g} in size")
+
+
+def _refuse(values: Array, limit: Array, channels: Sequence[str], *, path: str, expected: str) -> None:
+    """Raise SignalError for the first channel of `values` (T, C) that holds one larger than its `limit` (C,)."""
+    if not len(values):
+        return
+    extremes = np.stack((values.min(axis=0), values.max(axis=0)))
+    beyond = np.abs(extremes) > limit
+    for c in np.flatnonzero(beyond.any(axis=0))[:1]:
+        found = f"a value of {extremes[int(beyond[1, c]), c]:g}"
+        hint = "If it stands for a missing value, name it with --na and choose --missing split."
+        raise SignalError(found, path=path, column=channels[c], expected=expected, hint=hint)
 
 
 def _centred_square(part: Array, mean: Array) -> Array:

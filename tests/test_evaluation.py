@@ -196,6 +196,13 @@ def test_the_same_forecasts_are_no_better():
     assert "same errors" in judged.text
 
 
+def test_a_baseline_does_not_compete_with_itself():
+    errors = np.abs(np.random.default_rng(1).normal(1, 0.3, 200))
+    judged = verdict.compare(_tallies(0.5 * errors, errors, 0.5 * errors), block=1, itself="ridge")
+    assert (judged.kind, judged.baseline) == ("better", "seasonal-naive")
+    assert "every other baseline" in judged.text
+
+
 def test_few_origins_claim_nothing():
     judged = verdict.compare(_tallies(np.full(3, 0.1), np.full(3, 1.0)), block=1)
     assert judged.kind == "unknown"

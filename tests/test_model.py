@@ -159,6 +159,10 @@ def test_signals_that_do_not_fit_are_refused(model):
         model.forecast([signal_of(np.zeros((100, 2)), channels=("p", "q"))])
     with pytest.raises(SignalError, match="200 Hz"):
         model.forecast([signal_of(wave(100), rate_hz=200.0)])
+    with pytest.raises(SignalError, match="200 Hz"):
+        model.evaluate([signal_of(wave(800), rate_hz=200.0)])
+    with pytest.raises(SignalError, match=r"200 Hz.*100 Hz"):
+        Forecaster.fit([signal_of(wave(800)), signal_of(wave(800), rate_hz=200.0)], CONFIG)
     with pytest.raises(SignalError, match="channels"):
         Forecaster.fit([signal_of(wave(800)), signal_of(wave(800), channels=("other",))], CONFIG)
 
@@ -189,3 +193,24 @@ def test_a_constant_channel_trains_and_forecasts_itself():
     forecast = model.forecast([signal_of(np.full(100, 45.1))])[0][0].mean
     np.testing.assert_allclose(forecast, 45.1, atol=1.0)
     assert model.stored[0]["parts"][0]["scores"]["model"]["nmse"] is None
+
+
+@pytest.mark.parametrize("row", [100, 650, 750])
+@pytest.mark.parametrize("value", [1e300, -1e200, 1e120])
+def test_a_value_too_large_to_compute_with_is_refused_wherever_it_stands(model, row, value):
+    values = wave(800)
+    values[row] = value
+    if row > 560 or abs(value) > 1e150:
+        with pytest.raises(SignalError, match=r"'acc': a value of .*--na"):
+            Forecaster.fit([signal_of(values)], CONFIG)
+    with pytest.raises(SignalError, match="'acc': a value of"):
+        model.evaluate([signal_of(values)])
+    with pytest.raises(SignalError, match="'acc': a value of"):
+        model.forecast([signal_of(values[: row + 1])])
+
+
+def test_a_ridge_model_is_not_its_own_rival(model):
+    (part,) = model.evaluate([signal_of(wave(800))], stride=1).to_json()["parts"]
+    assert part["scores"]["ridge"]["nmse"] == part["scores"]["model"]["nmse"]
+    assert part["verdict"].startswith("Better than every other baseline")
+    assert "repeating" in part["verdict"]

@@ -64,6 +64,7 @@ class Job:
     stride: int
     mase_scale: Sequence[float | None]
     band: Band | None
+    itself: str
 
 
 @dataclass
@@ -90,12 +91,14 @@ def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
     mase_scale: Sequence[float | None],
     band: Band | None = None,
     model: str = "",
+    itself: str = "",
 ) -> Evaluation:
     """Score `forecasts`, one of them named "model", on every channel of every signal.
 
     Recording r of signal i is scored from row ``ranges[i][r]`` on: the first target that may be
     scored; its context may reach back before it. `mase_scale` (C,) is the seasonal-naive
-    error of each channel on the training part, `model` the name that the result carries.
+    error of each channel on the training part, `model` the name that the result carries,
+    `itself` the baseline that the model is, if it is one.
 
     Raises:
         UsageError: the horizon or the stride is below 1.
@@ -103,7 +106,7 @@ def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
     stride = default_stride(horizon, window) if stride is None else stride
     if horizon < 1 or stride < 1:
         raise UsageError(f"The horizon ({horizon}) and the stride ({stride}) must be at least 1 sample.")
-    job = Job(forecasts, window, horizon, stride, mase_scale, band)
+    job = Job(forecasts, window, horizon, stride, mase_scale, band, itself)
     parts: list[Part] = []
     for signal, first_targets in zip(signals, ranges, strict=True):
         places = _places(signal, first_targets, job)
@@ -154,7 +157,7 @@ def _part(signal: Signal, channel: int, places: list[Place], *, job: Job, keep: 
         {name: {metric: row[metric].value for metric in METRICS} for name, row in scores.items()},
         {name: tally.by_step() for name, tally in tallies.items()},
         {f"{name}.{m}": s.reason for name, row in scores.items() for m, s in row.items() if s.value is None},
-        compare(tallies, block=-(-job.horizon // job.stride)),
+        compare(tallies, block=-(-job.horizon // job.stride), itself=job.itself),
         examples=_examples(signal, channel, places, job=job, tally=tallies["model"], half=half_width) if keep else (),
     )
 

@@ -10,7 +10,7 @@ Source: Künsch 1989, "The Jackknife and the Bootstrap for General Stationary Ob
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -41,13 +41,16 @@ class Verdict:
     gain: float | None = None
 
 
-def compare(tallies: Mapping[str, Tally], *, block: int) -> Verdict:
-    """Compare "model" with the best of the other names; `block` is how many origins overlap one another."""
+def compare(tallies: Mapping[str, Tally], *, block: int, itself: str = "") -> Verdict:
+    """Compare "model" with the best of the other names; `block` is how many origins overlap one another.
+
+    `itself` is the baseline that the model is, if it is one: it is no rival.
+    """
     model = tallies["model"]
     reached = model.nmse()
     if reached.value is None:
         return Verdict("unknown", f"No verdict: {reached.reason}.")
-    others = {name: tally.nmse().value for name, tally in tallies.items() if name != "model"}
+    others = {name: tally.nmse().value for name, tally in tallies.items() if name not in ("model", itself)}
     known = {name: value for name, value in others.items() if value is not None}
     if not known:
         return Verdict(
@@ -55,7 +58,8 @@ def compare(tallies: Mapping[str, Tally], *, block: int) -> Verdict:
             f"No verdict: nmse {reached.value:.4g}, and no baseline to compare it with.",
         )
     best = min(known, key=lambda name: known[name])
-    return _against(model, tallies[best], best=best, block=block)
+    found = _against(model, tallies[best], best=best, block=block)
+    return replace(found, text=found.text.replace("every baseline", "every other baseline")) if itself else found
 
 
 def _against(model: Tally, other: Tally, *, best: str, block: int) -> Verdict:
