@@ -63,9 +63,9 @@ def seal(model):
     data = data_of(model)
     document = json.loads((model / "model.json").read_text())
     document["files"] = {one: hashlib.sha256((data / one).read_bytes()).hexdigest() for one in document["files"]}
-    (model / "model.json").write_text(json.dumps(document))
-    pairs = "".join(f"{name}\0{sha}\n" for name, sha in sorted(document["files"].items()))
-    data.rename(model / f"data-{hashlib.sha256(pairs.encode()).hexdigest()[:16]}")
+    content = json.dumps(document)
+    (model / "model.json").write_text(content)
+    data.rename(model / f"data-{hashlib.sha256(content.encode()).hexdigest()[:16]}")
 
 
 def refused(model, words, file="model.json"):
@@ -159,7 +159,14 @@ EDITS = {
 def test_an_edited_manifest_is_refused(model, name):
     change, words = EDITS[name]
     edit(model, change)
+    if "tensors" in words:
+        seal(model)
     refused(model, words, "tensors.safetensors" if "tensors" in words else "model.json")
+
+
+def test_an_edit_that_is_valid_in_itself_no_longer_belongs_to_the_data(model):
+    edit(model, lambda document: document["scaler"].update(mean=[0.5] * len(document["scaler"]["mean"])))
+    refused(model, "not edited")
 
 
 TEXTS = {

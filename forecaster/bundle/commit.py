@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from forecaster.bundle import gate
 from forecaster.bundle import tensors as tensor_file
 from forecaster.bundle.card import card
-from forecaster.bundle.manifest import FILES, Manifest
+from forecaster.bundle.manifest import FILES, Manifest, data_name
 from forecaster.bundle.records import first_of, parse_history, parse_metrics
 from forecaster.bundle.tensors import Tensors
 from forecaster.errors import ModelError, OutputError, UsageError, printable
@@ -258,7 +258,7 @@ def _data_name(folder: int) -> str | None:
     """Return the name of the data directory that model.json names now; None if it cannot be told."""
     try:
         content = gate.read_file(folder, gate.MANIFEST, gate.MAX_MANIFEST, "")
-        return gate.parse_manifest(content, gate.MANIFEST).data_name
+        return data_name(content)
     except (ModelError, gate.VanishedError):
         return None
 

@@ -5,7 +5,7 @@ followed, nothing but regular files of bounded size is read, and each file is re
 the one buffer that is hashed and parsed. Only these files are opened::
 
     MODEL/model.json
-    MODEL/data-<content hash>/  tensors.safetensors  history.csv  metrics.json  README.md
+    MODEL/data-<hash of model.json>/  tensors.safetensors  history.csv  metrics.json  README.md
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from forecaster.bundle import tensors as tensor_file
-from forecaster.bundle.manifest import FILES, FORMAT, Manifest
+from forecaster.bundle.manifest import FILES, FORMAT, Manifest, data_name
 from forecaster.bundle.records import History, first_of, parse_card, parse_history, parse_metrics
 from forecaster.bundle.refusal import refused
 from forecaster.bundle.strict_json import parse
@@ -136,8 +136,9 @@ def _load(folder: int, manifest_bytes: bytes, where: str) -> Loaded:
         raise refused(place, f"files {', '.join(sorted(manifest.files)) or 'none'}", ", ".join(FILES))
     specs = tensor_file.implied(manifest, place)
     limits = dict.fromkeys(FILES, MAX_TEXT) | {FILES[0]: tensor_file.size_of(specs) + 64 * 1024}
-    files = _read_data(folder, manifest.data_name, limits, where)
-    checked = check_files(manifest, files, specs, f"{where}/{manifest.data_name}")
+    name = data_name(manifest_bytes)
+    files = _read_data(folder, name, limits, where)
+    checked = check_files(manifest, files, specs, f"{where}/{name}")
     return replace(checked, sha256=hashlib.sha256(manifest_bytes).hexdigest())
 
 
@@ -156,7 +157,8 @@ def _again(folder: int, first: bytes, path: Path | str, gone: VanishedError) -> 
             return _load(folder, second, str(path))
     except VanishedError as again:
         gone = again
-    raise refused(str(path), f"no {gone}", "the data that model.json names by its content") from None
+    found = f"no {gone}, the data that belongs to this {MANIFEST}"
+    raise refused(str(path), found, f"a {MANIFEST} that was not edited, with its data beside it") from None
 
 
 def _read_data(folder: int, name: str, limits: dict[str, int], where: str) -> dict[str, bytes]:

@@ -125,9 +125,8 @@ class Manifest(Frozen):
 
     @property
     def data_name(self) -> str:
-        """The name of the data directory: the content hash of `files`, never read from the file."""
-        pairs = "".join(f"{name}\0{sha256}\n" for name, sha256 in sorted(self.files.items()))
-        return f"data-{hashlib.sha256(pairs.encode()).hexdigest()[:16]}"
+        """The name of the data directory that `to_json` commits to."""
+        return data_name(self.to_json())
 
     def to_json(self) -> bytes:
         """Return model.json as bytes: one line for each field, so that a difference can be read."""
@@ -148,6 +147,15 @@ class Manifest(Frozen):
         if self.n_channels * self.window.n_input > MAX_VALUES:
             raise ValueError(f"{self.n_channels} channels of {self.window.n_input} samples are too many")
         return self
+
+
+def data_name(content: bytes) -> str:
+    """Return the name of the data directory that belongs to the `content` of model.json: the hash of its bytes.
+
+    model.json holds the hash of every other file, so the name stands for the whole model, and a
+    model.json that was edited no longer belongs to any data.
+    """
+    return f"data-{hashlib.sha256(content).hexdigest()[:16]}"
 
 
 def now() -> str:
