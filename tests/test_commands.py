@@ -305,6 +305,15 @@ class TestEvaluate:
         assert fresh["parts"][0]["scores"] == stored["parts"][0]["scores"]
         assert fresh["parts"][0]["origins"] == stored["parts"][0]["origins"]
 
+    def test_the_training_file_is_not_scored_where_it_was_cut_otherwise(self, sine: Path, tmp_path: Path) -> None:
+        ok("train", sine, "-o", tmp_path / "m", "--predictor", "ridge", "--recording-rows", 500, *SMALL)
+        ok("evaluate", tmp_path / "m", sine)
+        message = refused("evaluate", tmp_path / "m", sine, "--recording-rows", 1500)
+        assert "learned" in message
+        assert "--recording-rows" in message
+        (tmp_path / "new.csv").write_bytes(synthesis.to_csv("sine", 1500, 100.0, 2))
+        ok("evaluate", tmp_path / "m", tmp_path / "new.csv", "--recording-rows", 1500)
+
     def test_scores_that_are_not_stored_ask_for_the_file(self, model: Path) -> None:
         assert "Name the training file" in refused("evaluate", model, "-n", "7")
 
