@@ -286,6 +286,28 @@ class TestRun:
         listed = {item["output"] for item in json.loads((tmp_path / "out" / "manifest.json").read_text())["files"]}
         assert {path.name for path in (tmp_path / "out").glob("*.csv")} == listed
 
+    def test_far_horizons_make_small_chunks(
+        self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("forecaster.batch.runner.CHUNK_VALUES", 20_000)
+        sizes = []
+        forecast = Forecaster.forecast
+        monkeypatch.setattr(Forecaster, "forecast", lambda *a, **k: sizes.append(len(a[1])) or forecast(*a, **k))
+        batch.run(forecaster, model, inputs.find([str(signals)]), job(tmp_path / "near", horizon=20))
+        batch.run(forecaster, model, inputs.find([str(signals)]), job(tmp_path / "far", horizon=3000))
+        assert sizes == [12, 3, 3, 3, 3]
+
+    @pytest.mark.parametrize("change", [{"input": 3}, {"path": 3}, {"output": 3}, {"unknown": 3}])
+    def test_a_manifest_of_another_shape_is_another_programs(
+        self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path, change: dict[str, int]
+    ) -> None:
+        found = inputs.find([str(signals / "a")])
+        document = batch.run(forecaster, model, found, job(tmp_path / "out")).ledger.to_json()
+        document["files"][0] |= change
+        (tmp_path / "out" / "manifest.json").write_text(json.dumps(document))
+        with pytest.raises(UsageError, match="other files"):
+            batch.run(forecaster, model, found, job(tmp_path / "out"))
+
     def test_a_manifest_from_elsewhere_cannot_name_files_outside(
         self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path
     ) -> None:

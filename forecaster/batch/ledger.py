@@ -125,7 +125,9 @@ def _load(path: Path) -> dict[str, Any] | None:
         found = json.loads(path.read_bytes())
         for item in found["files"]:
             entry = Entry(**item)
-            if not isinstance(entry.path, str) or not _within(entry.output) or not _within(entry.picture):
+            if not isinstance(item["path"], str) or not isinstance(item.get("input", {}), dict):
+                return None
+            if not _within(entry.output) or not _within(entry.picture):
                 return None
         return {"model": found["model"], "options": found["options"], "files": found["files"]}
     except (OSError, ValueError, TypeError, KeyError, RecursionError):

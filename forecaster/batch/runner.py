@@ -159,11 +159,17 @@ class _Batch:
             if signal is None:
                 continue
             chunk.append((item, signal))
-            values += sum(recording.values.size for recording in signal.recordings)
+            values += sum(recording.values.size for recording in signal.recordings) + self._ahead(signal)
             if len(chunk) >= CHUNK_FILES or values >= CHUNK_VALUES:
                 yield chunk
                 chunk, values = [], 0
         yield chunk
+
+    def _ahead(self, signal: Signal) -> int:
+        """Return how many values the forecast of `signal` has, with the two sides of each band."""
+        horizon = self.job.horizon or self.forecaster.config.window.n_input
+        sides = 1 + 2 * len(set(self.job.levels))
+        return horizon * sides * self.forecaster.manifest.n_channels * len(list(signal.series()))
 
     def _read(self, item: Input) -> Signal | None:
         try:
