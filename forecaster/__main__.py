@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    from forecaster.commands.group import cli
-
+    try:
+        from forecaster.commands.group import cli
+    except KeyboardInterrupt:  # while the program is still starting
+        sys.exit(130)
     cli.main()
 
 

@@ -161,3 +161,13 @@ def test_sigterm_while_training_leaves_nothing_half_done(sine: Path, tmp_path: P
     assert code == 143
     assert "Traceback" not in said
     assert not (tmp_path / "m").exists()
+
+
+def test_ctrl_c_while_it_is_still_starting_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")
+    done = subprocess.run(
+        [sys.executable, str(CLI), "predictors"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (130, "")

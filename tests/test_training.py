@@ -12,6 +12,7 @@ from forecaster.training import train
 from forecaster.training.feed import batches, shuffled
 from forecaster.training.network import learning_rate, train_network
 from forecaster.training.progress import Silent
+from forecaster.training.quiet import stderr_aside
 from tests.test_predictors import parts_of
 
 WINDOW = Window(n_step=4, n_input=10)
@@ -150,3 +151,15 @@ def test_a_training_that_runs_away_keeps_the_best_weights_and_a_curve_of_finite_
     assert all(np.isfinite(value) for row in outcome.history for value in row.values())
     assert "validation_loss" in outcome.history[0]
     assert "validation_loss" not in outcome.history[-1]
+
+
+@pytest.mark.parametrize(("error", "shown"), [(ImportError, "a hint"), (KeyboardInterrupt, "")])
+def test_what_a_library_printed_is_shown_if_it_failed_not_if_it_was_interrupted(capfd, error, shown):
+    @stderr_aside()
+    def library():
+        os.write(2, b"a hint")
+        raise error
+
+    with pytest.raises(error):
+        library()
+    assert capfd.readouterr().err == shown

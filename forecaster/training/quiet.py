@@ -42,7 +42,7 @@ def stderr_aside() -> Iterator[None]:
         os.dup2(log.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:  # an interruption is none of its doing
             os.dup2(kept, 2)
             log.seek(0)
             os.write(2, log.read()[-4000:])
