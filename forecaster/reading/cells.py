@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import lru_cache
 
 PATTERNS = {
@@ -23,6 +24,8 @@ OFFSET = r"(?P<z>[ ]?(?:Z|UTC|[+-]\d{2}:?\d{2}))?"
 STAMP = re.compile(rf"[ ]*{DATE}(?P<g>[T ]|, ?){TIME}{OFFSET}[ ]*", re.ASCII)
 DAY = re.compile(rf"[ ]*(?:{DATE}|(?P<ym>\d{{4}}-\d{{2}}))[ ]*", re.ASCII)
 CLOCK = re.compile(rf"[ ]*{TIME}[ ]*", re.ASCII)
+
+DATA_KINDS = ("number", "stamp", "day", "clock")
 
 _UNITS = (
     "g mg m/s^2 m/s2 m/s² m/s**2 ms-2 mm/s mm/s2 m/s km/h m mm cm µm um nm km V mV µV uV kV A mA µA uA kA W kW MW "
@@ -54,6 +57,22 @@ def kind(text: str, decimal: str = ".") -> str:
         if pattern.fullmatch(stripped):
             return name
     return "text"
+
+
+def column_kind(cells: list[str], decimal: str) -> str:
+    """Return what most of a column's cells hold; only missing words count as a column of numbers."""
+    counts = Counter(kind(cell, decimal) for cell in cells)
+    filled = sum(counts.values()) - counts["empty"]
+    if not filled:
+        return "empty"
+    for what in DATA_KINDS:
+        if what == "day" and counts["clock"] > counts["day"]:
+            continue
+        if what == "clock":  # 18.05.10 counts as a day by itself
+            counts["clock"] += counts["day"]
+        if counts[what] and counts[what] >= (filled - counts["missing"]) / 2:
+            return what
+    return "number" if counts["missing"] == filled else "text"
 
 
 def unit_of(header: str) -> tuple[str, str]:

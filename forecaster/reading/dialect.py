@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from forecaster.config import ReadingOptions
 from forecaster.reading import labview
-from forecaster.reading.cells import CLOCK, kind
+from forecaster.reading.cells import CLOCK, DATA_KINDS, column_kind, kind
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.source import Source
 
 SAMPLE_LINES = 40
 CANDIDATES = ("\t", ";", "|", ",")
 SPELLED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " ", "whitespace": " "}
-DATA_KINDS = ("number", "stamp", "day", "clock")
+GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:(?:,[0-9]{3})+\.[0-9]*|(?:,[0-9]{3}){2,})")
 THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:[.,][0-9]{3})+")
 
 
@@ -76,6 +76,7 @@ def sniff(source: Source, options: ReadingOptions) -> Sniffed:
         return _nothing(source, lines, options)
     body = _without_thousands(body, options)
     delimiter, decimal = _marks(source, body, options)
+    _refuse_thousands(source, body, delimiter, options)
     rows = [split_line(line, delimiter) for line in body]
     start = 0 if options.no_header else _first_data(rows, decimal)
     if start is None:
@@ -110,14 +111,15 @@ def _nothing(source: Source, lines: list[str], options: ReadingOptions) -> Sniff
 def _marks(source: Source, body: list[str], options: ReadingOptions) -> tuple[str, str]:
     """Return delimiter and decimal mark: the pair under which the most rows are rows of numbers."""
     delimiter = SPELLED.get(options.delimiter or "", options.delimiter)
-    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0' or delimiter == options.decimal):
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0'):
         raise RefusalError(
             f"--delimiter {delimiter!r}", path=source.path, expected="one character, or tab, comma, semicolon, space"
         )
     present = [mark for mark in CANDIDATES if any(mark in line for line in body)]
     marks = [delimiter] if delimiter else [*present, *([] if "," in present else [","])]
     decimals = [options.decimal] if options.decimal else [d for d in ".," if d != options.thousands]
-    pairs = [(mark, point) for mark in marks for point in decimals if mark != point] or [(";", ",")]
+    quoted = any('"' in line for line in body)  # "1,5","2,5" has one mark for both
+    pairs = [(mark, point) for mark in marks for point in decimals if mark != point or quoted] or [(";", ",")]
     if len(pairs) == 1 and _score(body[:4], *pairs[0]) > 0.9:  # the usual file: nothing to choose between
         return (";", ",") if not (delimiter or options.decimal) and _single_decimal_comma(body) else pairs[0]
     scores = {pair: _score(body, *pair) for pair in pairs}
@@ -127,6 +129,7 @@ def _marks(source: Source, body: list[str], options: ReadingOptions) -> tuple[st
     if scores[best] < 0.5 and delimiter is None:
         best = _undecided(body, best, scores)
     if best[1] == "," and options.decimal is None and options.thousands is None:
+        _refuse_thousands(source, body, best[0], options)
         _refuse_ambiguous_comma(source, body, best[0])
     return best
 
@@ -181,6 +184,18 @@ def _refuse_ambiguous_comma(source: Source, body: list[str], delimiter: str) -> 
         )
 
 
+def _refuse_thousands(source: Source, body: list[str], delimiter: str, options: ReadingOptions) -> None:
+    """Refuse 1,234.5 and 1,234,567: those commas can only part the thousands."""
+    for line in body if options.thousands is None else ():
+        for cell in split_line(line, delimiter):
+            if GROUPED.fullmatch(cell.strip()):
+                found = f"{cell.strip()!r} has commas between thousands"
+                at = options.skip_rows + body.index(line) + 1
+                raise RefusalError(
+                    found, expected="plain decimal numbers", fix={"thousands": ","}, path=source.path, line=at
+                )
+
+
 def _first_data(rows: list[list[str]], decimal: str) -> int | None:
     """Return the row where the data start: the first of the longest run of like rows, or the one before it."""
     like = [sum(kind(c, decimal) in DATA_KINDS for c in row[:64]) for row in rows]
@@ -207,7 +222,7 @@ def _names_in(rows: list[list[str]], start: int, end: int, decimal: str) -> bool
     """Tell a header such as ``time,1,2`` from data: a word above a column of numbers is a name."""
     below = rows[start + 1 : max(end, start + 2)]
     for column, cell in enumerate(rows[start][:64]):
-        if kind(cell, decimal) == "text" and below:
+        if kind(cell, decimal) == "text" and re.search(r"[^\W\d_]", cell) and below:  # 1.234.567 is no name
             kinds = [kind(row[column], decimal) for row in below if column < len(row)]
             if kinds and sum(k in DATA_KINDS for k in kinds) > len(kinds) / 2:
                 return True
@@ -270,22 +285,6 @@ def _clocks(kinds: tuple[str, ...], names: tuple[str, ...], sample: tuple[tuple[
         "clock" if unclear and (dated or re.search("time|uhr|heure|hora", name.lower())) else kind
         for kind, unclear, name in zip(kinds, both, names, strict=True)
     )
-
-
-def column_kind(cells: list[str], decimal: str) -> str:
-    """Return what most of a column's cells hold; only missing words count as a column of numbers."""
-    counts = Counter(kind(cell, decimal) for cell in cells)
-    filled = sum(counts.values()) - counts["empty"]
-    if not filled:
-        return "empty"
-    for what in DATA_KINDS:
-        if what == "day" and counts["clock"] > counts["day"]:
-            continue
-        if what == "clock":  # 18.05.10 counts as a day by itself
-            counts["clock"] += counts["day"]
-        if counts[what] and counts[what] >= (filled - counts["missing"]) / 2:
-            return what
-    return "number" if counts["missing"] == filled else "text"
 
 
 def _names(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
+
 from forecaster.config import ReadingOptions
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.source import Source
@@ -28,7 +30,7 @@ def refuse(source: Source, lines: list[str], options: ReadingOptions) -> None:
         line=1,
         expected="a header or numbers",
         fix=fix,
-        advice="" if "rate_hz" in fix else "The time is taken from the first X_Value column.",
+        advice=_advice(fix, fields),
     )
 
 
@@ -36,11 +38,34 @@ def _rate(source: Source, fields: dict[str, list[str]], end: int) -> dict[str, o
     """Return the rate from Delta_X; where more rows follow than announced, the blocks that they are."""
     found: dict[str, object] = {}
     try:
-        found["rate_hz"] = float(f"{1 / float(fields['Delta_X'][0].replace(',', '.')):.6g}")
+        found["rate_hz"] = _likely_hz(fields["Delta_X"][0].replace(",", "."))
         samples = int(fields["Samples"][0])
-    except (KeyError, IndexError, ValueError, ZeroDivisionError):
+    except (KeyError, IndexError, ValueError, ZeroDivisionError, InvalidOperation):
         return found
     rows = sum(1 for line in source.lines() if line.strip()) - end - 2
     if rows > samples > 0:
         found["recording_rows"] = samples
     return found
+
+
+def _likely_hz(step: str) -> float:
+    """Return the rate of a step in seconds as written: where it is rounded, the power of two that it may stand for.
+
+    >>> _likely_hz("0.000977"), _likely_hz("0.000100"), _likely_hz("1.953125E-5"), _likely_hz("0.000333")
+    (1024.0, 10000.0, 51200.0, 3003.0)
+    """
+    written = Decimal(step)
+    half = Decimal(5).scaleb(int(written.as_tuple().exponent) - 1)
+    if written > half and half / written < Decimal("1e-2"):
+        for power in range(21):
+            if 1 / (written + half) <= 2**power <= 1 / (written - half):
+                return float(2**power)
+    return float(f"{1 / float(written):.6g}")
+
+
+def _advice(fix: dict[str, object], fields: dict[str, list[str]]) -> str:
+    if "rate_hz" not in fix:
+        return "The time is taken from the first X_Value column."
+    step = fields["Delta_X"][0].replace(",", ".")
+    exact = float(f"{1 / float(step):.6g}")
+    return "" if exact == fix["rate_hz"] else f"Delta_X is rounded to {step}: the rate as written is {exact:g}."

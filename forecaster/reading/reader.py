@@ -11,7 +11,7 @@ import numpy as np
 
 from forecaster.config import ReadingOptions
 from forecaster.errors import SignalError
-from forecaster.reading import columns, cutting, layouts, regular
+from forecaster.reading import columns, cutting, layouts, regular, suspicion
 from forecaster.reading.columns import Roles
 from forecaster.reading.dialect import Dialect, Sniffed, sniff
 from forecaster.reading.refusal import RefusalError, applied, merged
@@ -93,6 +93,7 @@ def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
         return _read_wide(source, options, name)
     sniffed = sniff(source, options)
     roles = columns.choose(sniffed, options, source)
+    suspicion.refuse_grouped(sniffed, roles, options, path=source.path)
     try:
         table = load(source, sniffed, roles, options)
         stamps = parse(table.time, sniffed, roles, options, path=source.path)
@@ -104,12 +105,14 @@ def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
         raise
     _refuse_code(table, sniffed, roles, options=options, path=source.path)
     channels = columns.channel_names(sniffed, roles.channels)
-    notes = [*sniffed.notes, *roles.notes, *table.notes, *(stamps.notes if stamps else ())]
+    if stamps is not None:
+        suspicion.refuse_long(source, sniffed, roles, options, t=stamps.values, rows=len(table))
+    doubts = suspicion.refuse_numbering(table.values, sniffed, roles, options, path=source.path)
+    notes = [*sniffed.notes, *roles.notes, *table.notes, *(stamps.notes if stamps else ()), *doubts]
     track, channels = _track(table, stamps, channels, roles=roles, options=options, path=source.path)
     timing, rate, records = _timed(track, options, notes)
     if not records:
         raise RefusalError("no row without missing cells", path=source.path, line=sniffed.first_line)
-    notes += _more_notes(sniffed, roles, table, options=options)
     notes += _loss(track, records, channels)
     signal = Signal(
         name=name,
@@ -197,23 +200,6 @@ def _count_notes(
         notes.append(f"{gaps} gaps filled with {inserted} rows" if inserted else f"cut at {gaps} gaps")
     if filled:
         notes.append(f"{filled} missing values interpolated")
-
-
-def _more_notes(sniffed: Sniffed, roles: Roles, table: Table, *, options: ReadingOptions) -> list[str]:
-    """Point at a column that seems to number recordings."""
-    if options.group_column or options.recording_rows or options.columns:
-        return []
-    notes = []
-    for place, index in enumerate(roles.channels if len(roles.channels) > 1 else ()):
-        column = table.values[:, place]
-        steps = np.diff(column[: 1 << 20])
-        changes = int((steps != 0).sum())
-        if 0 < changes <= len(steps) / 20 and set(np.unique(steps)) == {0.0, 1.0} and float(column[0]).is_integer():
-            name = sniffed.names[index]
-            notes.append(
-                f"column {name!r} counts up {changes} times: if it numbers recordings, --group-column {name!r}"
-            )
-    return notes
 
 
 def _loss(track: Track, records: list[Recording], channels: tuple[str, ...]) -> list[str]:

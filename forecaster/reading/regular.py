@@ -132,10 +132,20 @@ def _refuse_rounded(track: Track) -> None:
     span = float(track.t[-1] - track.t[0]) * track.unit_s
     if span > 0:
         fix["rate_hz"] = float(f"{(len(track.t) - 1) / span:.4g}")
-        advice = "The rate is the mean of all rows; put the logger's own rate if you know it."
+        advice = "The rate is the mean of all rows; put the logger's own rate if you know it." + _two_rates(track)
     at = int(np.flatnonzero(joint & (np.diff(track.t) == 0))[0]) + 1
     found = f"{equal} of {len(steps)} stamps equal the one before: they are rounded (first {show(track, at)})"
     raise track.refuse(found, at, expected="a stamp for each row", fix=fix, advice=advice)
+
+
+def _two_rates(track: Track) -> str:
+    """Say so if the first half of the rows came faster or slower than the second."""
+    half = len(track.t) // 2
+    first = float(track.t[half] - track.t[0]) * track.unit_s / half
+    second = float(track.t[-1] - track.t[half]) * track.unit_s / (len(track.t) - 1 - half)
+    if min(first, second) <= 0 or abs(first - second) <= 0.02 * min(first, second):
+        return ""
+    return f" It was not constant: {1 / first:.4g} Hz in the first half of the rows, {1 / second:.4g} in the second."
 
 
 def _merge(track: Track, options: ReadingOptions) -> None:

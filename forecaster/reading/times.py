@@ -23,6 +23,9 @@ EPOCHS: tuple[tuple[float, float, TimeKind, float], ...] = (
     (1e17, 9e18, "epoch-ns", 1e-9),
 )
 CLOCK_SECOND = 1_500_000_000  # a logger that writes whole seconds may be off by one
+YEARS = (1678, 2261)
+DAY_NS = 86_400_000_000_000
+FEW_BAD = 0.01
 NO_TIME = {"no_time": True}
 HEADER_UNITS = {"ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0}
 
@@ -72,13 +75,19 @@ def _refuse_empty(raw: tuple[NDArray[Any], ...], sniffed: Sniffed, where: dict[s
 
 
 def _bad_number(cells: NDArray[Any], sniffed: Sniffed, where: dict[str, Any]) -> RefusalError:
-    for row, cell in enumerate(cells):
-        if kind(str(cell), sniffed.decimal) != "number":
-            line = sniffed.first_line + row
-            return RefusalError(
-                f"{cell!r}", line=line, expected="a number like the stamps before", fix=NO_TIME, **where
-            )
-    return RefusalError("stamps that are too large", fix=NO_TIME, **where)
+    """Refuse stamps that are no numbers; a few of them are lines to mend, not a reason to do without time."""
+    bad = [row for row, cell in enumerate(cells) if kind(str(cell), sniffed.decimal) != "number"]
+    if not bad:
+        return RefusalError("stamps that are too large", fix=NO_TIME, **where)
+    few = len(bad) <= max(1, FEW_BAD * len(cells))
+    return RefusalError(
+        f"{cells[bad[0]]!r}" + (" at the end" if bad[0] == len(cells) - 1 else ""),
+        line=sniffed.first_line + bad[0],
+        expected="a number like the stamps before",
+        fix={} if few else NO_TIME,
+        advice="Mend or delete the line." if few else "",
+        **where,
+    )
 
 
 def _numeric(values: NDArray[Any], sniffed: Sniffed, index: int, *, where: dict[str, Any]) -> Stamps:
@@ -90,7 +99,7 @@ def _numeric(values: NDArray[Any], sniffed: Sniffed, index: int, *, where: dict[
     name, column = sniffed.names[index], where["column"]
     low, high = float(values.min()), float(values.max())
     whole = values.dtype.kind in "iu"
-    if whole and letters(name) in ("year", "years") and low >= 1000 and high < 3000:
+    if whole and letters(name) in ("year", "years") and low >= YEARS[0] and high <= YEARS[1]:
         return _calendar_text(values, "%Y", column)
     if whole and "date" in name.lower() and low >= 19000101 and high <= 21001231:
         return _calendar_text(values, "%Y%m%d", column)
@@ -120,11 +129,19 @@ def _calendar_text(values: NDArray[Any], form: str, column: str) -> Stamps:
     import pandas as pd
 
     texts = pd.Series(values).astype(str)
-    return Stamps("timestamps", _nanoseconds(pd.to_datetime(texts, format=form)), 1e-9, column)
+    try:
+        return Stamps("timestamps", _nanoseconds(pd.to_datetime(texts, format=form)), 1e-9, column)
+    except (ValueError, OverflowError):
+        raise RefusalError("whole numbers that are no dates", column=column, expected=form, fix=NO_TIME) from None
 
 
 def _nanoseconds(stamps: Any) -> NDArray[np.int64]:
-    return np.asarray(stamps, dtype="datetime64[ns]").astype(np.int64)
+    """Count in nanoseconds. Raises OverflowError beyond the years that 64 bits hold, where NumPy wraps around."""
+    plain = np.asarray(stamps)
+    years = plain.astype("datetime64[Y]").astype(np.int64) + 1970
+    if len(years) and (years.min() < YEARS[0] or years.max() > YEARS[1]):
+        raise OverflowError("years beyond 1678 to 2261")
+    return plain.astype("datetime64[ns]").astype(np.int64)
 
 
 def _textual(texts: NDArray[Any], options: ReadingOptions, sniffed: Sniffed, *, where: dict[str, Any]) -> Stamps:
@@ -152,9 +169,18 @@ def _textual(texts: NDArray[Any], options: ReadingOptions, sniffed: Sniffed, *, 
         notes = (f"dates read as {first_part} first: the steps are regular that way",)
     values = results[chosen]
     if parts.get("p") is None and parts.get("Y") is None and parts.get("d") is None and parts.get("ym") is None:
-        base = values - (values[0] - values[0] % 86_400_000_000_000)
-        return Stamps("seconds", base / 1e9, 1.0, column, notes=("time of day, in seconds since midnight",))
+        base = values - (values[0] - values[0] % DAY_NS)
+        return _clock(base, column)
     return Stamps("timestamps", values, 1e-9, column, offset, notes)
+
+
+def _clock(values: NDArray[np.int64], column: str) -> Stamps:
+    """Return times of day in seconds since the first midnight; a step back by over 12 h passed another midnight."""
+    midnights = np.cumsum(np.diff(values, prepend=values[:1]) < -DAY_NS // 2)
+    notes = ["time of day, in seconds since midnight"]
+    if midnights[-1]:
+        notes.append(f"the time passes midnight ({int(midnights[-1])} in all): its seconds count on")
+    return Stamps("seconds", (values + midnights * DAY_NS) / 1e9, 1.0, column, notes=tuple(notes))
 
 
 def _forms(parts: dict[str, str | None]) -> list[str]:
@@ -205,7 +231,10 @@ def _try(texts: NDArray[Any], form: str) -> NDArray[np.int64] | None:
     other = re.sub(r".%f", "", form) if "%f" in form else form.replace("%S", "%S.%f")
     both = [pd.to_datetime(pd.Series(texts, dtype=object), format=f, errors="coerce") for f in (form, other)]
     filled = both[0].fillna(both[1])
-    return None if filled.isna().any() else _nanoseconds(filled)
+    try:
+        return None if filled.isna().any() else _nanoseconds(filled)
+    except OverflowError:
+        return None
 
 
 def _more_regular(results: dict[str, Any], good: list[str], sniffed: Sniffed, *, where: dict[str, Any]) -> str:
@@ -237,9 +266,9 @@ def _formatted(texts: NDArray[Any], form: str, sniffed: Sniffed, *, where: dict[
     plain = np.array([str(text).strip() for text in texts], dtype=object)
     try:
         stamps = pd.to_datetime(plain, format=form, utc="%z" in form)
+        values = _nanoseconds(stamps.tz_localize(None) if stamps.tz is not None else stamps)
     except (ValueError, OverflowError, TypeError):
         raise _first_bad(plain, [form], sniffed, where) from None
-    values = _nanoseconds(stamps.tz_localize(None) if stamps.tz is not None else stamps)
     return Stamps("timestamps", values, 1e-9, where["column"], "Z" if "%z" in form else "")
 
 
@@ -267,7 +296,10 @@ def _mixed_offsets(texts: NDArray[Any], column: str, sniffed: Sniffed, *, where:
         raise _first_bad(texts, ["iso"], sniffed, where) from None
     if not all(OFFSET_TEXT.search(str(text)) for text in texts):
         raise RefusalError("stamps with and without a UTC offset", line=sniffed.first_line, fix=NO_TIME, **where)
-    values = _nanoseconds(stamps.tz_localize(None))
+    try:
+        values = _nanoseconds(stamps.tz_localize(None))
+    except OverflowError:
+        raise _first_bad(texts, ["iso"], sniffed, where) from None
     return Stamps("timestamps", values, 1e-9, column, "Z", ("the UTC offset changes: time kept in UTC",))
 
 
@@ -282,7 +314,7 @@ def _no_stamp(text: str, line: int, where: dict[str, Any]) -> RefusalError:
     return RefusalError(
         f"{text!r} is no time stamp of the kind before",
         line=line,
-        expected="such as 2022-08-05 15:26:13",
+        expected=f"such as 2022-08-05 15:26:13, of the years {YEARS[0]} to {YEARS[1]}",
         fix=NO_TIME,
         advice="--time-format '%d.%m.%Y %H:%M' names another format.",
         **where,

@@ -1,0 +1,133 @@
+"""Columns that are hardly channels, times that are hardly sorted: refused with options that read them right."""
+
+import re
+
+import numpy as np
+import pytest
+
+from forecaster.config import ReadingOptions
+from forecaster.errors import SignalError
+from forecaster.reading import read
+from forecaster.reading.labview import _likely_hz
+from tests.test_reading_files import options_of
+
+SIGNAL = np.round(np.sin(np.arange(80) / 3), 3)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def call(text):
+        path = tmp_path / "file.csv"
+        path.write_text(text, encoding="utf-8", newline="")
+        return path
+
+    return call
+
+
+def refusal(path, **options):
+    with pytest.raises(SignalError) as caught:
+        read(path, ReadingOptions(**options))
+    return caught.value
+
+
+def reread(path):
+    """Read with the options that the refusal names."""
+    return read(path, options_of(re.search("Add `([^`]*)`", refusal(path).hint)[1])).signal
+
+
+@pytest.mark.parametrize("name", ["snapshot", "run", "machine_id", "File No", "id", "Test #"])
+@pytest.mark.parametrize("numbers", [lambda i: i // 20, lambda i: [3, 12, 7, 7][i // 20], lambda i: 7])
+def test_a_column_that_numbers_recordings_is_no_channel(write, name, numbers):
+    path = write(f"{name},acc\n" + "".join(f"{numbers(i)},{x}\n" for i, x in enumerate(SIGNAL)))
+    assert f"column '{name}'" in str(refusal(path))
+    signal = reread(path)
+    assert signal.channels == ("acc",)
+    np.testing.assert_array_equal(np.concatenate([r.values[:, 0] for r in signal.recordings]), SIGNAL)
+    assert read(path, ReadingOptions(columns=(name, "acc"))).signal.channels == (name, "acc")
+
+
+@pytest.mark.parametrize("name", ["rpm", "status", "load"])
+def test_other_steps_are_measured(write, name):
+    path = write(f"{name},acc\n" + "".join(f"{i // 40},{x}\n" for i, x in enumerate(SIGNAL)))
+    assert read(path).signal.channels == (name, "acc")
+
+
+def test_a_counter_is_left_out(write):
+    path = write("counter,acc\n" + "".join(f"{i},{x}\n" for i, x in enumerate(SIGNAL)))
+    assert read(path).signal.channels == ("acc",)
+
+
+@pytest.mark.parametrize("labels", [("a", "b"), ("1", "2")])
+@pytest.mark.parametrize("interleaved", [True, False])
+def test_long_tables_are_neither_sorted_nor_averaged(write, labels, interleaved):
+    rows = [(i, k) for i in range(80) for k in (0, 1)]
+    rows = rows if interleaved else sorted(rows, key=lambda row: (row[1], row[0]))
+    path = write("time,sensor,value\n" + "".join(f"{i / 10},{labels[k]},{SIGNAL[i] + k}\n" for i, k in rows))
+    signal = reread(path)
+    assert signal.channels == labels
+    np.testing.assert_array_equal(signal.recordings[0].values, np.column_stack([SIGNAL, SIGNAL + 1]))
+
+
+def test_recordings_of_their_own_time_are_grouped(write):
+    rows = [(block, i) for block in ("x", "y") for i in range(40)]
+    path = write("time,part,a,b\n" + "".join(f"{i / 10},{block},{i},{i * 2}\n" for block, i in rows))
+    assert [len(r) for r in reread(path).recordings] == [40, 40]
+
+
+def test_midnight_is_passed(write):
+    stamps = [f"{(86398 + i) // 3600 % 24:02d}:{(86398 + i) // 60 % 60:02d}:{(86398 + i) % 60:02d}" for i in range(80)]
+    path = write("time,v\n" + "".join(f"{t},{x}\n" for t, x in zip(stamps, SIGNAL, strict=True)))
+    signal = read(path).signal
+    assert signal.recordings[0].time.stamps(0, 4).tolist() == [86398.0, 86399.0, 86400.0, 86401.0]
+    assert any("midnight (1" in note for note in signal.notes)
+
+
+@pytest.mark.parametrize("year", ["9999", "2262", "1677", "0001"])
+def test_years_that_would_wrap_around_are_refused(write, year):
+    path = write("time,v\n" + "".join(f"{year}-01-01 00:{i:02d}:00,{i}.5\n" for i in range(50)))
+    assert "1678 to 2261" in str(refusal(path))
+    path = write("time,v\n" + "".join(f"{year}/01/01 00:{i:02d},{i}.5\n" for i in range(50)))
+    assert "1678 to 2261" in str(refusal(path, time_format="%Y/%m/%d %H:%M"))
+
+
+def test_whole_numbers_that_are_no_dates(write):
+    path = write("date,v\n" + "".join(f"{20220101 + i},{i}.5\n" for i in range(60)))
+    assert "no dates" in str(refusal(path))
+
+
+def test_a_footer_is_no_reason_to_drop_the_time(write):
+    path = write("time,v\n" + "".join(f"{i},{x}\n" for i, x in enumerate(SIGNAL)) + "Mean,0.1\n")
+    error = refusal(path)
+    assert ":82: column 'time': 'Mean' at the end" in str(error)
+    assert "--no-time" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (['"1,234.5"', '"999.5"', '"1,000,000.0"'], [1234.5, 999.5, 1e6]),
+        (['"1,234,567"', '"1,000,000"', '"5"'], [1234567, 1e6, 5]),
+    ],
+)
+def test_commas_between_thousands(write, cells, expected):
+    path = write("p,q\n" + "".join(f"{cell},1.5\n" for cell in cells))
+    np.testing.assert_array_equal(reread(path).recordings[0].values[:, 0], expected)
+
+
+def test_points_between_thousands_are_no_text(write):
+    path = write("p;q\n1.234.567,5;1,5\n999,5;2,5\n")
+    np.testing.assert_array_equal(reread(path).recordings[0].values, [[1234567.5, 1.5], [999.5, 2.5]])
+
+
+def test_quoted_decimal_commas_between_commas(write):
+    path = write('a,b\n"0,129","1,5"\n"-0,3","2"\n')
+    np.testing.assert_array_equal(read(path).signal.recordings[0].values, [[0.129, 1.5], [-0.3, 2]])
+
+
+@pytest.mark.parametrize(
+    ("step", "hz"),
+    [("0.000977", 1024), ("0.0009765625", 1024), ("0.001", 1000), ("0.000100", 10000), ("1.953125E-5", 51200),
+     ("0.01", 100), ("0.02", 50), ("1.0", 1)],
+)  # fmt: skip
+def test_the_rate_that_a_rounded_step_stands_for(step, hz):
+    assert _likely_hz(step) == hz
