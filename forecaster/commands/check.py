@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from forecaster.survey import ChannelSurvey, Survey
 
 COLUMNS = ("mean", "standard_deviation", "minimum", "maximum", "rms", "peak", "crest_factor", "kurtosis", "dominant_hz")
+SLOW_HZ = 0.1
 HEADER = ("channel", "mean", "sd", "min", "max", "rms", "peak", "crest", "kurtosis", "dominant Hz", "period")
 
 
@@ -130,7 +131,8 @@ def _timing(survey: Survey) -> list[str]:
     parts = [survey.time]
     if rate_hz is None:
         return [*parts, "rate not known (--rate HZ gives it)"]
-    parts.append(f"{rate_hz:.6g} Hz, {duration(survey.rows, rate_hz)} in all")
+    rate = f"{rate_hz:.6g} Hz" if rate_hz >= SLOW_HZ else f"a row every {duration(1, rate_hz)} ({rate_hz:.6g} Hz)"
+    parts.append(f"{rate}, {duration(survey.rows, rate_hz)} in all")
     jitter = survey.timing.get("jitter")
     if jitter is not None:
         parts.append(f"jitter {jitter:.2g} of a step" if jitter else "no jitter")
