@@ -131,3 +131,15 @@ def test_quoted_decimal_commas_between_commas(write):
 )  # fmt: skip
 def test_the_rate_that_a_rounded_step_stands_for(step, hz):
     assert _likely_hz(step) == hz
+
+
+@pytest.mark.parametrize(
+    ("units", "expected"),
+    [(("g",), ("g", "g")), (("g", "mm"), ("g", "mm")), (("b=mm",), ("", "mm")), (("g", "b=mm"), ("g", "mm"))],
+)
+def test_units_for_all_for_each_or_by_name(write, units, expected):
+    assert read(write("a,b\n1,2\n3,4\n"), ReadingOptions(units=units)).signal.units == expected
+
+
+def test_units_that_do_not_fit_the_channels(write):
+    assert "2 times --unit for 3 channels" in str(refusal(write("a,b,c\n1,2,3\n3,4,4\n"), units=("g", "mm")))

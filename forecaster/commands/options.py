@@ -113,7 +113,7 @@ reading = together(
     option("--no-time", is_flag=True, default=None, help="There is no time column."),
     option("--time-format", metavar="FORMAT", help="strptime format of the time stamps."),
     option("--rate", "--fs", "rate_hz", type=click.FloatRange(0, min_open=True), metavar="HZ", help="Sample rate."),
-    option("--unit", "units", type=Listed(), multiple=True, help="Unit of a channel; repeatable, in their order."),
+    option("--unit", "units", type=Listed(), multiple=True, help="Unit of all channels, or NAME=UNIT; repeatable."),
     option("--delimiter", callback=_named, metavar="CHAR", help="Field separator; `tab` is understood."),
     option("--decimal", type=click.Choice([".", ","]), help="Decimal mark."),
     option(

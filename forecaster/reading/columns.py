@@ -240,12 +240,16 @@ def _mean_step(source: Source, sniffed: Sniffed, index: int) -> float:
 
 
 def _units(sniffed: Sniffed, channels: tuple[int, ...], options: ReadingOptions, path: str) -> tuple[str, ...]:
-    """Return one unit a channel: from the header, then from --unit."""
+    """Return one unit a channel: from the header, then from --unit: NAME=UNIT, one for all, or one for each."""
     units = {i: unit_of(sniffed.names[i])[1] if sniffed.header else "" for i in channels}
+    plain = [text for text in options.units if "=" not in text]
+    if len(plain) not in (0, 1, len(channels)):
+        found = f"{len(plain)} times --unit for {len(channels)} channels"
+        raise RefusalError(found, path=path, expected="one for all, one for each, or NAME=UNIT")
+    units.update(zip(channels, plain * len(channels) if len(plain) == 1 else plain, strict=False))
     for text in options.units:
         name, mark, unit = text.rpartition("=")
         if not mark:
-            units = dict.fromkeys(channels, text)
             continue
         index = resolve(name, sniffed, path, "--unit")
         if index not in units:
