@@ -29,7 +29,7 @@ Forecast = Callable[[Array, Index, int], Array]
 """context (B, L) and channel (B,) -> H steps (B, H), all in the signal's unit."""
 Band = Callable[[int, int, int], tuple[Array | None, str]]
 """level, channel, horizon -> half the width of the model's band (H,) in the signal's unit, or None and the reason."""
-BLOCK = 1024
+BLOCK = 128
 PARTS_WITH_EXAMPLES = 4
 
 
