@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import codecs
-import hashlib
 import io
 import os
-import queue
-import re
 import stat
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from forecaster.reading.passing import CHUNK_BYTES, HEAD_BYTES, Facts, Tap, Watch
 from forecaster.reading.refusal import RefusalError
 
-HEAD_BYTES = 1 << 18
 SHORT_HEAD_BYTES = 1 << 13
 SMALL_BYTES = 1 << 22
-CHUNK_BYTES = 1 << 20
-LINE_END = re.compile(rb"\r\n|\r|\n")
-QUEUED = 8
-BATCH = 16
 LINE_CHARACTERS = 1 << 22
 
 MAGIC = (
@@ -50,16 +42,6 @@ UTF16_BOMS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 @dataclass
-class Facts:
-    """What one pass over all bytes found out."""
-
-    sha256: str = ""
-    nul: bool = False
-    quotes: bool = False
-    bad_byte: int | None = None
-
-
-@dataclass
 class Source:
     """One input: `data` is held where it is small or came by a pipe, else read from `path`."""
 
@@ -69,24 +51,46 @@ class Source:
     size: int
     data: bytes | None
     facts: Facts = field(default_factory=Facts)
+    identity: tuple[int, ...] = ()
     tap: Tap | None = None
+    watch: Watch | None = None
+    text: IO[str] | None = None
 
-    def parsed(self, skip_lines: int) -> Any:
-        """Return what pandas shall read, behind the first lines: bytes, watched as they pass, or decoded text.
+    def parsed(self, skip_lines: int) -> tuple[Any, int]:
+        """Return what pandas shall read, and how many first lines it shall skip.
 
-        pandas would look for quotes in lines that it skips, and skip more for an open one.
+        A large plain file goes by its path, which the C reader takes much faster than an open
+        file, while a thread passes over the same bytes. Otherwise it is bytes, watched as they
+        pass, or decoded text, behind the first lines: pandas would look for quotes in lines
+        that it skips, and skip more for an open one.
         """
+        if self._goes_by_path(skip_lines):
+            self.watch = Watch(self)
+            return os.path.abspath(self.path), skip_lines
         if self.encoding != "utf-8":
             text = io.TextIOWrapper(self.binary(), encoding=self.encoding, newline=None)
             for _ in range(skip_lines):
                 text.readline()
-            return text
+            self.text = text
+            return text, 0
         self.tap = Tap(self)
         self.tap.skip(skip_lines)
-        return self.tap
+        return self.tap, 0
+
+    def _goes_by_path(self, skip_lines: int) -> bool:
+        """Say whether pandas may open the file itself: it is large, and there is nothing special about its start."""
+        if self.data is not None or self.encoding != "utf-8" or self.head.startswith(codecs.BOM_UTF8):
+            return False
+        skipped = self.head.split(b"\n", skip_lines)
+        return len(skipped) > skip_lines and b'"' not in self.head[: len(self.head) - len(skipped[-1])]
 
     def finish(self) -> Facts:
         """Pass over the bytes that are still unread, then refuse what is not text in the encoding."""
+        if self.watch is not None:
+            watch, self.watch = self.watch, None
+            self.facts.sha256 = watch.digest()
+            if _identity(os.stat(self.path)) != self.identity:
+                raise RefusalError("changed while it was read", path=self.path, advice="Read it again when it rests.")
         if not self.facts.sha256:
             tap = self.tap or Tap(self)
             while tap.read(CHUNK_BYTES):
@@ -98,6 +102,10 @@ class Source:
 
     def close(self) -> None:
         """End the hashing thread and close the file, however far the reading came."""
+        if self.text is not None:
+            self.text.close()
+        if self.watch is not None:
+            self.watch.digest()
         if self.tap is not None and not self.facts.sha256:
             self.tap.digest()
 
@@ -171,7 +179,13 @@ def _open_file(path: str, encoding: str) -> Source:
         if isinstance(error, IsADirectoryError):
             raise RefusalError("is a folder, not a file", path=path) from None
         raise RefusalError(f"cannot be opened: {getattr(error, 'strerror', None) or error}", path=path) from None
-    return Source(path, encoding, head, status.st_size if data is None else len(data), data)
+    size = status.st_size if data is None else len(data)
+    return Source(path, encoding, head, size, data, identity=_identity(status))
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    """Return what changes when a file is written to or replaced."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _known_encoding(encoding: str | None, path: str) -> str:
@@ -182,90 +196,6 @@ def _known_encoding(encoding: str | None, path: str) -> str:
     if not getattr(info, "_is_text_encoding", True):
         raise RefusalError(f"{encoding!r} is not a text encoding", path=path, expected=ENCODINGS)
     return "utf-8" if info.name in ("utf-8", "utf-8-sig", "ascii") else info.name
-
-
-class Tap:
-    """A file that pandas reads: every chunk is looked at, and hashed in a thread, as it passes.
-
-    So the bytes that are hashed are the bytes that are parsed, and they are read once.
-    """
-
-    def __init__(self, source: Source) -> None:
-        self._file, self._facts, self._offset = source.binary(), source.facts, 0
-        self._pending = b""
-        self._decoder = codecs.getincrementaldecoder("utf-8")() if source.encoding == "utf-8" else None
-        self._hash, self._batch = hashlib.sha256(), list[bytes]()
-        self._chunks: queue.Queue[list[bytes]] | None = None if source.data is not None else queue.Queue(QUEUED)
-        self._thread: threading.Thread | None = None
-        if self._chunks is not None:
-            self._thread = threading.Thread(target=self._digest, args=(self._chunks,), daemon=True)
-            self._thread.start()
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield lines: pandas asks that a file can, and never does it."""
-        return iter(self._file)
-
-    def skip(self, lines: int) -> None:
-        """Pass over the first lines, whatever ends them."""
-        while lines > 0 and (chunk := self.read(HEAD_BYTES)):
-            if chunk.endswith(b"\r"):
-                chunk += self.read(1)
-            at = 0
-            for end in LINE_END.finditer(chunk):
-                lines, at = lines - 1, end.end()
-                if lines == 0:
-                    self._pending = chunk[at:]
-                    break
-
-    def read(self, size: int = -1) -> bytes:
-        """Return the next bytes."""
-        if self._pending:
-            some = self._pending if size < 0 else self._pending[:size]
-            self._pending = self._pending[len(some) :]
-            return some
-        chunk, facts = self._file.read(size), self._facts
-        facts.nul = facts.nul or b"\0" in chunk
-        facts.quotes = facts.quotes or b'"' in chunk
-        if self._decoder is not None and facts.bad_byte is None:
-            facts.bad_byte = _bad_in(self._decoder, chunk, self._offset)
-        self._offset += len(chunk)
-        if self._chunks is None:
-            self._hash.update(chunk)
-        else:
-            self._batch.append(chunk)
-            if len(self._batch) >= BATCH:  # few hand-overs: each costs the parser the interpreter's lock
-                self._chunks.put(self._batch)
-                self._batch = []
-        return chunk
-
-    def close(self) -> None:
-        """Leave the file open: what pandas did not read is still to be hashed."""
-
-    def digest(self) -> str:
-        """Return the SHA-256 of what was read, once all is."""
-        if self._chunks is not None and self._thread is not None:
-            self._chunks.put(self._batch)
-            self._chunks.put([])
-            self._thread.join()
-        self._file.close()
-        return self._hash.hexdigest()
-
-    def _digest(self, chunks: queue.Queue[list[bytes]]) -> None:
-        while batch := chunks.get():
-            for chunk in batch:
-                self._hash.update(chunk)
-
-
-def _bad_in(decoder: codecs.IncrementalDecoder, chunk: bytes, offset: int) -> int | None:
-    """Return the place of the first byte that is not UTF-8; ASCII chunks need no decoding."""
-    pending = len(decoder.getstate()[0])
-    if chunk.isascii() and not pending:
-        return None
-    try:
-        decoder.decode(chunk)
-    except UnicodeDecodeError as error:
-        return offset - pending + error.start
-    return None
 
 
 def _decodes(data: bytes, encoding: str) -> bool:

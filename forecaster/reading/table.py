@@ -66,10 +66,13 @@ def _parse(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptio
     for index in roles.time:
         if sniffed.kinds[index] == "number" and options.time_format is None:
             del dtypes[index]  # the reader tells integers from fractions: nanoseconds need all 64 bits
+    file, skipped = source.parsed(sniffed.first_line - 1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         frame = pd.read_csv(
-            source.parsed(sniffed.first_line - 1),
+            file,
+            skiprows=skipped,
+            compression=None,
             sep=r"\s+" if sniffed.delimiter == " " else sniffed.delimiter,
             decimal=sniffed.decimal,
             header=None,
