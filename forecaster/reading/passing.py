@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from forecaster.reading.source import Source
 
 HEAD_BYTES = 1 << 18
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 22
 LINE_END = re.compile(rb"\r\n|\r|\n")
 QUEUED = 8
 BATCH = 16
