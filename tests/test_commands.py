@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from forecaster import __version__, synthesis
+from forecaster import __version__, durations, synthesis
 from forecaster.commands import boundary, configure, spans
 from forecaster.commands.group import COMMANDS, cli
 from forecaster.commands.terminal import Terminal, program
@@ -159,9 +159,9 @@ class TestSpans:
             spans.Span("t", seconds=seconds).resolve(rate, "-n")
 
     def test_durations_are_in_the_unit_a_person_would_choose(self) -> None:
-        assert spans.duration(2500, 1 / 3600) == "104 days"
-        assert spans.duration(100, 12_000.0) == "8.33 ms"
-        assert spans.duration(5, None) == ""
+        assert durations.duration(2500, 1 / 3600) == "104 days"
+        assert durations.duration(100, 12_000.0) == "8.33 ms"
+        assert durations.duration(5, None) == ""
 
 
 class TestConfigure:
@@ -238,7 +238,7 @@ class TestTrain:
 
     def test_a_folder_that_is_no_model_is_refused_even_with_overwrite(self, tmp_path: Path) -> None:
         (tmp_path / "thesis.txt").write_text("years")
-        assert "no model" in refused("train", "absent.csv", "-o", tmp_path, "--overwrite")
+        assert "other things than a model" in refused("train", "absent.csv", "-o", tmp_path, "--overwrite")
         assert (tmp_path / "thesis.txt").read_text() == "years"
 
     def test_overwrite_replaces_a_model(self, sine: Path, tmp_path: Path) -> None:

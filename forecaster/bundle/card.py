@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from forecaster.bundle.manifest import Manifest
+from forecaster.durations import duration
 from forecaster.errors import printable
 
 MOST_ROWS = 12
@@ -43,17 +44,6 @@ def escape(text: object) -> str:
     return HOSTILE.sub(r"\\\1", printable(text)).replace("www.", "www\\.")
 
 
-def duration(seconds: float) -> str:
-    """Return a time for people, in the largest unit of which there are two.
-
-    >>> duration(0.0083), duration(90), duration(9e6)
-    ('8.3 ms', '90 s', '104 days')
-    """
-    sizes = {"days": 86400.0, "hours": 3600.0, "minutes": 60.0, "s": 1.0, "ms": 1e-3}
-    unit = next((name for name, size in sizes.items() if seconds >= 2 * size), "ms")
-    return f"{seconds / sizes[unit]:.3g} {unit}"
-
-
 def _head(manifest: Manifest) -> str:
     channels = manifest.channels
     names = [
@@ -86,7 +76,7 @@ def _carrier(manifest: Manifest) -> str:
 
 
 def _in_time(samples: int, rate_hz: float | None) -> str:
-    return f" = {duration(samples / rate_hz)}" if rate_hz else ""
+    return f" = {duration(samples, rate_hz)}" if rate_hz else ""
 
 
 def _intervals(manifest: Manifest) -> str:

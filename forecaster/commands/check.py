@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecaster.commands import options
-from forecaster.commands.spans import duration, samples_and_time
 from forecaster.commands.terminal import Terminal, number, program, shell, table
+from forecaster.durations import duration, samples_and_time
 from forecaster.errors import ForecasterError, printable
 
 if TYPE_CHECKING:

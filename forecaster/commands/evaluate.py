@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecaster.commands import options
-from forecaster.commands.spans import Span, samples_and_time
+from forecaster.commands.spans import Span
 from forecaster.commands.terminal import Terminal, number, table
+from forecaster.durations import samples_and_time
 
 if TYPE_CHECKING:
     from forecaster.config import ReadingOptions

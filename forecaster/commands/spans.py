@@ -79,24 +79,3 @@ def parse(text: str) -> Span | None:
         return Span(text, samples=int(amount)) if amount.isdecimal() and 1 <= int(amount) <= MAX_SAMPLES else None
     seconds = float(amount) * SECONDS.get(unit, 0)
     return Span(text, seconds=seconds) if seconds > 0 else None
-
-
-def duration(samples: float, sample_rate_hz: float | None) -> str:
-    """Say how long `samples` last, in the unit that a person would choose; "" where no rate is known.
-
-    >>> duration(2500, 1 / 3600), duration(100, 1000.0)
-    ('104 days', '0.1 s')
-    """
-    if sample_rate_hz is None:
-        return ""
-    seconds = samples / sample_rate_hz
-    for unit, size in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0), ("s", 1.0)):
-        if seconds >= 2 * size or (unit == "s" and seconds >= 0.1):
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} us"
-
-
-def samples_and_time(samples: int, sample_rate_hz: float | None) -> str:
-    """Say a length in samples and, where the rate is known, in time."""
-    time = duration(samples, sample_rate_hz)
-    return f"{samples} samples ({time})" if time else f"{samples} samples"

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecaster.commands import options
-from forecaster.commands.spans import samples_and_time
 from forecaster.commands.terminal import Terminal, number, program, shell
-from forecaster.errors import TooShortError, UsageError, printable
+from forecaster.durations import samples_and_time
+from forecaster.errors import TooShortError, printable
 
 if TYPE_CHECKING:
     from forecaster.config import RunConfig
@@ -88,6 +88,7 @@ class _Result:
 
 def _prepare(ctx: click.Context, arguments: Sequence[str], output: Path, chosen: Mapping[str, Any]) -> _Run:
     """Settle everything that can be refused before a signal is read, then read."""
+    from forecaster.bundle import check_target
     from forecaster.commands import configure
     from forecaster.predictors import kind
     from forecaster.reading import inputs, read_signal
@@ -96,25 +97,12 @@ def _prepare(ctx: click.Context, arguments: Sequence[str], output: Path, chosen:
     settings = configure.nested(options.given(ctx), chosen["config"])
     known = configure.run_config(configure.without_times(settings), source)
     kind(known.predictor)
-    _refuse_existing(output, chosen["overwrite"])
+    check_target(output, overwrite=chosen["overwrite"])
     options.check_picture(chosen["plot"])
     found = inputs.find(arguments)
     signals = tuple(read_signal(item.path, known.reading, name=item.name) for item in found)
     config = configure.run_config(configure.sizes(settings, signals[0].sample_rate_hz), source)
     return _Run(signals, config, output)
-
-
-def _refuse_existing(output: Path, overwrite: bool) -> None:
-    """Refuse a MODEL that is taken before the time to train it is spent."""
-    where = printable(output)
-    if output.is_symlink() or (output.exists() and not output.is_dir()):
-        raise UsageError(f"{where} is not a folder.", hint="Give another name with -o MODEL.")
-    if not output.exists() or not any(output.iterdir()):
-        return
-    if not (output / "model.json").exists():
-        raise UsageError(f"{where} holds files that are no model.", hint="Give another name with -o MODEL.")
-    if not overwrite:
-        raise UsageError(f"{where} holds a model already.", hint="Give another name with -o MODEL, or --overwrite.")
 
 
 def _fit(terminal: Terminal, run: _Run) -> tuple[Forecaster, float]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.bundle.card import duration
+from forecaster.durations import duration
 from forecaster.errors import printable
 from forecaster.signals import TimeAxis
 
@@ -123,7 +123,7 @@ class TimeScale:
 def ahead(horizon: int, sample_rate_hz: float | None) -> str:
     """Say how far a forecast reaches: ``next 100 samples (8.33 ms)``."""
     samples = f"next {horizon} sample{'s' if horizon > 1 else ''}"
-    return f"{samples} ({duration(horizon / sample_rate_hz)})" if sample_rate_hz else samples
+    return f"{samples} ({duration(horizon, sample_rate_hz)})" if sample_rate_hz else samples
 
 
 def stroke(samples: int, width: float) -> float:
