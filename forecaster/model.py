@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster import calibration, intervals, predictors
-from forecaster.bundle import Manifest, dump_metrics, load, save
+from forecaster.bundle import Manifest, TrainingData, dump_metrics, load, save
 from forecaster.bundle.card import card
 from forecaster.config import RunConfig
 from forecaster.errors import OutputError, SignalError, TooShortError
@@ -37,6 +37,7 @@ from forecaster.training import Progress, train
 
 Array = NDArray[np.float64]
 QUANTILES = "intervals/quantiles"
+CUT_OTHERWISE = "it trained this model, cut into other recordings: rows that it learned from would be scored"
 
 
 @dataclass
@@ -206,10 +207,18 @@ class Forecaster:
         return replace(signal, channels=channels.target, recordings=recordings, units=channels.units)
 
     def _first_targets(self, signal: Signal) -> list[int]:
-        """Return for each recording the first row that may be scored: the test part of what was trained on."""
-        trained_on = {one.sha256 for one in self.manifest.training_data if one.sha256}
-        if signal.sha256 not in trained_on:
+        """Return for each recording the first row that may be scored: the test part of what was trained on.
+
+        Raises SignalError if a training file is cut into other recordings than at training:
+        rows that the model has learned from would be scored.
+        """
+        known = (one for one in self.manifest.training_data if one.sha256)
+        cuts = {one.cut for one in known if one.sha256 == signal.sha256}
+        if not cuts:
             return [0] * len(signal.recordings)
+        if TrainingData.of(signal).cut not in cuts:
+            hint = "Leave out the reading options: those of the training hold."
+            raise SignalError(CUT_OTHERWISE, path=signal.path, hint=hint)
         return [boundaries(len(recording), self.config.split)[1] for recording in signal.recordings]
 
     def _mase_scale(self) -> list[float | None]:

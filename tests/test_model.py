@@ -129,6 +129,15 @@ def test_the_training_file_is_scored_on_its_held_back_part_and_a_new_one_on_all(
     assert set(held_back["scores"]) == {"model", "last-value", "repeat-segment", "seasonal-naive", "ridge"}
 
 
+def test_a_training_file_cut_otherwise_is_not_scored(model):
+    trained_on = signal_of(wave(800))
+    halves = tuple(
+        replace(trained_on.recordings[0], values=part) for part in np.split(trained_on.recordings[0].values, 2)
+    )
+    with pytest.raises(SignalError, match="learned from would be scored"):
+        model.evaluate([replace(trained_on, recordings=halves)])
+
+
 def test_stored_scores_are_those_of_the_held_back_part(model):
     fresh = model.evaluate([signal_of(wave(800))]).to_json()
     assert model.stored[0]["parts"] == fresh["parts"]

@@ -86,16 +86,22 @@ class Combination(Frozen):
 
 
 class TrainingData(Frozen):
-    """A file that the model was trained on; `sha256` is empty where the signal came from no file."""
+    """A file that the model was trained on; `sha256` is empty where the signal came from no file.
+
+    `cut` is the hash of the lengths of its recordings: which rows were held back depends on them.
+    """
 
     name: Name
     rows: Count
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    cut: Annotated[str, Field(pattern=r"^([0-9a-f]{16})?$")] = ""
 
     @classmethod
     def of(cls, signal: Signal) -> Self:
         """Record a signal that was read."""
-        return cls(name=printable(signal.name, 256), rows=signal.rows, sha256=signal.sha256)
+        lengths = ",".join(str(len(recording)) for recording in signal.recordings)
+        cut = hashlib.sha256(lengths.encode()).hexdigest()[:16]
+        return cls(name=printable(signal.name, 256), rows=signal.rows, sha256=signal.sha256, cut=cut)
 
 
 class Manifest(Frozen):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +14,9 @@ from forecaster.commands.terminal import Terminal, number, table
 from forecaster.durations import samples_and_time
 
 if TYPE_CHECKING:
-    from forecaster.config import ReadingOptions
     from forecaster.evaluation import Evaluation
     from forecaster.model import Forecaster
-    from forecaster.signals import Signal
 
-ROWS = (
-    "skip_rows", "na", "missing", "duplicates", "sort", "group_column", "recording_rows", "layout", "time_columns",
-    "no_time", "no_header",
-)  # fmt: skip
-"""Reading options that decide which rows there are, and where a recording begins and ends."""
 SCORES = ("nmse", "rmse", "mae", "mase", "smape", "coverage-90", "psd_error_db", "rms_ratio")
 
 
@@ -105,26 +98,8 @@ def _score(
 
     reading = configure.reading(options.given(ctx), forecaster.manifest.config.reading)
     found = [read_signal(item.path, reading, name=item.name) for item in inputs.find(signals)]
-    _cut_as_trained(forecaster, found, reading)
     horizon, stride = sizes
     return forecaster.evaluate(found, horizon=horizon, stride=stride)
-
-
-def _cut_as_trained(forecaster: Forecaster, signals: Sequence[Signal], reading: ReadingOptions) -> None:
-    """Refuse a training file that is cut into other rows than at training: its held-back part would be another."""
-    from forecaster.errors import UsageError, printable
-
-    before = forecaster.config.reading
-    other = [name for name in ROWS if getattr(reading, name) != getattr(before, name)]
-    trained_on = {one.sha256 for one in forecaster.manifest.training_data if one.sha256}
-    known = next((signal for signal in signals if signal.sha256 in trained_on), None)
-    if other and known is not None:
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in other)
-        raise UsageError(
-            f"{printable(known.path, 400)} trained this model, and was read with another {names}: rows that it "
-            "learned from would be scored.",
-            hint="Leave these options out: those of the training hold.",
-        )
 
 
 def _draw(terminal: Terminal, evaluation: Evaluation, path: Path) -> None:
