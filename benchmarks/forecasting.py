@@ -80,7 +80,9 @@ def forecaster(data: dict[str, np.ndarray]) -> Callable[[np.ndarray], np.ndarray
     from forecaster.rollout import rollout
 
     predictor = restore("stacked-lstm", {}, data, Window(n_step=S, n_input=N))
-    return lambda context: rollout(predictor, context.astype(np.float64), np.zeros(len(context), np.int64), HORIZON)
+    return lambda context: rollout(
+        predictor, Context(context.astype(np.float64), np.zeros(len(context), np.int64)), HORIZON
+    )
 
 
 def keras(batch: int | None) -> Callable[[dict[str, np.ndarray]], Callable[[np.ndarray], np.ndarray]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.predictors.base import Parts, Predictor
+from forecaster.predictors.base import Context, Parts, Predictor
 from forecaster.rollout import rollout
 from forecaster.windows import Windows
 
@@ -45,7 +45,7 @@ def _channel(predictor: Predictor, windows: Windows, channel: int, horizon: int)
     place = chosen - (np.cumsum(room) - room)[run]
     rows = np.stack([stretches[r][t : t + span] for r, t in zip(run, place, strict=True)]).astype(np.float64)
     context, truth = rows[:, : windows.window.context], rows[:, windows.window.context :]
-    forecast = rollout(predictor, context, np.full(len(rows), channel), horizon)
+    forecast = rollout(predictor, Context(context, np.full(len(rows), channel)), horizon)
     return forecast - truth
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MAX_CONTEXT = 10**7
+MAX_BESIDE = 4096
 Text = Annotated[str, Field(max_length=256)]
 Fraction = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, le=1e300, allow_inf_nan=False)]
@@ -47,11 +48,22 @@ class ReadingOptions(Frozen):
 
 
 class Window(Frozen):
-    """A window: S = n_step consecutive segments of N = n_input samples, taken every `stride`."""
+    """A window: S = n_step consecutive segments of N = n_input samples, taken every `stride`.
+
+    `exogenous` is X, the channels that stand beside the one that is forecast; `symbols` is K, the
+    size of the alphabet where the samples are codes of symbols, else 0. Both follow from the data.
+    """
 
     n_step: Annotated[int, Field(ge=1, le=MAX_CONTEXT)] = 25
     n_input: Annotated[int, Field(ge=1, le=MAX_CONTEXT)] = 100
     stride: Annotated[int, Field(ge=1, le=MAX_CONTEXT)] = 1
+    exogenous: Annotated[int, Field(ge=0, le=MAX_BESIDE)] = 0
+    symbols: Annotated[int, Field(ge=0, le=MAX_BESIDE)] = 0
+
+    @property
+    def width(self) -> int:
+        """N (1 + X), the numbers that one step sees: its segment, then those of the exogenous channels."""
+        return self.n_input * (1 + self.exogenous)
 
     @property
     def context(self) -> int:
@@ -60,8 +72,8 @@ class Window(Frozen):
 
     @model_validator(mode="after")
     def _bounded(self) -> Window:
-        if self.context > MAX_CONTEXT:
-            raise ValueError(f"n_step * n_input is {self.context}, more than {MAX_CONTEXT}")
+        if self.n_step * self.width > MAX_CONTEXT:
+            raise ValueError(f"a window of {self.n_step} x {self.width} samples is larger than {MAX_CONTEXT}")
         return self
 
 

@@ -26,7 +26,7 @@ from forecaster.config import RunConfig
 from forecaster.errors import OutputError, SignalError, TooShortError
 from forecaster.evaluation import Evaluation, evaluate
 from forecaster.forecasts import Forecast
-from forecaster.predictors.base import Predictor
+from forecaster.predictors.base import Context, Predictor
 from forecaster.preparation import Prepared, check_rate, prepare
 from forecaster.record import channels_of, history_text, manifest_of, thinned
 from forecaster.rollout import rollout
@@ -175,7 +175,7 @@ class Forecaster:
 
     def run(self, predictor: Predictor, context: Array, channel: NDArray[np.intp], horizon: int) -> Array:
         """Forecast with one predictor: raw context (B, L) in the channels' units, to (B, H) in the same."""
-        scaled = rollout(predictor, self.scaler.transform(context, channel), channel, horizon)
+        scaled = rollout(predictor, Context(self.scaler.transform(context, channel), channel), horizon)
         return self.scaler.inverse(scaled, channel)
 
     # --- parts --------------------------------------------------------------------------

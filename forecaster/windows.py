@@ -105,6 +105,11 @@ class Windows:
         rows = sliding_window_view(self.runs.flat, self.window.context + self.window.n_input)[place]
         return self._segments(rows), rows[:, self.window.context :]
 
+    def contexts(self, index: Index) -> NDArray[np.float32]:
+        """Gather the channel's own samples that the windows `index` look back on, (B, L)."""
+        place, _ = self.places(np.asarray(index))
+        return sliding_window_view(self.runs.flat, self.window.context)[place]
+
     def channels(self, index: Index) -> Index:
         """Return the channels of the windows `index`, (B,)."""
         return self.places(np.asarray(index))[1]

@@ -9,7 +9,7 @@ from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import ModelError, UsageError
 from forecaster.networks import Setting, network
 from forecaster.networks import names as network_names
-from forecaster.predictors.base import Parts
+from forecaster.predictors.base import Context, Parts
 from forecaster.predictors.gram import BLOCK, Gram, correlate
 from forecaster.predictors.ridge import ALPHAS, Ridge, solve
 from forecaster.training import train
@@ -50,7 +50,7 @@ def trained():
 class TestContract:
     def test_shapes_and_finite(self, name, trained):
         context = np.random.default_rng(1).normal(size=(5, WINDOW.context))
-        segment = trained(name).predictors[0].predict(context, np.zeros(5, dtype=np.int64))
+        segment = trained(name).predictors[0].predict(Context(context, np.zeros(5, dtype=np.int64)))
         assert segment.shape == (5, WINDOW.n_input)
         assert segment.dtype == np.float64
         assert np.isfinite(segment).all()
@@ -70,7 +70,9 @@ class TestContract:
         again = predictors.restore(name, parameters, predictor.tensors(), WINDOW)
         context = np.random.default_rng(2).normal(size=(9, WINDOW.context))
         channel = np.zeros(9, dtype=np.int64)
-        assert again.predict(context, channel).tobytes() == predictor.predict(context, channel).tobytes()
+        assert (
+            again.predict(Context(context, channel)).tobytes() == predictor.predict(Context(context, channel)).tobytes()
+        )
 
     def test_same_seed_same_bytes(self, name, trained):
         first, second = (trained(name, k).predictors[0].tensors() for k in range(2))
@@ -82,7 +84,7 @@ class TestContract:
     def test_the_input_is_left_as_it_was(self, name, trained):
         context = np.random.default_rng(3).normal(size=(3, WINDOW.context))
         before = context.copy()
-        trained(name).predictors[0].predict(context, np.zeros(3, dtype=np.int64))
+        trained(name).predictors[0].predict(Context(context, np.zeros(3, dtype=np.int64)))
         np.testing.assert_array_equal(context, before)
 
 
@@ -126,13 +128,13 @@ def test_unknown_names_and_parameters_are_refused(parts):
 def test_the_naive_forecasts_are_what_their_names_say(parts):
     context = np.arange(80.0).reshape(2, 40)
     channel = np.zeros(2, dtype=np.int64)
-    last = predictors.kind("last-value").fit(parts).predict(context, channel)
+    last = predictors.kind("last-value").fit(parts).predict(Context(context, channel))
     assert (last == [[39.0] * 10, [79.0] * 10]).all()
     np.testing.assert_array_equal(
-        predictors.kind("repeat-segment").fit(parts).predict(context, channel), context[:, -10:]
+        predictors.kind("repeat-segment").fit(parts).predict(Context(context, channel)), context[:, -10:]
     )
     seasonal = predictors.restore("seasonal-naive", {"lags": [4], "errors": [0.0]}, {}, WINDOW)
-    assert seasonal.predict(context, channel)[0].tolist() == [36, 37, 38, 39, 36, 37, 38, 39, 36, 37]
+    assert seasonal.predict(Context(context, channel))[0].tolist() == [36, 37, 38, 39, 36, 37, 38, 39, 36, 37]
 
 
 def test_the_seasonal_lag_is_found_for_each_channel():
@@ -192,7 +194,7 @@ def test_ridge_stays_within_its_limits_where_the_line_would_explode():
     growth = np.exp(np.arange(600) / 60)[:, None]
     ridge = Ridge.fit(parts_of(growth))
     context = np.full((1, 40), 1e12)
-    segment = ridge.predict(context, np.zeros(1, dtype=np.int64))
+    segment = ridge.predict(Context(context, np.zeros(1, dtype=np.int64)))
     assert ridge.parameters.low <= segment.min() <= segment.max() <= ridge.parameters.high
 
 

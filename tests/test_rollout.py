@@ -8,6 +8,7 @@ import pytest
 from forecaster import predictors
 from forecaster.config import Window
 from forecaster.networks import network
+from forecaster.predictors import Context
 from forecaster.rollout import ROWS, rollout
 
 WINDOW = Window(n_step=5, n_input=20)
@@ -26,26 +27,27 @@ def test_the_closed_loop_feeds_its_own_predictions_back(horizon):
     context = np.random.default_rng(0).normal(size=(3, WINDOW.context))
     series = context
     while series.shape[1] < WINDOW.context + horizon:
-        series = np.concatenate((series, predictor.predict(series[:, -WINDOW.context :], channel)), axis=1)
+        series = np.concatenate((series, predictor.predict(Context(series[:, -WINDOW.context :], channel))), axis=1)
     expected = series[:, WINDOW.context : WINDOW.context + horizon]
-    np.testing.assert_array_equal(rollout(predictor, context, channel, horizon), expected)
+    np.testing.assert_array_equal(rollout(predictor, Context(context, channel), horizon), expected)
 
 
 def test_the_recording_after_the_origin_does_not_move_the_forecast_by_a_bit():
     predictor, channel = flagship(), np.zeros(1, dtype=np.int64)
     recording = np.random.default_rng(0).normal(size=500)
-    forecast = rollout(predictor, recording[None, 300 : 300 + WINDOW.context], channel, 60)
+    forecast = rollout(predictor, Context(recording[None, 300 : 300 + WINDOW.context], channel), 60)
     recording[300 + WINDOW.context :] = 1e6
-    again = rollout(predictor, recording[None, 300 : 300 + WINDOW.context], channel, 60)
+    again = rollout(predictor, Context(recording[None, 300 : 300 + WINDOW.context], channel), 60)
     assert forecast.tobytes() == again.tobytes()
     reread = [recording[None, 300 + k : 300 + k + WINDOW.context] for k in (0, 20, 40)]
-    teacher = np.concatenate([predictor.predict(window, channel) for window in reread], axis=1)
+    teacher = np.concatenate([predictor.predict(Context(window, channel)) for window in reread], axis=1)
     assert not np.allclose(teacher, forecast)
 
 
 POSITIONS = """
 import numpy as np
 from forecaster import predictors
+from forecaster.predictors import Context
 from forecaster.config import Window
 from forecaster.rollout import rollout
 from tests.test_rollout import flagship
@@ -54,10 +56,10 @@ context = np.random.default_rng(0).normal(size=(40, window.context))
 ridge = predictors.restore("ridge", {"alpha": 1, "taps": 600, "low": -9, "high": 9},
     {"kernel": np.random.default_rng(1).normal(0, .02, (600, 100)).astype("f4"), "bias": np.zeros(100, "f4")}, window)
 for predictor in (flagship(window), flagship(window, "textbook-lstm"), ridge):
-    alone = rollout(predictor, context[:1], np.zeros(1, int), 150).tobytes()
+    alone = rollout(predictor, Context(context[:1], np.zeros(1, int)), 150).tobytes()
     for place in range(len(context)):
         moved = np.roll(context, place, axis=0)
-        found = rollout(predictor, moved, np.zeros(len(moved), int), 150)[place].tobytes()
+        found = rollout(predictor, Context(moved, np.zeros(len(moved), int)), 150)[place].tobytes()
         assert found == alone, (predictor.name, place)
 print("same")
 """
@@ -76,6 +78,6 @@ def test_a_row_has_the_same_bits_among_many(tmp_path):
     predictor = flagship()
     context = np.random.default_rng(0).normal(size=(ROWS + 30, WINDOW.context))
     channel = np.zeros(len(context), dtype=np.int64)
-    together = rollout(predictor, context, channel, 45)
+    together = rollout(predictor, Context(context, channel), 45)
     for row in (0, 7, ROWS - 1, ROWS, ROWS + 29):
-        assert rollout(predictor, context[row : row + 1], channel[:1], 45).tobytes() == together[row].tobytes()
+        assert rollout(predictor, Context(context[row : row + 1], channel[:1]), 45).tobytes() == together[row].tobytes()

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import TrainingError, UsageError
+from forecaster.predictors import Context
 from forecaster.training import train
 from forecaster.training.feed import batches, shuffled
 from forecaster.training.network import learning_rate, train_network
@@ -86,7 +87,7 @@ def test_the_best_weights_on_validation_are_kept(sine):
     parts = parts_of(sine)
     inputs, targets = parts.validation.take(np.arange(len(parts.validation)))
     context = inputs.reshape(len(inputs), -1).astype(float)
-    forecast = outcome.predictor.predict(context, np.zeros(len(inputs), dtype=np.int64))
+    forecast = outcome.predictor.predict(Context(context, np.zeros(len(inputs), dtype=np.int64)))
     losses = [row["validation_loss"] for row in outcome.history]
     assert np.square(forecast - targets).mean() == pytest.approx(min(losses), rel=1e-3)
 

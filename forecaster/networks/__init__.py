@@ -4,8 +4,13 @@ Each module has::
 
     Parameters                                   its sizes, a frozen pydantic model
     tensor_shapes(parameters, window)            the name and shape of every tensor
-    forward(tensors, x)                          (B, S, N) -> (B, N) in NumPy
+    forward(tensors, x)                          (B, S, window.width) -> (B, N) in NumPy
     build(parameters, window, setting)           the same as a Keras model
+
+and, if it has something to show or to carry,
+
+    trace(tensors, x)                            layer -> quantity -> (B, S, n): gates and states
+    start(tensors, batch), step(tensors, state, x)   its state before the first segment, and after one more
 
 The predictor's name is the file's, with hyphens; its description the docstring's first line.
 """
@@ -43,7 +48,7 @@ class Network(Protocol):
         """Name every tensor and its shape."""
 
     def forward(self, tensors: Tensors, x: NDArray) -> NDArray:
-        """Compute the next segment (B, N) of windows x (B, S, N)."""
+        """Compute the next segment (B, N) of windows x (B, S, width)."""
 
     def build(self, parameters: Any, window: Window, setting: Setting) -> Any:
         """Make the Keras model."""

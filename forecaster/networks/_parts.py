@@ -13,8 +13,8 @@ from forecaster.networks import Setting
 
 
 def network_input(window: Window, setting: Setting) -> tuple[Any, Any]:
-    """Return the input (B, S, N), and the same with noise while training."""
-    inputs = keras.Input((window.n_step, window.n_input), name="segments")
+    """Return the input (B, S, width), and the same with noise while training."""
+    inputs = keras.Input((window.n_step, window.width), name="segments")
     return inputs, Noise(setting.noise, seed=setting.seed, layer=0)(inputs)
 
 

@@ -36,7 +36,7 @@ def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
     """Name every tensor and its shape; gates in the order i, f, a, o."""
     first, second, hidden, n_input = parameters.units_1, parameters.units_2, parameters.hidden, window.n_input
     return {
-        "lstm_1.kernel": (n_input, 4 * first),
+        "lstm_1.kernel": (window.width, 4 * first),
         "lstm_1.recurrent_kernel": (first, 4 * first),
         "lstm_1.bias": (4 * first,),
         "lstm_2.kernel": (first, 4 * second),
@@ -50,7 +50,7 @@ def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
 
 
 def forward(tensors: Tensors, x: NDArray) -> NDArray:
-    """Compute the next segment (B, N) of windows x (B, S, N)."""
+    """Compute the next segment (B, N) of windows x (B, S, width)."""
     y = lstm(x, tensors["lstm_1.kernel"], tensors["lstm_1.recurrent_kernel"], tensors["lstm_1.bias"])
     y = lstm(y, tensors["lstm_2.kernel"], tensors["lstm_2.recurrent_kernel"], tensors["lstm_2.bias"])
     y = relu(dense(y[:, -1], tensors["hidden.kernel"], tensors["hidden.bias"]))
@@ -58,7 +58,7 @@ def forward(tensors: Tensors, x: NDArray) -> NDArray:
 
 
 def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
-    """Make the Keras model (B, S, N) -> (B, N)."""
+    """Make the Keras model (B, S, width) -> (B, N)."""
     import keras
 
     from forecaster.layers.regularise import Dropout

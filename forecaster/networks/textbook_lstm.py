@@ -24,7 +24,7 @@ __all__ = ["Parameters", "build", "forward", "tensor_shapes"]
 
 def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
     """Name every tensor and its shape: four matrices (N + n, n) and four biases (n,) a layer."""
-    sizes = ((window.n_input, parameters.units_1), (parameters.units_1, parameters.units_2))
+    sizes = ((window.width, parameters.units_1), (parameters.units_1, parameters.units_2))
     shapes: Shapes = {}
     for layer, (rows, n) in enumerate(sizes, start=1):
         shapes |= {f"lstm_{layer}.W{gate}": (rows + n, n) for gate in "fiao"}
@@ -34,7 +34,7 @@ def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
 
 
 def forward(tensors: Tensors, x: NDArray) -> NDArray:
-    """Compute the next segment (B, N) of windows x (B, S, N)."""
+    """Compute the next segment (B, N) of windows x (B, S, width)."""
     y = x
     for layer in ("lstm_1", "lstm_2"):
         weights = {name: tensors[f"{layer}.{name}"] for gate in "fiao" for name in (f"W{gate}", f"b{gate}")}
@@ -44,7 +44,7 @@ def forward(tensors: Tensors, x: NDArray) -> NDArray:
 
 
 def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
-    """Make the Keras model (B, S, N) -> (B, N)."""
+    """Make the Keras model (B, S, width) -> (B, N)."""
     import keras
 
     from forecaster.layers.regularise import Dropout

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from forecaster import networks
 from forecaster.config import Window
 from forecaster.errors import ModelError, UsageError
-from forecaster.predictors.base import Parts, Predictor, Specs, TensorSpec
+from forecaster.predictors.base import Context, Parts, Predictor, Specs, TensorSpec
 from forecaster.predictors.naive import LastValue, RepeatSegment, SeasonalNaive
 from forecaster.predictors.network import kind as network_kind
 from forecaster.predictors.ridge import Ridge
 
-__all__ = ["BASELINES", "Parts", "Predictor", "TensorSpec", "describe", "kind", "names", "restore", "specs"]
+__all__ = ["BASELINES", "Context", "Parts", "Predictor", "TensorSpec", "describe", "kind", "names", "restore", "specs"]
 
 CLOSED_FORM: dict[str, Any] = {one.name: one for one in (LastValue, RepeatSegment, SeasonalNaive, Ridge)}
 BASELINES = tuple(CLOSED_FORM)

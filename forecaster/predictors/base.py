@@ -32,6 +32,32 @@ Specs = dict[str, TensorSpec]
 
 
 @dataclass(frozen=True)
+class Context:
+    """What forecasts look back on, in scaled units.
+
+    `values` (B, L); `channel` (B,), each window's channel; `exogenous` (B, L, X), the channels
+    beside it over the same samples, or None where there are none.
+    """
+
+    values: Array
+    channel: Channel
+    exogenous: Array | None = None
+
+    def __getitem__(self, rows: Any) -> Self:
+        """Return the windows `rows`, a slice or an index."""
+        beside = None if self.exogenous is None else self.exogenous[rows]
+        return type(self)(self.values[rows], self.channel[rows], beside)
+
+    def segments(self, window: Window) -> Array:
+        """Return the windows as steps (B, S, N (1 + X)): each segment, then those of the exogenous channels."""
+        own = self.values.reshape(len(self.values), window.n_step, window.n_input)
+        if self.exogenous is None:
+            return own
+        beside = self.exogenous.reshape(*own.shape, -1).swapaxes(2, 3).reshape(*own.shape[:2], -1)
+        return np.concatenate((own, beside), axis=2)
+
+
+@dataclass(frozen=True)
 class Parts:
     """The windows that a predictor may learn from, and those that it may be chosen by."""
 
@@ -68,5 +94,5 @@ class Predictor(Protocol):
     def tensors(self) -> dict[str, NDArray]:
         """Return the tensors, as `specs` names them."""
 
-    def predict(self, context: Array, channel: Channel) -> Array:
-        """Forecast the next segment (B, N) of `context` (B, L); `channel` (B,)."""
+    def predict(self, context: Context) -> Array:
+        """Forecast the next segment (B, N) of `context`."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from forecaster.config import MAX_CONTEXT, Frozen, Window
-from forecaster.predictors.base import Array, Channel, Parts, Specs
+from forecaster.predictors.base import Array, Context, Parts, Specs
 from forecaster.spectrum import best_lag
 
 Lag = Annotated[int, Field(ge=1, le=MAX_CONTEXT)]
@@ -52,9 +52,9 @@ class LastValue:
         """It has no tensors."""
         return {}
 
-    def predict(self, context: Array, channel: Channel) -> Array:
-        """Hold the last value of `context` (B, L) for N samples."""
-        return np.repeat(context[:, -1:], self.window.n_input, axis=1)
+    def predict(self, context: Context) -> Array:
+        """Hold the last value of `context` for N samples."""
+        return np.repeat(context.values[:, -1:], self.window.n_input, axis=1)
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ class RepeatSegment(LastValue):
 
     name: ClassVar[str] = "repeat-segment"
 
-    def predict(self, context: Array, channel: Channel) -> Array:
-        """Repeat the last N samples of `context` (B, L)."""
-        return context[:, -self.window.n_input :].copy()
+    def predict(self, context: Context) -> Array:
+        """Repeat the last N samples of `context`."""
+        return context.values[:, -self.window.n_input :].copy()
 
 
 class Seasons(Frozen):
@@ -113,11 +113,11 @@ class SeasonalNaive:
         """It has no tensors."""
         return {}
 
-    def predict(self, context: Array, channel: Channel) -> Array:
-        """Repeat the last period of `context` (B, L) as often as N samples need."""
-        lag = np.asarray(self.parameters.lags)[channel][:, None]
+    def predict(self, context: Context) -> Array:
+        """Repeat the last period of `context` as often as N samples need."""
+        lag = np.asarray(self.parameters.lags)[context.channel][:, None]
         ahead = np.arange(self.window.n_input)[None, :]
-        return np.take_along_axis(context, context.shape[1] - lag + ahead % lag, axis=1)
+        return np.take_along_axis(context.values, context.values.shape[1] - lag + ahead % lag, axis=1)
 
 
 def _season(parts: Parts, channel: int) -> tuple[int, float]:

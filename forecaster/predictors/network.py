@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from forecaster.config import Frozen, Window
 from forecaster.networks import network
-from forecaster.predictors.base import Array, Channel, Specs, TensorSpec
+from forecaster.predictors.base import Array, Context, Specs, TensorSpec
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,10 @@ class NetworkPredictor:
         """Return the weights."""
         return self.weights
 
-    def predict(self, context: Array, channel: Channel) -> Array:
-        """Forecast the next segment (B, N) of `context` (B, L), in single precision."""
-        x = context.astype(np.float32).reshape(len(context), self.window.n_step, self.window.n_input)
+    def predict(self, context: Context) -> Array:
+        """Forecast the next segment (B, N) of `context`, in the precision of the weights: single, as stored."""
+        dtype = next(iter(self.weights.values())).dtype
+        x = context.segments(self.window).astype(dtype)
         return network(self.name).forward(self.weights, x).astype(np.float64)
 
 

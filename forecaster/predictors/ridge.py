@@ -20,7 +20,7 @@ from pydantic import Field
 
 from forecaster.config import MAX_CONTEXT, Frozen, Window
 from forecaster.equations.products import by_blocks
-from forecaster.predictors.base import Array, Channel, Parts, Specs, TensorSpec
+from forecaster.predictors.base import Array, Context, Parts, Specs, TensorSpec
 from forecaster.predictors.gram import Gram
 
 MAX_TAPS = 4096
@@ -92,15 +92,14 @@ class Ridge:
         """Return kernel and bias, in single precision."""
         return {"kernel": self.kernel.astype(np.float32), "bias": self.bias.astype(np.float32)}
 
-    def predict(self, context: Array, channel: Channel) -> Array:
-        """Map `context` (B, L) to the next segment (B, N), kept within the limits."""
-        return np.clip(self._map(context), self.parameters.low, self.parameters.high)
+    def predict(self, context: Context) -> Array:
+        """Map `context` to the next segment (B, N), kept within the limits."""
+        return np.clip(self._map(context.values), self.parameters.low, self.parameters.high)
 
     def is_stable(self, parts: Parts) -> bool:
         """Say whether the closed loop over a whole context, from validation contexts, stays within the limits."""
         index = np.unique(np.linspace(0, len(parts.validation) - 1, LOOPS).astype(np.int64))
-        inputs, _ = parts.validation.take(index)
-        context = inputs.reshape(len(index), -1).astype(np.float64)
+        context = parts.validation.contexts(index).astype(np.float64)
         for _ in range(self.window.n_step):
             segment = self._map(context)
             if segment.min() < self.parameters.low or segment.max() > self.parameters.high:
