@@ -76,13 +76,12 @@ def contender(
 def forecaster(data: dict[str, np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
     """The program's closed loop."""
     from forecaster.config import Window
-    from forecaster.predictors import restore
+    from forecaster.predictors import Context, restore
     from forecaster.rollout import rollout
 
     predictor = restore("stacked-lstm", {}, data, Window(n_step=S, n_input=N))
-    return lambda context: rollout(
-        predictor, Context(context.astype(np.float64), np.zeros(len(context), np.int64)), HORIZON
-    )
+    channel = np.zeros(10**6, np.int64)
+    return lambda values: rollout(predictor, Context(values.astype(np.float64), channel[: len(values)]), HORIZON)
 
 
 def keras(batch: int | None) -> Callable[[dict[str, np.ndarray]], Callable[[np.ndarray], np.ndarray]]:

@@ -68,11 +68,9 @@ class TestContract:
         predictor = trained(name).predictors[0]
         parameters = predictor.parameters.model_dump(mode="json")
         again = predictors.restore(name, parameters, predictor.tensors(), WINDOW)
-        context = np.random.default_rng(2).normal(size=(9, WINDOW.context))
-        channel = np.zeros(9, dtype=np.int64)
-        assert (
-            again.predict(Context(context, channel)).tobytes() == predictor.predict(Context(context, channel)).tobytes()
-        )
+        values = np.random.default_rng(2).normal(size=(9, WINDOW.context))
+        context = Context(values, np.zeros(9, dtype=np.int64))
+        assert again.predict(context).tobytes() == predictor.predict(context).tobytes()
 
     def test_same_seed_same_bytes(self, name, trained):
         first, second = (trained(name, k).predictors[0].tensors() for k in range(2))
