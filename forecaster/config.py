@@ -27,6 +27,7 @@ class ReadingOptions(Frozen):
     """How a file becomes a signal; stored with the model and used again by forecast and evaluate."""
 
     columns: tuple[Text, ...] = ()
+    exogenous: tuple[Text, ...] = ()
     time_columns: tuple[Text, ...] = ()
     no_time: bool = False
     time_format: Text | None = None
@@ -135,4 +136,5 @@ class RunConfig(Frozen):
     window: Window = Window()
     split: Split = Split()
     recipe: Recipe = Recipe()
+    carry_state: bool = False
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0

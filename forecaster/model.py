@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -26,10 +26,11 @@ from forecaster.config import RunConfig
 from forecaster.errors import OutputError, SignalError, TooShortError
 from forecaster.evaluation import Evaluation, evaluate
 from forecaster.forecasts import Forecast
+from forecaster.origins import Origins, contexts
 from forecaster.predictors.base import Context, Predictor
-from forecaster.preparation import Prepared, check_rate, prepare
+from forecaster.preparation import Prepared, check_rate, prepare, resolved
 from forecaster.record import channels_of, history_text, manifest_of, thinned
-from forecaster.rollout import rollout
+from forecaster.rollout import carried, rollout
 from forecaster.scaling import Scaler
 from forecaster.signals import Recording, Signal
 from forecaster.splits import boundaries
@@ -67,9 +68,11 @@ class Forecaster:
         training gives nothing usable.
         """
         channels_of(signals)
+        config = resolved(config, signals)
         prepared = prepare(signals, config)
         trained = train(prepared.parts, config, progress)
-        state, quantiles = intervals.calibrate(calibration.residuals(trained.predictors[0], prepared.parts))
+        residuals = calibration.residuals(trained.predictors[0], prepared.parts, carry=config.carry_state)
+        state, quantiles = intervals.calibrate(residuals)
         manifest = manifest_of(signals, config, scaler=prepared.scaler, made=trained.predictors, state=state)
         model = cls(manifest, trained.predictors, quantiles, [], trained.history, trained.interrupted)
         model.stored = [thinned(model.evaluate(signals, horizon=h).to_json()) for h in _horizons(prepared, config)]
@@ -127,7 +130,7 @@ class Forecaster:
                     path=signal.path,
                     hint="Train a model with a shorter context: --n-step, --n-input.",
                 )
-            self.scaler.check(recording.values[-need:, columns], self.manifest.channels.target, signal.path)
+            self.scaler.check(recording.values[-need:, columns], self.manifest.channels.columns, signal.path)
 
     def forecast(
         self, signals: Sequence[Signal], *, horizon: int | None = None, levels: Sequence[int] = (90,)
@@ -140,16 +143,15 @@ class Forecaster:
         for signal in signals:
             self.require(signal)
         horizon = horizon or self.config.window.n_input
-        asked = [(k, r, c) for k, signal in enumerate(signals) for r in signal.series() for c in self._columns(signal)]
-        need = self.config.window.context
-        context = np.stack([recording.values[-need:, column] for _, recording, column in asked])
-        channel = np.tile(np.arange(len(self.manifest.channels.target)), len(asked) // self.manifest.n_channels)
-        mean = self.run(self.predictor, context, channel, horizon)
+        series = [(k, recording) for k, signal in enumerate(signals) for recording in signal.series()]
+        asked = [(k, recording, end) for k, recording in series for end in self._ends(signals[k], recording)]
+        mean = self.run(self.predictor, [origin for _, _, origin in asked], horizon)
         result: list[list[Forecast]] = [[] for _ in signals]
-        for row, (k, recording, _) in enumerate(asked):
-            bands = self._bands(int(channel[row]), mean[row], levels)
-            made = {"history": context[row], "mean": mean[row], "bands": bands[0], "reasons": bands[1]}
-            result[k].append(self._forecast(signals[k], recording, int(channel[row]), made))
+        for row, (k, recording, origin) in enumerate(asked):
+            bands = self._bands(origin.channel, mean[row], levels)
+            history = origin.context(self.config.window.context).values[0]
+            made = {"history": history, "mean": mean[row], "bands": bands[0], "reasons": bands[1]}
+            result[k].append(self._forecast(signals[k], recording, origin.channel, made))
         return result
 
     def evaluate(
@@ -158,8 +160,8 @@ class Forecaster:
         """Score the model beside the baselines: on the held-back part of a training file, on all of a new one."""
         horizon = horizon or self.config.window.n_input
         ordered = [self._ordered(signal) for signal in signals]
-        runners: dict[str, Callable[..., Array]] = {"model": partial(self.run, self.predictor)}
-        runners |= {one.name: partial(self.run, one) for one in self.predictors if one.name in predictors.BASELINES}
+        known = {one.name: one for one in self.predictors if one.name in predictors.BASELINES}
+        runners = {name: partial(self._from, one) for name, one in {"model": self.predictor, **known}.items()}
         return evaluate(
             ordered,
             [self._first_targets(signal) for signal in signals],
@@ -173,23 +175,54 @@ class Forecaster:
             itself=self.predictor.name if self.predictor.name in predictors.BASELINES else "",
         )
 
-    def run(self, predictor: Predictor, context: Array, channel: NDArray[np.intp], horizon: int) -> Array:
-        """Forecast with one predictor: raw context (B, L) in the channels' units, to (B, H) in the same."""
-        scaled = rollout(predictor, Context(self.scaler.transform(context, channel), channel), horizon)
-        return self.scaler.inverse(scaled, channel)
+    def run(self, predictor: Predictor, origins: Sequence[Origins], horizon: int) -> Array:
+        """Forecast with one predictor from `origins` in the channels' units: (O, H) in the same."""
+        if self.config.carry_state and predictor is self.predictor:
+            scaled = np.concatenate([carried(predictor, self._scaled(one), horizon) for one in origins])
+        else:
+            scaled = rollout(predictor, self._context(origins), horizon)
+        return self.scaler.inverse(scaled, np.repeat([one.channel for one in origins], [len(one) for one in origins]))
 
     # --- parts --------------------------------------------------------------------------
 
+    def _from(self, predictor: Predictor, origins: Origins, horizon: int) -> Array:
+        """Forecast with one predictor from the origins of one channel of one recording."""
+        return self.run(predictor, [origins], horizon)
+
+    def _context(self, origins: Sequence[Origins]) -> Context:
+        """Return the scaled contexts of `origins`."""
+        context = contexts(origins, self.config.window.context)
+        return Context(
+            self.scaler.transform(context.values, context.channel), context.channel, self._beside(context.exogenous)
+        )
+
+    def _scaled(self, origins: Origins) -> Origins:
+        """Return `origins` in a scaled copy of the whole recording."""
+        values = self.scaler.transform(origins.values[None], np.array([origins.channel]))[0]
+        return replace(origins, values=values, exogenous=self._beside(origins.exogenous))
+
+    def _beside(self, exogenous: NDArray | None) -> Array | None:
+        """Scale exogenous channels (..., X)."""
+        first = self.manifest.n_channels
+        return None if exogenous is None else (exogenous - self.scaler.mean[first:]) / self.scaler.scale[first:]
+
+    def _ends(self, signal: Signal, recording: Recording) -> list[Origins]:
+        """Return the end of `recording` as an origin of each of the model's channels."""
+        columns, count = self._columns(signal), self.manifest.n_channels
+        beside = recording.values[:, columns[count:]] if columns[count:] else None
+        end = np.array([len(recording)])
+        return [Origins(recording.values[:, column], c, end, beside) for c, column in enumerate(columns[:count])]
+
     def _columns(self, signal: Signal) -> list[int]:
-        """Return where the model's channels stand in `signal`; SignalError if they or its rate do not fit."""
+        """Return where the model's columns stand in `signal`; SignalError if they or its rate do not fit."""
         check_rate(signal, self.manifest.sample_rate_hz, "the model was trained")
-        wanted = self.manifest.channels.target
-        missing = [name for name in wanted if name not in signal.channels]
+        wanted = self.manifest.channels.columns
+        missing = [name for name in wanted if name not in signal.columns]
         if not missing:
-            return [signal.channels.index(name) for name in wanted]
-        if len(wanted) == len(signal.channels) == 1:
+            return [signal.columns.index(name) for name in wanted]
+        if len(wanted) == len(signal.columns) == 1:
             return [0]
-        found = f"it has the channels {', '.join(signal.channels)}"
+        found = f"it has the channels {', '.join(signal.columns)}"
         raise SignalError(
             found,
             path=signal.path,
@@ -200,11 +233,12 @@ class Forecaster:
     def _ordered(self, signal: Signal) -> Signal:
         """Return `signal` with the model's channels, in the model's order."""
         columns, recordings, channels = self._columns(signal), signal.recordings, self.manifest.channels
-        if columns != list(range(len(signal.channels))):  # else no copy is made of a long signal
+        if columns != list(range(len(signal.columns))):  # else no copy is made of a long signal
             recordings = tuple(replace(r, values=r.values[:, columns]) for r in recordings)
         for recording in recordings:
-            self.scaler.check(recording.values, channels.target, signal.path)
-        return replace(signal, channels=channels.target, recordings=recordings, units=channels.units)
+            self.scaler.check(recording.values, channels.columns, signal.path)
+        named = replace(signal, channels=channels.target, exogenous=channels.exogenous, units=channels.units)
+        return replace(named, recordings=recordings)
 
     def _first_targets(self, signal: Signal) -> list[int]:
         """Return for each recording the first row that may be scored: the test part of what was trained on.
@@ -226,7 +260,8 @@ class Forecaster:
         seasonal = next((one for one in self.predictors if one.name == "seasonal-naive"), None)
         if seasonal is None:
             return [None] * self.manifest.n_channels
-        return [e * scale for e, scale in zip(seasonal.parameters.errors, self.manifest.scaler.scale, strict=True)]
+        scales = self.manifest.scaler.scale[: self.manifest.n_channels]
+        return [error * scale for error, scale in zip(seasonal.parameters.errors, scales, strict=True)]
 
     def _half_width(self, level: int, channel: int, horizon: int) -> tuple[Array | None, str]:
         """Return half the width of a band, (H,) in the channel's unit, or None and the reason."""

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import ValidationError
 
 from forecaster.config import RunConfig, Window
-from forecaster.errors import SignalError, TooShortError
-from forecaster.predictors.base import Parts
+from forecaster.errors import SignalError, TooShortError, UsageError
+from forecaster.predictors import Parts, kind, names
 from forecaster.scaling import Scaler, check_size
 from forecaster.signals import Recording, Signal
 from forecaster.spectrum import dominant_period
@@ -39,19 +40,39 @@ def prepare(signals: Sequence[Signal], config: RunConfig) -> Prepared:
     _alike(signals)
     for signal in signals:
         for recording in signal.recordings:
-            check_size(recording.values, signal.channels, signal.path)
+            check_size(recording.values, signal.columns, signal.path)
     recordings = tuple(recording for signal in signals for recording in signal.recordings)
     bounds = tuple(boundaries(len(recording), config.split) for recording in recordings)
     _long_enough(recordings, bounds, config)
     scaler = Scaler.fit(r.values[:b1] for r, (b1, _) in zip(recordings, bounds, strict=True))
     for signal in signals:
         for recording in signal.recordings:
-            scaler.check(recording.values, signal.channels, signal.path)
-    runs = Runs.join([recording.values for recording in recordings], scaler.mean, scaler.scale)
-    b1, b2 = (np.repeat(np.array(b, dtype=np.int64), len(scaler.mean)) for b in zip(*bounds, strict=True))
+            scaler.check(recording.values, signal.columns, signal.path)
+    exogenous = len(signals[0].exogenous)
+    runs = Runs.join([r.values for r in recordings], scaler.mean, scaler.scale, exogenous=exogenous)
+    b1, b2 = (np.repeat(np.array(b, dtype=np.int64), len(signals[0].channels)) for b in zip(*bounds, strict=True))
     training = Windows.between(runs, (np.zeros_like(b1), b1), config.window)
     validation = Windows.between(runs, (b1, b2), config.window.model_copy(update={"stride": 1}))
     return Prepared(recordings, bounds, scaler, Parts(training, validation))
+
+
+def resolved(config: RunConfig, signals: Sequence[Signal]) -> RunConfig:
+    """Return `config` with what the data decide of the window: how many channels stand beside.
+
+    Raises UsageError if the window grows too large by them, or `carry_state` asks for a state
+    that the predictor does not have.
+    """
+    if config.carry_state and not kind(config.predictor).carries:
+        able = ", ".join(name for name in names() if kind(name).carries)
+        found = f"--carry-state: {config.predictor} has no state that can be carried."
+        raise UsageError(found, hint=f"These have: {able}.")
+    beside = len(signals[0].exogenous)
+    try:
+        window = Window.model_validate(config.window.model_dump() | {"exogenous": beside})
+    except ValidationError:
+        found = f"a window of {config.window.n_step} x {config.window.n_input} with {beside} exogenous channels"
+        raise UsageError(f"{found} is too large.", hint="Choose a shorter one: --n-step, --n-input.") from None
+    return config.model_copy(update={"window": window})
 
 
 def fitting(rows: int, config: RunConfig, period: float | None) -> tuple[int, int] | None:
@@ -83,9 +104,9 @@ def _alike(signals: Sequence[Signal]) -> None:
     first = signals[0]
     for other in signals[1:]:
         check_rate(other, first.sample_rate_hz, f"{first.path} is")
-        if other.channels != first.channels:
-            found = f"it has the channels {', '.join(other.channels)}"
-            expected = f"{', '.join(first.channels)}, as {first.path} has"
+        if (other.channels, other.exogenous) != (first.channels, first.exogenous):
+            found = f"it has the channels {', '.join(other.columns)}"
+            expected = f"{', '.join(first.columns)}, as {first.path} has"
             raise SignalError(found, path=other.path, expected=expected, hint="Name the columns with --column.")
 
 

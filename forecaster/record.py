@@ -56,7 +56,8 @@ def channels_of(signals: Sequence[Signal]) -> tuple[Channels, tuple[TrainingData
     """Record the channels and the files; SignalError if a name is one that a model folder cannot hold."""
     first = signals[0]
     try:
-        channels = Channels(target=first.channels, units=first.units or ("",) * len(first.channels))
+        units = first.units or ("",) * len(first.channels)
+        channels = Channels(target=first.channels, exogenous=first.exogenous, units=units)
         return channels, tuple(TrainingData.of(signal) for signal in signals)
     except ValidationError as error:
         hint = "Rename the columns in the file's header."

@@ -3,20 +3,38 @@
 The predicted segment becomes the newest input segment and the oldest is dropped, so nothing
 recorded after the origin is ever read. All windows of all files advance together.
 
+A predictor with a state can instead carry it from the recording's first sample to the origin
+and on: `carried`. It then remembers more than a window, and a segment costs one step instead of
+a window; it is another forecast, and never chosen silently.
+
 Source: deck E, "LSTM with TensorFlow", the prediction example.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from forecaster.predictors.base import Array, Context, Predictor
+from forecaster.origins import Origins, contexts
+from forecaster.predictors.base import Array, Carrying, Context, Predictor
+from forecaster.windows import joined
 
 ROWS = 128
 """Windows that advance together: enough to be fast, few enough to stay in the cache."""
+
+
+def forecast(predictor: Predictor, origins: Sequence[Origins], horizon: int, *, carry: bool = False) -> Array:
+    """Forecast `horizon` samples from all `origins`, in scaled units: (O, H).
+
+    With `carry` the predictor's state is carried over each whole recording.
+    """
+    if carry:
+        return np.concatenate([carried(predictor, one, horizon) for one in origins])
+    return rollout(predictor, contexts(origins, predictor.window.context), horizon)
 
 
 def rollout(predictor: Predictor, context: Context, horizon: int) -> Array:
@@ -31,6 +49,47 @@ def rollout(predictor: Predictor, context: Context, horizon: int) -> Array:
             rows = slice(begin, begin + ROWS)
             result[rows] = _loop(predictor, context[rows], horizon)
     return result
+
+
+def carried(predictor: Predictor, origins: Origins, horizon: int) -> Array:
+    """Forecast `horizon` samples from each origin, the state carried from the recording's start: (O, H).
+
+    The segments end at the origin, so the first one begins at the origin's row modulo N. The
+    predictor must be one that `carries`.
+    """
+    stateful, n_input = cast(Carrying, predictor), predictor.window.n_input
+    with one_thread().limit(limits=1):
+        state, segment = _warmed(stateful, origins)
+        known = _segments(origins, origins.rows - n_input, n_input)[:, n_input:]
+        made = [segment]
+        while len(made) * n_input < horizon:
+            state, segment = stateful.advance(state, np.concatenate((segment, known), axis=1))
+            made.append(segment)
+    return np.concatenate(made, axis=1)[:, :horizon]
+
+
+def _warmed(predictor: Carrying, origins: Origins) -> tuple[tuple[NDArray, ...], Array]:
+    """Return the state and the forecast segment (O, N) at each origin; origins of equal phase share one pass."""
+    n_input = predictor.window.n_input
+    first, which = np.unique(origins.rows % n_input, return_inverse=True)
+    steps = origins.rows // n_input
+    state = predictor.start(len(first))
+    kept = tuple(np.empty((len(origins), part.shape[1]), part.dtype) for part in state)
+    segment = np.empty((len(origins), n_input))
+    for k in range(int(steps.max())):
+        state, output = predictor.advance(state, _segments(origins, first + k * n_input, n_input))
+        here = np.flatnonzero(steps == k + 1)
+        segment[here] = output[which[here]]
+        for all_of_it, part in zip(kept, state, strict=True):
+            all_of_it[here] = part[which[here]]
+    return kept, segment
+
+
+def _segments(origins: Origins, begin: NDArray[np.int64], n_input: int) -> Array:
+    """Return one step's input (P, N (1 + X)) from each row in `begin` (P,); rows past the end repeat the last."""
+    rows = np.minimum(begin[:, None] + np.arange(n_input), len(origins.values) - 1)
+    own = origins.values[rows][:, None]
+    return (own if origins.exogenous is None else joined(own, origins.exogenous[rows]))[:, 0]
 
 
 def _loop(predictor: Predictor, context: Context, horizon: int) -> Array:

@@ -46,7 +46,7 @@ class Scaler:
         limit = np.minimum(FARTHEST * np.minimum(self.scale, LARGEST) + np.abs(self.mean), LARGEST)
         _refuse(values, limit, channels, path=path, expected=expected)
 
-    def transform(self, values: Array, channel: NDArray[np.intp]) -> Array:
+    def transform(self, values: NDArray[np.floating], channel: NDArray[np.intp]) -> Array:
         """Scale `values` (B, ...), row b by channel ``channel[b]``."""
         shape = (-1, *[1] * (values.ndim - 1))
         return (values - self.mean[channel].reshape(shape)) / self.scale[channel].reshape(shape)

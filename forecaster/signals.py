@@ -121,8 +121,8 @@ def _months_of(alias: str) -> tuple[int, bool]:
 class Recording:
     """An unbroken, regular stretch of a signal.
 
-    `values` (T, C) float64, all finite; `time` its axis; `line` the file's line of the first
-    row; `label` the series' name where the layout holds one series a row, else empty.
+    `values` (T, C + X) float64, all finite, the exogenous channels last; `time` its axis; `line` the
+    file's line of the first row; `label` the series' name where the layout holds one series a row, else empty.
     """
 
     values: NDArray[np.float64]
@@ -139,7 +139,8 @@ class Signal:
     """All recordings of one file.
 
     `name` is the input's relative path without suffix; `channels` has C names, `units` C
-    units ("" where unknown); `sample_rate_hz` is None where neither the file nor the user
+    units ("" where unknown); `exogenous` has X names of channels that are not forecast but may
+    help; `sample_rate_hz` is None where neither the file nor the user
     gave one. `sha256` and `rows` identify the file that was read. `notes` tells in plain
     words what the reader did beyond reading (values interpolated, duplicates dropped, ...).
     """
@@ -153,6 +154,12 @@ class Signal:
     sha256: str = ""
     rows: int = 0
     notes: tuple[str, ...] = field(default=())
+    exogenous: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of all columns of the recordings, (C + X): the channels, then the exogenous ones."""
+        return (*self.channels, *self.exogenous)
 
     def series(self) -> Iterator[Recording]:
         """Yield the recording that a forecast continues: the last one of each label."""

@@ -33,26 +33,38 @@ class Runs:
     """Every channel of every recording end to end.
 
     `flat` (M,) float32, scaled; run r is ``flat[start[r] : start[r] + length[r]]`` and belongs
-    to channel ``channel[r]``.
+    to channel ``channel[r]``. `beside` (M', X) has the exogenous channels of the recordings end
+    to end, scaled; those of run r begin at ``beside_start[r]``.
     """
 
     flat: NDArray[np.float32]
     start: Index
     length: Index
     channel: Index
+    beside: NDArray[np.float32]
+    beside_start: Index
 
     @classmethod
-    def join(cls, recordings: Sequence[NDArray[np.float64]], mean: NDArray, scale: NDArray) -> Runs:
-        """Lay the channels of `recordings`, each (T, C), end to end, scaled by ``(x - mean) / scale``."""
-        channels = len(mean)
-        length = np.array([len(values) for values in recordings for _ in range(channels)], dtype=np.int64)
+    def join(
+        cls, recordings: Sequence[NDArray[np.float64]], mean: NDArray, scale: NDArray, *, exogenous: int = 0
+    ) -> Runs:
+        """Lay the channels of `recordings`, each (T, C + X), end to end, scaled by ``(x - mean) / scale``."""
+        channels = len(mean) - exogenous
+        rows = np.array([len(values) for values in recordings], dtype=np.int64)
+        length = np.repeat(rows, channels)
         start = np.concatenate(([0], np.cumsum(length)))[:-1].astype(np.int64)
         flat = np.empty(int(length.sum()), dtype=np.float32)
         for r, begin in enumerate(start):
             values, c = recordings[r // channels], r % channels
             _scale_into(flat[begin : begin + length[r]], values[:, c], (mean[c], scale[c]))
         channel = np.arange(len(length), dtype=np.int64) % channels
-        return cls(flat, start, length, channel)
+        beside = np.empty((int(rows.sum()) if exogenous else 0, exogenous), dtype=np.float32)
+        first = np.cumsum(rows) - rows
+        for values, begin in zip(recordings, first, strict=True):
+            for x in range(exogenous):
+                column = channels + x
+                _scale_into(beside[begin : begin + len(values), x], values[:, column], (mean[column], scale[column]))
+        return cls(flat, start, length, channel, beside, np.repeat(first, channels))
 
     def run(self, r: int) -> NDArray[np.float32]:
         """Return run r, a view (T,)."""
@@ -100,10 +112,20 @@ class Windows:
         return self.origin[r] + index * self.window.stride, self.runs.channel[r]
 
     def take(self, index: Index) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Gather the windows `index` (B,): inputs (B, S, N) and targets (B, N)."""
+        """Gather the windows `index` (B,): inputs (B, S, N (1 + X)) and targets (B, N)."""
         place, _ = self.places(np.asarray(index))
         rows = sliding_window_view(self.runs.flat, self.window.context + self.window.n_input)[place]
-        return self._segments(rows), rows[:, self.window.context :]
+        inputs, targets = self._segments(rows), rows[:, self.window.context :]
+        if not self.window.exogenous:
+            return inputs, targets
+        beside = self.exogenous(index)
+        return joined(inputs, beside), targets
+
+    def exogenous(self, index: Index) -> NDArray[np.float32]:
+        """Gather the exogenous channels that the windows `index` look back on, (B, L, X)."""
+        r = np.searchsorted(np.cumsum(self.count), index, side="right")
+        place = self.runs.beside_start[r] + self.first[r] + (index - self.before[r]) * self.window.stride
+        return self.runs.beside[place[:, None] + np.arange(self.window.context)]
 
     def contexts(self, index: Index) -> NDArray[np.float32]:
         """Gather the channel's own samples that the windows `index` look back on, (B, L)."""
@@ -132,6 +154,17 @@ class Windows:
         w, (row, sample) = self.window, rows.strides
         shape, strides = (len(rows), w.n_step, w.n_input), (row, w.n_input * sample, sample)
         return np.lib.stride_tricks.as_strided(rows, shape, strides, writeable=False)
+
+
+def joined(segments: NDArray, exogenous: NDArray) -> NDArray:
+    """Put the segments of `exogenous` (B, L, X) behind those of the channel (B, S, N): (B, S, N (1 + X)).
+
+    >>> joined(np.array([[[1], [2]]]), np.array([[[10, 100], [20, 200]]])).tolist()
+    [[[1, 10, 100], [2, 20, 200]]]
+    """
+    batch, n_step, n_input = segments.shape
+    beside = exogenous.reshape(batch, n_step, n_input, -1).swapaxes(2, 3).reshape(batch, n_step, -1)
+    return np.concatenate((segments, beside), axis=2)
 
 
 def suggest(training_rows: int, period: float | None) -> tuple[int, int] | None:

@@ -17,7 +17,7 @@ from forecaster.commands import boundary, configure, spans
 from forecaster.commands.group import COMMANDS, cli
 from forecaster.commands.terminal import Terminal, program
 from forecaster.commands.train import resized
-from forecaster.config import ReadingOptions
+from forecaster.config import ReadingOptions, Window
 from forecaster.errors import ForecasterError, SignalError, UsageError
 
 SMALL = ("--n-step", "5", "--n-input", "20")
@@ -195,7 +195,7 @@ class TestConfigure:
         env = {"FORECASTER_N_INPUT": "12", "FORECASTER_N_STEP": "6", "FORECASTER_CONFIG": str(tmp_path / "run.toml")}
         result = ok("train", sine, "-o", tmp_path / "m", "--n-step", "7", "--json", env=env)
         config = json.loads(result.stdout)["config"]
-        assert config["window"] == {"n_step": 7, "n_input": 12, "stride": 3}
+        assert config["window"] == Window(n_step=7, n_input=12, stride=3).model_dump()
         assert (config["predictor"], config["seed"]) == ("ridge", 1)
         assert config["split"]["training"] == 70
 
@@ -231,7 +231,7 @@ class TestTrain:
     def test_a_length_in_time_is_resolved_by_the_rate(self, sine: Path, tmp_path: Path) -> None:
         args = ("--predictor", "ridge", "--n-input", "200ms", "--n-step", "1s", "--json")
         config = json.loads(ok("train", sine, "-o", tmp_path / "m", *args).stdout)["config"]
-        assert config["window"] == {"n_step": 5, "n_input": 20, "stride": 1}
+        assert config["window"] == Window(n_step=5, n_input=20, stride=1).model_dump()
 
     def test_an_existing_model_is_refused_before_anything_is_read(self, model: Path) -> None:
         assert "--overwrite" in refused("train", "absent.csv", "-o", model)

@@ -29,12 +29,12 @@ def _signal(name="a", rows=(600,), channels=1, seed=0):
     return Signal(name, tuple(f"c{i}" for i in range(channels)), recordings, ("g",) * channels, 100.0)
 
 
-def _last_value(context, channel, horizon):
-    return np.repeat(context[:, -1:], horizon, axis=1)
+def _last_value(origins, horizon):
+    return np.repeat(origins.context(1).values, horizon, axis=1)
 
 
-def _last_period(context, channel, horizon):
-    return context[:, -20 + np.arange(horizon) % 20]
+def _last_period(origins, horizon):
+    return origins.context(20).values[:, np.arange(horizon) % 20]
 
 
 FORECASTS = {"model": _last_period, "last-value": _last_value}
@@ -93,9 +93,9 @@ def test_no_predictor_sees_what_it_is_scored_on():
     ramp = Signal("r", ("c0",), (Recording(np.arange(300.0)[:, None], TimeAxis()),))
     seen = []
 
-    def spy(context, channel, horizon):
-        seen.append(context[:, -1])
-        return _last_value(context, channel, horizon)
+    def spy(origins, horizon):
+        seen.append(origins.context(40).values[:, -1])
+        return _last_value(origins, horizon)
 
     _evaluate([ramp], [[200]], forecasts={"model": spy})
     assert np.concatenate(seen)[:10].tolist() == list(range(199, 299, 10))[: len(seen[0])]
@@ -146,7 +146,8 @@ def test_no_step_ahead_is_refused(bad):
 
 
 def test_a_forecast_that_ran_away_is_null_not_infinite():
-    result = _evaluate([_signal()], [[0]], forecasts=FORECASTS | {"ridge": lambda c, _, h: np.full((len(c), h), 1e200)})
+    runaway = {"ridge": lambda origins, horizon: np.full((len(origins), horizon), 1e200)}
+    result = _evaluate([_signal()], [[0]], forecasts=FORECASTS | runaway)
     assert result.parts[0].scores["ridge"]["nmse"] is None
     json.dumps(result.to_json(), allow_nan=False)
 

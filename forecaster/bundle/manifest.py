@@ -56,16 +56,21 @@ class Channels(Frozen):
     labels: Names = ()
     units: Names = ()
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of all columns that the model reads, (C + X): the targets first."""
+        return (*self.target, *self.exogenous)
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        _unique("channels", (*self.target, *self.exogenous))
+        _unique("channels", self.columns)
         _unique("labels", self.labels)
         _equal("units", len(self.units), len(self.target))
         return self
 
 
 class ScalerState(Frozen):
-    """The scaler: `mean` and `scale` (C,), in the channels' units."""
+    """The scaler: `mean` and `scale` (C + X,), in the channels' units."""
 
     mean: Annotated[tuple[Number, ...], Field(max_length=MAX_CHANNELS), FailFast()]
     scale: Annotated[tuple[Positive, ...], Field(max_length=MAX_CHANNELS), FailFast()]
@@ -145,8 +150,9 @@ class Manifest(Frozen):
         for name in ("seed", "window", "split"):
             if getattr(self.config, name) != getattr(self, name):
                 raise ValueError(f"{name} differs from config.{name}")
-        _equal("scaler.mean", len(self.scaler.mean), self.n_channels)
-        _equal("scaler.scale", len(self.scaler.scale), self.n_channels)
+        _equal("scaler.mean", len(self.scaler.mean), len(self.channels.columns))
+        _equal("scaler.scale", len(self.scaler.scale), len(self.channels.columns))
+        _equal("channels.exogenous", len(self.channels.exogenous), self.window.exogenous)
         _unique("predictors", [one.name for one in self.predictors])
         _check_combination(self)
         _check_intervals(self.intervals, self.n_channels)

@@ -42,6 +42,8 @@ def implied(manifest: Manifest, where: str) -> Specs:
             names = ", ".join(one.tensors) or "none"
             raise refused(where, f"the tensors {names} of {one.name!r}", ", ".join(sorted(own)) or "none")
         found |= {f"{one.name}/{name}": spec for name, spec in own.items()}
+    if manifest.config.carry_state and not predictors.kind(manifest.predictors[0].name).carries:
+        raise refused(where, f"carry_state for {manifest.predictors[0].name!r}", "a predictor with a state")
     state = manifest.intervals
     found[QUANTILES] = TensorSpec("F32", (manifest.n_channels, state.horizon, len(state.levels)))
     if size_of(found) > MAX_BYTES:

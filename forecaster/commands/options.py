@@ -109,6 +109,7 @@ on_error = option(
 
 reading = together(
     option("--column", "columns", type=Listed(), multiple=True, help="Channel to read; repeatable.  [all numbers]"),
+    option("--exogenous", type=Listed(), multiple=True, help="Channel that helps and is not forecast; repeatable."),
     option("--time-column", "time_columns", type=Listed(), multiple=True, help="Time column; twice for date and time."),
     option("--no-time", is_flag=True, default=None, help="There is no time column."),
     option("--time-format", metavar="FORMAT", help="strptime format of the time stamps."),

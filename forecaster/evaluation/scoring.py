@@ -6,13 +6,12 @@ origins, and every origin counts, whatever the block.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from forecaster.config import Window
@@ -20,13 +19,14 @@ from forecaster.errors import UsageError
 from forecaster.evaluation.result import METRICS, Evaluation, Example, Part
 from forecaster.evaluation.verdict import Verdict, compare
 from forecaster.metrics import Score, Tally
+from forecaster.origins import Origins
 from forecaster.signals import Signal
 from forecaster.spectrum import SHORTEST, density_error_db, welch_psd
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
-Forecast = Callable[[Array, Index, int], Array]
-"""context (B, L) and channel (B,) -> H steps (B, H), all in the signal's unit."""
+Forecast = Callable[[Origins, int], Array]
+"""origins (O,) and horizon -> H steps (O, H), in the signal's unit."""
 Band = Callable[[int, int, int], tuple[Array | None, str]]
 """level, channel, horizon -> half the width of the model's band (H,) in the signal's unit, or None and the reason."""
 BLOCK = 128
@@ -173,26 +173,20 @@ def _sums(
     """Forecast every origin with every predictor, block by block; also the summed spectrum of the truth."""
     sums = {name: Sums(Tally(job.horizon)) for name in job.forecasts}
     density = np.zeros(0)
-    for context, truth in _blocks(signal, channel, places, job=job):
-        density = _density(truth) + (density if density.size else 0.0)
-        for name, one in sums.items():
-            forecast = job.forecasts[name](context, np.full(len(context), channel, np.int64), job.horizon)
-            one.add(truth, forecast, half_width if name == "model" else None)
+    for place in places:
+        for origins in _origins(signal, channel, place).blocks(BLOCK):
+            truth = origins.truth(job.horizon)
+            density = _density(truth) + (density if density.size else 0.0)
+            for name, one in sums.items():
+                one.add(truth, job.forecasts[name](origins, job.horizon), half_width if name == "model" else None)
     return sums, density
 
 
-def _blocks(signal: Signal, channel: int, places: list[Place], *, job: Job) -> Iterator[tuple[Array, Array]]:
-    """Yield contexts (B, L) and truths (B, H) of up to `BLOCK` origins, copies that a predictor may keep."""
-    length = job.window.context
-    for recording, rows in places:
-        values = signal.recordings[recording].values[:, channel]
-        around = sliding_window_view(values, length + job.horizon)
-        for begin in range(0, len(rows), BLOCK):
-            block = around[rows[begin : begin + BLOCK] - length]
-            yield (
-                np.ascontiguousarray(block[:, :length]),
-                np.ascontiguousarray(block[:, length:]),
-            )
+def _origins(signal: Signal, channel: int, place: Place) -> Origins:
+    """Return the origins of one channel of a recording; the recording's last columns stand beside it."""
+    values, targets = signal.recordings[place.recording].values, len(signal.channels)
+    beside = values[:, targets:] if signal.exogenous else None
+    return Origins(values[:, channel], channel, place.rows, beside)
 
 
 def _scores(sums: Sums, truth_density: Array, scale: float | None) -> dict[str, Score]:
@@ -281,8 +275,8 @@ def _examples(
 def _example(kind: str, signal: Signal, place: Place, *, job: Job, at: tuple[int, Array | None]) -> Example:
     """Keep one origin, at (channel, half width of its band)."""
     channel, half = at
-    (block,) = _blocks(signal, channel, [place], job=job)
-    number = np.full(1, channel, np.int64)
-    forecasts = {name: one(block[0], number, job.horizon)[0] for name, one in job.forecasts.items()}
+    origin = _origins(signal, channel, place)
+    forecasts = {name: one(origin, job.horizon)[0] for name, one in job.forecasts.items()}
+    context, truth = origin.context(job.window.context).values[0], origin.truth(job.horizon)[0]
     time = signal.recordings[place.recording].time
-    return Example(kind, int(place.rows[0]), time, block[0][0], block[1][0], forecasts, half)
+    return Example(kind, int(place.rows[0]), time, context, truth, forecasts, half)

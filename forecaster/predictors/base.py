@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Frozen, Window
-from forecaster.windows import Windows
+from forecaster.windows import Windows, joined
 
 Array = NDArray[np.float64]
 Channel = NDArray[np.int64]
@@ -51,10 +51,7 @@ class Context:
     def segments(self, window: Window) -> Array:
         """Return the windows as steps (B, S, N (1 + X)): each segment, then those of the exogenous channels."""
         own = self.values.reshape(len(self.values), window.n_step, window.n_input)
-        if self.exogenous is None:
-            return own
-        beside = self.exogenous.reshape(*own.shape, -1).swapaxes(2, 3).reshape(*own.shape[:2], -1)
-        return np.concatenate((own, beside), axis=2)
+        return own if self.exogenous is None else joined(own, self.exogenous)
 
 
 @dataclass(frozen=True)
@@ -79,6 +76,7 @@ class Predictor(Protocol):
     """What every predictor offers."""
 
     name: ClassVar[str]
+    carries: ClassVar[bool]
     Parameters: ClassVar[type[Frozen]]
     parameters: Any
     window: Window
@@ -96,3 +94,13 @@ class Predictor(Protocol):
 
     def predict(self, context: Context) -> Array:
         """Forecast the next segment (B, N) of `context`."""
+
+
+class Carrying(Predictor, Protocol):
+    """A predictor whose state can be carried over a whole recording, a segment at a time."""
+
+    def start(self, batch: int) -> tuple[NDArray, ...]:
+        """Return the state before the first segment, each part (B, n)."""
+
+    def advance(self, state: tuple[NDArray, ...], segment: Array) -> tuple[tuple[NDArray, ...], Array]:
+        """Take in one step's input (B, N (1 + X)); return the new state and the forecast segment (B, N)."""

@@ -29,6 +29,7 @@ class LastValue:
     """The last value, held: y[t + h] = x[t]."""
 
     name: ClassVar[str] = "last-value"
+    carries: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = NoParameters
     parameters: NoParameters
     window: Window
@@ -84,6 +85,7 @@ class SeasonalNaive:
     """The last period again: y[t + h] = x[t + h - m k], m the best lag by autocorrelation of the training part."""
 
     name: ClassVar[str] = "seasonal-naive"
+    carries: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = Seasons
     parameters: Seasons
     window: Window

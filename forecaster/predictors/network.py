@@ -18,6 +18,7 @@ class NetworkPredictor:
     """The network `name` with its weights; subclasses made by `kind` name the network."""
 
     name: ClassVar[str] = ""
+    carries: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = Frozen
     parameters: Any
     window: Window
@@ -40,11 +41,26 @@ class NetworkPredictor:
 
     def predict(self, context: Context) -> Array:
         """Forecast the next segment (B, N) of `context`, in the precision of the weights: single, as stored."""
-        dtype = next(iter(self.weights.values())).dtype
-        x = context.segments(self.window).astype(dtype)
+        x = context.segments(self.window).astype(self.dtype)
         return network(self.name).forward(self.weights, x).astype(np.float64)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The precision in which the network computes: that of its weights."""
+        return next(iter(self.weights.values())).dtype
+
+    def start(self, batch: int) -> tuple[NDArray, ...]:
+        """Return the state before the first segment, each part (B, n)."""
+        return tuple(network(self.name).start(self.weights, batch))
+
+    def advance(self, state: tuple[NDArray, ...], segment: Array) -> tuple[tuple[NDArray, ...], Array]:
+        """Take in one step's input (B, N (1 + X)); return the new state and the forecast segment (B, N)."""
+        state, output = network(self.name).step(self.weights, state, segment.astype(self.dtype))
+        return state, output.astype(np.float64)
 
 
 def kind(name: str) -> type[NetworkPredictor]:
     """Return the predictor class of the network `name`."""
-    return type("NetworkPredictor", (NetworkPredictor,), {"name": name, "Parameters": network(name).Parameters})
+    module = network(name)
+    members = {"name": name, "Parameters": module.Parameters, "carries": hasattr(module, "step")}
+    return type("NetworkPredictor", (NetworkPredictor,), members)

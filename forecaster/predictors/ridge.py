@@ -49,6 +49,7 @@ class Ridge:
     """A linear map from the context to the next segment, guarded."""
 
     name: ClassVar[str] = "ridge"
+    carries: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = RidgeParameters
     parameters: RidgeParameters
     window: Window

@@ -26,7 +26,10 @@ INDEX_NAMES = frozenset(["", *_INDEX.split()])
 
 @dataclass(frozen=True)
 class Roles:
-    """Column numbers from 0: `time` (none, one, or date and clock), `channels`, `group`, `blank` to be checked."""
+    """Column numbers from 0: `time` (none, one, or date and clock), `channels`, `group`, `blank` to be checked.
+
+    The last `exogenous` of the channels are not to be forecast.
+    """
 
     time: tuple[int, ...]
     channels: tuple[int, ...]
@@ -35,6 +38,7 @@ class Roles:
     label: int | None = None
     notes: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
+    exogenous: int = 0
 
     @property
     def needed(self) -> tuple[int, ...]:
@@ -64,29 +68,49 @@ def choose(sniffed: Sniffed, options: ReadingOptions, source: Source) -> Roles:
     timelike = [i for i in range(sniffed.width) if i != group and _is_time(sniffed, i)]
     time = _time_columns(sniffed, options, path, timelike)
     notes: list[str] = []
+    beside = tuple(dict.fromkeys(resolve(name, sniffed, path, "--exogenous") for name in options.exogenous))
+    _distinct(beside, time, group, sniffed=sniffed, path=path, option="--exogenous")
     if options.columns:
         channels = tuple(dict.fromkeys(resolve(name, sniffed, path, "--column") for name in options.columns))
         _distinct(channels, time, group, sniffed=sniffed, path=path)
-        return Roles(time, channels, group, notes=tuple(notes), units=_units(sniffed, channels, options, path))
-    channels = _channels(sniffed, time, group, timelike=timelike, notes=notes)
+        _apart(channels, beside, sniffed, path)
+        units = _units(sniffed, channels, options, path)
+        return Roles(time, channels + beside, group, notes=tuple(notes), units=units, exogenous=len(beside))
+    found = _channels(sniffed, time, group, timelike=timelike, notes=notes)
+    channels = tuple(index for index in found if index not in beside)
     blank = tuple(i for i, kind in enumerate(sniffed.kinds) if kind == "empty" and i not in (*time, group))
-    blank += _padding(sniffed, {*time, *channels, *blank, group})
+    blank += _padding(sniffed, {*time, *channels, *beside, *blank, group})
     if not channels:
         advice = "Name one with --column."
-        raise RefusalError("no column of numbers besides time", path=path, line=sniffed.first_line, advice=advice)
+        found_none = "no column of numbers besides time" + (" and the exogenous ones" if beside else "")
+        raise RefusalError(found_none, path=path, line=sniffed.first_line, advice=advice)
     label = _label(sniffed, time, group)
     _refuse_clock(sniffed, channels, time, source=source, options=options)
-    return Roles(time, channels, group, blank, label, tuple(notes), _units(sniffed, channels, options, path))
+    units = _units(sniffed, channels, options, path)
+    return Roles(time, channels + beside, group, blank, label, tuple(notes), units, len(beside))
 
 
 def _distinct(
-    channels: tuple[int, ...], time: tuple[int, ...], group: int | None, *, sniffed: Sniffed, path: str
+    channels: tuple[int, ...],
+    time: tuple[int, ...],
+    group: int | None,
+    *,
+    sniffed: Sniffed,
+    path: str,
+    option: str = "--column",
 ) -> None:
     for index in channels:
         if index == group or index in time:
             role = "--group-column" if index == group else "the time"
-            found = f"--column {sniffed.names[index]!r} is {role} already"
+            found = f"{option} {sniffed.names[index]!r} is {role} already"
             raise RefusalError(found, path=path, advice="--no-time frees a time column.")
+
+
+def _apart(channels: tuple[int, ...], beside: tuple[int, ...], sniffed: Sniffed, path: str) -> None:
+    """Refuse a column that is both forecast and exogenous."""
+    both = [sniffed.names[index] for index in channels if index in beside]
+    if both:
+        raise RefusalError(f"{both[0]!r} is both --column and --exogenous", path=path, expected="one of them")
 
 
 def letters(name: str) -> str:

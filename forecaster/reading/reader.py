@@ -89,6 +89,9 @@ def _stem(path: str) -> str:
 
 
 def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
+    if options.exogenous and options.layout != "columns":
+        found = f"--exogenous together with --layout {options.layout}"
+        raise RefusalError(found, path=source.path, expected="exogenous channels in columns of their own")
     if options.layout == "wide":
         return _read_wide(source, options, name)
     sniffed = sniff(source, options)
@@ -114,9 +117,11 @@ def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
     if not records:
         raise RefusalError("no row without missing cells", path=source.path, line=sniffed.first_line)
     notes += _loss(track, records, channels)
+    channels, beside = channels[: len(channels) - roles.exogenous], channels[len(channels) - roles.exogenous :]
     signal = Signal(
         name=name,
         channels=channels,
+        exogenous=beside,
         recordings=tuple(records),
         units=roles.units if len(roles.units) == len(channels) else roles.units[:1] * len(channels),
         sample_rate_hz=rate,

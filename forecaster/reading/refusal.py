@@ -11,6 +11,7 @@ from forecaster.errors import SignalError
 
 NAMES = {
     "columns": "--column",
+    "exogenous": "--exogenous",
     "time_columns": "--time-column",
     "time_format": "--time-format",
     "rate_hz": "--rate",
