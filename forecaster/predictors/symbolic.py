@@ -1,0 +1,247 @@
+"""Predictors of symbols: each gives the probability of every symbol of the alphabet to come next.
+
+A symbol is a code 0..K-1 in the order of the alphabet. `predict` names the likeliest code, so
+the closed loop feeds it back; `probabilities` gives all K of them. The baselines are fitted on
+the training part, with Laplace's rule of succession: one is added to every count, so that
+nothing is impossible.
+
+Source: Jurafsky and Martin, "Speech and Language Processing", 3.1 (Markov models of symbols)
+and 3.6 (smoothing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from forecaster.config import Frozen, Window
+from forecaster.networks import network
+from forecaster.predictors.base import Array, Context, Parts, Predictor, Specs, TensorSpec
+from forecaster.predictors.naive import NoParameters
+from forecaster.predictors.network import NetworkPredictor
+
+Counts = NDArray[np.float64]
+
+
+class SymbolPredictor(Predictor, Protocol):
+    """A predictor that says how likely each symbol is."""
+
+    def probabilities(self, context: Context) -> Array:
+        """Return the probability of each symbol to come next, (B, K); a row sums to 1."""
+
+
+def likeliest(probabilities: Array) -> Array:
+    """Return the code of the likeliest symbol of each row of (B, K), (B, 1); the first of equals.
+
+    >>> likeliest(np.array([[0.2, 0.8], [0.5, 0.5]])).tolist()
+    [[1.0], [0.0]]
+    """
+    return probabilities.argmax(axis=1).astype(np.float64)[:, None]
+
+
+def one_hot(codes: NDArray, symbols: int, dtype: np.dtype) -> NDArray:
+    """Return codes (B, S) as rows of a unit matrix, (B, S, K).
+
+    >>> one_hot(np.array([[2.0, 0.0]]), 3, np.dtype(np.float32)).tolist()
+    [[[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]]
+    """
+    numbers = codes.astype(np.int64)[..., None]
+    return (numbers == np.arange(symbols)).astype(dtype)
+
+
+@dataclass(frozen=True)
+class SymbolNetwork(NetworkPredictor):
+    """A network that computes the probabilities of the next symbol from one-hot symbols."""
+
+    task: ClassVar[str] = "symbols"
+
+    @classmethod
+    def specs(cls, parameters: Frozen, window: Window, channels: int) -> Specs:
+        """The network's tensors, in single precision; ValueError without an alphabet."""
+        _alphabet(window)
+        return super().specs(parameters, window, channels)
+
+    def probabilities(self, context: Context) -> Array:
+        """Return the probability of each symbol to come next, (B, K)."""
+        dtype = next(iter(self.weights.values())).dtype
+        x = one_hot(context.values, self.window.symbols, dtype)
+        found = network(self.name).forward(self.weights, x).astype(np.float64)
+        return found / found.sum(axis=1, keepdims=True)
+
+    def predict(self, context: Context) -> Array:
+        """Name the likeliest next symbol, (B, 1)."""
+        return likeliest(self.probabilities(context))
+
+
+class Stay(Frozen):
+    """The probability that a symbol stays what it is."""
+
+    stay: Annotated[float, Field(gt=0, le=1)]
+
+
+@dataclass(frozen=True)
+class LastSymbol:
+    """The last symbol again, as likely as it stayed in training; all others equally likely.
+
+    Where it hardly ever stayed it is still taken to be twice as likely as any other: it is the
+    forecast that this baseline stands for.
+    """
+
+    name: ClassVar[str] = "last-symbol"
+    task: ClassVar[str] = "symbols"
+    carries: ClassVar[bool] = False
+    Parameters: ClassVar[type[Frozen]] = Stay
+    parameters: Stay
+    window: Window
+
+    @classmethod
+    def fit(cls, parts: Parts) -> Self:
+        """Count how often the next symbol is the same."""
+        symbols = _alphabet(parts.window)
+        pairs = [(int((run[1:] == run[:-1]).sum()), len(run) - 1) for run in _stretches(parts)]
+        stayed, steps = (sum(column) for column in zip(*pairs, strict=True))
+        return cls(Stay(stay=max((stayed + 1) / (steps + symbols), 2 / (symbols + 1))), parts.window)
+
+    @classmethod
+    def specs(cls, parameters: Stay, window: Window, channels: int) -> Specs:
+        """It has no tensors; ValueError without an alphabet."""
+        _alphabet(window)
+        return {}
+
+    @classmethod
+    def restore(cls, parameters: Stay, tensors: dict[str, NDArray], window: Window) -> Self:
+        """Make it again."""
+        return cls(parameters, window)
+
+    def tensors(self) -> dict[str, NDArray]:
+        """It has no tensors."""
+        return {}
+
+    def probabilities(self, context: Context) -> Array:
+        """Return the probability of each symbol to come next, (B, K)."""
+        symbols = self.window.symbols
+        others = (1 - self.parameters.stay) / (symbols - 1)
+        last = context.values[:, -1:].astype(np.int64)
+        return np.where(last == np.arange(symbols), self.parameters.stay, others)
+
+    def predict(self, context: Context) -> Array:
+        """Name the last symbol, (B, 1)."""
+        return context.values[:, -1:].copy()
+
+
+@dataclass(frozen=True)
+class MostFrequent:
+    """The symbol that was most frequent in training, whatever came before: P(x) = (n_x + 1) / (n + K)."""
+
+    name: ClassVar[str] = "most-frequent"
+    task: ClassVar[str] = "symbols"
+    carries: ClassVar[bool] = False
+    Parameters: ClassVar[type[Frozen]] = NoParameters
+    parameters: NoParameters
+    window: Window
+    shares: NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, parts: Parts) -> Self:
+        """Count the symbols of the training part."""
+        symbols = _alphabet(parts.window)
+        counts = sum(np.bincount(run, minlength=symbols) for run in _stretches(parts))
+        return cls(NoParameters(), parts.window, _shares(np.asarray(counts, np.float64)))
+
+    @classmethod
+    def specs(cls, parameters: NoParameters, window: Window, channels: int) -> Specs:
+        """The share of each symbol, (K,)."""
+        return {"shares": TensorSpec("F32", (_alphabet(window),))}
+
+    @classmethod
+    def restore(cls, parameters: NoParameters, tensors: dict[str, NDArray], window: Window) -> Self:
+        """Make it again."""
+        return cls(parameters, window, tensors["shares"])
+
+    def tensors(self) -> dict[str, NDArray]:
+        """Return the shares."""
+        return {"shares": self.shares}
+
+    def probabilities(self, context: Context) -> Array:
+        """Return the same probabilities for every context, (B, K)."""
+        return np.repeat(_normal(self.shares[None]), len(context.values), axis=0)
+
+    def predict(self, context: Context) -> Array:
+        """Name the most frequent symbol, (B, 1)."""
+        return likeliest(self.probabilities(context))
+
+
+@dataclass(frozen=True)
+class Markov:
+    """The first-order Markov chain: how often y followed x in training, P(y | x) = (n_xy + 1) / (n_x + K)."""
+
+    name: ClassVar[str] = "markov"
+    task: ClassVar[str] = "symbols"
+    carries: ClassVar[bool] = False
+    Parameters: ClassVar[type[Frozen]] = NoParameters
+    parameters: NoParameters
+    window: Window
+    transitions: NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, parts: Parts) -> Self:
+        """Count the transitions of the training part."""
+        symbols = _alphabet(parts.window)
+        counts = np.zeros((symbols, symbols))
+        for run in _stretches(parts):
+            np.add.at(counts, (run[:-1], run[1:]), 1)
+        return cls(NoParameters(), parts.window, _shares(counts))
+
+    @classmethod
+    def specs(cls, parameters: NoParameters, window: Window, channels: int) -> Specs:
+        """The probability of each symbol after each, (K, K)."""
+        symbols = _alphabet(window)
+        return {"transitions": TensorSpec("F32", (symbols, symbols))}
+
+    @classmethod
+    def restore(cls, parameters: NoParameters, tensors: dict[str, NDArray], window: Window) -> Self:
+        """Make it again."""
+        return cls(parameters, window, tensors["transitions"])
+
+    def tensors(self) -> dict[str, NDArray]:
+        """Return the transitions."""
+        return {"transitions": self.transitions}
+
+    def probabilities(self, context: Context) -> Array:
+        """Return the probability of each symbol to come next, (B, K)."""
+        return _normal(self.transitions[context.values[:, -1].astype(np.int64)])
+
+    def predict(self, context: Context) -> Array:
+        """Name the symbol that most often followed the last one, (B, 1)."""
+        return likeliest(self.probabilities(context))
+
+
+def _alphabet(window: Window) -> int:
+    """Return K; ValueError where the window is not one of symbols."""
+    if window.symbols < 2 or window.n_input != 1:
+        raise ValueError("it forecasts symbols, one at a time, of an alphabet of two or more")
+    return window.symbols
+
+
+def _stretches(parts: Parts) -> Iterator[NDArray[np.int64]]:
+    """Yield the codes that the training windows of each run cover."""
+    training = parts.training
+    for r in np.flatnonzero(training.count):
+        yield training.stretch(int(r)).astype(np.int64)
+
+
+def _shares(counts: Counts) -> NDArray[np.float32]:
+    """Return the rows of `counts` (..., K) as probabilities, one added to each count."""
+    more = counts + 1
+    return (more / more.sum(axis=-1, keepdims=True)).astype(np.float32)
+
+
+def _normal(rows: NDArray) -> Array:
+    """Return `rows` (B, K) in double precision, each scaled to the sum 1."""
+    wide = rows.astype(np.float64)
+    return wide / wide.sum(axis=1, keepdims=True)
