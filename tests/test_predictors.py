@@ -86,23 +86,124 @@ class TestContract:
         np.testing.assert_array_equal(context, before)
 
 
+BESIDE = Window(n_step=4, n_input=10, exogenous=2)
+
+
+def drawn(shapes, seed=1, dtype=np.float32):
+    """Weights of about the size that training leaves: each row's sum of squares is 1, biases .2."""
+    rng = np.random.default_rng(seed)
+    scales = {key: min(0.2, np.prod(shape[:-1]) ** -0.5) for key, shape in shapes.items()}
+    return {key: rng.normal(0, scales[key], shape).astype(dtype) for key, shape in shapes.items()}
+
+
+def segments(batch, window, dtype=np.float32):
+    return np.random.default_rng(0).normal(size=(batch, window.n_step, window.width)).astype(dtype)
+
+
+@pytest.mark.parametrize("window", [WINDOW, BESIDE], ids=["alone", "beside"])
 @pytest.mark.parametrize("name", network_names())
 class TestNetwork:
-    def test_numpy_equals_keras(self, name):
-        module, x = network(name), np.random.default_rng(0).normal(size=(6, 4, 10)).astype(np.float32)
-        model = module.build(module.Parameters(), WINDOW, Setting(seed=3))
+    def test_numpy_equals_keras(self, name, window):
+        module = network(name)
+        model = module.build(module.Parameters(), window, Setting(seed=3))
+        from forecaster.training.network import weights_of
+
+        shapes, x = module.tensor_shapes(module.Parameters(), window), segments(6, window)
+        assert {k: v.shape for k, v in weights_of(model).items()} == shapes
+        for variable, tensor in zip(model.trainable_variables, drawn(as_keras(model, shapes)).values(), strict=True):
+            variable.assign(tensor)
+        y = module.forward(weights_of(model), x)
+        assert y.shape == (6, window.n_input)
+        assert np.abs(y).max() > 1e-3
+        np.testing.assert_allclose(y, model(x), atol=1e-6)
+
+    def test_in_double_precision_numpy_equals_keras_whatever_the_weights(self, name, window, double_precision):
+        module, x = network(name), segments(6, window, np.float64)
+        model = module.build(module.Parameters(), window, Setting(seed=3))
         rng = np.random.default_rng(1)
         for variable in model.trainable_variables:
             variable.assign(rng.normal(0, 0.2, variable.shape))
         from forecaster.training.network import weights_of
 
-        weights = weights_of(model)
-        assert {k: v.shape for k, v in weights.items()} == module.tensor_shapes(module.Parameters(), WINDOW)
-        np.testing.assert_allclose(module.forward(weights, x), model(x), atol=1e-6)
+        y = module.forward(weights_of(model), x)
+        assert y.dtype == np.float64
+        np.testing.assert_allclose(y, model(x), atol=1e-9)
 
-    def test_the_loss_falls_on_a_sine(self, name, trained):
-        history = trained(name).history
-        assert history[-1]["validation_loss"] < 0.8 * history[0]["validation_loss"]
+    def test_its_parameters_are_valid_and_its_start_is_the_seeds(self, name, window):
+        module = network(name)
+        parameters = module.Parameters.model_validate(module.Parameters().model_dump(mode="json"))
+        from forecaster.training.network import weights_of
+
+        first, second, other = (weights_of(module.build(parameters, window, Setting(seed=k))) for k in (3, 3, 4))
+        assert {k: v.tobytes() for k, v in first.items()} == {k: v.tobytes() for k, v in second.items()}
+        matrices = [key for key, tensor in first.items() if tensor.ndim > 1]
+        assert not any(np.array_equal(first[key], other[key]) for key in matrices)
+
+    def test_noise_and_dropout_disturb_training_alone(self, name, window):
+        module, x = network(name), segments(5, window)
+        quiet = module.build(module.Parameters(), window, Setting(seed=3))
+        model = module.build(module.Parameters(), window, Setting(seed=3, noise=0.5, dropout=0.5))
+        np.testing.assert_array_equal(model(x), quiet(x))
+        assert not np.array_equal(model(x, training=True), quiet(x))
+        masks = [(layer.seed, layer.layer) for layer in model.layers if hasattr(layer, "disturb")]
+        assert len(set(masks)) == len(masks) > 0
+
+    def test_a_row_has_the_same_bits_in_every_place(self, name, window):
+        module, x = network(name), segments(11, window)
+        tensors = drawn(module.tensor_shapes(module.Parameters(), window))
+        alone = module.forward(tensors, x[:1]).tobytes()
+        for place in range(len(x)):
+            assert module.forward(tensors, np.roll(x, place, axis=0))[place].tobytes() == alone
+
+    def test_a_trace_has_its_states_and_gates_between_0_and_1(self, name, window):
+        module, x = network(name), segments(3, window)
+        tensors = drawn(module.tensor_shapes(module.Parameters(), window))
+        if not hasattr(module, "trace"):
+            pytest.skip(f"{name} has no state")
+        traced = module.trace(tensors, x)
+        assert all("state" in quantities for quantities in traced.values())
+        for quantities in traced.values():
+            for quantity, values in quantities.items():
+                assert values.shape[:2] == x.shape[:2]
+                assert values.ndim == 3
+                assert np.isfinite(values).all()
+                if quantity.endswith("gate"):
+                    assert 0 <= values.min() < values.max() <= 1
+
+    def test_its_steps_one_by_one_are_its_forward_pass(self, name, window):
+        module, x = network(name), segments(9, window)
+        tensors = drawn(module.tensor_shapes(module.Parameters(), window))
+        if not hasattr(module, "step"):
+            pytest.skip(f"{name} does not carry a state")
+        state = module.start(tensors, len(x))
+        for s in range(window.n_step):
+            state, y = module.step(tensors, state, x[:, s])
+            assert [part.shape[0] for part in state] == [len(x)] * len(state)
+        np.testing.assert_allclose(y, module.forward(tensors, x), atol=1e-6)
+
+
+def as_keras(model, shapes):
+    """The shapes in the order of the model's variables."""
+    from forecaster.training.network import weights_of
+
+    return {key: shapes[key] for key in weights_of(model)}
+
+
+@pytest.fixture
+def double_precision():
+    import keras
+
+    for dtype in ("float64", "float32"):
+        keras.config.set_floatx(dtype)
+        keras.config.set_dtype_policy(dtype)
+        if dtype == "float64":
+            yield
+
+
+@pytest.mark.parametrize("name", network_names())
+def test_the_loss_falls_on_a_sine(name, trained):
+    history = trained(name).history
+    assert history[-1]["validation_loss"] < 0.8 * history[0]["validation_loss"]
 
 
 def test_the_flagship_has_181000_parameters_however_it_is_written():

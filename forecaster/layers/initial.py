@@ -1,10 +1,11 @@
-"""Initial weights as TensorFlow 1's cell draws them."""
+"""Initial weights: as TensorFlow 1's cell draws them, and for a matrix that acts on [x_t, s_{t-1}]."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import keras
+from keras import ops
 
 
 class JointGlorot(keras.initializers.Initializer):
@@ -27,3 +28,29 @@ class JointGlorot(keras.initializers.Initializer):
     def get_config(self) -> dict[str, int]:
         """Return what is needed to make the initializer again."""
         return {"fan_in": self.fan_in, "seed": self.seed}
+
+
+class InputAndState(keras.initializers.Initializer):
+    """A matrix (N + n, n) on [x_t, s_{t-1}]: the input's rows Glorot-uniform, the state's orthogonal or the identity.
+
+    Neither lets the state's norm grow or shrink over the steps at first.
+
+    Source: Saxe, McClelland and Ganguli (2014) for the orthogonal start; Le, Jaitly and Hinton,
+    "A Simple Way to Initialize Recurrent Networks of Rectified Linear Units" (2015), for the
+    identity.
+    """
+
+    def __init__(self, state: str, seed: int) -> None:
+        self.state, self.seed = state, seed
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """Draw the matrix of `shape` (N + n, n)."""
+        rows, n = shape
+        above = keras.initializers.GlorotUniform(seed=self.seed)((rows - n, n), dtype=dtype)
+        orthogonal = keras.initializers.Orthogonal(seed=self.seed)
+        start = keras.initializers.Identity() if self.state == "identity" else orthogonal
+        return ops.concatenate([above, start((n, n), dtype=dtype)], axis=0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what is needed to make the initializer again."""
+        return {"state": self.state, "seed": self.seed}

@@ -12,6 +12,10 @@ and, if it has something to show or to carry,
     trace(tensors, x)                            layer -> quantity -> (B, S, n): gates and states
     start(tensors, batch), step(tensors, state, x)   its state before the first segment, and after one more
 
+Only the tensors reach the last three, so whatever else they need to know (an activation, say)
+is told by the tensors' names or shapes. Gates and states have the names "forget gate", "input
+gate", "output gate", "update gate", "reset gate", "candidate", "state" and "output".
+
 The predictor's name is the file's, with hyphens; its description the docstring's first line.
 """
 

@@ -32,7 +32,7 @@ def lstm_start(fan_in: int, setting: Setting, layer: int) -> dict[str, Any]:
     return {"kernel_initializer": kernel, "recurrent_initializer": keras.initializers.Orthogonal(seed=seed + 1)}
 
 
-def head(y: Any, hidden: int, n_input: int, setting: Setting) -> Any:
+def dense_head(y: Any, hidden: int, n_input: int, setting: Setting) -> Any:
     """Return Dense(hidden, ReLU) -> Dense(N), weights and biases from a normal distribution of deviation .01."""
     for k, (name, units, activation) in enumerate((("hidden", hidden, "relu"), ("segment", n_input, None))):
         seed = setting.seed * 101 + 50 + 2 * k
@@ -40,3 +40,11 @@ def head(y: Any, hidden: int, n_input: int, setting: Setting) -> Any:
         layer = keras.layers.Dense(units, activation, kernel_initializer=kernel, bias_initializer=bias, name=name)
         y = layer(y)
     return y
+
+
+def samples_of(segments: Any, window: Window, reach: int) -> Any:
+    """Lay segments (B, S, N (1 + X)) out by sample, and keep the last `reach` of them: (B, L or reach, 1 + X)."""
+    columns = 1 + window.exogenous
+    y = keras.layers.Reshape((window.n_step, columns, window.n_input))(segments)
+    y = keras.layers.Reshape((window.context, columns))(keras.layers.Permute((1, 3, 2))(y))
+    return keras.layers.Cropping1D((max(0, window.context - reach), 0))(y)

@@ -10,18 +10,16 @@ Source: deck E (Recurrent Neural Network, Industrial AI Lab), "LSTM with TensorF
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from numpy.typing import NDArray
-from pydantic import Field
 
 from forecaster.config import Frozen, Window
-from forecaster.equations.activations import relu
-from forecaster.equations.dense import dense
-from forecaster.equations.lstm import lstm
+from forecaster.equations import lstm
 from forecaster.networks import Setting, Shapes, Tensors
+from forecaster.networks._numpy import Quantities, Units, head, head_shapes, lstm_quantities
 
-Units = Annotated[int, Field(ge=1, le=4096)]
+LAYERS = ("lstm_1", "lstm_2")
 
 
 class Parameters(Frozen):
@@ -34,27 +32,32 @@ class Parameters(Frozen):
 
 def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
     """Name every tensor and its shape; gates in the order i, f, a, o."""
-    first, second, hidden, n_input = parameters.units_1, parameters.units_2, parameters.hidden, window.n_input
-    return {
-        "lstm_1.kernel": (window.width, 4 * first),
-        "lstm_1.recurrent_kernel": (first, 4 * first),
-        "lstm_1.bias": (4 * first,),
-        "lstm_2.kernel": (first, 4 * second),
-        "lstm_2.recurrent_kernel": (second, 4 * second),
-        "lstm_2.bias": (4 * second,),
-        "hidden.kernel": (second, hidden),
-        "hidden.bias": (hidden,),
-        "segment.kernel": (hidden, n_input),
-        "segment.bias": (n_input,),
-    }
+    sizes = ((window.width, parameters.units_1), (parameters.units_1, parameters.units_2))
+    shapes: Shapes = {}
+    for name, (rows, n) in zip(LAYERS, sizes, strict=True):
+        shapes |= {f"{name}.kernel": (rows, 4 * n), f"{name}.recurrent_kernel": (n, 4 * n), f"{name}.bias": (4 * n,)}
+    return shapes | head_shapes(parameters.units_2, parameters.hidden, window.n_input)
 
 
 def forward(tensors: Tensors, x: NDArray) -> NDArray:
     """Compute the next segment (B, N) of windows x (B, S, width)."""
-    y = lstm(x, tensors["lstm_1.kernel"], tensors["lstm_1.recurrent_kernel"], tensors["lstm_1.bias"])
-    y = lstm(y, tensors["lstm_2.kernel"], tensors["lstm_2.recurrent_kernel"], tensors["lstm_2.bias"])
-    y = relu(dense(y[:, -1], tensors["hidden.kernel"], tensors["hidden.bias"]))
-    return dense(y, tensors["segment.kernel"], tensors["segment.bias"])
+    y = x
+    for name in LAYERS:
+        y = lstm.lstm(y, *_weights(tensors, name))
+    return head(tensors, y[:, -1])
+
+
+def trace(tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
+    """Return by layer what its gates and its state did, each (B, S, n)."""
+    found, y = {}, x
+    for name in LAYERS:
+        layer = lstm.trace(y, *_weights(tensors, name))
+        found[name], y = lstm_quantities(layer), layer.y
+    return found
+
+
+def _weights(tensors: Tensors, name: str) -> tuple[NDArray, NDArray, NDArray]:
+    return tensors[f"{name}.kernel"], tensors[f"{name}.recurrent_kernel"], tensors[f"{name}.bias"]
 
 
 def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
@@ -62,11 +65,11 @@ def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
     import keras
 
     from forecaster.layers.regularise import Dropout
-    from forecaster.networks._parts import head, lstm_start, network_input
+    from forecaster.networks._parts import dense_head, lstm_start, network_input
 
     inputs, y = network_input(window, setting)
     for k, units in enumerate((parameters.units_1, parameters.units_2)):
         start = lstm_start(y.shape[-1] + units, setting, layer=k)
         y = keras.layers.LSTM(units, return_sequences=k == 0, name=f"lstm_{k + 1}", **start)(y)
         y = Dropout(setting.dropout, seed=setting.seed, layer=k + 1)(y)
-    return keras.Model(inputs, head(y, parameters.hidden, window.n_input, setting))
+    return keras.Model(inputs, dense_head(y, parameters.hidden, window.n_input, setting))

@@ -13,34 +13,44 @@ from typing import Any
 from numpy.typing import NDArray
 
 from forecaster.config import Window
-from forecaster.equations.activations import relu
-from forecaster.equations.dense import dense
-from forecaster.equations.lstm import lstm, textbook_gates
+from forecaster.equations import lstm
 from forecaster.networks import Setting, Shapes, Tensors
-from forecaster.networks.stacked_lstm import Parameters
+from forecaster.networks._numpy import Quantities, head, head_shapes, layer, lstm_quantities
+from forecaster.networks.stacked_lstm import LAYERS, Parameters
 
-__all__ = ["Parameters", "build", "forward", "tensor_shapes"]
+__all__ = ["Parameters", "build", "forward", "tensor_shapes", "trace"]
 
 
 def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
     """Name every tensor and its shape: four matrices (N + n, n) and four biases (n,) a layer."""
     sizes = ((window.width, parameters.units_1), (parameters.units_1, parameters.units_2))
     shapes: Shapes = {}
-    for layer, (rows, n) in enumerate(sizes, start=1):
-        shapes |= {f"lstm_{layer}.W{gate}": (rows + n, n) for gate in "fiao"}
-        shapes |= {f"lstm_{layer}.b{gate}": (n,) for gate in "fiao"}
-    shapes |= {"hidden.kernel": (parameters.units_2, parameters.hidden), "hidden.bias": (parameters.hidden,)}
-    return shapes | {"segment.kernel": (parameters.hidden, window.n_input), "segment.bias": (window.n_input,)}
+    for name, (rows, n) in zip(LAYERS, sizes, strict=True):
+        shapes |= {f"{name}.W{gate}": (rows + n, n) for gate in "fiao"}
+        shapes |= {f"{name}.b{gate}": (n,) for gate in "fiao"}
+    return shapes | head_shapes(parameters.units_2, parameters.hidden, window.n_input)
 
 
 def forward(tensors: Tensors, x: NDArray) -> NDArray:
     """Compute the next segment (B, N) of windows x (B, S, width)."""
     y = x
-    for layer in ("lstm_1", "lstm_2"):
-        weights = {name: tensors[f"{layer}.{name}"] for gate in "fiao" for name in (f"W{gate}", f"b{gate}")}
-        y = lstm(y, *textbook_gates(weights, len(weights["bf"])))
-    y = relu(dense(y[:, -1], tensors["hidden.kernel"], tensors["hidden.bias"]))
-    return dense(y, tensors["segment.kernel"], tensors["segment.bias"])
+    for name in LAYERS:
+        y = lstm.lstm(y, *_gates(tensors, name))
+    return head(tensors, y[:, -1])
+
+
+def trace(tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
+    """Return by layer what its gates and its state did, each (B, S, n)."""
+    found, y = {}, x
+    for name in LAYERS:
+        done = lstm.trace(y, *_gates(tensors, name))
+        found[name], y = lstm_quantities(done), done.y
+    return found
+
+
+def _gates(tensors: Tensors, name: str) -> tuple[NDArray, NDArray, NDArray]:
+    weights = layer(tensors, name)
+    return lstm.textbook_gates(weights, len(weights["bf"]))
 
 
 def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
@@ -49,11 +59,11 @@ def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
 
     from forecaster.layers.regularise import Dropout
     from forecaster.layers.textbook_lstm import TextbookLSTM
-    from forecaster.networks._parts import head, network_input
+    from forecaster.networks._parts import dense_head, network_input
 
     inputs, y = network_input(window, setting)
     for k, units in enumerate((parameters.units_1, parameters.units_2)):
         seed = setting.seed * 101 + 10 * k
         y = TextbookLSTM(units, return_sequences=k == 0, seed=seed, name=f"lstm_{k + 1}")(y)
         y = Dropout(setting.dropout, seed=setting.seed, layer=k + 1)(y)
-    return keras.Model(inputs, head(y, parameters.hidden, window.n_input, setting))
+    return keras.Model(inputs, dense_head(y, parameters.hidden, window.n_input, setting))

@@ -1,0 +1,60 @@
+"""The network that feeds its output back, as a Keras layer.
+
+    z_t = tanh(W [x_t, y_{t-1}] + b)         hidden units
+    y_t = V z_t + c,   y_0 = 0               output
+
+Source: deck E (Recurrent Neural Network, Industrial AI Lab), the infinite-response model
+Y_t = f(X_t, Y_{t-1}); Jordan (1986); Lin, Horne, Tino and Giles (1996). Its twin in NumPy is
+`forecaster.equations.jordan`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("forecaster")
+class Jordan(keras.layers.Layer):
+    """n hidden units and M outputs over (B, S, N): every output (B, S, M), or the last one (B, M).
+
+    W (N + M, n) acts on [x_t, y_{t-1}], V (n, M) on z_t; both start Glorot-uniform. The biases
+    b (n,) and c (M,) start at 0.
+    """
+
+    def __init__(
+        self, units: int, outputs: int, *, return_sequences: bool = False, seed: int = 0, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.units, self.outputs, self.return_sequences, self.seed = units, outputs, return_sequences, seed
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the two matrices and the two biases."""
+        shapes = {"W": (int(input_shape[-1] or 0) + self.outputs, self.units), "V": (self.units, self.outputs)}
+        self.matrices = {
+            name: self.add_weight(
+                name=name, shape=shape, initializer=keras.initializers.GlorotUniform(seed=self.seed + k)
+            )
+            for k, (name, shape) in enumerate(shapes.items())
+        }
+        self.b = self.add_weight(name="b", shape=(self.units,), initializer="zeros")
+        self.c = self.add_weight(name="c", shape=(self.outputs,), initializer="zeros")
+        super().build(input_shape)
+
+    def call(self, x: Any) -> Any:
+        """Run the equations over the S steps of `x` (B, S, N)."""
+        W, V, b, c = self.matrices["W"], self.matrices["V"], self.b, self.c
+        y = ops.zeros((ops.shape(x)[0], self.outputs), dtype=self.compute_dtype)
+        outputs = []
+        for t in range(x.shape[1]):
+            z = ops.tanh(ops.matmul(ops.concatenate([x[:, t], y], axis=1), W) + b)
+            y = ops.matmul(z, V) + c
+            outputs.append(y)
+        return ops.stack(outputs, axis=1) if self.return_sequences else y
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what is needed to make the layer again."""
+        names = ("units", "outputs", "return_sequences", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

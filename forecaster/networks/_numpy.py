@@ -1,0 +1,45 @@
+"""What the NumPy side of several networks shares; nothing here may import Keras."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from numpy.typing import NDArray
+from pydantic import Field
+
+from forecaster.equations import lstm
+from forecaster.equations.activations import relu
+from forecaster.equations.dense import dense
+from forecaster.networks import Shapes, Tensors
+
+Units = Annotated[int, Field(ge=1, le=4096)]
+Quantities = dict[str, NDArray]
+
+
+def head_shapes(rows: int, hidden: int, n_input: int) -> Shapes:
+    """Name the tensors of the two dense layers behind `rows` numbers."""
+    first: Shapes = {"hidden.kernel": (rows, hidden), "hidden.bias": (hidden,)}
+    return first | {"segment.kernel": (hidden, n_input), "segment.bias": (n_input,)}
+
+
+def head(tensors: Tensors, y: NDArray) -> NDArray:
+    """Compute Dense(ReLU) -> Dense(N) of the last step's output y (B, n): (B, N)."""
+    y = relu(dense(y, tensors["hidden.kernel"], tensors["hidden.bias"]))
+    return dense(y, tensors["segment.kernel"], tensors["segment.bias"])
+
+
+def layer(tensors: Tensors, name: str) -> dict[str, NDArray]:
+    """Return the tensors of the layer `name` by their own names.
+
+    >>> import numpy as np
+    >>> layer({"rnn_1.W": np.eye(2), "rnn_2.W": np.eye(3)}, "rnn_2")["W"].shape
+    (3, 3)
+    """
+    before = f"{name}."
+    return {key.removeprefix(before): tensor for key, tensor in tensors.items() if key.startswith(before)}
+
+
+def lstm_quantities(found: lstm.Trace) -> Quantities:
+    """Name in plain words what an LSTM layer did, each (B, S, n)."""
+    gates = {"forget gate": found.f, "input gate": found.i, "output gate": found.o}
+    return {**gates, "candidate": found.a, "state": found.s, "output": found.y}

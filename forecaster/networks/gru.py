@@ -1,0 +1,89 @@
+"""Two stacked GRUs, in any of the unit's four forms, and two dense layers.
+
+    GRU(100) -> GRU(100) -> last step -> Dense(100, ReLU) -> Dense(N)
+
+The unit is written down in two ways, and this program has both by name. `mix`: with
+update-keeps the update gate is the share of the old output, y = u y- + (1 - u) a, as in Cho et
+al. and Keras; with update-takes that of the candidate, y = (1 - u) y- + u a, as in Chung et al.
+`reset`: the reset gate acts on the old output before it meets its matrix, or after, as in Keras
+unless told otherwise. The defaults are Keras'. The state's rows of each matrix start
+orthogonal, biases at 0, the dense layers from a normal distribution of deviation .01. With
+S = 25 and N = 100 it has 141,200 parameters.
+
+Source: named in decks A (COMP5331), B (COMP7/8118 M50) and D (Algorithms for Big Data, RNN);
+Cho et al. (2014), Chung et al. (2014); in the network of deck E, "LSTM with TensorFlow".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from forecaster.config import Frozen, Window
+from forecaster.equations import gru
+from forecaster.networks import Setting, Shapes, Tensors
+from forecaster.networks._numpy import Quantities, Units, head, head_shapes, layer
+
+NAMES: dict[gru.Mix, str] = {"update-keeps": "keeps", "update-takes": "takes"}
+
+
+class Parameters(Frozen):
+    """The units of the two GRUs and of the hidden dense layer, and the unit's form."""
+
+    units_1: Units = 100
+    units_2: Units = 100
+    hidden: Units = 100
+    mix: gru.Mix = "update-keeps"
+    reset: gru.Reset = "after"
+
+
+def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
+    """Name every tensor and its shape: ``keeps_1.Wu`` if the update gate keeps; bs only if the reset comes after."""
+    sizes = ((window.width, parameters.units_1), (parameters.units_1, parameters.units_2))
+    biases = gru.GATES + ("s" if parameters.reset == "after" else "")
+    shapes: Shapes = {}
+    for k, (rows, n) in enumerate(sizes, start=1):
+        name = f"{NAMES[parameters.mix]}_{k}"
+        shapes |= {f"{name}.W{gate}": (rows + n, n) for gate in gru.GATES}
+        shapes |= {f"{name}.b{letter}": (n,) for letter in biases}
+    return shapes | head_shapes(parameters.units_2, parameters.hidden, window.n_input)
+
+
+def forward(tensors: Tensors, x: NDArray) -> NDArray:
+    """Compute the next segment (B, N) of windows x (B, S, width)."""
+    y, mix = x, _mix(tensors)
+    for k in (1, 2):
+        y = gru.gru(y, layer(tensors, f"{NAMES[mix]}_{k}"), mix)
+    return head(tensors, y[:, -1])
+
+
+def trace(tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
+    """Return by layer what its gates and its state, which is its output, did, each (B, S, n)."""
+    found, y, mix = {}, x, _mix(tensors)
+    for k in (1, 2):
+        done = gru.trace(y, layer(tensors, f"{NAMES[mix]}_{k}"), mix)
+        y = done.y
+        found[f"gru_{k}"] = {"reset gate": done.r, "update gate": done.u, "candidate": done.a, "state": y}
+    return found
+
+
+def _mix(tensors: Tensors) -> gru.Mix:
+    return next(mix for mix, name in NAMES.items() if f"{name}_1.Wu" in tensors)
+
+
+def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
+    """Make the Keras model (B, S, width) -> (B, N)."""
+    import keras
+
+    from forecaster.layers.gru import GRU
+    from forecaster.layers.regularise import Dropout
+    from forecaster.networks._parts import dense_head, network_input
+
+    inputs, y = network_input(window, setting)
+    for k, units in enumerate((parameters.units_1, parameters.units_2)):
+        form = {"mix": parameters.mix, "reset": parameters.reset, "return_sequences": k == 0}
+        name = f"{NAMES[parameters.mix]}_{k + 1}"
+        y = GRU(units, seed=setting.seed * 101 + 10 * k, name=name, **form)(y)
+        y = Dropout(setting.dropout, seed=setting.seed, layer=k + 1)(y)
+    return keras.Model(inputs, dense_head(y, parameters.hidden, window.n_input, setting))
