@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 
 from forecaster.signals import TimeAxis
 
+CARRIED = (
+    "the state is carried from the recording's first sample on, a step a segment; "
+    "it is another forecast than one that re-reads its window"
+)
+REREAD = "the window is re-read for every segment, the forecast ones fed back"
 Array = NDArray[np.float64]
 Bands = dict[int, tuple[Array, Array] | None]
 

@@ -56,11 +56,13 @@ def _head(manifest: Manifest) -> str:
 
 
 def _about(manifest: Manifest, history: str) -> str:
-    window, rate = manifest.window, manifest.sample_rate_hz
+    window, rate, beside = manifest.window, manifest.sample_rate_hz, manifest.channels.exogenous
     lines = [
         f"- Predictor: {escape(_carrier(manifest))}",
         f"- It looks back on: {window.context} samples{_in_time(window.context, rate)}, in {window.n_step} segments",
         f"- It forecasts: the next {window.n_input}{_in_time(window.n_input, rate)}; then from its own forecasts",
+        *([f"- Beside the signal it sees: {_listed([escape(one) for one in beside])}"] if beside else []),
+        *(["- Its state is carried from the first sample of a recording on"] if manifest.config.carry_state else []),
         f"- Sample rate: {f'{rate:g} Hz' if rate else 'not known; times are counted in samples'}",
         f"- Intervals: {_intervals(manifest)}",
         f"- Training: {_course(history)}",

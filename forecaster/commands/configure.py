@@ -39,11 +39,13 @@ def nested(given: Mapping[str, Any], file: Path | None) -> Nested:
         own = {key: given[name] for name, key in names.items() if name in given}
         if own:
             settings[section] = {**_mapping(settings, section), **own}
+    if given.get("settings"):
+        settings["parameters"] = {**_mapping(settings, "parameters"), **parameters(given["settings"])}
     if "split" in given:
         settings["split"] = split(given["split"])
     if _mapping(settings, "recipe").get("name") == "lecture":
         settings["recipe"] = {**LECTURE.model_dump(), **settings["recipe"]}
-    return {**settings, **{name: given[name] for name in ("predictor", "seed") if name in given}}
+    return {**settings, **{name: given[name] for name in ("predictor", "seed", "carry_state") if name in given}}
 
 
 _SECTIONS = {
@@ -86,6 +88,31 @@ def run_config(settings: Nested, source: str) -> RunConfig:
         UsageError: an unknown key or a value outside its range, by name.
     """
     return validated(RunConfig, settings, source)
+
+
+def parameters(texts: Sequence[str]) -> dict[str, int | float | str]:
+    """Read the `NAME=VALUE` of `--set`.
+
+    >>> parameters(["units-1=50", "rate=.5", "mix=update-takes"])
+    {'units_1': 50, 'rate': 0.5, 'mix': 'update-takes'}
+    """
+    found: dict[str, int | float | str] = {}
+    for text in texts:
+        name, mark, value = text.partition("=")
+        if not (mark and name.strip() and value.strip()):
+            raise UsageError(f"--set {printable(text, 80)!r} is not NAME=VALUE.", hint="Example: --set units_1=50.")
+        found[name.strip().replace("-", "_")] = _scalar(value.strip())
+    return found
+
+
+def _scalar(text: str) -> int | float | str:
+    """Read a number where there is one."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def split(text: str) -> dict[str, float]:

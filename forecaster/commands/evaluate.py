@@ -114,8 +114,12 @@ def _draw(terminal: Terminal, evaluation: Evaluation, path: Path) -> None:
 def _print(terminal: Terminal, result: dict[str, Any], forecaster: Forecaster, as_json: bool) -> None:
     if as_json:
         terminal.json(result)
-    else:
-        terminal.out(report(result, forecaster.manifest.sample_rate_hz))
+        return
+    from forecaster.forecasts import CARRIED
+
+    if forecaster.config.carry_state:
+        terminal.say(f"note: {CARRIED}")
+    terminal.out(report(result, forecaster.manifest.sample_rate_hz))
 
 
 def report(result: Mapping[str, Any], sample_rate_hz: float | None) -> str:

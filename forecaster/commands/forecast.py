@@ -102,6 +102,10 @@ def _run(terminal: Terminal, work: Callable[[Callable[[int], None]], Outcome], t
 
 def _report(terminal: Terminal, found: Sequence[Input], outcome: Outcome, forecaster: Forecaster) -> int:
     """Tell what was made and what failed; return the exit code."""
+    from forecaster.forecasts import CARRIED
+
+    if forecaster.config.carry_state and outcome.done:
+        terminal.say(f"note: {CARRIED}")
     for reason in sorted(set(outcome.reasons.values())):
         terminal.warn(f"note: {reason}")
     for path, error in list(outcome.failed.items())[:SHOWN_FAILURES]:

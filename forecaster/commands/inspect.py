@@ -67,6 +67,8 @@ def _text(forecaster: Forecaster, model: Path) -> str:
 
 def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
     """Return the facts of a model, a label and a text each."""
+    from forecaster.forecasts import CARRIED, REREAD
+
     manifest = forecaster.manifest
     window, split, rate_hz = manifest.window, manifest.split, manifest.sample_rate_hz
     counts = parameter_counts(forecaster)
@@ -77,8 +79,10 @@ def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
         ("window", f"{window.n_step} segments of {window.n_input} samples, one every {window.stride}"),
         ("context", samples_and_time(window.context, rate_hz)),
         ("horizon", samples_and_time(window.n_input, rate_hz)),
+        ("beyond it", CARRIED if manifest.config.carry_state else REREAD),
         ("sample rate", "not known" if rate_hz is None else f"{rate_hz:.6g} Hz"),
         ("channels", ", ".join(_channels(forecaster))),
+        *([("exogenous", ", ".join(manifest.channels.exogenous))] if manifest.channels.exogenous else []),
         ("split", f"{split.training:g}/{split.validation:g}/{split.test:g} percent"),
         ("seed", str(manifest.seed)),
         ("recipe", ", ".join(f"{key} {value}" for key, value in manifest.config.recipe.model_dump().items())),

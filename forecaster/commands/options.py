@@ -86,6 +86,13 @@ split = option("--split", metavar="A/B/C", help="Percent for training, validatio
 recipe = option("--recipe", type=click.Choice(["default", "lecture"]), help="How a network is trained.  [default]")
 steps = option("--steps", type=click.IntRange(1, 10**7), help="Training steps: the budget.")
 learning_rate = option("--learning-rate", type=click.FloatRange(0, 10, min_open=True), help="Highest learning rate.")
+carry_state = option(
+    "--carry-state", is_flag=True, default=None,
+    help="Carry the predictor's state over the whole recording, in place of re-reading the window.",
+)  # fmt: skip
+settings = option(
+    "--set", "settings", metavar="NAME=VALUE", multiple=True, help="Set a number by its name; repeatable."
+)
 config = option(
     "--config", type=FilePath(), metavar="FILE.toml", help="Read settings from a file; options win over it."
 )

@@ -37,6 +37,8 @@ INTERRUPTED = 130
 @options.steps
 @options.learning_rate
 @options.seed
+@options.settings
+@options.carry_state
 @options.config
 @options.overwrite
 @options.plot("Draw the learning curve.")
@@ -46,6 +48,8 @@ INTERRUPTED = 130
 @click.pass_context
 def command(ctx: click.Context, /, signals: tuple[str, ...], output: Path, **chosen: Any) -> int:
     """Train a predictor on signals and save it as a model folder.
+
+    --set gives a network's own parameters, such as units_1=50.
 
     The last part of each recording is held back: the model is scored on it beside naive
     baselines, and the verdict says whether it is worth having. Ctrl-C ends the training and
@@ -184,6 +188,8 @@ def _report(terminal: Terminal, run: _Run, result: _Result) -> None:
 
 def _trained(run: _Run, result: _Result) -> list[str]:
     """Say in plain words what was trained on what."""
+    from forecaster.forecasts import CARRIED
+
     names = [printable(signal.name, 60) for signal in run.signals]
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     channels = [printable(channel, 40) for channel in run.signals[0].channels]
@@ -192,17 +198,20 @@ def _trained(run: _Run, result: _Result) -> list[str]:
     shares = "/".join(f"{share:g}" for share in (split.training, split.validation, split.test))
     window = run.config.window
     context, horizon = (samples_and_time(length, run.rate_hz) for length in (window.context, window.n_input))
+    beside = [printable(name, 40) for name in run.signals[0].exogenous]
+    seen = _channels(channels, "channel") + (f", with {_channels(beside, 'exogenous channel')}" if beside else "")
     return [
-        f"{run.config.predictor} on {shown}: {rows} rows, split {shares}, {_channels(channels)}",
+        f"{run.config.predictor} on {shown}: {rows} rows, split {shares}, {seen}",
         f"window: {window.n_step} segments of {window.n_input}, context {context}, horizon {horizon}",
+        *([f"note: {CARRIED}"] if run.config.carry_state else []),
         f"{_steps(result.forecaster)}{result.seconds:.1f} s",
     ]
 
 
-def _channels(names: Sequence[str]) -> str:
+def _channels(names: Sequence[str], kind: str) -> str:
     if len(names) == 1:
-        return f"channel {names[0]}"
-    return f"{len(names)} channels ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"
+        return f"{kind} {names[0]}"
+    return f"{len(names)} {kind}s ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"
 
 
 def _steps(forecaster: Forecaster) -> str:
