@@ -5,6 +5,10 @@ import pytest
 
 from forecaster.equations.activations import relu, sigmoid
 from forecaster.equations.basic_rnn import basic_rnn
+from forecaster.equations.convolution import folded_convolution, samples
+from forecaster.equations.gru import gru
+from forecaster.equations.gru import trace as gru_trace
+from forecaster.equations.jordan import jordan
 from forecaster.equations.lstm import lstm, textbook_gates, trace
 from forecaster.equations.products import by_blocks
 
@@ -57,6 +61,70 @@ def test_an_added_forget_bias_is_another_network():
 
 def test_lstm_returns_what_trace_calls_y():
     np.testing.assert_array_equal(lstm(X, *deck_a()), trace(X, *deck_a()).y)
+
+
+def test_a_relu_network_adds_up_what_it_sees():
+    x = np.array([[[1.0], [-3.0], [2.0]]])
+    y = basic_rnn(x, np.array([[1.0], [1.0]]), np.zeros(1), activation="relu")
+    assert y.ravel().tolist() == [1, 0, 2]
+
+
+def test_a_basic_rnn_goes_on_from_its_last_state():
+    rng = np.random.default_rng(0)
+    x, weights, bias = rng.normal(size=(3, 6, 2)), rng.normal(size=(6, 4)), rng.normal(size=4)
+    whole = basic_rnn(x, weights, bias)
+    rest = basic_rnn(x[:, 2:], weights, bias, start=whole[:, 1])
+    np.testing.assert_array_equal(rest, whole[:, 2:])
+    np.testing.assert_array_equal(basic_rnn(x, weights, bias, start=np.zeros(4)), whole)
+
+
+def deck_a_gru():
+    """Deck A's weights in a GRU: reset <- f, update <- i, candidate <- a."""
+    pairs = {"r": DECK_A["f"], "u": DECK_A["i"], "a": DECK_A["a"]}
+    weights = {f"W{gate}": np.array(row)[:, None] for gate, (row, _) in pairs.items()}
+    return weights | {f"b{gate}": np.array([bias]) for gate, (_, bias) in pairs.items()}
+
+
+@pytest.mark.parametrize(("mix", "expected"), [("update-keeps", [0.2292, 0.4025]), ("update-takes", [0.3220, 0.6152])])
+@pytest.mark.parametrize("reset", ["before", "after"])
+def test_a_gru_with_deck_a_weights(mix, expected, reset):
+    weights = deck_a_gru() | ({"bs": np.zeros(1)} if reset == "after" else {})
+    assert gru(X, weights, mix).ravel().round(4).tolist() == expected
+
+
+def test_a_gru_returns_what_its_trace_calls_y():
+    done = gru_trace(X, deck_a_gru())
+    np.testing.assert_array_equal(gru(X, deck_a_gru()), done.y)
+    assert done.r.ravel()[0] == pytest.approx(0.6434, abs=5e-5)
+    np.testing.assert_allclose(done.y[:, 1], done.u[:, 1] * done.y[:, 0] + (1 - done.u[:, 1]) * done.a[:, 1])
+
+
+def test_the_output_comes_back_and_nothing_else():
+    rng = np.random.default_rng(0)
+    weights = {"W": rng.normal(size=(5, 4)), "b": rng.normal(size=4), "V": rng.normal(size=(4, 2))}
+    weights["c"] = rng.normal(size=2)
+    x = rng.normal(size=(1, 2, 3))
+    done = jordan(x, weights)
+    z1 = np.tanh(x[0, 0] @ weights["W"][:3] + weights["b"])
+    y1 = z1 @ weights["V"] + weights["c"]
+    z2 = np.tanh(np.concatenate((x[0, 1], y1)) @ weights["W"] + weights["b"])
+    np.testing.assert_allclose(done.z[0], [z1, z2], rtol=1e-12)
+    np.testing.assert_allclose(done.y[0], [y1, z2 @ weights["V"] + weights["c"]], rtol=1e-12)
+
+
+def test_segments_lie_out_by_sample_with_the_channels_beside():
+    from forecaster.windows import joined
+
+    rng = np.random.default_rng(0)
+    own, beside = rng.normal(size=(2, 12)), rng.normal(size=(2, 12, 3))
+    steps = joined(own.reshape(2, 3, 4), beside)
+    np.testing.assert_array_equal(samples(steps, 4), np.concatenate((own[:, :, None], beside), axis=2))
+
+
+def test_a_folded_convolution_by_hand():
+    x = np.array([[[1.0], [2.0], [3.0], [4.0]]])
+    kernel = np.array([[[1.0, 0.0]], [[10.0, -1.0]]])
+    assert folded_convolution(x, kernel, np.array([0.5, 3.5])).tolist() == [[[21.5, 1.5], [43.5, 0.0]]]
 
 
 def test_activations_saturate_without_a_warning():

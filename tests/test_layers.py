@@ -5,8 +5,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from forecaster.equations.basic_rnn import basic_rnn
+from forecaster.equations.convolution import folded_convolution
+from forecaster.equations.gru import gru
+from forecaster.equations.jordan import jordan
 from forecaster.equations.lstm import lstm, textbook_gates
-from forecaster.layers.initial import JointGlorot
+from forecaster.layers.basic_rnn import BasicRNN
+from forecaster.layers.gru import GRU
+from forecaster.layers.initial import InputAndState, JointGlorot
+from forecaster.layers.jordan import Jordan
 from forecaster.layers.regularise import Dropout, Noise
 from forecaster.layers.textbook_lstm import GATES, TextbookLSTM
 
@@ -87,6 +94,187 @@ def test_the_layer_is_made_again_from_its_config():
     layer = TextbookLSTM(UNITS, return_sequences=True, seed=5)
     again = TextbookLSTM.from_config(layer.get_config())
     assert (again.units, again.return_sequences, again.seed) == (UNITS, True, 5)
+
+
+LAYERS = {
+    "basic-rnn tanh": lambda: BasicRNN(UNITS, return_sequences=True),
+    "basic-rnn relu": lambda: BasicRNN(UNITS, activation="relu", return_sequences=True),
+    "basic-rnn from a trained start": lambda: BasicRNN(UNITS, trained_start=True, return_sequences=True),
+    "gru keeps, after": lambda: GRU(UNITS, return_sequences=True),
+    "gru keeps, before": lambda: GRU(UNITS, reset="before", return_sequences=True),
+    "gru takes, after": lambda: GRU(UNITS, mix="update-takes", return_sequences=True),
+    "gru takes, before": lambda: GRU(UNITS, mix="update-takes", reset="before", return_sequences=True),
+    "jordan": lambda: Jordan(UNITS, 2, return_sequences=True),
+}
+
+
+def twin(layer):
+    """The layer's equations in NumPy: a function of x and the weights by name."""
+    if isinstance(layer, BasicRNN):
+        activation = layer.activation
+        return lambda x, w: basic_rnn(x, w["W"], w["b"], start=w.get("s0"), activation=activation)
+    if isinstance(layer, GRU):
+        return lambda x, w: gru(x, w, layer.mix)
+    return lambda x, w: jordan(x, w).y
+
+
+def filled(layer, seed=3):
+    """The layer built with random weights, and those by name."""
+    layer.build((None, S, N))
+    rng = np.random.default_rng(seed)
+    for variable in layer.trainable_variables:
+        variable.assign(rng.normal(0, 0.6, variable.shape))
+    return layer, {variable.name: variable.numpy() for variable in layer.trainable_variables}
+
+
+def inputs():
+    return np.random.default_rng(4).normal(size=(B, S, N)).astype(np.float32)
+
+
+@pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+class TestLayer:
+    def test_it_equals_its_equations(self, make):
+        layer, weights = filled(make())
+        y = np.asarray(layer(inputs()))
+        np.testing.assert_allclose(twin(layer)(inputs(), weights), y, atol=1e-6)
+        assert np.abs(y).max() > 0.3
+
+    def test_its_gradients_are_the_finite_differences_of_its_equations(self, make):
+        layer, weights = filled(make())
+        x, scale = inputs(), np.arange(1.0, S + 1)[:, None]
+        found = gradients(layer, x)
+        exact = {"x": x.astype(np.float64)} | {name: w.astype(np.float64) for name, w in weights.items()}
+        equations = twin(layer)
+
+        def loss():
+            return float((np.square(equations(exact["x"], exact)) * scale).sum())
+
+        named = dict(zip(["x", *weights], found, strict=True))
+        assert {"x", *weights} == set(named)
+        for name, gradient in named.items():
+            numeric = np.empty_like(exact[name])
+            for place in np.ndindex(numeric.shape):
+                kept = exact[name][place]
+                both = []
+                for change in (1e-6, -1e-6):
+                    exact[name][place] = kept + change
+                    both.append(loss())
+                exact[name][place] = kept
+                numeric[place] = (both[0] - both[1]) / 2e-6
+            np.testing.assert_allclose(gradient, numeric, rtol=1e-4, atol=1e-4 * np.abs(numeric).max())
+
+    def test_the_last_output_alone(self, make):
+        layer, _ = filled(make())
+        options = layer.get_config() | {"return_sequences": False}
+        last = type(layer).from_config(options)
+        last.build((None, S, N))
+        last.set_weights(layer.get_weights())
+        np.testing.assert_array_equal(last(inputs()), layer(inputs())[:, -1])
+
+    def test_it_is_made_again_from_its_config(self, make):
+        layer = make()
+        layer.seed = 5
+        layer.build((None, S, N))
+        again = type(layer).from_config(layer.get_config())
+        again.build((None, S, N))
+        for mine, theirs in zip(layer.get_weights(), again.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+        np.testing.assert_array_equal(again(inputs()), layer(inputs()))
+
+
+def simple_rnn(activation):
+    """A basic RNN and Keras' own with the same weights; how Keras' gradients are laid out as ours."""
+    mine, weights = filled(BasicRNN(UNITS, activation=activation, return_sequences=True))
+    theirs = keras.layers.SimpleRNN(UNITS, activation=activation, return_sequences=True)
+    theirs.build((None, S, N))
+    theirs.set_weights([weights["W"][:N], weights["W"][N:], weights["b"]])
+    return mine, theirs, lambda kernel, recurrent, bias: {"W": np.concatenate((kernel, recurrent)), "b": bias}
+
+
+def keras_gru(reset):
+    """A GRU and Keras' own with the same weights: Keras' gates are u, r, a, its second biases of u and r are 0."""
+    mine, weights = filled(GRU(UNITS, reset=reset, return_sequences=True))
+    theirs = keras.layers.GRU(UNITS, reset_after=reset == "after", return_sequences=True)
+    theirs.build((None, S, N))
+    joined = np.concatenate([weights[f"W{gate}"] for gate in "ura"], axis=1)
+    bias = np.concatenate([weights[f"b{gate}"] for gate in "ura"])
+    if reset == "after":
+        bias = np.stack((bias, np.concatenate((np.zeros(2 * UNITS), weights["bs"]))))
+    theirs.set_weights([joined[:N], joined[N:], bias])
+
+    def laid_out(kernel, recurrent, bias):
+        columns = {gate: slice(k * UNITS, (k + 1) * UNITS) for k, gate in enumerate("ura")}
+        both = np.concatenate((kernel, recurrent))
+        first = bias[0] if reset == "after" else bias
+        found = {f"W{gate}": both[:, column] for gate, column in columns.items()}
+        found |= {f"b{gate}": first[column] for gate, column in columns.items()}
+        return found | ({"bs": bias[1][columns["a"]]} if reset == "after" else {})
+
+    return mine, theirs, laid_out
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: simple_rnn("tanh"),
+        lambda: simple_rnn("relu"),
+        lambda: keras_gru("before"),
+        lambda: keras_gru("after"),
+    ],
+    ids=["tanh", "relu", "gru reset before", "gru reset after"],
+)
+def test_it_equals_keras_own_and_so_do_its_gradients(make):
+    mine, theirs, laid_out = make()
+    np.testing.assert_allclose(mine(inputs()), theirs(inputs()), atol=1e-6)
+    found, expected = gradients(mine, inputs()), gradients(theirs, inputs())
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-5, atol=1e-5)
+    wanted = laid_out(*(np.asarray(gradient) for gradient in expected[1:]))
+    names = [variable.name for variable in mine.trainable_variables]
+    assert set(names) == set(wanted)
+    for name, gradient in zip(names, found[1:], strict=True):
+        np.testing.assert_allclose(gradient, wanted[name], rtol=1e-5, atol=1e-4, err_msg=name)
+
+
+def test_the_four_forms_of_the_gru_are_four_with_two_units_and_two_with_one():
+    x, rng = np.random.default_rng(0).normal(size=(1, 5, 1)), np.random.default_rng(1)
+    for units, forms in ((2, 4), (1, 2)):
+        weights = {f"W{gate}": rng.normal(size=(1 + units, units)) for gate in "rua"}
+        weights |= {f"b{gate}": rng.normal(size=units) for gate in "rua"}
+        after = weights | {"bs": np.zeros(units)}
+        found = [gru(x, w, mix)[0, -1] for w in (weights, after) for mix in ("update-keeps", "update-takes")]
+        assert len({tuple(y.round(9)) for y in found}) == forms
+
+
+@pytest.mark.parametrize("length", [1, 6, 27, 28, 40])
+def test_the_folded_convolutions_are_keras_causal_dilated_ones_at_the_last_sample(length):
+    taps, rng = 3, np.random.default_rng(length)
+    x = rng.normal(size=(B, length, 2)).astype(np.float32)
+    shapes = ((taps, 2, 5), (taps, 5, 4), (taps, 4, 4))
+    kernels = [(rng.normal(0, 0.5, shape).astype(np.float32), rng.normal(size=shape[-1])) for shape in shapes]
+    kernels = [(kernel, bias.astype(np.float32)) for kernel, bias in kernels]
+    slow, fast = x, x
+    for k, (kernel, bias) in enumerate(kernels):
+        options = {"dilation_rate": taps**k, "padding": "causal", "activation": "relu"}
+        layer = keras.layers.Conv1D(kernel.shape[-1], taps, **options)
+        layer.build(slow.shape)
+        layer.set_weights([kernel, bias])
+        slow, fast = layer(slow), folded_convolution(fast, kernel, bias)
+    assert fast.shape == (B, -(-length // taps**3), 4)
+    np.testing.assert_allclose(fast[:, -1], slow[:, -1], atol=1e-6, rtol=1e-6)
+
+
+def test_the_state_starts_as_the_identity_for_relu_and_orthogonal_for_tanh():
+    weights = {}
+    for activation in ("relu", "tanh"):
+        layer = BasicRNN(6, activation=activation, seed=2)
+        layer.build((None, S, N))
+        weights[activation] = layer.W.numpy()
+    np.testing.assert_array_equal(weights["relu"][N:], np.eye(6))
+    np.testing.assert_allclose(weights["tanh"][N:] @ weights["tanh"][N:].T, np.eye(6), atol=1e-6)
+    assert not np.allclose(weights["tanh"][N:], np.eye(6))
+    assert np.abs(weights["tanh"][:N]).max() <= np.sqrt(6 / (N + 6))
+    again = InputAndState.from_config(InputAndState("orthogonal", 2).get_config())
+    np.testing.assert_array_equal(again((N + 6, 6)), weights["tanh"])
 
 
 @pytest.mark.parametrize("kind", [Noise, Dropout])

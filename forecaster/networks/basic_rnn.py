@@ -17,7 +17,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from forecaster.config import Frozen, Window
-from forecaster.equations.basic_rnn import ACTIVATIONS, Activation, basic_rnn
+from forecaster.equations.basic_rnn import Activation, basic_rnn
 from forecaster.networks import Setting, Shapes, Tensors
 from forecaster.networks._numpy import Quantities, Units, head, head_shapes, layer
 
@@ -48,7 +48,7 @@ def forward(tensors: Tensors, x: NDArray) -> NDArray:
 
 def trace(tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
     """Return by layer what its state did (B, S, n)."""
-    activation = next(name for name in ACTIVATIONS if f"{name}_1.W" in tensors)
+    activation: Activation = "relu" if "relu_1.W" in tensors else "tanh"
     found, y = {}, x
     for k in (1, 2):
         weights = layer(tensors, f"{activation}_{k}")
@@ -67,7 +67,7 @@ def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
 
     inputs, y = network_input(window, setting)
     for k, units in enumerate((parameters.units_1, parameters.units_2)):
-        options = {"activation": parameters.activation, "return_sequences": k == 0}
+        options: dict[str, Any] = {"activation": parameters.activation, "return_sequences": k == 0}
         name = f"{parameters.activation}_{k + 1}"
         y = BasicRNN(units, seed=setting.seed * 101 + 10 * k, name=name, **options)(y)
         y = Dropout(setting.dropout, seed=setting.seed, layer=k + 1)(y)

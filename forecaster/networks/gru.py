@@ -8,7 +8,7 @@ al. and Keras; with update-takes that of the candidate, y = (1 - u) y- + u a, as
 `reset`: the reset gate acts on the old output before it meets its matrix, or after, as in Keras
 unless told otherwise. The defaults are Keras'. The state's rows of each matrix start
 orthogonal, biases at 0, the dense layers from a normal distribution of deviation .01. With
-S = 25 and N = 100 it has 141,200 parameters.
+S = 25 and N = 100 it has 141,000 parameters.
 
 Source: named in decks A (COMP5331), B (COMP7/8118 M50) and D (Algorithms for Big Data, RNN);
 Cho et al. (2014), Chung et al. (2014); in the network of deck E, "LSTM with TensorFlow".
@@ -82,7 +82,7 @@ def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
 
     inputs, y = network_input(window, setting)
     for k, units in enumerate((parameters.units_1, parameters.units_2)):
-        form = {"mix": parameters.mix, "reset": parameters.reset, "return_sequences": k == 0}
+        form: dict[str, Any] = {"mix": parameters.mix, "reset": parameters.reset, "return_sequences": k == 0}
         name = f"{NAMES[parameters.mix]}_{k + 1}"
         y = GRU(units, seed=setting.seed * 101 + 10 * k, name=name, **form)(y)
         y = Dropout(setting.dropout, seed=setting.seed, layer=k + 1)(y)

@@ -8,7 +8,7 @@ the context is shorter, on the context. Exogenous channels come in beside the ch
 second and third input of each tap. The stack is causal and dilated by its taps, so that each of
 the R samples reaches the last one in exactly one way, and only what reaches it is computed.
 Kernels start He-normal, biases at 0, the dense layers from a normal distribution of deviation
-.01. With S = 25 and N = 100 it has 115,668 parameters.
+.01. With S = 25 and N = 100 it has 115,672 parameters.
 
 Source: deck E (Recurrent Neural Network, Industrial AI Lab), the sliding predictor ("look at the
 last few days") and the finite-response model. van den Oord et al., "WaveNet" (2016).

@@ -1,0 +1,173 @@
+"""What each network is beyond the contract: its forms, its reach, its start, and the same bits under every kernel."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from forecaster.config import Window
+from forecaster.equations.basic_rnn import basic_rnn
+from forecaster.networks import Setting, network
+
+WINDOW = Window(n_step=5, n_input=6)
+
+FORMS = [
+    ("basic-rnn", {"activation": "tanh", "units_1": 7, "units_2": 5, "hidden": 4}),
+    ("basic-rnn", {"activation": "relu", "units_1": 7, "units_2": 5, "hidden": 4}),
+    *(
+        ("gru", {"mix": mix, "reset": reset, "units_1": 7, "units_2": 5})
+        for mix in ("update-keeps", "update-takes")
+        for reset in ("before", "after")
+    ),
+    ("narx", {"units": 9}),
+    *(("state-space", {"layers": layers, "units": 6}) for layers in (1, 2, 5)),
+    ("sliding-conv", {"layers": 1, "taps": 2, "filters": 3}),
+    ("sliding-conv", {"layers": 3, "taps": 3, "filters": 4}),
+    ("sliding-conv", {"layers": 2, "taps": 40, "filters": 4}),
+    ("sliding-conv", {"layers": 6, "taps": 2, "filters": 4}),
+]
+
+
+def drawn(name, parameters, window=WINDOW, seed=1):
+    module, rng = network(name), np.random.default_rng(seed)
+    shapes = module.tensor_shapes(module.Parameters(**parameters), window)
+    return {key: rng.normal(0, np.prod(s[:-1]) ** -0.5 / 2, s).astype(np.float32) for key, s in shapes.items()}
+
+
+def segments(batch, window=WINDOW):
+    return np.random.default_rng(0).normal(size=(batch, window.n_step, window.width)).astype(np.float32)
+
+
+@pytest.mark.parametrize("exogenous", [0, 2])
+@pytest.mark.parametrize(("name", "parameters"), FORMS, ids=str)
+def test_every_form_is_the_same_in_numpy_and_keras(name, parameters, exogenous):
+    from forecaster.training.network import weights_of
+
+    window = Window(n_step=5, n_input=6, exogenous=exogenous)
+    module, tensors, x = network(name), drawn(name, parameters, window), segments(4, window)
+    model = module.build(module.Parameters(**parameters), window, Setting(seed=1))
+    assert {key: tensor.shape for key, tensor in weights_of(model).items()} == {k: t.shape for k, t in tensors.items()}
+    for variable, key in zip(model.trainable_variables, weights_of(model), strict=True):
+        variable.assign(tensors[key])
+    y = module.forward(tensors, x)
+    assert y.std() > 1e-3
+    np.testing.assert_allclose(y, model(x), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("basic-rnn", {"activation": "sigmoid"}),
+        ("basic-rnn", {"units_1": 0}),
+        ("gru", {"mix": "keras"}),
+        ("gru", {"reset": "never"}),
+        ("narx", {"units": 10**6}),
+        ("state-space", {"layers": 0}),
+        ("state-space", {"layers": 10**6}),
+        ("sliding-conv", {"taps": 1}),
+        ("sliding-conv", {"filters": 10**6}),
+        ("sliding-conv", {"kernel": 3}),
+    ],
+)
+def test_a_strangers_parameters_are_held_within_limits(name, parameters):
+    with pytest.raises(ValidationError):
+        network(name).Parameters(**parameters)
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("basic-rnn", 60_400), ("gru", 141_000), ("narx", 60_300), ("state-space", 60_600), ("sliding-conv", 115_672)],
+)
+def test_the_docstring_says_how_many_parameters_there_are(name, count):
+    module = network(name)
+    assert sum(np.prod(shape) for shape in module.tensor_shapes(module.Parameters(), Window()).values()) == count
+    assert f"{count:,} parameters" in " ".join(module.__doc__.split())
+
+
+@pytest.mark.parametrize(("layers", "taps"), [(1, 7), (2, 3), (3, 2), (4, 2)])
+def test_the_sliding_convolution_looks_back_on_as_many_samples_as_it_says(layers, taps):
+    module, reach = network("sliding-conv"), taps**layers
+    tensors, x = drawn("sliding-conv", {"layers": layers, "taps": taps, "filters": 32}), segments(1)
+    forecast = module.forward(tensors, x)
+    for lag in range(1, WINDOW.context + 1):
+        moved = x.copy()
+        moved.reshape(-1)[-lag] += 1
+        assert (module.forward(tensors, moved) != forecast).any() == (lag <= reach)
+
+
+def test_narx_remembers_nothing_but_its_last_output():
+    module, tensors, x = network("narx"), drawn("narx", {"units": 9}), segments(3)
+    traced = module.trace(tensors, x)["narx"]
+    W, b = tensors["narx.W"], tensors["narx.b"]
+    before = np.concatenate((x[:, -1], traced["output"][:, -2]), axis=1)
+    np.testing.assert_allclose(np.tanh(before @ W + b), traced["state"][:, -1], atol=1e-6)
+    np.testing.assert_array_equal(traced["output"][:, -1], module.forward(tensors, x))
+
+
+def test_the_state_space_network_starts_from_its_learnt_state():
+    module, x = network("state-space"), segments(3)
+    tensors = drawn("state-space", {"layers": 2, "units": 4})
+    start = module.start(tensors, 3)
+    assert [part.shape for part in start] == [(3, 4), (3, 4)]
+    np.testing.assert_array_equal(start[1][2], tensors["state_2.s0"])
+    first = basic_rnn(x, tensors["state_1.W"], tensors["state_1.b"], start=tensors["state_1.s0"])
+    np.testing.assert_array_equal(module.trace(tensors, x)["state_1"]["state"], first)
+    other = tensors | {"state_1.s0": tensors["state_1.s0"] + 1}
+    assert np.abs(module.forward(other, x) - module.forward(tensors, x)).max() > 1e-6
+
+
+def test_a_carried_state_remembers_what_a_window_has_forgotten():
+    module, long = network("state-space"), np.random.default_rng(2).normal(size=(1, 40, 6)).astype(np.float32)
+    tensors = drawn("state-space", {"layers": 1, "units": 8})
+    tensors["state_1.W"][-8:] = np.eye(8) * 0.99
+    forecasts = []
+    for first in (long[:, 0], long[:, 0] + 3):
+        state, _ = module.step(tensors, module.start(tensors, 1), first)
+        for s in range(1, 9):
+            state, y = module.step(tensors, state, 0.01 * long[:, s])
+        forecasts.append(y)
+    assert np.abs(forecasts[0] - forecasts[1]).max() > 1e-4
+
+
+@pytest.mark.parametrize("name", ["stacked-lstm", "textbook-lstm", "basic-rnn", "gru", "narx", "state-space"])
+def test_the_trace_is_what_the_forecast_is_made_of(name):
+    module, x = network(name), segments(3)
+    tensors = drawn(name, {})
+    traced = module.trace(tensors, x)
+    last = list(traced.values())[-1]
+    y = last.get("output", last["state"])[:, -1]
+    if "hidden.kernel" in tensors:
+        y = np.maximum(y @ tensors["hidden.kernel"] + tensors["hidden.bias"], 0)
+        y = y @ tensors["segment.kernel"] + tensors["segment.bias"]
+    np.testing.assert_allclose(y, module.forward(tensors, x), atol=1e-6)
+
+
+POSITIONS = """
+import numpy as np
+from forecaster.config import Window
+from forecaster.networks import names, network
+from forecaster.rollout import one_thread
+from tests.test_networks import FORMS, drawn, segments
+window = Window(n_step=6, n_input=100, exogenous=1)
+x = segments(20, window)
+with one_thread().limit(limits=1):
+    for name, parameters in (*FORMS, *((name, {}) for name in {name for name, _ in FORMS})):
+        module, tensors = network(name), drawn(name, parameters, window)
+        alone = module.forward(tensors, x[:1]).tobytes()
+        for place in range(len(x)):
+            found = module.forward(tensors, np.roll(x, place, axis=0))[place].tobytes()
+            assert found == alone, (name, parameters, place)
+print("same")
+"""
+
+
+@pytest.mark.parametrize("kernel", ["Haswell", "SkylakeX", "Zen"])
+def test_a_row_has_the_same_bits_in_every_place_with_every_kernel(kernel):
+    environment = os.environ | {"OPENBLAS_CORETYPE": kernel}
+    done = subprocess.run(
+        [sys.executable, "-c", POSITIONS], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "same", done.stderr
