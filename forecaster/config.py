@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 MAX_CONTEXT = 10**7
 MAX_BESIDE = 4096
 Text = Annotated[str, Field(max_length=256)]
+Task = Literal["forecast", "symbols"]
+"""What a model answers with: the next segment of numbers, or the probabilities of the next symbol."""
 Fraction = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, le=1e300, allow_inf_nan=False)]
 
@@ -46,6 +48,7 @@ class ReadingOptions(Frozen):
     group_column: Text | None = None
     recording_rows: Annotated[int, Field(ge=1, le=10**12)] | None = None
     layout: Literal["columns", "wide", "long"] = "columns"
+    symbols: bool = False
 
 
 class Window(Frozen):
@@ -63,8 +66,8 @@ class Window(Frozen):
 
     @property
     def width(self) -> int:
-        """N (1 + X), the numbers that one step sees: its segment, then those of the exogenous channels."""
-        return self.n_input * (1 + self.exogenous)
+        """N (1 + X), the numbers that one step sees: its segment, then the exogenous ones; K for a one-hot symbol."""
+        return self.symbols or self.n_input * (1 + self.exogenous)
 
     @property
     def context(self) -> int:

@@ -44,35 +44,64 @@ def prepare(signals: Sequence[Signal], config: RunConfig) -> Prepared:
     recordings = tuple(recording for signal in signals for recording in signal.recordings)
     bounds = tuple(boundaries(len(recording), config.split) for recording in recordings)
     _long_enough(recordings, bounds, config)
-    scaler = Scaler.fit(r.values[:b1] for r, (b1, _) in zip(recordings, bounds, strict=True))
+    training = (r.values[:b1] for r, (b1, _) in zip(recordings, bounds, strict=True))
+    scaler = Scaler.identity() if config.window.symbols else Scaler.fit(training)
     for signal in signals:
         for recording in signal.recordings:
             scaler.check(recording.values, signal.columns, signal.path)
     exogenous = len(signals[0].exogenous)
     runs = Runs.join([r.values for r in recordings], scaler.mean, scaler.scale, exogenous=exogenous)
     b1, b2 = (np.repeat(np.array(b, dtype=np.int64), len(signals[0].channels)) for b in zip(*bounds, strict=True))
-    training = Windows.between(runs, (np.zeros_like(b1), b1), config.window)
+    learned = Windows.between(runs, (np.zeros_like(b1), b1), config.window)
     validation = Windows.between(runs, (b1, b2), config.window.model_copy(update={"stride": 1}))
-    return Prepared(recordings, bounds, scaler, Parts(training, validation))
+    return Prepared(recordings, bounds, scaler, Parts(learned, validation))
 
 
 def resolved(config: RunConfig, signals: Sequence[Signal]) -> RunConfig:
-    """Return `config` with what the data decide of the window: how many channels stand beside.
+    """Return `config` with what the data decide of the window: how many channels stand beside, how many symbols.
 
     Raises UsageError if the window grows too large by them, or `carry_state` asks for a state
-    that the predictor does not have.
+    that the predictor does not have; SignalError where it forecasts symbols and the signals are
+    numbers, or the other way round.
     """
+    _of_one_task(config.predictor, signals)
     if config.carry_state and not kind(config.predictor).carries:
         able = ", ".join(name for name in names() if kind(name).carries)
         found = f"--carry-state: {config.predictor} has no state that can be carried."
         raise UsageError(found, hint=f"These have: {able}.")
     beside = len(signals[0].exogenous)
+    reading = config.reading.model_copy(update={"symbols": bool(signals[0].symbols)})
+    own = {"exogenous": beside, **(_symbol_window(config, signals) if signals[0].symbols else {})}
     try:
-        window = Window.model_validate(config.window.model_dump() | {"exogenous": beside})
+        window = Window.model_validate(config.window.model_dump() | own)
     except ValidationError:
         found = f"a window of {config.window.n_step} x {config.window.n_input} with {beside} exogenous channels"
         raise UsageError(f"{found} is too large.", hint="Choose a shorter one: --n-step, --n-input.") from None
-    return config.model_copy(update={"window": window})
+    return config.model_copy(update={"window": window, "reading": reading})
+
+
+def _of_one_task(name: str, signals: Sequence[Signal]) -> None:
+    """Refuse signals of another kind than the predictor `name` forecasts."""
+    wanted = kind(name).task
+    for signal in signals:
+        found = "symbols" if signal.symbols else "forecast"
+        if found != wanted:
+            words = {"symbols": "a column of symbols", "forecast": "columns of numbers"}
+            others = ", ".join(other for other in names() if kind(other).task == found)
+            hint = f"These forecast {words[found].rpartition(' ')[2]}: {others}."
+            raise SignalError(words[found], path=signal.path, expected=f"{words[wanted]} for {name}", hint=hint)
+
+
+def _symbol_window(config: RunConfig, signals: Sequence[Signal]) -> dict[str, int]:
+    """Return N = 1 and K; UsageError for another N that was asked for."""
+    symbols, asked = len(signals[0].symbols), config.window.n_input
+    if asked != 1 and "n_input" in config.window.model_fields_set:
+        found = f"--n-input {asked}: symbols are forecast one at a time, so a segment is 1 symbol."
+        raise UsageError(found, hint="Leave it out; -n says how many symbols to forecast.")
+    if symbols < 2:
+        found = f"it holds one symbol alone, {signals[0].symbols[0]!r}"
+        raise SignalError(found, path=signals[0].path, column=signals[0].channels[0], expected="two symbols or more")
+    return {"n_input": 1, "symbols": symbols}
 
 
 def fitting(rows: int, config: RunConfig, period: float | None) -> tuple[int, int] | None:
@@ -84,6 +113,8 @@ def fitting(rows: int, config: RunConfig, period: float | None) -> tuple[int, in
     found = suggest(b1, period)
     if found is None:
         return None
+    if config.window.symbols:
+        return min(25, b1 // 5), 1
     n_step, n_input = found
     later = min([part for part in (b2 - b1, rows - b2) if part > 0], default=0)
     n_input = min(n_input, later)

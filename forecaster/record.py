@@ -15,7 +15,7 @@ from forecaster.bundle.manifest import Channels, Manifest, PredictorState, Scale
 from forecaster.config import RunConfig
 from forecaster.errors import SignalError
 from forecaster.intervals import IntervalState
-from forecaster.predictors.base import Predictor
+from forecaster.predictors import Predictor, kind
 from forecaster.scaling import Scaler
 from forecaster.signals import Signal
 
@@ -37,6 +37,7 @@ def manifest_of(
         for one in made
     ]
     return Manifest(
+        task=kind(config.predictor).task,
         created=now(),
         versions=_versions(),
         seed=config.seed,
@@ -57,7 +58,7 @@ def channels_of(signals: Sequence[Signal]) -> tuple[Channels, tuple[TrainingData
     first = signals[0]
     try:
         units = first.units or ("",) * len(first.channels)
-        channels = Channels(target=first.channels, exogenous=first.exogenous, units=units)
+        channels = Channels(target=first.channels, exogenous=first.exogenous, units=units, labels=first.symbols)
         return channels, tuple(TrainingData.of(signal) for signal in signals)
     except ValidationError as error:
         hint = "Rename the columns in the file's header."

@@ -40,6 +40,11 @@ class Scaler:
         square = np.asarray(sum(_centred_square(part, mean) for part in kept)) / rows
         return cls(mean, _usable(np.sqrt(square), mean))
 
+    @classmethod
+    def identity(cls) -> Scaler:
+        """Return the scaler that leaves one channel as it is."""
+        return cls(np.zeros(1), np.ones(1))
+
     def check(self, values: Array, channels: Sequence[str], path: str) -> None:
         """Raise SignalError if `values` (T, C) hold one that is too far off the training part to be computed with."""
         expected = f"values within {FARTHEST:g} standard deviations of the training part"

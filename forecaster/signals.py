@@ -143,6 +143,7 @@ class Signal:
     help; `sample_rate_hz` is None where neither the file nor the user
     gave one. `sha256` and `rows` identify the file that was read. `notes` tells in plain
     words what the reader did beyond reading (values interpolated, duplicates dropped, ...).
+    Where the one channel holds symbols, `symbols` is their alphabet, and values are places in it.
     """
 
     name: str
@@ -155,6 +156,7 @@ class Signal:
     rows: int = 0
     notes: tuple[str, ...] = field(default=())
     exogenous: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:

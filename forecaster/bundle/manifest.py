@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, FailFast, Field, model_validator
 
 from forecaster.bundle.strict_json import complaint
-from forecaster.config import Frozen, Positive, RunConfig, Split, Window
+from forecaster.config import Frozen, Positive, RunConfig, Split, Task, Window
 from forecaster.errors import printable
 from forecaster.intervals import IntervalState
 from forecaster.signals import Signal
@@ -49,7 +49,7 @@ Values = Annotated[tuple[Scalar, ...], Field(max_length=MAX_CHANNELS)]
 
 
 class Channels(Frozen):
-    """The columns that are forecast, those that help, the series' labels, the targets' units (C,)."""
+    """The columns that are forecast, those that help, the targets' units (C,); of symbols, the K labels in order."""
 
     target: Annotated[Names, Field(min_length=1)]
     exogenous: Names = ()
@@ -113,7 +113,7 @@ class Manifest(Frozen):
     """model.json. `files` is empty until `save` has written them."""
 
     format: Literal[1] = 1
-    task: Literal["forecast"] = "forecast"
+    task: Task = "forecast"
     created: Moment
     versions: Annotated[dict[Name, Name], Field(max_length=64)] = Field(default_factory=dict)
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -153,6 +153,8 @@ class Manifest(Frozen):
         _equal("scaler.mean", len(self.scaler.mean), len(self.channels.columns))
         _equal("scaler.scale", len(self.scaler.scale), len(self.channels.columns))
         _equal("channels.exogenous", len(self.channels.exogenous), self.window.exogenous)
+        _equal("channels.labels", len(self.channels.labels), self.window.symbols)
+        _check_task(self)
         _unique("predictors", [one.name for one in self.predictors])
         _check_combination(self)
         _check_intervals(self.intervals, self.n_channels)
@@ -173,6 +175,19 @@ def data_name(content: bytes) -> str:
 def now() -> str:
     """Return the time as `created` records it, such as ``2025-01-31T12:00:00Z``."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _check_task(manifest: Manifest) -> None:
+    """Check that symbols are one channel of codes, forecast one at a time, and numbers have no alphabet."""
+    symbols = manifest.task == "symbols"
+    if symbols != bool(manifest.window.symbols) or symbols != manifest.config.reading.symbols:
+        raise ValueError(f"the task {manifest.task} does not agree with the window's symbols, or with the reading")
+    if symbols:
+        _equal("channels.target", manifest.n_channels, 1)
+        _equal("window.n_input", manifest.window.n_input, 1)
+        _equal("channels.exogenous", len(manifest.channels.exogenous), 0)
+        if manifest.scaler != ScalerState(mean=(0.0,), scale=(1.0,)):
+            raise ValueError("symbols are not scaled: scaler must have mean 0 and scale 1")
 
 
 def _check_combination(manifest: Manifest) -> None:

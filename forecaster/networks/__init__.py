@@ -7,6 +7,11 @@ Each module has::
     forward(tensors, x)                          (B, S, window.width) -> (B, N) in NumPy
     build(parameters, window, setting)           the same as a Keras model
 
+and, if it answers with something else than the next segment,
+
+    TASK                                         "symbols": x is one-hot (B, S, K), forward gives probabilities (B, K),
+                                                 and the Keras model those after every step (B, S, K)
+
 and, if it has something to show or to carry,
 
     trace(tensors, x)                            layer -> quantity -> (B, S, n): gates and states
@@ -28,7 +33,7 @@ from typing import Any, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 
-from forecaster.config import Frozen, Window
+from forecaster.config import Frozen, Task, Window
 
 Shapes = dict[str, tuple[int, ...]]
 Tensors = Mapping[str, NDArray]
@@ -62,6 +67,12 @@ def names() -> tuple[str, ...]:
     """Return the networks that there are, in alphabetical order."""
     found = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
     return tuple(sorted(name.replace("_", "-") for name in found))
+
+
+def task(name: str) -> Task:
+    """Return what the network `name` answers with: "forecast" unless its module says otherwise."""
+    found: Task = getattr(network(name), "TASK", "forecast")
+    return found
 
 
 def network(name: str) -> Any:

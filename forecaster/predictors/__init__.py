@@ -10,23 +10,49 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from forecaster import networks
-from forecaster.config import Window
+from forecaster.config import Task, Window
 from forecaster.errors import ModelError, UsageError
 from forecaster.predictors.base import Context, Parts, Predictor, Specs, TensorSpec
 from forecaster.predictors.naive import LastValue, RepeatSegment, SeasonalNaive
+from forecaster.predictors.network import NetworkPredictor
 from forecaster.predictors.network import kind as network_kind
 from forecaster.predictors.ridge import Ridge
+from forecaster.predictors.symbolic import LastSymbol, Markov, MostFrequent, SymbolNetwork, SymbolPredictor
 
-__all__ = ["BASELINES", "Context", "Parts", "Predictor", "TensorSpec", "describe", "kind", "names", "restore", "specs"]
+__all__ = [
+    "BASELINES",
+    "Context",
+    "Parts",
+    "Predictor",
+    "SymbolPredictor",
+    "TensorSpec",
+    "baselines",
+    "describe",
+    "kind",
+    "names",
+    "restore",
+    "specs",
+]
 
-CLOSED_FORM: dict[str, Any] = {one.name: one for one in (LastValue, RepeatSegment, SeasonalNaive, Ridge)}
+_CLOSED_FORM = (LastValue, RepeatSegment, SeasonalNaive, Ridge, LastSymbol, MostFrequent, Markov)
+CLOSED_FORM: dict[str, Any] = {one.name: one for one in _CLOSED_FORM}
 BASELINES = tuple(CLOSED_FORM)
-"""Fitted at every training and scored beside every model."""
+"""Those of a model's task are fitted at its training and scored beside it."""
+NETWORKS: dict[Task, type[NetworkPredictor]] = {one.task: one for one in (NetworkPredictor, SymbolNetwork)}
 
 
 def names() -> tuple[str, ...]:
     """Return every predictor's name: the baselines, then the networks."""
     return (*BASELINES, *networks.names())
+
+
+def baselines(task: Task) -> tuple[str, ...]:
+    """Return the baselines of a task.
+
+    >>> baselines("symbols")
+    ('last-symbol', 'most-frequent', 'markov')
+    """
+    return tuple(name for name, one in CLOSED_FORM.items() if one.task == task)
 
 
 @cache
@@ -36,7 +62,7 @@ def kind(name: str) -> Any:
         return CLOSED_FORM[name]
     if name not in networks.names():
         raise UsageError(f"There is no predictor {name!r}.", hint=f"Choose one of: {', '.join(names())}.")
-    return network_kind(name)
+    return network_kind(name, NETWORKS[networks.task(name)])
 
 
 def describe(name: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.config import Frozen, Window
+from forecaster.config import Frozen, Task, Window
 from forecaster.windows import Windows, joined
 
 Array = NDArray[np.float64]
@@ -76,6 +76,7 @@ class Predictor(Protocol):
     """What every predictor offers."""
 
     name: ClassVar[str]
+    task: ClassVar[Task]
     carries: ClassVar[bool]
     Parameters: ClassVar[type[Frozen]]
     parameters: Any

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from forecaster.config import MAX_CONTEXT, Frozen, Window
+from forecaster.config import MAX_CONTEXT, Frozen, Task, Window
 from forecaster.predictors.base import Array, Context, Parts, Specs
 from forecaster.spectrum import best_lag
 
@@ -29,6 +29,7 @@ class LastValue:
     """The last value, held: y[t + h] = x[t]."""
 
     name: ClassVar[str] = "last-value"
+    task: ClassVar[Task] = "forecast"
     carries: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = NoParameters
     parameters: NoParameters
@@ -85,6 +86,7 @@ class SeasonalNaive:
     """The last period again: y[t + h] = x[t + h - m k], m the best lag by autocorrelation of the training part."""
 
     name: ClassVar[str] = "seasonal-naive"
+    task: ClassVar[Task] = "forecast"
     carries: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = Seasons
     parameters: Seasons

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.config import Frozen, Window
+from forecaster.config import Frozen, Task, Window
 from forecaster.networks import network
 from forecaster.predictors.base import Array, Context, Specs, TensorSpec
 
@@ -18,6 +18,7 @@ class NetworkPredictor:
     """The network `name` with its weights; subclasses made by `kind` name the network."""
 
     name: ClassVar[str] = ""
+    task: ClassVar[Task] = "forecast"
     carries: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = Frozen
     parameters: Any
@@ -59,8 +60,8 @@ class NetworkPredictor:
         return state, output.astype(np.float64)
 
 
-def kind(name: str) -> type[NetworkPredictor]:
-    """Return the predictor class of the network `name`."""
+def kind(name: str, base: type[NetworkPredictor] = NetworkPredictor) -> type[NetworkPredictor]:
+    """Return the predictor class of the network `name`, made from the one of its task."""
     module = network(name)
     members = {"name": name, "Parameters": module.Parameters, "carries": hasattr(module, "step")}
-    return type("NetworkPredictor", (NetworkPredictor,), members)
+    return type(base.__name__, (base,), members)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from forecaster.config import MAX_CONTEXT, Frozen, Window
+from forecaster.config import MAX_CONTEXT, Frozen, Task, Window
 from forecaster.equations.products import by_blocks
 from forecaster.predictors.base import Array, Context, Parts, Specs, TensorSpec
 from forecaster.predictors.gram import Gram
@@ -49,6 +49,7 @@ class Ridge:
     """A linear map from the context to the next segment, guarded."""
 
     name: ClassVar[str] = "ridge"
+    task: ClassVar[Task] = "forecast"
     carries: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = RidgeParameters
     parameters: RidgeParameters

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from forecaster.config import Frozen, Window
+from forecaster.config import Frozen, Task, Window
 from forecaster.networks import network
 from forecaster.predictors.base import Array, Context, Parts, Predictor, Specs, TensorSpec
 from forecaster.predictors.naive import NoParameters
@@ -58,7 +58,7 @@ def one_hot(codes: NDArray, symbols: int, dtype: np.dtype) -> NDArray:
 class SymbolNetwork(NetworkPredictor):
     """A network that computes the probabilities of the next symbol from one-hot symbols."""
 
-    task: ClassVar[str] = "symbols"
+    task: ClassVar[Task] = "symbols"
 
     @classmethod
     def specs(cls, parameters: Frozen, window: Window, channels: int) -> Specs:
@@ -68,8 +68,7 @@ class SymbolNetwork(NetworkPredictor):
 
     def probabilities(self, context: Context) -> Array:
         """Return the probability of each symbol to come next, (B, K)."""
-        dtype = next(iter(self.weights.values())).dtype
-        x = one_hot(context.values, self.window.symbols, dtype)
+        x = one_hot(context.values, self.window.symbols, self.dtype)
         found = network(self.name).forward(self.weights, x).astype(np.float64)
         return found / found.sum(axis=1, keepdims=True)
 
@@ -93,7 +92,7 @@ class LastSymbol:
     """
 
     name: ClassVar[str] = "last-symbol"
-    task: ClassVar[str] = "symbols"
+    task: ClassVar[Task] = "symbols"
     carries: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = Stay
     parameters: Stay
@@ -139,7 +138,7 @@ class MostFrequent:
     """The symbol that was most frequent in training, whatever came before: P(x) = (n_x + 1) / (n + K)."""
 
     name: ClassVar[str] = "most-frequent"
-    task: ClassVar[str] = "symbols"
+    task: ClassVar[Task] = "symbols"
     carries: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = NoParameters
     parameters: NoParameters
@@ -181,7 +180,7 @@ class Markov:
     """The first-order Markov chain: how often y followed x in training, P(y | x) = (n_xy + 1) / (n_x + K)."""
 
     name: ClassVar[str] = "markov"
-    task: ClassVar[str] = "symbols"
+    task: ClassVar[Task] = "symbols"
     carries: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = NoParameters
     parameters: NoParameters

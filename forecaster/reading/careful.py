@@ -17,6 +17,7 @@ from forecaster.reading.columns import Roles
 from forecaster.reading.dialect import Sniffed, split_line
 from forecaster.reading.refusal import Fix, RefusalError
 from forecaster.reading.source import Source
+from forecaster.reading.symbols import check_cell
 
 
 def explain(
@@ -44,7 +45,11 @@ def _blank(line: str) -> bool:
 def _check_row(
     source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptions, *, cells: list[str], line: int
 ) -> None:
-    """Raise SignalError for the first channel's cell that is neither a number nor accepted as missing."""
+    """Raise SignalError for the first channel's cell that is neither a number, or label, nor accepted as missing."""
+    if options.symbols:
+        index = roles.channels[0]
+        check_cell(cells[index], options, path=source.path, line=line, column=sniffed.names[index])
+        return
     pattern, accepted = _pattern_of(sniffed.decimal, options.thousands), _missing_texts(options)
     for index in roles.channels:
         text = cells[index]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -68,6 +69,9 @@ def choose(sniffed: Sniffed, options: ReadingOptions, source: Source) -> Roles:
     timelike = [i for i in range(sniffed.width) if i != group and _is_time(sniffed, i)]
     time = _time_columns(sniffed, options, path, timelike)
     notes: list[str] = []
+    if options.symbols and not options.columns:
+        labels = _labels(sniffed, [*time, group], [*timelike, *time, group], path=path)
+        return Roles(time, (labels,), group, units=("",))
     beside = tuple(dict.fromkeys(resolve(name, sniffed, path, "--exogenous") for name in options.exogenous))
     _distinct(beside, time, group, sniffed=sniffed, path=path, option="--exogenous")
     if options.columns:
@@ -88,6 +92,18 @@ def choose(sniffed: Sniffed, options: ReadingOptions, source: Source) -> Roles:
     _refuse_clock(sniffed, channels, time, source=source, options=options)
     units = _units(sniffed, channels, options, path)
     return Roles(time, channels + beside, group, blank, label, tuple(notes), units, len(beside))
+
+
+def _labels(sniffed: Sniffed, taken: Sequence[int | None], timelike: Sequence[int | None], *, path: str) -> int:
+    """Return the column of labels: the only one of text, else the only one that is neither time nor a count of rows."""
+    text = [i for i, kind in enumerate(sniffed.kinds) if kind == "text" and i not in taken]
+    rest = [i for i, kind in enumerate(sniffed.kinds) if kind == "number" and i not in timelike]
+    candidates = text or [i for i in rest if not _is_index(sniffed, i)] or rest
+    if len(candidates) == 1:
+        return candidates[0]
+    named = ", ".join(repr(sniffed.names[i]) for i in candidates[:12])
+    found = f"{len(candidates)} columns may hold the labels ({named})" if candidates else "no column may hold labels"
+    raise RefusalError(found, path=path, expected="one column of labels", advice="Name it with --column.")
 
 
 def _distinct(

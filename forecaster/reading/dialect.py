@@ -83,7 +83,7 @@ def sniff(source: Source, options: ReadingOptions) -> Sniffed:
         return _no_numbers(source, rows, options)
     if start > 1:
         raise _preamble(source, rows, start, options=options, mark=delimiter)
-    return _described(source, rows, start, options=options, marks=(delimiter, decimal))
+    return described(source, rows, start, options=options, marks=(delimiter, decimal))
 
 
 def _without_thousands(body: list[str], options: ReadingOptions) -> list[str]:
@@ -261,7 +261,7 @@ def source_text(row: list[str]) -> str:
     return " ".join(row)[:60]
 
 
-def _described(
+def described(
     source: Source, rows: list[list[str]], start: int, *, options: ReadingOptions, marks: tuple[str, str]
 ) -> Sniffed:
     """Put together names, kinds and sample, once it is known where the data start."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from forecaster.config import ReadingOptions
 from forecaster.errors import SignalError
-from forecaster.reading import columns, cutting, layouts, regular, suspicion
+from forecaster.reading import columns, cutting, layouts, regular, suspicion, symbols
 from forecaster.reading.columns import Roles
 from forecaster.reading.dialect import Dialect, Sniffed, sniff
 from forecaster.reading.refusal import RefusalError, applied, merged
@@ -92,9 +92,9 @@ def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
     if options.exogenous and options.layout != "columns":
         found = f"--exogenous together with --layout {options.layout}"
         raise RefusalError(found, path=source.path, expected="exogenous channels in columns of their own")
-    if options.layout == "wide":
+    if options.layout == "wide" and not options.symbols:
         return _read_wide(source, options, name)
-    sniffed = sniff(source, options)
+    sniffed = symbols.sniff(source, options) if options.symbols else sniff(source, options)
     roles = columns.choose(sniffed, options, source)
     suspicion.refuse_grouped(sniffed, roles, options, path=source.path)
     try:
@@ -129,13 +129,14 @@ def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
         sha256=source.finish().sha256,
         rows=len(table),
         notes=tuple(notes),
+        symbols=table.alphabet,
     )
     return Reading(signal, sniffed.dialect(source.encoding, sniffed.names), timing)
 
 
 def _refuse_code(table: Table, sniffed: Sniffed, roles: Roles, *, options: ReadingOptions, path: str) -> None:
     """Refuse values that look like a code for missing, unless --na says what missing is."""
-    code = None if options.na else suspect_code(table.values)
+    code = None if options.na or options.symbols else suspect_code(table.values)
     if code is None:
         return
     row, channel = np.argwhere(table.values == code)[0]

@@ -80,7 +80,7 @@ def refuse_long(
     """
     if options.layout != "columns" or options.group_column or rows < 4 or bool((np.diff(t) > 0).all()):
         return
-    chosen = roles.channels if options.columns else ()
+    chosen = roles.channels if options.columns or options.symbols else ()
     able = [i for i, kind in enumerate(sniffed.kinds) if kind in ("text", "number") and i not in (*roles.time, *chosen)]
     cells = _cells(source, sniffed, able, rows) if able else {}
     for index, labels in cells.items():
@@ -137,7 +137,7 @@ def _long(sniffed: Sniffed, roles: Roles, index: int, *, labels: list[str], t: N
 
 def refuse_grouped(sniffed: Sniffed, roles: Roles, options: ReadingOptions, *, path: str) -> None:
     """Refuse to leave out a column of text that is numbers with thousands marks."""
-    if options.columns or options.thousands is not None:
+    if options.columns or options.symbols or options.thousands is not None:
         return
     used = {*roles.time, roles.group}
     for index, what in enumerate(sniffed.kinds):

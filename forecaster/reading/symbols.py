@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 from forecaster.config import MAX_BESIDE, ReadingOptions
 from forecaster.errors import SignalError, printable
 from forecaster.reading.cells import DATA_KINDS, kind
-from forecaster.reading.dialect import CANDIDATES, SPELLED, split_line
+from forecaster.reading.dialect import CANDIDATES, SPELLED, Sniffed, described, split_line
 from forecaster.reading.refusal import RefusalError
+from forecaster.reading.source import Source
 from forecaster.signals import Signal
 
 MAX_SYMBOLS = MAX_BESIDE
@@ -26,6 +28,19 @@ LONGEST_SYMBOL = 64
 FEWEST_ROWS = 10
 """From so many rows on a column without any repetition is taken to identify its rows."""
 SHOWN = 12
+HEADER_LINES = 2000
+
+
+def sniff(source: Source, options: ReadingOptions) -> Sniffed:
+    """Tell the dialect of a file with a column of labels from its first lines. Raises RefusalError."""
+    refuse_options(options, source.path)
+    body = source.head_lines(options.skip_rows + HEADER_LINES)[options.skip_rows :]
+    if not any(line.strip() for line in body):
+        raise RefusalError("nothing to read: no text", path=source.path, expected="rows with a label")
+    found = marks(body, options)
+    rows = [split_line(line, found[0]) for line in body]
+    start = 0 if options.no_header or not has_header(rows, found[1]) else 1
+    return described(source, rows, start, options=options, marks=found)
 
 
 def refuse_options(options: ReadingOptions, path: str) -> None:
@@ -86,18 +101,20 @@ def has_header(rows: Sequence[Sequence[str]], decimal: str) -> bool:
 
 def check_cell(text: str, options: ReadingOptions, *, path: str, line: int, column: str) -> None:
     """Raise RefusalError for a cell that is missing and not accepted as such, or that is no symbol."""
-    symbol, where = text.strip(), {"path": path, "line": line, "column": column}
+    symbol = text.strip()
+    refuse = partial(RefusalError, path=path, line=line, column=column)
     if symbol in ("", *options.na):
         if options.missing == "error":
-            shown = printable(repr(symbol), 60)
-            found = f"{shown}, which --na calls missing" if symbol else "an empty cell"
-            raise RefusalError(found, expected="a label", fix={"missing": "split"}, **where)
-    elif len(symbol) > LONGEST_SYMBOL:
-        raise RefusalError(
-            f"a text of {len(symbol)} characters", expected=f"a label of at most {LONGEST_SYMBOL}", **where
-        )
-    elif not symbol.isprintable():
-        raise RefusalError(f"{symbol!r}", expected="a label of printable characters", **where)
+            found = f"{printable(repr(symbol), 60)}, which --na calls missing" if symbol else "an empty cell"
+            raise refuse(found, expected="a label", fix={"missing": "split"})
+    elif not is_symbol(symbol):
+        found = f"{printable(repr(symbol), 60)}, {len(symbol)} characters"
+        raise refuse(found, expected=f"a label of at most {LONGEST_SYMBOL} printable characters")
+
+
+def is_symbol(text: str) -> bool:
+    """Tell whether `text` can be a symbol: at most 64 printable characters."""
+    return len(text) <= LONGEST_SYMBOL and text.isprintable()
 
 
 def coded(cells: NDArray[Any], options: ReadingOptions) -> tuple[NDArray[np.float64], tuple[str, ...]]:

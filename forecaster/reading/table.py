@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import ReadingOptions
-from forecaster.reading import careful
+from forecaster.reading import careful, symbols
 from forecaster.reading.columns import Roles
 from forecaster.reading.dialect import Sniffed
 from forecaster.reading.refusal import RefusalError
@@ -24,13 +24,17 @@ Arrays = dict[int, NDArray[Any]]
 
 @dataclass
 class Table:
-    """Columns as read: `values` (T, C) with NaN where a cell is missing; raw `time` and `group` columns."""
+    """Columns as read: `values` (T, C) with NaN where a cell is missing; raw `time` and `group` columns.
+
+    `alphabet` has the symbols where the values are places in it.
+    """
 
     values: NDArray[np.float64]
     time: tuple[NDArray[Any], ...]
     group: NDArray[Any] | None
     first_line: int
     notes: tuple[str, ...] = ()
+    alphabet: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -51,9 +55,17 @@ def load(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptions
         careful.check_quotes(source, sniffed)
     rows, notes = _without_end(source, sniffed, arrays)
     arrays = {index: column[:rows] for index, column in arrays.items()}
-    _check(source, sniffed, roles, arrays=arrays, options=options)
+    alphabet: tuple[str, ...] = ()
+    if options.symbols:
+        index = roles.channels[0]
+        arrays[index], alphabet = symbols.coded(arrays[index], options)
+    _check(source, sniffed, roles, arrays=arrays, options=options, alphabet=alphabet)
     notes += _empty_columns(source, sniffed, roles, arrays)
-    return _collected(sniffed, roles, arrays, notes)
+    table = _collected(sniffed, roles, arrays, notes)
+    if options.symbols:
+        symbols.check_alphabet(alphabet, rows, path=source.path, column=sniffed.names[roles.channels[0]])
+        table.alphabet = alphabet
+    return table
 
 
 def _parse(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptions) -> Arrays:
@@ -62,7 +74,8 @@ def _parse(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptio
 
     needed = roles.needed
     dtypes: dict[int, Any] = dict.fromkeys(needed, object)
-    dtypes.update(dict.fromkeys(roles.channels, object if options.thousands else np.float64))
+    as_text = options.symbols or options.thousands
+    dtypes.update(dict.fromkeys(roles.channels, object if as_text else np.float64))
     for index in roles.time:
         if sniffed.kinds[index] == "number" and options.time_format is None:
             del dtypes[index]  # the reader tells integers from fractions: nanoseconds need all 64 bits
@@ -86,7 +99,7 @@ def _parse(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptio
             encoding=source.encoding,
         )
     arrays = dict(zip(needed, _columns(frame), strict=True))
-    if options.thousands:
+    if options.thousands and not options.symbols:
         arrays.update({index: careful.with_thousands(arrays[index], sniffed, options) for index in roles.channels})
     return arrays
 
@@ -129,7 +142,15 @@ def _blank_end(source: Source, delimiter: str) -> tuple[int, int]:
     return blank, marked
 
 
-def _check(source: Source, sniffed: Sniffed, roles: Roles, *, arrays: Arrays, options: ReadingOptions) -> None:
+def _check(  # noqa: PLR0913  all that the reader knows by now
+    source: Source,
+    sniffed: Sniffed,
+    roles: Roles,
+    *,
+    arrays: Arrays,
+    options: ReadingOptions,
+    alphabet: tuple[str, ...] = (),
+) -> None:
     """Settle suspicions: values that are not finite, rows that may be short, columns that were not read."""
     rows = len(arrays[roles.channels[0]])
     missing = False
@@ -144,6 +165,7 @@ def _check(source: Source, sniffed: Sniffed, roles: Roles, *, arrays: Arrays, op
                 careful.explain(source, sniffed, roles, options, rows=rows)
     partial = len(roles.needed) < sniffed.width
     doubtful = sniffed.width > 1 and (missing or partial or roles.blank) and not _even_widths(source, sniffed, rows)
+    doubtful = doubtful or (options.symbols and not all(map(symbols.is_symbol, alphabet)))
     if doubtful or (missing and options.missing == "error"):
         careful.explain(source, sniffed, roles, options, rows=rows)
 

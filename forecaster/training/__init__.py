@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from forecaster.config import RunConfig
-from forecaster.predictors import BASELINES, Parts, Predictor, kind
+from forecaster.predictors import Parts, Predictor, baselines, kind
 from forecaster.training.progress import Progress, Silent
 
 __all__ = ["Progress", "Silent", "Trained", "train"]
@@ -25,8 +25,8 @@ class Trained:
 
 
 def train(parts: Parts, config: RunConfig, progress: Progress | None = None) -> Trained:
-    """Fit the predictor that `config` names, and the baselines beside it."""
-    fitted: dict[str, Predictor] = {name: kind(name).fit(parts) for name in BASELINES}
+    """Fit the predictor that `config` names, and the baselines of its task beside it."""
+    fitted: dict[str, Predictor] = {name: kind(name).fit(parts) for name in baselines(kind(config.predictor).task)}
     if config.predictor in fitted:
         own = fitted.pop(config.predictor)
         return Trained((own, *fitted.values()))

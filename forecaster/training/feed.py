@@ -9,20 +9,27 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.training.objectives import Examples, next_segment
 from forecaster.windows import Windows
 
 
-def batches(windows: Windows, *, batch: int, steps: int, seed: int) -> Any:
-    """Return a `tf.data.Dataset` of `steps` batches: inputs (B, S, N) and targets (B, N)."""
+def batches(windows: Windows, *, batch: int, steps: int, seed: int, examples: Examples = next_segment) -> Any:
+    """Return a `tf.data.Dataset` of `steps` batches: the `examples` made of windows and their targets."""
     import tensorflow as tf
 
-    window = windows.window
+    def take(index: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
+        return examples(*windows.take(index), windows.window)
+
+    shapes = [(batch, *part.shape[1:]) for part in take(np.zeros(1, dtype=np.int64))]
 
     def gather(step: Any) -> tuple[Any, Any]:
         index = shuffled(step * batch + tf.range(batch, dtype=tf.int64), len(windows), seed)
-        inputs, targets = tf.numpy_function(windows.take, (index,), (tf.float32, tf.float32))
-        inputs.set_shape((batch, window.n_step, window.n_input))
-        targets.set_shape((batch, window.n_input))
+        inputs, targets = tf.numpy_function(take, (index,), (tf.float32, tf.float32))
+        inputs.set_shape(shapes[0])
+        targets.set_shape(shapes[1])
         return inputs, targets
 
     return tf.data.Dataset.range(steps).map(gather).prefetch(4)

@@ -1,6 +1,6 @@
 """A network's training by Keras' fit: a budget of steps, the best weights on validation kept.
 
-The optimizer is Adam (Kingma and Ba, 2015) on the mean squared error of the next segment. The
+The optimizer is Adam (Kingma and Ba, 2015) on the objective of the network's task. The
 default recipe warms the learning rate up and lets it fall along a cosine (Loshchilov and
 Hutter, "SGDR", 2017), clips the gradient's global norm, disturbs input and states, and stops
 when validation has not improved for a while. The lecture's recipe does none of that.
@@ -21,6 +21,7 @@ from forecaster.config import Recipe, RunConfig
 from forecaster.errors import TrainingError, UsageError
 from forecaster.networks import Setting, network
 from forecaster.predictors import Parts, Predictor, kind
+from forecaster.training.objectives import OBJECTIVES, Objective
 from forecaster.training.progress import Progress
 from forecaster.training.quiet import stderr_aside, tensorflow
 
@@ -49,11 +50,12 @@ def train_network(parts: Parts, config: RunConfig, progress: Progress) -> Outcom
 
     recipe = config.recipe
     setting = Setting(config.seed, recipe.noise, recipe.dropout, recipe.name == "lecture")
+    objective = OBJECTIVES[kind(config.predictor).task]
     with stderr_aside():
         model = network(config.predictor).build(parameters, parts.window, setting)
-        _compile(model, recipe)
+        _compile(model, recipe, objective.loss)
     keeper = Keeper(recipe, progress)
-    _fit(model, parts, config, keeper)
+    _fit(model, parts, config, keeper=keeper, objective=objective)
     weights = _checked(keeper)
     predictor = kind(config.predictor).restore(parameters, weights, parts.window)
     return Outcome(predictor, keeper.history, keeper.interrupted)
@@ -94,21 +96,22 @@ def _parameters(config: RunConfig) -> Any:
         raise UsageError(f"The parameter {where!r} of {config.predictor} is not valid: {first['msg']}.") from None
 
 
-def _compile(model: Any, recipe: Recipe) -> None:
+def _compile(model: Any, recipe: Recipe, loss: str) -> None:
     import keras
 
     optimizer = keras.optimizers.Adam(recipe.learning_rate, epsilon=recipe.epsilon, global_clipnorm=recipe.clip_norm)
     per_call = math.gcd(recipe.steps_per_epoch, recipe.steps, 10)
-    model.compile(optimizer, loss="mse", jit_compile=False, steps_per_execution=per_call)
+    model.compile(optimizer, loss=loss, jit_compile=False, steps_per_execution=per_call)
 
 
-def _fit(model: Any, parts: Parts, config: RunConfig, keeper: Any) -> None:
+def _fit(model: Any, parts: Parts, config: RunConfig, *, keeper: Any, objective: Objective) -> None:
     """Run Keras' fit; a keyboard interrupt ends it with the best weights so far."""
     from forecaster.training.feed import batches
 
     recipe = config.recipe
     epochs = math.ceil(recipe.steps / recipe.steps_per_epoch)
-    feed = batches(parts.training, batch=recipe.batch, steps=epochs * recipe.steps_per_epoch, seed=config.seed)
+    steps = epochs * recipe.steps_per_epoch
+    feed = batches(parts.training, batch=recipe.batch, steps=steps, seed=config.seed, examples=objective.examples)
     index = np.unique(np.linspace(0, len(parts.validation) - 1, MAX_VALIDATION).astype(np.int64))
     options: Mapping[str, Any] = {
         "epochs": epochs,
@@ -116,7 +119,7 @@ def _fit(model: Any, parts: Parts, config: RunConfig, keeper: Any) -> None:
         "verbose": 0,
         "shuffle": False,
     }
-    held_back = parts.validation.take(index)
+    held_back = objective.examples(*parts.validation.take(index), parts.window)
     try:
         model.fit(feed, validation_data=held_back, validation_batch_size=256, callbacks=[keeper], **options)
     except KeyboardInterrupt:

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.config import Window
+from forecaster.config import Task, Window
 from forecaster.predictors.symbolic import one_hot
 
 Example = tuple[NDArray, NDArray]
+Examples = Callable[[NDArray[np.float32], NDArray[np.float32], Window], Example]
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Objective:
     """A loss by its Keras name, and how windows (B, S, N) with targets (B, N) become what it is taken on."""
 
     loss: str
-    examples: Callable[[NDArray[np.float32], NDArray[np.float32], Window], Example]
+    examples: Examples
 
 
 def next_segment(inputs: NDArray[np.float32], targets: NDArray[np.float32], window: Window) -> Example:
@@ -48,7 +49,7 @@ def next_symbols(inputs: NDArray[np.float32], targets: NDArray[np.float32], wind
     return one_hot(codes, window.symbols, inputs.dtype), following
 
 
-OBJECTIVES = {
+OBJECTIVES: dict[Task, Objective] = {
     "forecast": Objective("mse", next_segment),
     "symbols": Objective("sparse_categorical_crossentropy", next_symbols),
 }

@@ -1,0 +1,72 @@
+"""A softmax RNN over symbols: the probability of each symbol to come next.
+
+    h_{t+1} = tanh(Whx x_t + Whh h_t + bias)     state
+    y_t = Why h_t                                a number for each symbol, without a bias
+    p_t = softmax(y_t)                           the probability of each to come next
+
+x_t is one-hot. It is trained synchronised, many to many: on the cross-entropy of the next
+symbol at every step of a window. The state before the first step is trained, or zero.
+
+Source: deck C (RNN v.250224b, K. H. Wong), demo_rnn4b: its network has three units, and
+(.11, .21, .31) before the first step.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from forecaster.config import Frozen, Task, Window
+from forecaster.equations.activations import softmax
+from forecaster.equations.softmax_rnn import Trace, softmax_rnn
+from forecaster.networks import Setting, Shapes, Tensors
+from forecaster.networks._numpy import Quantities, Units, layer
+
+TASK: Task = "symbols"
+
+
+class Parameters(Frozen):
+    """The units, and what their state is before the first step: trained, or zero."""
+
+    units: Units = 32
+    initial: Literal["trained", "zero"] = "trained"
+
+
+def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
+    """Name every tensor and its shape, with K = window.symbols; h1 only if it is trained."""
+    n, symbols = parameters.units, window.symbols
+    shapes: Shapes = {"rnn.Whx": (symbols, n), "rnn.Whh": (n, n), "rnn.bias": (n,)}
+    shapes |= {"rnn.h1": (n,)} if parameters.initial == "trained" else {}
+    return shapes | {"output.Why": (n, symbols)}
+
+
+def forward(tensors: Tensors, x: NDArray) -> NDArray:
+    """Compute the probabilities of the next symbol (B, K) of one-hot windows x (B, S, K)."""
+    return softmax(_run(tensors, x).y[:, -1])
+
+
+def trace(tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
+    """Return the state (B, S, n) after every symbol, and the output: the probabilities (B, S, K) of the next."""
+    found = _run(tensors, x)
+    return {"rnn": {"state": found.h, "output": softmax(found.y)}}
+
+
+def _run(tensors: Tensors, x: NDArray) -> Trace:
+    """Run the equations from the trained state before the first symbol, or zero."""
+    own = layer(tensors, "rnn") | layer(tensors, "output")
+    return softmax_rnn(x, own, own.get("h1"))
+
+
+def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
+    """Make the Keras model (B, S, K) -> (B, S, K): the probabilities after every step."""
+    import keras
+
+    from forecaster.layers.regularise import Dropout
+    from forecaster.layers.softmax_rnn import SymbolOutput, SymbolState
+
+    inputs = keras.Input((window.n_step, window.symbols), name="symbols")
+    trained, seed = parameters.initial == "trained", setting.seed * 101
+    h = SymbolState(parameters.units, trained=trained, seed=seed, name="rnn")(inputs)
+    h = Dropout(setting.dropout, seed=setting.seed, layer=1)(h)
+    return keras.Model(inputs, SymbolOutput(window.symbols, seed=seed + 50, name="output")(h))
