@@ -8,8 +8,9 @@ import pytest
 from forecaster import predictors
 from forecaster.config import Window
 from forecaster.networks import network
+from forecaster.origins import Origins
 from forecaster.predictors import Context
-from forecaster.rollout import ROWS, rollout
+from forecaster.rollout import ROWS, carried, rollout
 
 WINDOW = Window(n_step=5, n_input=20)
 
@@ -81,3 +82,54 @@ def test_a_row_has_the_same_bits_among_many(tmp_path):
     together = rollout(predictor, Context(context, channel), 45)
     for row in (0, 7, ROWS - 1, ROWS, ROWS + 29):
         assert rollout(predictor, Context(context[row : row + 1], channel[:1]), 45).tobytes() == together[row].tobytes()
+
+
+class TestCarried:
+    """The state carried over a whole recording, in place of re-reading the window."""
+
+    @pytest.fixture
+    def predictor(self):
+        return flagship(name="state-space")
+
+    def test_at_the_first_window_it_is_the_window(self, predictor):
+        values = np.random.default_rng(0).normal(size=WINDOW.context)
+        origins = Origins(values, 0, np.array([WINDOW.context]))
+        double = predictors.restore(
+            "state-space", {}, {k: v.astype(np.float64) for k, v in predictor.weights.items()}, WINDOW
+        )
+        again = rollout(double, origins.context(WINDOW.context), 20)
+        np.testing.assert_allclose(carried(double, origins, 20), again, atol=1e-12)
+
+    def test_it_is_the_state_after_every_segment_from_the_start(self, predictor):
+        values = np.random.default_rng(1).normal(size=333)
+        state, segment = predictor.start(1), np.empty(0)
+        for begin in range(13, 333, 20):
+            state, segment = predictor.advance(state, values[None, begin : begin + 20])
+        expected = [segment]
+        for _ in range(2):
+            state, segment = predictor.advance(state, expected[-1])
+            expected.append(segment)
+        found = carried(predictor, Origins(values, 0, np.array([333])), 60)
+        np.testing.assert_array_equal(found, np.concatenate(expected, axis=1))
+
+    def test_it_remembers_more_than_a_window(self, predictor):
+        strong = predictors.restore("state-space", {}, {k: v * 1.5 for k, v in predictor.weights.items()}, WINDOW)
+        values = np.random.default_rng(2).normal(size=200)
+        changed = np.concatenate((values[:80] + 1, values[80:]))
+        first, second = (carried(strong, Origins(one, 0, np.array([200])), 20) for one in (values, changed))
+        assert not np.array_equal(first, second)
+
+    def test_an_origin_has_the_same_bits_alone_and_among_others(self, predictor):
+        values = np.random.default_rng(3).normal(size=400)
+        rows = np.arange(100, 400, 7)
+        together = carried(predictor, Origins(values, 0, rows), 50)
+        for place in (0, 20, len(rows) - 1):
+            alone = carried(predictor, Origins(values, 0, rows[place : place + 1]), 50)
+            assert alone.tobytes() == together[place].tobytes()
+
+    def test_what_was_recorded_after_the_origin_does_not_matter(self, predictor):
+        values = np.random.default_rng(4).normal(size=400)
+        changed = values.copy()
+        changed[211:] = 1e6
+        first, second = (carried(predictor, Origins(one, 0, np.array([150, 211])), 50) for one in (values, changed))
+        assert first.tobytes() == second.tobytes()
