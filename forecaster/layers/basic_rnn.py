@@ -23,10 +23,9 @@ class BasicRNN(keras.layers.Layer):
     """A basic RNN of n units over (B, S, N): every output (B, S, n), or the last one (B, n).
 
     One matrix W (N + n, n), the deck's transposed, acts on [x_t, s_{t-1}]; the bias b (n,)
-    starts at 0. The state's rows of W start orthogonal for tanh; for ReLU they start as the
-    identity, so that at first the state is neither forgotten nor blown up (Le, Jaitly and
-    Hinton, 2015). The state before the first step is 0, or with `trained_start` the weight
-    s0 (n,), which starts at 0 and is learnt.
+    starts at 0. The state's rows of W start orthogonal, for ReLU too: on segments of a real signal
+    the identity of Le, Jaitly and Hinton (2015) was slower to train. The state before the first
+    step is 0, or with `trained_start` the weight s0 (n,), which starts at 0 and is learnt.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class BasicRNN(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the matrix, the bias and the first state."""
-        n, initial = self.units, InputAndState("identity" if self.activation == "relu" else "orthogonal", self.seed)
+        n, initial = self.units, InputAndState(self.seed)
         self.W = self.add_weight(name="W", shape=(int(input_shape[-1] or 0) + n, n), initializer=initial)
         self.b = self.add_weight(name="b", shape=(n,), initializer="zeros")
         self.s0 = self.add_weight(name="s0", shape=(n,), initializer="zeros") if self.trained_start else None

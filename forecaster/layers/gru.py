@@ -84,5 +84,5 @@ class GRU(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
     def _matrix(self, gate: str, rows: int) -> keras.Variable:
-        initializer = InputAndState("orthogonal", self.seed * len(GATES) + GATES.index(gate))
+        initializer = InputAndState(2 * (self.seed * len(GATES) + GATES.index(gate)))
         return self.add_weight(name=f"W{gate}", shape=(rows, self.units), initializer=initializer)

@@ -31,26 +31,25 @@ class JointGlorot(keras.initializers.Initializer):
 
 
 class InputAndState(keras.initializers.Initializer):
-    """A matrix (N + n, n) on [x_t, s_{t-1}]: the input's rows Glorot-uniform, the state's orthogonal or the identity.
+    """A matrix (N + n, n) on [x_t, s_{t-1}]: the input's rows Glorot-uniform, the state's orthogonal.
 
-    Neither lets the state's norm grow or shrink over the steps at first.
+    An orthogonal matrix neither lengthens nor shortens the state from step to step. The two
+    parts are drawn with `seed` and ``seed + 1``.
 
-    Source: Saxe, McClelland and Ganguli (2014) for the orthogonal start; Le, Jaitly and Hinton,
-    "A Simple Way to Initialize Recurrent Networks of Rectified Linear Units" (2015), for the
-    identity.
+    Source: Glorot and Bengio (2010); Saxe, McClelland and Ganguli, "Exact Solutions to the
+    Nonlinear Dynamics of Learning in Deep Linear Neural Networks" (2014).
     """
 
-    def __init__(self, state: str, seed: int) -> None:
-        self.state, self.seed = state, seed
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         """Draw the matrix of `shape` (N + n, n)."""
         rows, n = shape
         above = keras.initializers.GlorotUniform(seed=self.seed)((rows - n, n), dtype=dtype)
-        orthogonal = keras.initializers.Orthogonal(seed=self.seed)
-        start = keras.initializers.Identity() if self.state == "identity" else orthogonal
-        return ops.concatenate([above, start((n, n), dtype=dtype)], axis=0)
+        below = keras.initializers.Orthogonal(seed=self.seed + 1)((n, n), dtype=dtype)
+        return ops.concatenate([above, below], axis=0)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, int]:
         """Return what is needed to make the initializer again."""
-        return {"state": self.state, "seed": self.seed}
+        return {"seed": self.seed}

@@ -20,8 +20,9 @@ from keras import ops
 class Jordan(keras.layers.Layer):
     """n hidden units and M outputs over (B, S, N): every output (B, S, M), or the last one (B, M).
 
-    W (N + M, n) acts on [x_t, y_{t-1}], V (n, M) on z_t; both start Glorot-uniform. The biases
-    b (n,) and c (M,) start at 0.
+    W (N + M, n) acts on [x_t, y_{t-1}], V (n, M) on z_t. W starts Glorot-uniform, V from a
+    normal distribution of deviation .01, so that at first little is fed back; the biases b (n,)
+    and c (M,) start at 0.
     """
 
     def __init__(
@@ -32,20 +33,20 @@ class Jordan(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the two matrices and the two biases."""
-        shapes = {"W": (int(input_shape[-1] or 0) + self.outputs, self.units), "V": (self.units, self.outputs)}
-        self.matrices = {
-            name: self.add_weight(
-                name=name, shape=shape, initializer=keras.initializers.GlorotUniform(seed=self.seed + k)
-            )
-            for k, (name, shape) in enumerate(shapes.items())
-        }
-        self.b = self.add_weight(name="b", shape=(self.units,), initializer="zeros")
-        self.c = self.add_weight(name="c", shape=(self.outputs,), initializer="zeros")
+        rows, n, M = int(input_shape[-1] or 0) + self.outputs, self.units, self.outputs
+        wide, small = (
+            keras.initializers.GlorotUniform(self.seed),
+            keras.initializers.RandomNormal(0, 0.01, self.seed + 1),
+        )
+        self.W = self.add_weight(name="W", shape=(rows, n), initializer=wide)
+        self.V = self.add_weight(name="V", shape=(n, M), initializer=small)
+        self.b = self.add_weight(name="b", shape=(n,), initializer="zeros")
+        self.c = self.add_weight(name="c", shape=(M,), initializer="zeros")
         super().build(input_shape)
 
     def call(self, x: Any) -> Any:
         """Run the equations over the S steps of `x` (B, S, N)."""
-        W, V, b, c = self.matrices["W"], self.matrices["V"], self.b, self.c
+        W, V, b, c = self.W, self.V, self.b, self.c
         y = ops.zeros((ops.shape(x)[0], self.outputs), dtype=self.compute_dtype)
         outputs = []
         for t in range(x.shape[1]):

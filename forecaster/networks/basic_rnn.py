@@ -4,7 +4,7 @@
     BasicRNN: s_t = act(W [x_t, s_{t-1}] + b)
 
 The flagship's shape on the simplest recurrent layer, to be held beside it. The state's rows of
-W start orthogonal with tanh, as the identity with ReLU; the dense layers from a normal
+W start orthogonal, its input's Glorot-uniform, biases at 0; the dense layers from a normal
 distribution of deviation .01. With S = 25 and N = 100 it has 60,400 parameters.
 
 Source: deck A (COMP5331), "Basic RNN", in the network of deck E, "LSTM with TensorFlow".

@@ -95,6 +95,6 @@ def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
     inputs, y = network_input(window, setting)
     for k in range(1, parameters.layers + 1):
         options: dict[str, Any] = {"trained_start": True, "return_sequences": k < parameters.layers}
-        y = BasicRNN(parameters.units, seed=setting.seed * 101 + k, name=f"state_{k}", **options)(y)
+        y = BasicRNN(parameters.units, seed=setting.seed * 101 + 2 * k, name=f"state_{k}", **options)(y)
         y = Dropout(setting.dropout, seed=setting.seed, layer=k)(y)
     return keras.Model(inputs, dense_head(y, parameters.hidden, window.n_input, setting))
