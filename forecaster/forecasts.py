@@ -26,6 +26,9 @@ class Forecast:
     (H,), NaN at steps without one, or None; `reasons` tells why by ``"level"``. Step k has the
     stamp ``first + k`` of `time`. `history` (L,) is the context, whose last sample has the
     stamp ``first - 1``.
+
+    Of symbols, `mean` and `history` are codes: places in `symbols`, the alphabet (K,).
+    `probabilities` (H, K) are then those of every symbol, given the symbols forecast before.
     """
 
     unique_id: str
@@ -38,6 +41,8 @@ class Forecast:
     bands: Bands = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     sample_rate_hz: float | None = None
+    symbols: tuple[str, ...] = ()
+    probabilities: Array | None = None
 
     @property
     def history_time(self) -> TimeAxis:

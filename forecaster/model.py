@@ -12,28 +12,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster import calibration, intervals, predictors
+from forecaster import predictors
 from forecaster.bundle import Manifest, TrainingData, dump_metrics, load, save
 from forecaster.bundle.card import card
 from forecaster.config import RunConfig
 from forecaster.errors import OutputError, SignalError, TooShortError
-from forecaster.evaluation import Evaluation, evaluate
+from forecaster.evaluation import Evaluation
 from forecaster.forecasts import Forecast
 from forecaster.origins import Origins, contexts
 from forecaster.predictors.base import Context, Predictor
 from forecaster.preparation import Prepared, check_rate, prepare, resolved
+from forecaster.reading.symbols import one_alphabet
 from forecaster.record import channels_of, history_text, manifest_of, thinned
 from forecaster.rollout import carried, rollout
 from forecaster.scaling import Scaler
 from forecaster.signals import Recording, Signal
 from forecaster.splits import boundaries
+from forecaster.tasks import TASKS, Work
 from forecaster.training import Progress, train
 
 Array = NDArray[np.float64]
@@ -67,12 +68,13 @@ class Forecaster:
         Raises SignalError or TooShortError for signals that do not fit, TrainingError if
         training gives nothing usable.
         """
+        signals = one_alphabet(signals)
         channels_of(signals)
         config = resolved(config, signals)
         prepared = prepare(signals, config)
         trained = train(prepared.parts, config, progress)
-        residuals = calibration.residuals(trained.predictors[0], prepared.parts, carry=config.carry_state)
-        state, quantiles = intervals.calibrate(residuals)
+        work = TASKS[trained.predictors[0].task]
+        state, quantiles = work.calibrate(trained.predictors[0], prepared.parts, config)
         manifest = manifest_of(signals, config, scaler=prepared.scaler, made=trained.predictors, state=state)
         model = cls(manifest, trained.predictors, quantiles, [], trained.history, trained.interrupted)
         model.stored = [thinned(model.evaluate(signals, horizon=h).to_json()) for h in _horizons(prepared, config)]
@@ -116,6 +118,11 @@ class Forecaster:
         return self.predictors[0]
 
     @property
+    def work(self) -> Work:
+        """What the model does by its task."""
+        return TASKS[self.manifest.task]
+
+    @property
     def scaler(self) -> Scaler:
         """The scaler that was fitted on the training part."""
         return Scaler(np.array(self.manifest.scaler.mean), np.array(self.manifest.scaler.scale))
@@ -140,17 +147,16 @@ class Forecaster:
         All windows of all signals advance together. `horizon` in samples (default: N).
         Raises as `require` does, and OutputError if a forecast is not finite.
         """
+        signals = [self._own(signal) for signal in signals]
         for signal in signals:
             self.require(signal)
         horizon = horizon or self.config.window.n_input
         series = [(k, recording) for k, signal in enumerate(signals) for recording in signal.series()]
         asked = [(k, recording, end) for k, recording in series for end in self._ends(signals[k], recording)]
-        mean = self.run(self.predictor, [origin for _, _, origin in asked], horizon)
+        found = self.work.made(self, [origin for _, _, origin in asked], horizon, levels)
         result: list[list[Forecast]] = [[] for _ in signals]
-        for row, (k, recording, origin) in enumerate(asked):
-            bands = self._bands(origin.channel, mean[row], levels)
-            history = origin.context(self.config.window.context).values[0]
-            made = {"history": history, "mean": mean[row], "bands": bands[0], "reasons": bands[1]}
+        for (k, recording, origin), made in zip(asked, found, strict=True):
+            made["history"] = origin.context(self.config.window.context).values[0]
             result[k].append(self._forecast(signals[k], recording, origin.channel, made))
         return result
 
@@ -159,21 +165,9 @@ class Forecaster:
     ) -> Evaluation:
         """Score the model beside the baselines: on the held-back part of a training file, on all of a new one."""
         horizon = horizon or self.config.window.n_input
-        ordered = [self._ordered(signal) for signal in signals]
-        known = {one.name: one for one in self.predictors if one.name in predictors.BASELINES}
-        runners = {name: partial(self._from, one) for name, one in {"model": self.predictor, **known}.items()}
-        return evaluate(
-            ordered,
-            [self._first_targets(signal) for signal in signals],
-            runners,
-            window=self.config.window,
-            horizon=horizon,
-            stride=stride,
-            mase_scale=self._mase_scale(),
-            band=self._half_width,
-            model=self.name,
-            itself=self.predictor.name if self.predictor.name in predictors.BASELINES else "",
-        )
+        ordered = [self._ordered(self._own(signal)) for signal in signals]
+        ranges = [self._first_targets(signal) for signal in signals]
+        return self.work.evaluate(self, ordered, ranges, (horizon, stride))
 
     def run(self, predictor: Predictor, origins: Sequence[Origins], horizon: int) -> Array:
         """Forecast with one predictor from `origins` in the channels' units: (O, H) in the same."""
@@ -185,9 +179,9 @@ class Forecaster:
 
     # --- parts --------------------------------------------------------------------------
 
-    def _from(self, predictor: Predictor, origins: Origins, horizon: int) -> Array:
-        """Forecast with one predictor from the origins of one channel of one recording."""
-        return self.run(predictor, [origins], horizon)
+    def _own(self, signal: Signal) -> Signal:
+        """Return `signal` as the model knows signals: symbols with its codes."""
+        return self.work.own(signal, self.manifest.channels.labels)
 
     def _context(self, origins: Sequence[Origins]) -> Context:
         """Return the scaled contexts of `origins`."""
@@ -254,33 +248,6 @@ class Forecaster:
             hint = "Leave out the reading options: those of the training hold."
             raise SignalError(CUT_OTHERWISE, path=signal.path, hint=hint)
         return [boundaries(len(recording), self.config.split)[1] for recording in signal.recordings]
-
-    def _mase_scale(self) -> list[float | None]:
-        """Return the error of the seasonal naive forecast on the training part, C values in the channels' units."""
-        seasonal = next((one for one in self.predictors if one.name == "seasonal-naive"), None)
-        if seasonal is None:
-            return [None] * self.manifest.n_channels
-        scales = self.manifest.scaler.scale[: self.manifest.n_channels]
-        return [error * scale for error, scale in zip(seasonal.parameters.errors, scales, strict=True)]
-
-    def _half_width(self, level: int, channel: int, horizon: int) -> tuple[Array | None, str]:
-        """Return half the width of a band, (H,) in the channel's unit, or None and the reason."""
-        half, reason = intervals.band(self.manifest.intervals, self.quantiles, level, channel=channel, horizon=horizon)
-        return (None if half is None else half * self.manifest.scaler.scale[channel]), reason
-
-    def _bands(self, channel: int, mean: Array, levels: Sequence[int]) -> tuple[dict[int, Any], dict[str, str]]:
-        """Return the bands about `mean` (H,), NaN beyond the calibrated steps, and why any is missing."""
-        bands: dict[int, Any] = {}
-        reasons: dict[str, str] = {}
-        reach = min(len(mean), max(1, self.manifest.intervals.horizon))
-        for level in levels:
-            half, reason = self._half_width(level, channel, reach)
-            if half is not None and reach < len(mean):
-                _, reason = self._half_width(level, channel, len(mean))
-                half = np.concatenate((half, np.full(len(mean) - reach, np.nan)))
-            bands[level] = None if half is None else (mean - half, mean + half)
-            reasons |= {str(level): reason} if reason else {}
-        return bands, reasons
 
     def _forecast(self, signal: Signal, recording: Recording, channel: int, made: dict[str, Any]) -> Forecast:
         """Name what was `made` for one channel of one recording, and place it in time."""

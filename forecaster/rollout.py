@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from forecaster.origins import Origins, contexts
 from forecaster.predictors.base import Array, Carrying, Context, Predictor
+from forecaster.predictors.symbolic import SymbolPredictor, likeliest
 from forecaster.windows import joined
 
 ROWS = 128
@@ -49,6 +50,24 @@ def rollout(predictor: Predictor, context: Context, horizon: int) -> Array:
             rows = slice(begin, begin + ROWS)
             result[rows] = _loop(predictor, context[rows], horizon)
     return result
+
+
+def most_likely(predictor: SymbolPredictor, context: Context, horizon: int) -> tuple[Array, Array]:
+    """Forecast the `horizon` likeliest symbols after each window of codes: (B, H), and probabilities (B, H, K).
+
+    Those of a step are given the context and the symbols that were named for the steps before it.
+    """
+    batch, length = context.values.shape
+    codes = np.concatenate((context.values, np.empty((batch, horizon))), axis=1)
+    probabilities = np.empty((batch, horizon, predictor.window.symbols))
+    with one_thread().limit(limits=1):
+        for begin in range(0, batch, ROWS):
+            rows = slice(begin, begin + ROWS)
+            for h in range(horizon):
+                now = Context(codes[rows, h : h + length], context.channel[rows])
+                probabilities[rows, h] = predictor.probabilities(now)
+                codes[rows, length + h] = likeliest(probabilities[rows, h])[:, 0]
+    return codes[:, length:], probabilities
 
 
 def carried(predictor: Predictor, origins: Origins, horizon: int) -> Array:

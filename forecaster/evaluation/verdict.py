@@ -28,6 +28,9 @@ PLAIN = {
     "seasonal-naive": "repeating the last period",
     "mean": "predicting the mean",
     "ridge": "the linear model ridge",
+    "last-symbol": "repeating the last symbol",
+    "most-frequent": "naming the most frequent symbol",
+    "markov": "the Markov chain",
 }
 
 
@@ -64,37 +67,49 @@ def compare(tallies: Mapping[str, Tally], *, block: int, itself: str = "") -> Ve
 
 def _against(model: Tally, other: Tally, *, best: str, block: int) -> Verdict:
     """Weigh the model against its best baseline, whose name is `best`."""
-    difference = other.origin_mse - model.origin_mse
     own, theirs = _number(model.nmse().value), _number(other.nmse().value)
-    gain = float(difference.mean() / other.origin_mse.mean()) if other.origin_mse.mean() > 0 else 0.0
+    scores = f"nmse {own:.4g} against {theirs:.4g}, {len(model.origin_mse)} origins"
+    found = weigh(model.origin_mse, other.origin_mse, block=block, best=best, words=("squared error", scores))
+    if own < 1:
+        return found
+    still = "still " if found.kind == "better" else ""
+    return replace(found, text=f"{found.text} It is {still}no better than predicting the mean.")
+
+
+def weigh(own: Array, theirs: Array, *, block: int, best: str, words: tuple[str, str]) -> Verdict:
+    """Weigh the losses of each origin, (O,), against those of the baseline `best`.
+
+    `words` are what the losses measure, and both scores as they are shown.
+    """
+    difference = theirs - own
+    gain = float(difference.mean() / theirs.mean()) if theirs.mean() > 0 else 0.0
     error = standard_error(difference, block)
-    numbers = f"nmse {own:.4g} against {theirs:.4g}, {len(difference)} origins"
-    kind, text = _sentence(difference, error, name=PLAIN.get(best, best), numbers=(numbers, gain))
-    if own >= 1:
-        text += f" It is {'still ' if kind == 'better' else ''}no better than predicting the mean."
+    kind, text = _sentence(difference, error, name=PLAIN.get(best, best), numbers=(*words, gain))
     return Verdict(kind, text, best, gain)
 
 
-def _sentence(difference: Array, error: float | None, *, name: str, numbers: tuple[str, float]) -> tuple[Kind, str]:
+def _sentence(
+    difference: Array, error: float | None, *, name: str, numbers: tuple[str, str, float]
+) -> tuple[Kind, str]:
     """Put the comparison into words."""
-    scores, gain = numbers
+    what, scores, gain = numbers
     if not np.any(difference):
         return "same", f"No better than {name}: it makes the same errors ({scores})."
     if error is None:
         less = "less" if gain > 0 else "more"
         return (
             "unknown",
-            f"Too few separate origins to tell it from {name}: {percent(gain)} {less} squared error ({scores}).",
+            f"Too few separate origins to tell it from {name}: {percent(gain)} {less} {what} ({scores}).",
         )
     if difference.mean() > 2 * error:
         return (
             "better",
-            f"Better than every baseline: {percent(gain)} less squared error than {name} ({scores}).",
+            f"Better than every baseline: {percent(gain)} less {what} than {name} ({scores}).",
         )
     if difference.mean() < -2 * error:
         return (
             "worse",
-            f"Worse than {name}: {percent(gain)} more squared error ({scores}).",
+            f"Worse than {name}: {percent(gain)} more {what} ({scores}).",
         )
     return (
         "same",

@@ -7,7 +7,7 @@ with that one: `recoded`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -148,9 +148,10 @@ def check_alphabet(alphabet: Sequence[str], rows: int, *, path: str, column: str
         raise RefusalError(f"{len(alphabet)} different labels", path=path, column=column, expected=expected)
 
 
-def alphabet_of(signals: Iterable[Signal]) -> tuple[str, ...]:
-    """Return all symbols of `signals`, in the order of first appearance."""
-    return tuple(dict.fromkeys(symbol for signal in signals for symbol in signal.symbols))
+def one_alphabet(signals: Sequence[Signal]) -> list[Signal]:
+    """Return `signals` with codes of one alphabet: all their symbols, in the order of first appearance."""
+    alphabet = tuple(dict.fromkeys(symbol for signal in signals for symbol in signal.symbols))
+    return [recoded(signal, alphabet) if signal.symbols else signal for signal in signals]
 
 
 def recoded(signal: Signal, alphabet: tuple[str, ...]) -> Signal:

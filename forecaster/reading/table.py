@@ -142,7 +142,7 @@ def _blank_end(source: Source, delimiter: str) -> tuple[int, int]:
     return blank, marked
 
 
-def _check(  # noqa: PLR0913  all that the reader knows by now
+def _check(
     source: Source,
     sniffed: Sniffed,
     roles: Roles,

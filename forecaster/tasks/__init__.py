@@ -1,0 +1,45 @@
+"""What a model does that depends on its task: numbers with bands, or symbols with probabilities.
+
+`Forecaster` knows no task; it asks `TASKS[manifest.task]`, one module a task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from forecaster.config import RunConfig, Task
+from forecaster.evaluation import Evaluation
+from forecaster.intervals import IntervalState
+from forecaster.origins import Origins
+from forecaster.predictors import Parts, Predictor
+from forecaster.signals import Signal
+from forecaster.tasks import numbers, symbols
+from forecaster.tasks.base import Model
+
+__all__ = ["TASKS", "Model", "Work"]
+
+
+class Work(Protocol):
+    """What the module of a task offers."""
+
+    def calibrate(self, predictor: Predictor, parts: Parts, config: RunConfig, /) -> tuple[IntervalState, NDArray]:
+        """Return the bands that the validation part gives."""
+
+    def own(self, signal: Signal, labels: tuple[str, ...], /) -> Signal:
+        """Return `signal` as the model knows signals; SignalError if it is of another task."""
+
+    def made(
+        self, model: Model, origins: Sequence[Origins], horizon: int, levels: Sequence[int], /
+    ) -> list[dict[str, Any]]:
+        """Return what a `Forecast` says, for each of `origins`, one of each series and channel."""
+
+    def evaluate(
+        self, model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[int]], sizes: tuple[int, int | None], /
+    ) -> Evaluation:
+        """Score the model and the baselines on `signals`, `sizes` being horizon and stride."""
+
+
+TASKS: dict[Task, Work] = {"forecast": numbers, "symbols": symbols}

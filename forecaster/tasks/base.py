@@ -1,0 +1,37 @@
+"""What the work of a task needs to know of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.bundle import Manifest
+from forecaster.origins import Origins
+from forecaster.predictors import BASELINES, Predictor
+
+Array = NDArray[np.float64]
+
+
+class Model(Protocol):
+    """A trained model: `Forecaster`, seen from below."""
+
+    manifest: Manifest
+    predictors: tuple[Predictor, ...]
+    quantiles: NDArray[np.float32]
+    name: str
+
+    def run(self, predictor: Predictor, origins: Sequence[Origins], horizon: int) -> Array:
+        """Forecast with one predictor from `origins` in the channels' units: (O, H) in the same."""
+
+
+def scored(model: Model) -> dict[str, Predictor]:
+    """Return what is scored by name: "model", and the baselines that the model holds."""
+    return {"model": model.predictors[0], **{one.name: one for one in model.predictors if one.name in BASELINES}}
+
+
+def itself(model: Model) -> str:
+    """Return the baseline that the model is, or ""."""
+    return model.predictors[0].name if model.predictors[0].name in BASELINES else ""

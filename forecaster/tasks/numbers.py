@@ -1,0 +1,100 @@
+"""Numbers: the next segment, with a band calibrated on the validation part, scored by squared errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster import calibration, intervals
+from forecaster.config import RunConfig
+from forecaster.errors import SignalError
+from forecaster.evaluation import Evaluation
+from forecaster.evaluation import evaluate as score
+from forecaster.origins import Origins
+from forecaster.predictors import Parts, Predictor
+from forecaster.signals import Signal
+from forecaster.tasks.base import Array, Model, itself, scored
+
+
+def calibrate(
+    predictor: Predictor, parts: Parts, config: RunConfig
+) -> tuple[intervals.IntervalState, NDArray[np.float32]]:
+    """Return the quantiles of the residuals on the validation part, and what they are good for."""
+    return intervals.calibrate(calibration.residuals(predictor, parts, carry=config.carry_state))
+
+
+def own(signal: Signal, labels: tuple[str, ...]) -> Signal:
+    """Return `signal` as it is; SignalError if it holds symbols."""
+    if signal.symbols:
+        raise SignalError("symbols", path=signal.path, column=signal.channels[0], expected="numbers, as in training")
+    return signal
+
+
+def made(model: Model, origins: Sequence[Origins], horizon: int, levels: Sequence[int]) -> list[dict[str, Any]]:
+    """Return mean and bands from each of `origins`."""
+    mean = model.run(model.predictors[0], origins, horizon)
+    found = []
+    for row, origin in zip(mean, origins, strict=True):
+        bands, reasons = _bands(model, origin.channel, row, levels)
+        found.append({"mean": row, "bands": bands, "reasons": reasons})
+    return found
+
+
+def evaluate(
+    model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[int]], sizes: tuple[int, int | None]
+) -> Evaluation:
+    """Score the model and the baselines, `sizes` being horizon and stride."""
+
+    def from_(predictor: Predictor, origins: Origins, horizon: int) -> Array:
+        return model.run(predictor, [origins], horizon)
+
+    return score(
+        signals,
+        ranges,
+        {name: partial(from_, one) for name, one in scored(model).items()},
+        window=model.manifest.window,
+        horizon=sizes[0],
+        stride=sizes[1],
+        mase_scale=_mase_scale(model),
+        band=partial(_half_width, model),
+        model=model.name,
+        itself=itself(model),
+    )
+
+
+def _mase_scale(model: Model) -> list[float | None]:
+    """Return the error of the seasonal naive forecast on the training part, C values in the channels' units."""
+    manifest = model.manifest
+    seasonal = next((one for one in model.predictors if one.name == "seasonal-naive"), None)
+    if seasonal is None:
+        return [None] * manifest.n_channels
+    scales = manifest.scaler.scale[: manifest.n_channels]
+    return [error * scale for error, scale in zip(seasonal.parameters.errors, scales, strict=True)]
+
+
+def _half_width(model: Model, level: int, channel: int, horizon: int) -> tuple[Array | None, str]:
+    """Return half the width of a band, (H,) in the channel's unit, or None and the reason."""
+    state = model.manifest.intervals
+    half, reason = intervals.band(state, model.quantiles, level, channel=channel, horizon=horizon)
+    return (None if half is None else half * model.manifest.scaler.scale[channel]), reason
+
+
+def _bands(
+    model: Model, channel: int, mean: Array, levels: Sequence[int]
+) -> tuple[dict[int, tuple[Array, Array] | None], dict[str, str]]:
+    """Return the bands about `mean` (H,), NaN beyond the calibrated steps, and why any is missing."""
+    bands: dict[int, tuple[Array, Array] | None] = {}
+    reasons: dict[str, str] = {}
+    reach = min(len(mean), max(1, model.manifest.intervals.horizon))
+    for level in levels:
+        half, reason = _half_width(model, level, channel, reach)
+        if half is not None and reach < len(mean):
+            _, reason = _half_width(model, level, channel, len(mean))
+            half = np.concatenate((half, np.full(len(mean) - reach, np.nan)))
+        bands[level] = None if half is None else (mean - half, mean + half)
+        reasons |= {str(level): reason} if reason else {}
+    return bands, reasons

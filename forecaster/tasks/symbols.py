@@ -1,0 +1,74 @@
+"""Symbols: the likeliest ones to come with their probabilities, scored by accuracy and cross-entropy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster import intervals
+from forecaster.config import RunConfig
+from forecaster.errors import SignalError
+from forecaster.evaluation import Evaluation
+from forecaster.evaluation.symbols import evaluate_symbols
+from forecaster.origins import Origins, contexts
+from forecaster.predictors import Parts, Predictor, SymbolPredictor
+from forecaster.reading.symbols import recoded
+from forecaster.rollout import most_likely
+from forecaster.signals import Signal
+from forecaster.tasks.base import Array, Model, itself, scored
+
+NO_BANDS = "symbols have probabilities, not bands"
+
+
+def calibrate(
+    predictor: Predictor, parts: Parts, config: RunConfig
+) -> tuple[intervals.IntervalState, NDArray[np.float32]]:
+    """Return no bands: the probabilities say how sure a forecast is."""
+    return intervals.calibrate([np.zeros((0, 1))], reason=NO_BANDS)
+
+
+def own(signal: Signal, labels: tuple[str, ...]) -> Signal:
+    """Return `signal` with the codes of the model's alphabet; SignalError for a symbol that is not in it."""
+    if not signal.symbols:
+        raise SignalError("numbers", path=signal.path, expected="a column of symbols, as in training")
+    return recoded(signal, labels)
+
+
+def made(model: Model, origins: Sequence[Origins], horizon: int, levels: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the likeliest symbols from each of `origins`, and the probabilities of all; there are no bands."""
+    codes, probabilities = _walk(model.predictors[0], origins, horizon)
+    labels = model.manifest.channels.labels
+    return [
+        {"mean": row, "probabilities": chances, "symbols": labels}
+        for row, chances in zip(codes, probabilities, strict=True)
+    ]
+
+
+def evaluate(
+    model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[int]], sizes: tuple[int, int | None]
+) -> Evaluation:
+    """Score the model and the baselines, `sizes` being horizon and stride."""
+
+    def walk(predictor: Predictor, origins: Origins, horizon: int) -> tuple[Array, Array]:
+        return _walk(predictor, [origins], horizon)
+
+    return evaluate_symbols(
+        signals,
+        ranges,
+        {name: partial(walk, one) for name, one in scored(model).items()},
+        window=model.manifest.window,
+        horizon=sizes[0],
+        stride=sizes[1],
+        model=model.name,
+        itself=itself(model),
+    )
+
+
+def _walk(predictor: Predictor, origins: Sequence[Origins], horizon: int) -> tuple[Array, Array]:
+    """Return the likeliest codes (O, H) and the probabilities (O, H, K) from `origins`."""
+    context = contexts(origins, predictor.window.context)
+    return most_likely(cast(SymbolPredictor, predictor), context, horizon)
