@@ -52,7 +52,7 @@ def test_every_form_is_the_same_in_numpy_and_keras(name, parameters, exogenous):
     assert {key: tensor.shape for key, tensor in weights_of(model).items()} == {k: t.shape for k, t in tensors.items()}
     for variable, key in zip(model.trainable_variables, weights_of(model), strict=True):
         variable.assign(tensors[key])
-    y = module.forward(tensors, x)
+    y = module.forward(module.Parameters(**parameters), tensors, x)
     assert y.std() > 1e-3
     np.testing.assert_allclose(y, model(x), atol=1e-6)
 
@@ -90,44 +90,46 @@ def test_the_docstring_says_how_many_parameters_there_are(name, count):
 @pytest.mark.parametrize(("layers", "taps"), [(1, 7), (2, 3), (3, 2), (4, 2)])
 def test_the_sliding_convolution_looks_back_on_as_many_samples_as_it_says(layers, taps):
     module, reach = network("sliding-conv"), taps**layers
-    tensors, x = drawn("sliding-conv", {"layers": layers, "taps": taps, "filters": 32}), segments(1)
-    forecast = module.forward(tensors, x)
+    parameters = module.Parameters(layers=layers, taps=taps, filters=32)
+    tensors, x = drawn("sliding-conv", parameters.model_dump()), segments(1)
+    forecast = module.forward(parameters, tensors, x)
     for lag in range(1, WINDOW.context + 1):
         moved = x.copy()
         moved.reshape(-1)[-lag] += 1
-        assert (module.forward(tensors, moved) != forecast).any() == (lag <= reach)
+        assert (module.forward(parameters, tensors, moved) != forecast).any() == (lag <= reach)
 
 
 def test_narx_remembers_nothing_but_its_last_output():
     module, tensors, x = network("narx"), drawn("narx", {"units": 9}), segments(3)
-    traced = module.trace(tensors, x)["narx"]
+    parameters = module.Parameters(units=9)
+    traced = module.trace(parameters, tensors, x)["narx"]
     W, b = tensors["narx.W"], tensors["narx.b"]
     before = np.concatenate((x[:, -1], traced["output"][:, -2]), axis=1)
     np.testing.assert_allclose(np.tanh(before @ W + b), traced["state"][:, -1], atol=1e-6)
-    np.testing.assert_array_equal(traced["output"][:, -1], module.forward(tensors, x))
+    np.testing.assert_array_equal(traced["output"][:, -1], module.forward(parameters, tensors, x))
 
 
 def test_the_state_space_network_starts_from_its_learnt_state():
     module, x = network("state-space"), segments(3)
-    tensors = drawn("state-space", {"layers": 2, "units": 4})
-    start = module.start(tensors, 3)
+    tensors, parameters = drawn("state-space", {"layers": 2, "units": 4}), module.Parameters(layers=2, units=4)
+    start = module.start(parameters, tensors, 3)
     assert [part.shape for part in start] == [(3, 4), (3, 4)]
     np.testing.assert_array_equal(start[1][2], tensors["state_2.s0"])
     first = basic_rnn(x, tensors["state_1.W"], tensors["state_1.b"], start=tensors["state_1.s0"])
-    np.testing.assert_array_equal(module.trace(tensors, x)["state_1"]["state"], first)
+    np.testing.assert_array_equal(module.trace(parameters, tensors, x)["state_1"]["state"], first)
     other = tensors | {"state_1.s0": tensors["state_1.s0"] + 1}
-    assert np.abs(module.forward(other, x) - module.forward(tensors, x)).max() > 1e-6
+    assert np.abs(module.forward(parameters, other, x) - module.forward(parameters, tensors, x)).max() > 1e-6
 
 
 def test_a_carried_state_remembers_what_a_window_has_forgotten():
     module, long = network("state-space"), np.random.default_rng(2).normal(size=(1, 40, 6)).astype(np.float32)
-    tensors = drawn("state-space", {"layers": 1, "units": 8})
+    tensors, parameters = drawn("state-space", {"layers": 1, "units": 8}), module.Parameters(layers=1, units=8)
     tensors["state_1.W"][-8:] = np.eye(8) * 0.99
     forecasts = []
     for first in (long[:, 0], long[:, 0] + 3):
-        state, _ = module.step(tensors, module.start(tensors, 1), first)
+        state, _ = module.step(parameters, tensors, module.start(parameters, tensors, 1), first)
         for s in range(1, 9):
-            state, y = module.step(tensors, state, 0.01 * long[:, s])
+            state, y = module.step(parameters, tensors, state, 0.01 * long[:, s])
         forecasts.append(y)
     assert np.abs(forecasts[0] - forecasts[1]).max() > 1e-4
 
@@ -136,13 +138,13 @@ def test_a_carried_state_remembers_what_a_window_has_forgotten():
 def test_the_trace_is_what_the_forecast_is_made_of(name):
     module, x = network(name), segments(3)
     tensors = drawn(name, {})
-    traced = module.trace(tensors, x)
+    traced = module.trace(module.Parameters(), tensors, x)
     last = list(traced.values())[-1]
     y = last.get("output", last["state"])[:, -1]
     if "hidden.kernel" in tensors:
         y = np.maximum(y @ tensors["hidden.kernel"] + tensors["hidden.bias"], 0)
         y = y @ tensors["segment.kernel"] + tensors["segment.bias"]
-    np.testing.assert_allclose(y, module.forward(tensors, x), atol=1e-6)
+    np.testing.assert_allclose(y, module.forward(module.Parameters(), tensors, x), atol=1e-6)
 
 
 POSITIONS = """
@@ -156,9 +158,10 @@ x = segments(20, window)
 with one_thread().limit(limits=1):
     for name, parameters in (*FORMS, *((name, {}) for name in {name for name, _ in FORMS})):
         module, tensors = network(name), drawn(name, parameters, window)
-        alone = module.forward(tensors, x[:1]).tobytes()
+        form = module.Parameters(**parameters)
+        alone = module.forward(form, tensors, x[:1]).tobytes()
         for place in range(len(x)):
-            found = module.forward(tensors, np.roll(x, place, axis=0))[place].tobytes()
+            found = module.forward(form, tensors, np.roll(x, place, axis=0))[place].tobytes()
             assert found == alone, (name, parameters, place)
 print("same")
 """

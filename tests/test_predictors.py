@@ -140,7 +140,7 @@ class TestNetwork:
         assert {k: v.shape for k, v in weights_of(model).items()} == shapes
         for variable, tensor in zip(model.trainable_variables, drawn(as_keras(model, shapes)).values(), strict=True):
             variable.assign(tensor)
-        y = module.forward(weights_of(model), x)
+        y = module.forward(module.Parameters(), weights_of(model), x)
         assert y.shape == (6, window.symbols or window.n_input)
         assert np.abs(y).max() > 1e-3
         np.testing.assert_allclose(y, last(model(x)), atol=1e-6)
@@ -153,7 +153,7 @@ class TestNetwork:
             variable.assign(rng.normal(0, 0.2, variable.shape))
         from forecaster.training.network import weights_of
 
-        y = module.forward(weights_of(model), x)
+        y = module.forward(module.Parameters(), weights_of(model), x)
         assert y.dtype == np.float64
         np.testing.assert_allclose(y, last(model(x)), atol=1e-9)
 
@@ -179,16 +179,16 @@ class TestNetwork:
     def test_a_row_has_the_same_bits_in_every_place(self, name, window):
         module, x = network(name), segments(11, window)
         tensors = drawn(module.tensor_shapes(module.Parameters(), window))
-        alone = module.forward(tensors, x[:1]).tobytes()
+        alone = module.forward(module.Parameters(), tensors, x[:1]).tobytes()
         for place in range(len(x)):
-            assert module.forward(tensors, np.roll(x, place, axis=0))[place].tobytes() == alone
+            assert module.forward(module.Parameters(), tensors, np.roll(x, place, axis=0))[place].tobytes() == alone
 
     def test_a_trace_has_its_states_and_gates_between_0_and_1(self, name, window):
         module, x = network(name), segments(3, window)
         tensors = drawn(module.tensor_shapes(module.Parameters(), window))
         if not hasattr(module, "trace"):
             pytest.skip(f"{name} has no state")
-        traced = module.trace(tensors, x)
+        traced = module.trace(module.Parameters(), tensors, x)
         assert all("state" in quantities for quantities in traced.values())
         for quantities in traced.values():
             for quantity, values in quantities.items():
@@ -203,11 +203,11 @@ class TestNetwork:
         tensors = drawn(module.tensor_shapes(module.Parameters(), window))
         if not hasattr(module, "step"):
             pytest.skip(f"{name} does not carry a state")
-        state = module.start(tensors, len(x))
+        state = module.start(module.Parameters(), tensors, len(x))
         for s in range(window.n_step):
-            state, y = module.step(tensors, state, x[:, s])
+            state, y = module.step(module.Parameters(), tensors, state, x[:, s])
             assert [part.shape[0] for part in state] == [len(x)] * len(state)
-        np.testing.assert_allclose(y, module.forward(tensors, x), atol=1e-6)
+        np.testing.assert_allclose(y, module.forward(module.Parameters(), tensors, x), atol=1e-6)
 
 
 def as_keras(model, shapes):

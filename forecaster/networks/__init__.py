@@ -4,7 +4,7 @@ Each module has::
 
     Parameters                                   its sizes, a frozen pydantic model
     tensor_shapes(parameters, window)            the name and shape of every tensor
-    forward(tensors, x)                          (B, S, window.width) -> (B, N) in NumPy
+    forward(parameters, tensors, x)              (B, S, window.width) -> (B, N) in NumPy
     build(parameters, window, setting)           the same as a Keras model
 
 and, if it answers with something else than the next segment,
@@ -14,12 +14,12 @@ and, if it answers with something else than the next segment,
 
 and, if it has something to show or to carry,
 
-    trace(tensors, x)                            layer -> quantity -> (B, S, n): gates and states
-    start(tensors, batch), step(tensors, state, x)   its state before the first segment, and after one more
+    trace(parameters, tensors, x)                layer -> quantity -> (B, S, n): gates and states
+    start(parameters, tensors, batch)            its state before the first segment
+    step(parameters, tensors, state, x)          its state after one more, x (B, window.width), and the next segment
 
-Only the tensors reach the last three, so whatever else they need to know (an activation, say)
-is told by the tensors' names or shapes. Gates and states have the names "forget gate", "input
-gate", "output gate", "update gate", "reset gate", "candidate", "state" and "output".
+Gates and states have the names "forget gate", "input gate", "output gate", "update gate",
+"reset gate", "candidate", "state" and "output".
 
 The predictor's name is the file's, with hyphens; its description the docstring's first line.
 """
@@ -56,7 +56,7 @@ class Network(Protocol):
     def tensor_shapes(self, parameters: Any, window: Window) -> Shapes:
         """Name every tensor and its shape."""
 
-    def forward(self, tensors: Tensors, x: NDArray) -> NDArray:
+    def forward(self, parameters: Any, tensors: Tensors, x: NDArray) -> NDArray:
         """Compute the next segment (B, N) of windows x (B, S, width)."""
 
     def build(self, parameters: Any, window: Window, setting: Setting) -> Any:

@@ -32,27 +32,25 @@ class Parameters(Frozen):
 
 
 def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
-    """Name every tensor and its shape; the activation is in the layers' names, as in ``tanh_1.W``."""
+    """Name every tensor and its shape."""
     sizes = ((window.width, parameters.units_1), (parameters.units_1, parameters.units_2))
     shapes: Shapes = {}
     for k, (rows, n) in enumerate(sizes, start=1):
-        name = f"{parameters.activation}_{k}"
-        shapes |= {f"{name}.W": (rows + n, n), f"{name}.b": (n,)}
+        shapes |= {f"rnn_{k}.W": (rows + n, n), f"rnn_{k}.b": (n,)}
     return shapes | head_shapes(parameters.units_2, parameters.hidden, window.n_input)
 
 
-def forward(tensors: Tensors, x: NDArray) -> NDArray:
+def forward(parameters: Parameters, tensors: Tensors, x: NDArray) -> NDArray:
     """Compute the next segment (B, N) of windows x (B, S, width)."""
-    return head(tensors, list(trace(tensors, x).values())[-1]["state"][:, -1])
+    return head(tensors, list(trace(parameters, tensors, x).values())[-1]["state"][:, -1])
 
 
-def trace(tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
+def trace(parameters: Parameters, tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
     """Return by layer what its state did (B, S, n)."""
-    activation: Activation = "relu" if "relu_1.W" in tensors else "tanh"
     found, y = {}, x
     for k in (1, 2):
-        weights = layer(tensors, f"{activation}_{k}")
-        y = basic_rnn(y, weights["W"], weights["b"], activation=activation)
+        weights = layer(tensors, f"rnn_{k}")
+        y = basic_rnn(y, weights["W"], weights["b"], activation=parameters.activation)
         found[f"rnn_{k}"] = {"state": y}
     return found
 
@@ -68,7 +66,6 @@ def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
     inputs, y = network_input(window, setting)
     for k, units in enumerate((parameters.units_1, parameters.units_2)):
         options: dict[str, Any] = {"activation": parameters.activation, "return_sequences": k == 0}
-        name = f"{parameters.activation}_{k + 1}"
-        y = BasicRNN(units, seed=setting.seed * 101 + 10 * k, name=name, **options)(y)
+        y = BasicRNN(units, seed=setting.seed * 101 + 10 * k, name=f"rnn_{k + 1}", **options)(y)
         y = Dropout(setting.dropout, seed=setting.seed, layer=k + 1)(y)
     return keras.Model(inputs, dense_head(y, parameters.hidden, window.n_input, setting))

@@ -25,8 +25,6 @@ from forecaster.equations import gru
 from forecaster.networks import Setting, Shapes, Tensors
 from forecaster.networks._numpy import Quantities, Units, head, head_shapes, layer
 
-NAMES: dict[gru.Mix, str] = {"update-keeps": "keeps", "update-takes": "takes"}
-
 
 class Parameters(Frozen):
     """The units of the two GRUs and of the hidden dense layer, and the unit's form."""
@@ -39,37 +37,32 @@ class Parameters(Frozen):
 
 
 def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
-    """Name every tensor and its shape: ``keeps_1.Wu`` if the update gate keeps; bs only if the reset comes after."""
+    """Name every tensor and its shape; bs only if the reset comes after."""
     sizes = ((window.width, parameters.units_1), (parameters.units_1, parameters.units_2))
     biases = gru.GATES + ("s" if parameters.reset == "after" else "")
     shapes: Shapes = {}
     for k, (rows, n) in enumerate(sizes, start=1):
-        name = f"{NAMES[parameters.mix]}_{k}"
-        shapes |= {f"{name}.W{gate}": (rows + n, n) for gate in gru.GATES}
-        shapes |= {f"{name}.b{letter}": (n,) for letter in biases}
+        shapes |= {f"gru_{k}.W{gate}": (rows + n, n) for gate in gru.GATES}
+        shapes |= {f"gru_{k}.b{letter}": (n,) for letter in biases}
     return shapes | head_shapes(parameters.units_2, parameters.hidden, window.n_input)
 
 
-def forward(tensors: Tensors, x: NDArray) -> NDArray:
+def forward(parameters: Parameters, tensors: Tensors, x: NDArray) -> NDArray:
     """Compute the next segment (B, N) of windows x (B, S, width)."""
-    y, mix = x, _mix(tensors)
+    y = x
     for k in (1, 2):
-        y = gru.gru(y, layer(tensors, f"{NAMES[mix]}_{k}"), mix)
+        y = gru.gru(y, layer(tensors, f"gru_{k}"), parameters.mix)
     return head(tensors, y[:, -1])
 
 
-def trace(tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
+def trace(parameters: Parameters, tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
     """Return by layer what its gates and its state, which is its output, did, each (B, S, n)."""
-    found, y, mix = {}, x, _mix(tensors)
+    found, y = {}, x
     for k in (1, 2):
-        done = gru.trace(y, layer(tensors, f"{NAMES[mix]}_{k}"), mix)
+        done = gru.trace(y, layer(tensors, f"gru_{k}"), parameters.mix)
         y = done.y
         found[f"gru_{k}"] = {"reset gate": done.r, "update gate": done.u, "candidate": done.a, "state": y}
     return found
-
-
-def _mix(tensors: Tensors) -> gru.Mix:
-    return next(mix for mix, name in NAMES.items() if f"{name}_1.Wu" in tensors)
 
 
 def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
@@ -83,7 +76,6 @@ def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
     inputs, y = network_input(window, setting)
     for k, units in enumerate((parameters.units_1, parameters.units_2)):
         form: dict[str, Any] = {"mix": parameters.mix, "reset": parameters.reset, "return_sequences": k == 0}
-        name = f"{NAMES[parameters.mix]}_{k + 1}"
-        y = GRU(units, seed=setting.seed * 101 + 10 * k, name=name, **form)(y)
+        y = GRU(units, seed=setting.seed * 101 + 10 * k, name=f"gru_{k + 1}", **form)(y)
         y = Dropout(setting.dropout, seed=setting.seed, layer=k + 1)(y)
     return keras.Model(inputs, dense_head(y, parameters.hidden, window.n_input, setting))

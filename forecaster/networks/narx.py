@@ -39,12 +39,12 @@ def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
     return {"narx.W": W, "narx.V": V, "narx.b": (n,), "narx.c": (n_input,)}
 
 
-def forward(tensors: Tensors, x: NDArray) -> NDArray:
+def forward(parameters: Parameters, tensors: Tensors, x: NDArray) -> NDArray:
     """Compute the next segment (B, N) of windows x (B, S, width)."""
     return jordan(x, layer(tensors, "narx")).y[:, -1]
 
 
-def trace(tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
+def trace(parameters: Parameters, tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
     """Return what its hidden units (B, S, n) and its output (B, S, N), which is fed back, did."""
     found = jordan(x, layer(tensors, "narx"))
     return {"narx": {"state": found.z, "output": found.y}}

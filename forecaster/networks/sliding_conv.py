@@ -46,11 +46,11 @@ def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
     return shapes | head_shapes(filters, parameters.hidden, window.n_input)
 
 
-def forward(tensors: Tensors, x: NDArray) -> NDArray:
+def forward(parameters: Parameters, tensors: Tensors, x: NDArray) -> NDArray:
     """Compute the next segment (B, N) of windows x (B, S, width)."""
-    layers, taps = sum(name.startswith("conv_") for name in tensors) // 2, len(tensors["conv_1.kernel"])
-    y = samples(x, len(tensors["segment.bias"]))[:, -(taps**layers) :]
-    for k in range(1, layers + 1):
+    reach = parameters.taps**parameters.layers
+    y = samples(x, len(tensors["segment.bias"]))[:, -reach:]
+    for k in range(1, parameters.layers + 1):
         y = folded_convolution(y, tensors[f"conv_{k}.kernel"], tensors[f"conv_{k}.bias"])
     return head(tensors, y[:, -1])
 

@@ -39,7 +39,7 @@ def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
     return shapes | head_shapes(parameters.units_2, parameters.hidden, window.n_input)
 
 
-def forward(tensors: Tensors, x: NDArray) -> NDArray:
+def forward(parameters: Parameters, tensors: Tensors, x: NDArray) -> NDArray:
     """Compute the next segment (B, N) of windows x (B, S, width)."""
     y = x
     for name in LAYERS:
@@ -47,7 +47,7 @@ def forward(tensors: Tensors, x: NDArray) -> NDArray:
     return head(tensors, y[:, -1])
 
 
-def trace(tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
+def trace(parameters: Parameters, tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
     """Return by layer what its gates and its state did, each (B, S, n)."""
     found, y = {}, x
     for name in LAYERS:

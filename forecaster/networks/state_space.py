@@ -47,24 +47,24 @@ def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
     return shapes | head_shapes(n, parameters.hidden, window.n_input)
 
 
-def forward(tensors: Tensors, x: NDArray) -> NDArray:
+def forward(parameters: Parameters, tensors: Tensors, x: NDArray) -> NDArray:
     """Compute the next segment (B, N) of windows x (B, S, width)."""
-    return head(tensors, _run(tensors, x, start(tensors, len(x)))[-1][:, -1])
+    return head(tensors, _run(tensors, x, start(parameters, tensors, len(x)))[-1][:, -1])
 
 
-def trace(tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
+def trace(parameters: Parameters, tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
     """Return by layer what its state did (B, S, n)."""
-    run = _run(tensors, x, start(tensors, len(x)))
+    run = _run(tensors, x, start(parameters, tensors, len(x)))
     return {f"state_{k}": {"state": y} for k, y in enumerate(run, start=1)}
 
 
-def start(tensors: Tensors, batch: int) -> State:
+def start(parameters: Parameters, tensors: Tensors, batch: int) -> State:
     """Return the state before the first segment, h_0 of each layer (B, n)."""
-    first = (tensors[f"state_{k}.s0"] for k in range(1, _layers(tensors) + 1))
+    first = (tensors[f"state_{k}.s0"] for k in range(1, parameters.layers + 1))
     return tuple(np.broadcast_to(s0, (batch, len(s0))) for s0 in first)
 
 
-def step(tensors: Tensors, state: State, x: NDArray) -> tuple[State, NDArray]:
+def step(parameters: Parameters, tensors: Tensors, state: State, x: NDArray) -> tuple[State, NDArray]:
     """Return the state after one more segment x (B, width), each layer's (B, n), and the next segment (B, N)."""
     state = tuple(states[:, 0] for states in _run(tensors, x[:, None], state))
     return state, head(tensors, state[-1])
@@ -78,10 +78,6 @@ def _run(tensors: Tensors, x: NDArray, state: State) -> list[NDArray]:
         y = basic_rnn(y, weights["W"], weights["b"], start=s0)
         found.append(y)
     return found
-
-
-def _layers(tensors: Tensors) -> int:
-    return sum(name.endswith(".s0") for name in tensors)
 
 
 def build(parameters: Parameters, window: Window, setting: Setting) -> Any:

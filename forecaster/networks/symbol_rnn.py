@@ -41,12 +41,12 @@ def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
     return shapes | {"output.Why": (n, symbols)}
 
 
-def forward(tensors: Tensors, x: NDArray) -> NDArray:
+def forward(parameters: Parameters, tensors: Tensors, x: NDArray) -> NDArray:
     """Compute the probabilities of the next symbol (B, K) of one-hot windows x (B, S, K)."""
     return softmax(_run(tensors, x).y[:, -1])
 
 
-def trace(tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
+def trace(parameters: Parameters, tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
     """Return the state (B, S, n) after every symbol, and the output: the probabilities (B, S, K) of the next."""
     found = _run(tensors, x)
     return {"rnn": {"state": found.h, "output": softmax(found.y)}}

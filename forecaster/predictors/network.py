@@ -43,7 +43,7 @@ class NetworkPredictor:
     def predict(self, context: Context) -> Array:
         """Forecast the next segment (B, N) of `context`, in the precision of the weights: single, as stored."""
         x = context.segments(self.window).astype(self.dtype)
-        return network(self.name).forward(self.weights, x).astype(np.float64)
+        return network(self.name).forward(self.parameters, self.weights, x).astype(np.float64)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -52,11 +52,11 @@ class NetworkPredictor:
 
     def start(self, batch: int) -> tuple[NDArray, ...]:
         """Return the state before the first segment, each part (B, n)."""
-        return tuple(network(self.name).start(self.weights, batch))
+        return tuple(network(self.name).start(self.parameters, self.weights, batch))
 
     def advance(self, state: tuple[NDArray, ...], segment: Array) -> tuple[tuple[NDArray, ...], Array]:
         """Take in one step's input (B, N (1 + X)); return the new state and the forecast segment (B, N)."""
-        state, output = network(self.name).step(self.weights, state, segment.astype(self.dtype))
+        state, output = network(self.name).step(self.parameters, self.weights, state, segment.astype(self.dtype))
         return state, output.astype(np.float64)
 
 

@@ -69,7 +69,7 @@ class SymbolNetwork(NetworkPredictor):
     def probabilities(self, context: Context) -> Array:
         """Return the probability of each symbol to come next, (B, K)."""
         x = one_hot(context.values, self.window.symbols, self.dtype)
-        found = network(self.name).forward(self.weights, x).astype(np.float64)
+        found = network(self.name).forward(self.parameters, self.weights, x).astype(np.float64)
         return found / found.sum(axis=1, keepdims=True)
 
     def predict(self, context: Context) -> Array:
