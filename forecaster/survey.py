@@ -110,6 +110,67 @@ def survey(signal: Signal, *, dialect: Dialect | None = None, timing: Timing | N
     )
 
 
+@dataclass(frozen=True)
+class LabelSurvey:
+    """A column of symbols: what `forecaster check` reports of a file that holds labels.
+
+    `shares` has the share of each symbol; `changes` counts the rows that differ from the one
+    before; `longest_run` is the most identical symbols in a row; `n_step` the context that fits,
+    None where the recordings are too short for any.
+    """
+
+    name: str
+    path: str
+    rows: int
+    recordings: tuple[int, ...]
+    sample_rate_hz: float | None
+    time: str
+    channel: str
+    symbols: tuple[str, ...]
+    shares: dict[str, float]
+    changes: int
+    longest_run: int
+    n_step: int | None
+    notes: tuple[str, ...]
+    dialect: dict[str, Any]
+    command: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the survey as plain data."""
+        return asdict(self)
+
+
+def survey_labels(signal: Signal, predictor: str, *, dialect: Dialect | None = None) -> LabelSurvey:
+    """Look at a column of symbols; the command that it suggests trains the kind `predictor`."""
+    runs = [recording.values[:, 0] for recording in signal.recordings]
+    counts = np.bincount(np.concatenate(runs).astype(np.int64), minlength=len(signal.symbols))
+    lengths = [_run_lengths(run) for run in runs]
+    fits = suggest(boundaries(max(map(len, runs)), Split())[0], None)
+    n_step = min(25, boundaries(max(map(len, runs)), Split())[0] // 5) if fits else None
+    return LabelSurvey(
+        name=signal.name,
+        path=signal.path,
+        rows=int(counts.sum()),
+        recordings=tuple(map(len, runs)),
+        sample_rate_hz=signal.sample_rate_hz,
+        time=signal.recordings[0].time.kind,
+        channel=signal.channels[0],
+        symbols=signal.symbols,
+        shares=dict(zip(signal.symbols, (counts / counts.sum()).tolist(), strict=True)),
+        changes=sum(len(one) - 1 for one in lengths),
+        longest_run=int(max(one.max() for one in lengths)),
+        n_step=n_step,
+        notes=signal.notes,
+        dialect={} if dialect is None else asdict(dialect),
+        command=_label_command(signal, predictor, n_step) if n_step else None,
+    )
+
+
+def _label_command(signal: Signal, predictor: str, n_step: int) -> str:
+    """Write a training of this column that fits."""
+    return f"{_command(signal, (n_step, 1)).removesuffix(' --n-input 1')} --predictor {predictor}"
+
+
 def _channel(signal: Signal, c: int) -> ChannelSurvey:
     """Survey channel number `c`, one contiguous copy of it at a time."""
     runs = [np.ascontiguousarray(recording.values[:, c]) for recording in signal.recordings if len(recording)]
@@ -203,4 +264,4 @@ def _channel_warnings(channel: ChannelSurvey) -> list[str]:
     return found
 
 
-__all__ = ["ChannelSurvey", "Survey", "survey"]
+__all__ = ["ChannelSurvey", "LabelSurvey", "Survey", "survey", "survey_labels"]

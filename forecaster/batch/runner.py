@@ -168,7 +168,7 @@ class _Batch:
     def _ahead(self, signal: Signal) -> int:
         """Return how many values the forecast of `signal` has, with the two sides of each band."""
         horizon = self.job.horizon or self.forecaster.config.window.n_input
-        sides = 1 + 2 * len(set(self.job.levels))
+        sides = self.forecaster.config.window.symbols + 1 + 2 * len(set(self.job.levels))
         return horizon * sides * self.forecaster.manifest.n_channels * len(list(signal.series()))
 
     def _read(self, item: Input) -> Signal | None:

@@ -1,6 +1,7 @@
 """Forecasts as bytes: CSV, JSON or Parquet, a row for each sample and channel.
 
-Columns: `unique_id, ds, y_hat`, then `y_hat-lo-L, y_hat-hi-L` for each level. Numbers are the
+Columns: `unique_id, ds, y_hat`, then `y_hat-lo-L, y_hat-hi-L` for each level; of symbols, `p`, the
+probability of the one in y_hat, then `p-X` for each symbol X. Numbers are the
 shortest text that reads back to the same number. A band that is not defined is left empty. A
 text cell that a spreadsheet would take for a formula gets an apostrophe in front.
 """
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecaster.errors import OutputError, UsageError, printable
 
@@ -31,8 +33,9 @@ def encode(forecasts: Sequence[Forecast], levels: Sequence[int], form: Format) -
         UsageError: Parquet asked for, and pyarrow is not installed.
     """
     ordered = sorted(set(levels))
-    header = columns(ordered)
-    blocks = [_block(forecast, ordered) for forecast in forecasts]
+    symbols = forecasts[0].symbols if forecasts else ()
+    header = symbol_columns(symbols) if symbols else columns(ordered)
+    blocks = [symbol_block(forecast) if symbols else _block(forecast, ordered) for forecast in forecasts]
     rows = (row for block in blocks for row in zip(*block, strict=True))
     if form == "csv":
         return _csv(header, rows)
@@ -49,6 +52,15 @@ def columns(levels: Sequence[int]) -> list[str]:
     ['unique_id', 'ds', 'y_hat', 'y_hat-lo-90', 'y_hat-hi-90']
     """
     return ["unique_id", "ds", "y_hat", *(f"y_hat-{side}-{level}" for level in levels for side in ("lo", "hi"))]
+
+
+def symbol_columns(symbols: Sequence[str]) -> list[str]:
+    """Return the header of a forecast of symbols.
+
+    >>> symbol_columns(["S", "C"])
+    ['unique_id', 'ds', 'y_hat', 'p', 'p-S', 'p-C']
+    """
+    return ["unique_id", "ds", "y_hat", "p", *(safe_text(f"p-{symbol}") for symbol in symbols)]
 
 
 def safe_text(text: str) -> str:
@@ -73,6 +85,25 @@ def _block(forecast: Forecast, levels: Sequence[int]) -> list[list[Cell]]:
         band = forecast.bands.get(level)
         block += [[None] * count] * 2 if band is None else [_bounds(side, forecast) for side in band]
     return block
+
+
+def symbol_block(forecast: Forecast) -> list[list[Cell]]:
+    """Return the columns of one series of symbols."""
+    codes, probabilities = forecast.mean.astype(np.int64), _probabilities(forecast)
+    return [
+        [safe_text(forecast.unique_id)] * len(codes),
+        stamps(forecast),
+        [safe_text(forecast.symbols[code]) for code in codes],
+        _numbers(probabilities[np.arange(len(codes)), codes], forecast),
+        *(_numbers(column, forecast) for column in probabilities.T),
+    ]
+
+
+def _probabilities(forecast: Forecast) -> NDArray[np.float64]:
+    """Return the probabilities (H, K) of a forecast of symbols."""
+    if forecast.probabilities is None:
+        raise OutputError(f"The forecast of {printable(forecast.unique_id)} has no probabilities.")
+    return forecast.probabilities
 
 
 def stamps(forecast: Forecast) -> list[Cell]:
@@ -100,7 +131,7 @@ def _bounds(values: object, forecast: Forecast) -> list[Cell]:
 
 
 def _csv(header: Sequence[str], rows: Iterator[tuple[Cell, ...]]) -> bytes:
-    lines = [",".join(header), *(",".join(map(_cell, row)) for row in rows), ""]
+    lines = [",".join(map(_cell, header)), *(",".join(map(_cell, row)) for row in rows), ""]
     return "\n".join(lines).encode("utf-8", "backslashreplace")
 
 
@@ -128,6 +159,8 @@ def _parquet(header: Sequence[str], blocks: Sequence[Sequence[Sequence[Cell]]]) 
 
     data = {name: [cell for block in blocks for cell in block[k]] for k, name in enumerate(header)}
     for name in header[2:]:
+        if any(isinstance(cell, str) for cell in data[name][:1]):
+            continue
         data[name] = pyarrow.array(data[name], pyarrow.float64())
     sink = pyarrow.BufferOutputStream()
     pyarrow.parquet.write_table(pyarrow.table(data), sink)

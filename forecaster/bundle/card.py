@@ -10,7 +10,7 @@ from forecaster.durations import duration
 from forecaster.errors import printable
 
 MOST_ROWS = 12
-SCORES = ("nmse", "rmse", "mae", "mase", "coverage-90")
+SCORES = ("nmse", "rmse", "mae", "mase", "coverage-90", "accuracy", "cross_entropy", "perplexity")
 HOSTILE = re.compile(r"([\\`*_\[\]<>|&~#$:@!])")
 
 USE = """## How to use it
@@ -62,6 +62,7 @@ def _about(manifest: Manifest, history: str) -> str:
         f"- It looks back on: {window.context} samples{_in_time(window.context, rate)}, in {window.n_step} segments",
         f"- It forecasts: the next {window.n_input}{_in_time(window.n_input, rate)}; then from its own forecasts",
         *([f"- Beside the signal it sees: {_listed([escape(one) for one in beside])}"] if beside else []),
+        *([f"- Symbols: {_listed([escape(one) for one in manifest.channels.labels])}"] if window.symbols else []),
         *(["- Its state is carried from the first sample of a recording on"] if manifest.config.carry_state else []),
         f"- Sample rate: {f'{rate:g} Hz' if rate else 'not known; times are counted in samples'}",
         f"- Intervals: {_intervals(manifest)}",
@@ -113,9 +114,10 @@ def _evaluation(one: dict[str, Any]) -> list[str]:
 def _table(part: dict[str, Any]) -> str:
     """Write the scores of one channel beside those of the baselines."""
     title = f"{escape(part['signal'])}, {escape(part['channel'])}: {part['origins']} origins\n"
-    rows = [f"| {' | '.join(['', *SCORES])} |", "|---|" + "---:|" * len(SCORES)]
+    shown = [score for score in SCORES if any(score in scores for scores in part["scores"].values())]
+    rows = [f"| {' | '.join(['', *map(escape, shown)])} |", "|---|" + "---:|" * len(shown)]
     for name, scores in part["scores"].items():
-        rows.append(f"| {escape(name)} | {' | '.join(_value(scores.get(score)) for score in SCORES)} |")
+        rows.append(f"| {escape(name)} | {' | '.join(_value(scores.get(score)) for score in shown)} |")
     return f"{title}\n" + "\n".join(rows) + "\n"
 
 
@@ -137,13 +139,13 @@ def _data(manifest: Manifest) -> str:
 
 
 def _limits(manifest: Manifest) -> str:
+    bands = "- The intervals hold on average over data like the validation part; a change of the machine breaks them.\n"
     versions = ", ".join(f"{escape(name)} {escape(version)}" for name, version in sorted(manifest.versions.items()))
     return f"""## Limits
 
 - It expects signals like those that it was trained on: the same channels, units and sample rate.
 - Beyond {manifest.window.n_input} samples it forecasts from its own forecasts, and errors add up.
-- The intervals hold on average over data like the validation part; a change of the machine breaks them.
-- Do not edit these files: each is checked by its hash when the model is loaded.
+{bands if manifest.intervals.horizon else ""}- Do not edit these files: their hashes are checked at loading.
 
 Versions: {versions or "not recorded"}.
 """

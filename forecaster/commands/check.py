@@ -11,10 +11,11 @@ import click
 from forecaster.commands import options
 from forecaster.commands.terminal import Terminal, number, program, shell, table
 from forecaster.durations import duration, samples_and_time
-from forecaster.errors import ForecasterError, printable
+from forecaster.errors import ForecasterError, SignalError, printable
 
 if TYPE_CHECKING:
     from forecaster.config import ReadingOptions
+    from forecaster.reading import Reading
     from forecaster.reading.inputs import Input
     from forecaster.survey import ChannelSurvey, Survey
 
@@ -44,16 +45,17 @@ def command(ctx: click.Context, /, signals: tuple[str, ...], as_json: bool, **ch
     documents: list[dict[str, Any]] = []
     errors: list[ForecasterError] = []
     for item in found:
+        arguments = options.as_arguments(ctx.command, options.given(ctx))
         try:
-            survey = _survey(item, reading, options.as_arguments(ctx.command, options.given(ctx)))
+            document, text = _looked_at(item, reading, arguments)
         except ForecasterError as error:
             errors.append(error)
             documents.append({"name": item.name, "path": item.path, "error": str(error)})
             _complain(terminal, item, error, len(found))
             continue
-        documents.append({**survey.to_json(), "error": None})
+        documents.append({**document, "error": None})
         if not as_json:
-            terminal.out(report(survey) + ("\n" if len(found) > 1 else ""))
+            terminal.out(text + ("\n" if len(found) > 1 else ""))
     if as_json:
         terminal.json({"signals": documents})
     if errors and len(found) == 1:
@@ -68,12 +70,28 @@ def _complain(terminal: Terminal, item: Input, error: ForecasterError, total: in
         terminal.warn(message if item.path in message else f"{item.path}: {message}")
 
 
-def _survey(item: Input, reading: ReadingOptions, arguments: Sequence[str]) -> Survey:
-    """Read one file and look at it; the command that it suggests keeps the user's reading options."""
+def _looked_at(item: Input, reading: ReadingOptions, arguments: Sequence[str]) -> tuple[dict[str, Any], str]:
+    """Read one file and look at it: as data, and laid out; a file without numbers may hold labels."""
+    from forecaster.commands import labels
     from forecaster.reading import read
+
+    try:
+        result = read(item.path, reading, name=item.name)
+    except SignalError:
+        alone = labels.alone(item, reading, arguments) if item.path != "-" else None
+        if alone is None:
+            raise
+        return alone.to_json(), labels.report(alone)
+    found = _survey(result, arguments)
+    beside = labels.beside(item, reading, result.left_out)
+    lines = [line for one in beside for line in labels.column(one)]
+    return {**found.to_json(), "labels": [one.to_json() for one in beside]}, "\n".join([report(found), *lines])
+
+
+def _survey(result: Reading, arguments: Sequence[str]) -> Survey:
+    """Survey what was read; the command that it suggests keeps the user's reading options."""
     from forecaster.survey import survey
 
-    result = read(item.path, reading, name=item.name)
     found = survey(result.signal, dialect=result.dialect, timing=result.timing)
     if found.command is None:
         return found

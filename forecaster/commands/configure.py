@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from forecaster.commands.spans import Span
-from forecaster.config import LECTURE, ReadingOptions, RunConfig
+from forecaster.config import LECTURE, ReadingOptions, RunConfig, Task
 from forecaster.errors import UsageError, printable
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -53,6 +53,20 @@ _SECTIONS = {
     "recipe": {"recipe": "name", "steps": "steps", "learning_rate": "learning_rate"},
     "window": {"n_step": "n_step", "n_input": "n_input", "stride": "stride"},
 }
+
+
+_BY_TASK: dict[Task, Nested] = {
+    "forecast": {"reading": {"symbols": False}},
+    "symbols": {"reading": {"symbols": True}, "window": {"n_input": 1}},
+}
+
+
+def for_task(settings: Nested, task: Task) -> Nested:
+    """Return `settings` with how files are read for `task`, and its window where none was chosen."""
+    own = _BY_TASK[task]
+    reading, window = (_mapping(settings, section) for section in ("reading", "window"))
+    found = {"reading": {**reading, **own["reading"]}, "window": {**own.get("window", {}), **window}}
+    return {**settings, **{section: values for section, values in found.items() if values}}
 
 
 def without_times(settings: Nested) -> Nested:

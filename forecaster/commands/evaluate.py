@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from forecaster.evaluation import Evaluation
     from forecaster.model import Forecaster
 
-SCORES = ("nmse", "rmse", "mae", "mase", "smape", "coverage-90", "psd_error_db", "rms_ratio")
+SCORES = (
+    *("nmse", "rmse", "mae", "mase", "smape", "coverage-90", "psd_error_db", "rms_ratio"),
+    *("accuracy", "cross_entropy", "perplexity"),
+)
 
 
 @click.command("evaluate")
@@ -41,6 +44,7 @@ def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chos
     terminal: Terminal = ctx.obj
     options.check_picture(chosen["plot"])
     forecaster = Forecaster.load(model)
+    options.check_task(ctx, forecaster.manifest.task)
     horizon, stride = _sizes(forecaster, chosen)
     if not signals:
         _no_file_options(options.given(ctx))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from forecaster.model import Forecaster
     from forecaster.reading.inputs import Input
 
-SHOWN_ROWS, SHOWN_FAILURES = 5, 10
+SHOWN_ROWS, SHOWN_FAILURES, SHOWN_SYMBOLS = 5, 10, 8
 
 
 @click.command("forecast")
@@ -43,9 +43,9 @@ def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chos
     """Forecast files or folders of files with a model.
 
     A forecast continues each file behind its last row. It is written into DIR as
-    unique_id, ds, y_hat and a band for each --level, a row a sample and channel; manifest.json
-    says what was made of each file. The reading options stored with the model hold, unless
-    given here.
+    unique_id, ds, y_hat and a band for each --level, a row a sample and channel; of symbols the
+    probability of each instead. manifest.json says what was made of each file. The reading
+    options stored with the model hold, unless given here.
     """
     from forecaster import batch
     from forecaster.model import Forecaster
@@ -53,6 +53,7 @@ def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chos
 
     terminal: Terminal = ctx.obj
     forecaster = Forecaster.load(model)
+    options.check_task(ctx, forecaster.manifest.task)
     job = _job(forecaster, options.given(ctx), chosen)
     found = inputs.find(signals)
     outcome = _run(terminal, lambda tick: batch.run(forecaster, model, found, job, tick=tick), len(found))
@@ -122,13 +123,21 @@ def _explained(error: ForecasterError, item: Input, reading: ReadingOptions, com
     """Return the error of a single file; one that is too short for the model gets a training that fits it."""
     if not isinstance(error, TooShortError) or item.path == "-":
         return error
+    from forecaster.commands import labels
     from forecaster.reading import read_signal
     from forecaster.survey import survey
 
+    arguments = options.as_arguments(command, reading.model_dump(exclude_defaults=True))
+    if reading.symbols:
+        found = labels.look(item, reading, arguments).command
+        return (
+            TooShortError(error.found, path=error.path, hint=f"A model that fits this file: {found}")
+            if found
+            else error
+        )
     fitting = survey(read_signal(item.path, reading, name=item.name)).command
     if fitting is None:
         return error
-    arguments = options.as_arguments(command, reading.model_dump(exclude_defaults=True))
     line = " ".join([program(), fitting.removeprefix("forecaster "), *([shell(arguments)] if arguments else [])])
     return TooShortError(error.found, path=error.path, hint=f"A model that fits this file: {line}")
 
@@ -166,14 +175,29 @@ def _tell_one(terminal: Terminal, item: Input, outcome: Outcome, forecaster: For
 
 
 def _first_rows(forecast: Forecast) -> str:
-    """Lay out the first rows of a forecast with its bands."""
+    """Lay out the first rows of a forecast with its bands, or its probabilities."""
+    shown = min(SHOWN_ROWS, len(forecast.mean))
+    rest = len(forecast.mean) - shown
+    header, rows = (_symbol_rows if forecast.symbols else _number_rows)(forecast, shown)
+    return table(header, rows) + (f"\n  ... {rest} more" if rest else "")
+
+
+def _symbol_rows(forecast: Forecast, shown: int) -> tuple[list[str], list[list[str]]]:
+    """Lay out symbols, and the probabilities of the first ones of the alphabet."""
+    from forecaster.batch.tables import symbol_block
+
+    header = ["  ds", "y_hat", "p", *(printable(f"p-{symbol}", 20) for symbol in forecast.symbols[:SHOWN_SYMBOLS])]
+    first = zip(*symbol_block(forecast)[1 : len(header) + 1], strict=True)
+    rows = [[f"  {ds}", str(symbol), *(f"{p:.3f}" for p in chances)] for ds, symbol, *chances in first]
+    return header, rows[:shown]
+
+
+def _number_rows(forecast: Forecast, shown: int) -> tuple[list[str], list[list[str]]]:
+    """Lay out numbers with their bands."""
     from forecaster.batch.tables import stamps
 
-    shown = min(SHOWN_ROWS, len(forecast.mean))
     levels = [level for level, band in sorted(forecast.bands.items()) if band is not None]
     header = ["  ds", "y_hat", *(f"{side} {level} %" for level in levels for side in ("lower", "upper"))]
     sides = [side for level in levels for side in forecast.bands[level] or ()]
     values = zip(stamps(forecast)[:shown], forecast.mean, *sides, strict=False)
-    rows = [[f"  {stamp}", *(number(float(value)) for value in row)] for stamp, *row in values]
-    rest = len(forecast.mean) - shown
-    return table(header, rows) + (f"\n  ... {rest} more" if rest else "")
+    return header, [[f"  {stamp}", *(number(float(value)) for value in row)] for stamp, *row in values]

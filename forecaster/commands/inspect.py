@@ -68,6 +68,7 @@ def _text(forecaster: Forecaster, model: Path) -> str:
 def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
     """Return the facts of a model, a label and a text each."""
     from forecaster.forecasts import CARRIED, REREAD
+    from forecaster.reading.symbols import listed
 
     manifest = forecaster.manifest
     window, split, rate_hz = manifest.window, manifest.split, manifest.sample_rate_hz
@@ -82,6 +83,7 @@ def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
         ("beyond it", CARRIED if manifest.config.carry_state else REREAD),
         ("sample rate", "not known" if rate_hz is None else f"{rate_hz:.6g} Hz"),
         ("channels", ", ".join(_channels(forecaster))),
+        *([("symbols", f"{window.symbols}: {listed(manifest.channels.labels)}")] if window.symbols else []),
         *([("exogenous", ", ".join(manifest.channels.exogenous))] if manifest.channels.exogenous else []),
         ("split", f"{split.training:g}/{split.validation:g}/{split.test:g} percent"),
         ("seed", str(manifest.seed)),
@@ -111,15 +113,16 @@ def _bands(forecaster: Forecaster) -> str:
 
 
 def _scores(forecaster: Forecaster) -> list[str]:
-    """Lay out the normalised errors of the stored evaluations."""
+    """Lay out the first score of the stored evaluations: the normalised error, or the accuracy."""
     lines: list[str] = []
     for evaluation in forecaster.stored:
         parts = evaluation["parts"]
         names = list(parts[0]["scores"]) if parts else []
+        first = next((key for name in names[:1] for key in parts[0]["scores"][name]), "nmse")
         rows = [
-            [f"{part['signal']} {part['channel']}", *(number(part["scores"][name].get("nmse")) for name in names)]
+            [f"{part['signal']} {part['channel']}", *(number(part["scores"][name].get(first)) for name in names)]
             for part in parts
         ]
-        title = f"nmse, {evaluation['horizon']} ahead, every {evaluation['stride']}"
+        title = f"{first}, {evaluation['horizon']} ahead, every {evaluation['stride']}"
         lines += ["", table([title, *names], rows), evaluation["verdict"]]
     return lines

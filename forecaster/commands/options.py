@@ -166,6 +166,26 @@ def check_picture(path: Path | None) -> None:
         raise UsageError(f"--plot {printable(path)}: pictures can be {', '.join(SUFFIXES)}.")
 
 
+_NOT_FOR: dict[str, dict[str, str]] = {
+    "symbols": {
+        "plot": "--plot draws numbers; a forecast of symbols has its probabilities in its file.",
+        "levels": "--level is for bands of numbers; a forecast of symbols gives the probability of each.",
+    },
+}
+
+
+def check_task(ctx: click.Context, task: str) -> None:
+    """Refuse options that mean nothing for a model of `task`.
+
+    Raises:
+        UsageError: such an option was given.
+    """
+    from forecaster.errors import UsageError
+
+    for name in _NOT_FOR.get(task, {}).keys() & given(ctx).keys():
+        raise UsageError(_NOT_FOR[task][name])
+
+
 def given(ctx: click.Context) -> dict[str, Any]:
     """Return the parameters that the user gave, on the command line or in the environment."""
     named = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)

@@ -18,7 +18,9 @@ def command(terminal: Terminal, as_json: bool) -> None:
 
     found = {name: predictors.describe(name) for name in predictors.names()}
     if as_json:
-        terminal.json({"predictors": [{"name": name, "description": text} for name, text in found.items()]})
+        tasks = {name: predictors.kind(name).task for name in found}
+        rows = [{"name": name, "task": tasks[name], "description": text} for name, text in found.items()]
+        terminal.json({"predictors": rows})
     else:
-        rows = [[name.ljust(max(map(len, found))), text] for name, text in found.items()]
-        terminal.out("\n".join("  ".join(row) for row in rows))
+        lines = [[name.ljust(max(map(len, found))), text] for name, text in found.items()]
+        terminal.out("\n".join("  ".join(row) for row in lines))

@@ -100,7 +100,8 @@ def _prepare(ctx: click.Context, arguments: Sequence[str], output: Path, chosen:
     source = "the options" if chosen["config"] is None else printable(chosen["config"])
     settings = configure.nested(options.given(ctx), chosen["config"])
     known = configure.run_config(configure.without_times(settings), source)
-    kind(known.predictor)
+    settings = configure.for_task(settings, kind(known.predictor).task)
+    known = configure.run_config(configure.without_times(settings), source)
     check_target(output, overwrite=chosen["overwrite"])
     options.check_picture(chosen["plot"])
     found = inputs.find(arguments)
@@ -202,10 +203,18 @@ def _trained(run: _Run, result: _Result) -> list[str]:
     seen = _channels(channels, "channel") + (f", with {_channels(beside, 'exogenous channel')}" if beside else "")
     return [
         f"{run.config.predictor} on {shown}: {rows} rows, split {shares}, {seen}",
+        *_symbols(result.forecaster.manifest.channels.labels),
         f"window: {window.n_step} segments of {window.n_input}, context {context}, horizon {horizon}",
         *([f"note: {CARRIED}"] if run.config.carry_state else []),
         f"{_steps(result.forecaster)}{result.seconds:.1f} s",
     ]
+
+
+def _symbols(labels: Sequence[str]) -> list[str]:
+    """Name the alphabet, if there is one."""
+    from forecaster.reading.symbols import listed
+
+    return [f"{len(labels)} symbols: {printable(listed(labels), 400)}"] if labels else []
 
 
 def _channels(names: Sequence[str], kind: str) -> str:

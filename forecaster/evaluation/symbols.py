@@ -138,7 +138,7 @@ def compare_symbols(tallies: Mapping[str, SymbolTally], job: Job) -> Verdict:
     one_step = job.horizon == 1
     pair = (f"{loss.mean():.3g}" if one_step else f"{100 * (1 - loss.mean()):.3g} %" for loss in (own, theirs))
     scores = f"{'cross-entropy' if one_step else 'accuracy'} {' against '.join(pair)}, {len(own)} origins"
-    what = "cross-entropy" if one_step else "wrong symbols"
+    what = "cross-entropy" if one_step else "error"
     found = weigh(own, theirs, block=-(-job.horizon // job.stride), best=best, words=(what, scores))
     if one_step and own.mean() >= np.log(job.window.symbols):
         found = replace(found, text=f"{found.text} It is no better than taking all symbols to be alike.")

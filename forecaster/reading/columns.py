@@ -85,7 +85,7 @@ def choose(sniffed: Sniffed, options: ReadingOptions, source: Source) -> Roles:
     blank = tuple(i for i, kind in enumerate(sniffed.kinds) if kind == "empty" and i not in (*time, group))
     blank += _padding(sniffed, {*time, *channels, *beside, *blank, group})
     if not channels:
-        advice = "Name one with --column."
+        advice = "Name one with --column. `forecaster check` says how to train on labels."
         found_none = "no column of numbers besides time" + (" and the exogenous ones" if beside else "")
         raise RefusalError(found_none, path=path, line=sniffed.first_line, advice=advice)
     label = _label(sniffed, time, group)

@@ -239,7 +239,7 @@ def _no_numbers(source: Source, rows: list[list[str]], options: ReadingOptions) 
         path=source.path,
         line=options.skip_rows + 1,
         expected="at least one column of plain decimal numbers",
-        advice="`--skip-rows K` leaves out a longer preamble.",
+        advice="`--skip-rows K` leaves out a longer preamble; `forecaster check` says how to train on labels.",
     )
 
 

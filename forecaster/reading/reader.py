@@ -27,11 +27,12 @@ REHEARSED_BYTES = 1 << 26
 
 @dataclass(frozen=True)
 class Reading:
-    """A signal, how its file was written, and what its time axis showed."""
+    """A signal, how its file was written, what its time axis showed, and the columns of text that were left out."""
 
     signal: Signal
     dialect: Dialect
     timing: Timing
+    left_out: tuple[str, ...] = ()
 
 
 def read(source: Path | str, options: ReadingOptions | None = None, *, name: str | None = None) -> Reading:
@@ -131,7 +132,9 @@ def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
         notes=tuple(notes),
         symbols=table.alphabet,
     )
-    return Reading(signal, sniffed.dialect(source.encoding, sniffed.names), timing)
+    texts = (i for i, kind in enumerate(sniffed.kinds) if kind == "text" and i not in roles.needed)
+    left_out = tuple(sniffed.names[i] for i in texts)
+    return Reading(signal, sniffed.dialect(source.encoding, sniffed.names), timing, left_out)
 
 
 def _refuse_code(table: Table, sniffed: Sniffed, roles: Roles, *, options: ReadingOptions, path: str) -> None:

@@ -21,6 +21,7 @@ from forecaster.rollout import most_likely
 from forecaster.signals import Signal
 from forecaster.tasks.base import Array, Model, itself, scored
 
+GIVEN = "from the second step on, the probabilities are those given the symbols forecast before"
 NO_BANDS = "symbols have probabilities, not bands"
 
 
@@ -41,11 +42,8 @@ def own(signal: Signal, labels: tuple[str, ...]) -> Signal:
 def made(model: Model, origins: Sequence[Origins], horizon: int, levels: Sequence[int]) -> list[dict[str, Any]]:
     """Return the likeliest symbols from each of `origins`, and the probabilities of all; there are no bands."""
     codes, probabilities = _walk(model.predictors[0], origins, horizon)
-    labels = model.manifest.channels.labels
-    return [
-        {"mean": row, "probabilities": chances, "symbols": labels}
-        for row, chances in zip(codes, probabilities, strict=True)
-    ]
+    own = {"symbols": model.manifest.channels.labels, "reasons": {"p": GIVEN} if horizon > 1 else {}}
+    return [{"mean": row, "probabilities": chances, **own} for row, chances in zip(codes, probabilities, strict=True)]
 
 
 def evaluate(
