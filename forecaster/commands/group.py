@@ -21,6 +21,7 @@ COMMANDS = {
     "forecast": "Forecast files or folders of files with a model.",
     "inspect": "Show what a model folder holds.",
     "predictors": "List the kinds of predictor that train knows.",
+    "lecture": "Work the lectures' examples step by step, or list them.",
     "synthesize": "Write a made-up signal of a rotating machine.",
 }
 

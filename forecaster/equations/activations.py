@@ -57,12 +57,13 @@ def softmax(y: NDArray) -> NDArray:
 
 
 def sigmoid_derivative(x: NDArray) -> NDArray:
-    """Return sig(x) (1 - sig(x)), as the product sig(x) sig(-x): it keeps its digits for large x.
+    """Return sig(x) (1 - sig(x)), which is e / (1 + e)^2 with e = exp(-|x|): it keeps its digits far out.
 
     >>> float(sigmoid_derivative(np.float64(0)))
     0.25
     """
-    return sigmoid(x) * sigmoid(-x)
+    e = np.exp(-np.abs(x))
+    return e / (x.dtype.type(1) + e) ** 2
 
 
 def tanh_derivative(x: NDArray) -> NDArray:

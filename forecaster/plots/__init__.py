@@ -1,8 +1,9 @@
 """Figures that tell at a glance what was forecast, how good it is, and how the training went."""
 
+from forecaster.plots.activations import LECTURES
 from forecaster.plots.forecasts import forecast
 from forecaster.plots.image import SUFFIXES, image, png, save
 from forecaster.plots.learning import learning_curve
 from forecaster.plots.scores import evaluation
 
-__all__ = ["SUFFIXES", "evaluation", "forecast", "image", "learning_curve", "png", "save"]
+__all__ = ["LECTURES", "SUFFIXES", "evaluation", "forecast", "image", "learning_curve", "png", "save"]

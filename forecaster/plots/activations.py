@@ -1,0 +1,96 @@
+"""The figures of the lectures' worked examples: activations with their slopes, and the vanishing gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.lectures.activations import FUNCTIONS
+from forecaster.lectures.vanishing_gradient import factors, powers
+from forecaster.lectures.writing import power, short
+from forecaster.plots.style import COLOURS, FAINT, INK, MODEL, canvas
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FORMULAS = {
+    "sigmoid": ("1 / (1 + exp(-x))", "sigmoid (1 - sigmoid)"),
+    "tanh": ("2 sigmoid(2x) - 1", "1 - tanh²"),
+    "ReLU": ("max(x, 0)", "1 where x > 0, else 0"),
+    "softplus": ("log(1 + exp(x))", "sigmoid"),
+}
+SLOPE = COLOURS["ridge"]
+
+
+def activations(numbers: Mapping[str, NDArray]) -> Figure:
+    """Draw each activation with its derivative, a panel each, and the points x of the example."""
+    marked = numbers["x"]
+    reach = float(min(max(4.0, 1.15 * np.abs(marked).max()), 1000))
+    x = np.linspace(-reach, reach, 2001)
+    with canvas(1100, 800) as figure:
+        figure.suptitle("Activations and their derivatives", weight="bold", x=0.01, ha="left")
+        for axes, name in zip(figure.subplots(2, 2, sharex=True).flat, FUNCTIONS, strict=True):
+            _panel(axes, name, x, marked)
+    return figure
+
+
+def _panel(axes: Axes, name: str, x: NDArray, marked: NDArray) -> None:
+    """Draw one function and its derivative."""
+    formula, slope_formula = FORMULAS[name]
+    parts = ((f"{name}(x) = {formula}", MODEL, "-"), (f"derivative = {slope_formula}", SLOPE, "--"))
+    for function, (label, tint, dash) in zip(FUNCTIONS[name], parts, strict=True):
+        y = function(x)
+        if name == "ReLU" and dash == "--":
+            y = np.where(np.abs(x) < (x[1] - x[0]) / 2, np.nan, y)  # a jump is not a line
+        axes.plot(x, y, color=tint, ls=dash, lw=2.2, label=label)
+        axes.plot(marked, function(marked), "o", color=tint, ms=5)
+    axes.axhline(0, color=FAINT, lw=0.8, zorder=0)
+    axes.axvline(0, color=FAINT, lw=0.8, zorder=0)
+    axes.set_xlabel("x")
+    axes.xaxis.set_tick_params(labelbottom=True)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.3)
+
+
+def vanishing_gradient(numbers: Mapping[str, NDArray]) -> Figure:
+    """Draw what is left of a gradient by the number of steps back, on a logarithmic axis."""
+    lags = np.arange(max(int(numbers["lags"].max()), 1) + 1, dtype=np.float64)
+    with canvas(1000, 640) as figure:
+        axes = figure.subplots()
+        axes.set_title(
+            f"What is left of a gradient, by the number of steps back in time\n(one unit, weight w = "
+            f"{short(float(numbers['w']))}, slopes at the sum x = {short(float(numbers['x']))}; x = 0 is the best case)"
+        )
+        ends = []
+        for (name, left), tint in zip(
+            powers(numbers, lags).items(), (SLOPE, MODEL, COLOURS["seasonal-naive"]), strict=True
+        ):
+            size = np.where(np.abs(left) > 0, np.abs(left), np.nan)
+            axes.plot(lags, size, color=tint, lw=2.2, label=f"{name}: {short(factors(numbers)[name])} at each step")
+            axes.plot(numbers["lags"], size[numbers["lags"].astype(int)], "o", color=tint, ms=6)
+            ends.append(size)
+        axes.set_yscale("log")
+        axes.set_xlabel("steps back in time")
+        axes.set_ylabel("share of the gradient that is left (logarithmic)")
+        axes.grid(color="#eeeeee")
+        _label(axes, numbers["lags"], ends[0])
+        axes.legend(loc="lower left")
+    return figure
+
+
+def _label(axes: Axes, lags: NDArray, size: NDArray) -> None:
+    """Write the sigmoid's share beside its points."""
+    for lag in lags.astype(int):
+        if np.isfinite(size[lag]):
+            axes.annotate(
+                power(size[lag]), (lag, size[lag]), (8, 6), textcoords="offset points", color=INK, weight="bold"
+            )
+
+
+LECTURES: dict[str, Callable[[Mapping[str, NDArray]], Figure]] = {
+    "activations": activations,
+    "vanishing-gradient": vanishing_gradient,
+}
