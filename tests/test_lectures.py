@@ -332,6 +332,9 @@ class TestSteps:
         assert "t = 3: x = (.2, .5), y- = .5393, s- = .7525" in text
         assert columns(text, "All steps")["t"] == ("1", "2", "3")
 
+    def test_given_numbers_are_listed_as_they_were_given(self) -> None:
+        assert re.search(r"x1 +\.123456, 1 ", printed("gru", "--set", "x1=.123456,1"))
+
     def test_a_step_less(self) -> None:
         working = lectures.work("gru", ["x2=", "target2="])
         assert by_step(working, "y") == [0.2292, 0.3220]

@@ -111,11 +111,11 @@ def _number(row: tuple[str, str, str], names: int, values: int) -> str:
 
 
 def _values(value: Any, symbols: str) -> str:
-    from forecaster.lectures.writing import listed
+    from forecaster.lectures.writing import typed
 
     if symbols:
         return ", ".join(symbols[int(code)] for code in value)
-    return "\n".join(map(listed, value)) if value.ndim == 2 else listed(value.reshape(-1))
+    return "\n".join(map(typed, value)) if value.ndim == 2 else typed(value.reshape(-1))
 
 
 def _step(step: Step) -> str:

@@ -63,8 +63,17 @@ def factor(value: float) -> str:
 
 
 def listed(values: Iterable[float]) -> str:
-    """Write several numbers: ``.7, .3, .4``."""
+    """Write several numbers: ``.7, .3, .5299``."""
     return ", ".join(short(float(value)) for value in values)
+
+
+def typed(values: Iterable[float]) -> str:
+    """Write several given numbers with all the digits they were given with.
+
+    >>> typed([0.7, 0.123456, 3.0])
+    '.7, .123456, 3'
+    """
+    return ", ".join(_bare(f"{float(value):.12g}") for value in values)
 
 
 def weighted(weights: Sequence[float], values: Sequence[float], *others: float) -> Sum:
