@@ -39,9 +39,9 @@ def _evaluation(rows=900, *, constant=False, time=None, rate=None, horizon=10):
     values = np.ones(rows) if constant else values
     signal = Signal("rig/a", ("acc",), (Recording(values[:, None], time or TimeAxis()),), ("g",), rate)
     forecasts = {
-        "model": lambda context, _, h: context[:, -20 + np.arange(h) % 20],
-        "last-value": lambda context, _, h: np.repeat(context[:, -1:], h, axis=1),
-        "unheard-of": lambda context, _, h: np.zeros((len(context), h)),
+        "model": lambda origins, h: origins.context(20).values[:, np.arange(h) % 20],
+        "last-value": lambda origins, h: np.repeat(origins.context(1).values, h, axis=1),
+        "unheard-of": lambda origins, h: np.zeros((len(origins), h)),
     }
     return evaluation.evaluate(
         [signal],
