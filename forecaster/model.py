@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from forecaster.bundle import Manifest, TrainingData, dump_metrics, load, save
 from forecaster.bundle.card import card
 from forecaster.config import RunConfig
 from forecaster.errors import OutputError, SignalError, TooShortError
-from forecaster.evaluation import Evaluation
+from forecaster.evaluation import Evaluation, Known
 from forecaster.forecasts import Forecast
 from forecaster.origins import Origins, contexts
 from forecaster.predictors.base import Context, Predictor
@@ -43,12 +43,25 @@ CUT_OTHERWISE = "it trained this model, cut into other recordings: rows that it 
 
 
 @dataclass
+class Shared:
+    """What models of the same signals, window and split have in common, so that it is made once.
+
+    `fitted` has the baselines by name; `known` their sums by horizon, filled as they are scored.
+    """
+
+    prepared: Prepared
+    fitted: Mapping[str, Predictor]
+    known: dict[int, Known] = field(default_factory=dict)
+
+
+@dataclass
 class Forecaster:
     """A trained model: the predictors (the first one carries the forecast), scaler and bands.
 
     `stored` holds the evaluations of the held-back part as JSON, taken when it was trained;
     `history` the learning curve, a row an epoch; `interrupted` tells that Ctrl-C ended the
-    training early; `name` is the folder it was loaded from or saved to.
+    training early; `name` is the folder it was loaded from or saved to; `known` is there only
+    while `fit` scores beside other models.
     """
 
     manifest: Manifest
@@ -58,26 +71,37 @@ class Forecaster:
     history: list[dict[str, float]] = field(default_factory=list)
     interrupted: bool = False
     name: str = ""
+    known: dict[int, Known] | None = field(default=None, repr=False)
 
     # --- making, keeping, loading -------------------------------------------------------
 
     @classmethod
-    def fit(cls, signals: Sequence[Signal], config: RunConfig, *, progress: Progress | None = None) -> Forecaster:
+    def fit(
+        cls,
+        signals: Sequence[Signal],
+        config: RunConfig,
+        *,
+        progress: Progress | None = None,
+        shared: Shared | None = None,
+    ) -> Forecaster:
         """Train on `signals` as `config` says, calibrate the bands, and score the held-back part.
 
+        `shared` is what was made before of the same signals for a model with the same window and split.
         Raises SignalError or TooShortError for signals that do not fit, TrainingError if
         training gives nothing usable.
         """
         signals = one_alphabet(signals)
         channels_of(signals)
         config = resolved(config, signals)
-        prepared = prepare(signals, config)
-        trained = train(prepared.parts, config, progress)
+        prepared = shared.prepared if shared else prepare(signals, config)
+        trained = train(prepared.parts, config, progress, known=shared.fitted if shared else None)
         work = TASKS[trained.predictors[0].task]
         state, quantiles = work.calibrate(trained.predictors[0], prepared.parts, config)
         manifest = manifest_of(signals, config, scaler=prepared.scaler, made=trained.predictors, state=state)
         model = cls(manifest, trained.predictors, quantiles, [], trained.history, trained.interrupted)
+        model.known = shared.known if shared else None
         model.stored = [thinned(model.evaluate(signals, horizon=h).to_json()) for h in _horizons(prepared, config)]
+        model.known = None
         return model
 
     @classmethod

@@ -4,6 +4,7 @@ from forecaster.evaluation.result import METRICS, Evaluation, Example, Part
 from forecaster.evaluation.scoring import (
     Band,
     Forecast,
+    Known,
     default_stride,
     evaluate,
     origins,
@@ -16,6 +17,7 @@ __all__ = [
     "Evaluation",
     "Example",
     "Forecast",
+    "Known",
     "Part",
     "Verdict",
     "compare",

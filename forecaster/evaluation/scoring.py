@@ -7,7 +7,7 @@ origins, and every origin counts, whatever the block.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -54,19 +54,6 @@ class Place(NamedTuple):
     rows: Index
 
 
-@dataclass(frozen=True)
-class Job:
-    """What is asked of every part."""
-
-    forecasts: Mapping[str, Forecast]
-    window: Window
-    horizon: int
-    stride: int
-    mase_scale: Sequence[float | None]
-    band: Band | None
-    itself: str
-
-
 @dataclass
 class Sums:
     """One predictor's tally and the summed spectra of its forecasts."""
@@ -78,6 +65,24 @@ class Sums:
         """Add a block (B, H)."""
         self.tally.add(truth, forecast, half_width)
         self.density = _density(forecast) + (self.density if self.density.size else 0.0)
+
+
+Known = dict[int, dict[str, Sums]]
+"""number of a part -> NAME -> what was summed for it: what another model's evaluation need not sum again."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked of every part; `known` is what is summed already of the baselines of this one."""
+
+    forecasts: Mapping[str, Forecast]
+    window: Window
+    horizon: int
+    stride: int
+    mase_scale: Sequence[float | None]
+    band: Band | None
+    itself: str
+    known: dict[str, Sums] = field(default_factory=dict)
 
 
 def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
@@ -92,13 +97,15 @@ def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
     band: Band | None = None,
     model: str = "",
     itself: str = "",
+    known: Known | None = None,
 ) -> Evaluation:
     """Score `forecasts`, one of them named "model", on every channel of every signal.
 
     Recording r of signal i is scored from row ``ranges[i][r]`` on: the first target that may be
     scored; its context may reach back before it. `mase_scale` (C,) is the seasonal-naive
     error of each channel on the training part, `model` the name that the result carries,
-    `itself` the baseline that the model is, if it is one.
+    `itself` the baseline that the model is, if it is one. `known` is filled, and read by the next
+    call with the same signals, ranges, horizon, stride and baselines: they are scored once.
 
     Raises:
         UsageError: the horizon or the stride is below 1.
@@ -111,6 +118,7 @@ def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
     for signal, first_targets in zip(signals, ranges, strict=True):
         places = _places(signal, first_targets, job)
         for channel in range(len(signal.channels)):
+            job = replace(job, known={} if known is None else known.setdefault(len(parts), {}))
             parts.append(
                 _part(
                     signal,
@@ -171,7 +179,7 @@ def _sums(
     half_width: Array | None,
 ) -> tuple[dict[str, Sums], Array]:
     """Forecast every origin with every predictor, block by block; also the summed spectrum of the truth."""
-    sums = {name: Sums(Tally(job.horizon)) for name in job.forecasts}
+    sums = {name: Sums(Tally(job.horizon)) for name in job.forecasts if name == "model" or name not in job.known}
     density = np.zeros(0)
     for place in places:
         for origins in _origins(signal, channel, place).blocks(BLOCK):
@@ -179,7 +187,8 @@ def _sums(
             density = _density(truth) + (density if density.size else 0.0)
             for name, one in sums.items():
                 one.add(truth, job.forecasts[name](origins, job.horizon), half_width if name == "model" else None)
-    return sums, density
+    job.known.update(sums)
+    return {name: job.known[name] for name in job.forecasts}, density
 
 
 def _origins(signal: Signal, channel: int, place: Place) -> Origins:

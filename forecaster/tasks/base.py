@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.bundle import Manifest
+from forecaster.evaluation import Known
 from forecaster.origins import Origins
 from forecaster.predictors import BASELINES, Predictor
 
@@ -22,6 +23,7 @@ class Model(Protocol):
     predictors: tuple[Predictor, ...]
     quantiles: NDArray[np.float32]
     name: str
+    known: dict[int, Known] | None
 
     def run(self, predictor: Predictor, origins: Sequence[Origins], horizon: int) -> Array:
         """Forecast with one predictor from `origins` in the channels' units: (O, H) in the same."""

@@ -63,6 +63,7 @@ def evaluate(
         band=partial(_half_width, model),
         model=model.name,
         itself=itself(model),
+        known=None if model.known is None else model.known.setdefault(sizes[0], {}),
     )
 
 

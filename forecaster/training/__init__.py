@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from forecaster.config import RunConfig
@@ -24,9 +25,19 @@ class Trained:
     interrupted: bool = False
 
 
-def train(parts: Parts, config: RunConfig, progress: Progress | None = None) -> Trained:
-    """Fit the predictor that `config` names, and the baselines of its task beside it."""
-    fitted: dict[str, Predictor] = {name: kind(name).fit(parts) for name in baselines(kind(config.predictor).task)}
+def train(
+    parts: Parts,
+    config: RunConfig,
+    progress: Progress | None = None,
+    *,
+    known: Mapping[str, Predictor] | None = None,
+) -> Trained:
+    """Fit the predictor that `config` names, and the baselines of its task beside it.
+
+    `known` has those baselines by name where they are already fitted on the same `parts`.
+    """
+    names = baselines(kind(config.predictor).task)
+    fitted: dict[str, Predictor] = {name: known[name] if known else kind(name).fit(parts) for name in names}
     if config.predictor in fitted:
         own = fitted.pop(config.predictor)
         return Trained((own, *fitted.values()))
