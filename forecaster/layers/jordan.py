@@ -20,9 +20,9 @@ from keras import ops
 class Jordan(keras.layers.Layer):
     """n hidden units and M outputs over (B, S, N): every output (B, S, M), or the last one (B, M).
 
-    W (N + M, n) acts on [x_t, y_{t-1}], V (n, M) on z_t. W starts Glorot-uniform, V from a
-    normal distribution of deviation .01, so that at first little is fed back; the biases b (n,)
-    and c (M,) start at 0.
+    W (N + M, n) acts on [x_t, y_{t-1}], V (n, M) on z_t. Both start from a normal
+    distribution of deviation .01, as the deck's dense layers do, so that many exogenous channels
+    do not drown the one that is forecast; the biases b (n,) and c (M,) start at 0.
     """
 
     def __init__(
@@ -34,12 +34,9 @@ class Jordan(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the two matrices and the two biases."""
         rows, n, M = int(input_shape[-1] or 0) + self.outputs, self.units, self.outputs
-        wide, small = (
-            keras.initializers.GlorotUniform(self.seed),
-            keras.initializers.RandomNormal(0, 0.01, self.seed + 1),
-        )
-        self.W = self.add_weight(name="W", shape=(rows, n), initializer=wide)
-        self.V = self.add_weight(name="V", shape=(n, M), initializer=small)
+        first, second = (keras.initializers.RandomNormal(0, 0.01, seed=self.seed + k) for k in range(2))
+        self.W = self.add_weight(name="W", shape=(rows, n), initializer=first)
+        self.V = self.add_weight(name="V", shape=(n, M), initializer=second)
         self.b = self.add_weight(name="b", shape=(n,), initializer="zeros")
         self.c = self.add_weight(name="c", shape=(M,), initializer="zeros")
         super().build(input_shape)

@@ -5,9 +5,9 @@
 Y_t = f(X_t, Y_{t-1}), the nonlinear autoregressive model with exogenous inputs. X_t is the
 measured segment, and beside it those of the exogenous channels where there are any; Y_t is the
 network's own forecast of the segment that follows step t. The last step's is the forecast.
-Nothing else is remembered: what the past says must fit in a forecast. W starts Glorot-uniform,
-V from a normal distribution of deviation .01, the biases at 0. With S = 25 and N = 100 it has
-60,300 parameters.
+Nothing else is remembered: what the past says must fit in a forecast. W and V start from a
+normal distribution of deviation .01, the biases at 0. With S = 25 and N = 100 it has 60,300
+parameters.
 
 Source: deck E (Recurrent Neural Network, Industrial AI Lab), the infinite-response model.
 Jordan, "Serial Order" (1986); Lin, Horne, Tino and Giles, "Learning Long-Term Dependencies in
