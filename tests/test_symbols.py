@@ -11,8 +11,11 @@ import pytest
 from forecaster.batch.tables import encode
 from forecaster.config import RunConfig
 from forecaster.errors import ModelError, SignalError
+from forecaster.forecasts import Forecast
 from forecaster.model import Forecaster
+from forecaster.plots import learning_curve, symbols
 from forecaster.reading import read_signal
+from forecaster.signals import TimeAxis
 from tests.test_commands import ok, refused, run
 
 SYMBOLS = RunConfig(predictor="markov").reading.model_copy(update={"symbols": True})
@@ -162,8 +165,25 @@ def test_time_goes_on(tmp_path):
     assert [(row["ds"], row["y_hat"]) for row in found] == [("2024-01-02 00:00:00", "a"), ("2024-01-02 01:00:00", "b")]
 
 
+def test_the_forecast_and_the_learning_curve_are_drawn(model, weather, tmp_path):
+    ok("forecast", model, weather, "-o", tmp_path / "o", "-n", "8", "--plot")
+    assert (tmp_path / "o" / "weather.forecast.png").read_bytes().startswith(b"\x89PNG")
+    assert learning_curve([{"step": 1, "loss": 1.0}], "symbols").axes[0].get_ylabel() == "loss (cross-entropy, nats)"
+
+
+def test_the_picture_shows_the_likeliest_symbols_of_a_large_alphabet():
+    names, history = tuple(f"s{k}" for k in range(40)), np.arange(30.0)
+    probabilities = np.full((5, 40), 0.1 / 39)
+    probabilities[:, 35] = 0.9
+    made = {"mean": np.full(5, 35.0), "history": history, "symbols": names, "probabilities": probabilities}
+    axes = symbols([Forecast("x", "state", "", TimeAxis(), 30, **made)]).axes[0]
+    shown = [label.get_text() for label in axes.get_yticklabels()]
+    assert len(shown) == 16
+    assert "s35" in shown
+    assert "16 of 40 symbols" in axes.get_title("left")
+
+
 def test_what_means_nothing_for_symbols_is_refused(model, weather, tmp_path):
-    assert "--plot" in refused("forecast", model, weather, "-o", tmp_path / "o", "--plot")
     assert "--level" in refused("forecast", model, weather, "-o", tmp_path / "o", "--level", "80")
     assert "--plot" in refused("evaluate", model, weather, "--plot", tmp_path / "p.png")
     train = ("train", weather, "-o", tmp_path / "m", "--predictor", "symbol-rnn")

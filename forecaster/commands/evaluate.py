@@ -44,7 +44,7 @@ def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chos
     terminal: Terminal = ctx.obj
     options.check_picture(chosen["plot"])
     forecaster = Forecaster.load(model)
-    options.check_task(ctx, forecaster.manifest.task)
+    options.check_task(ctx, forecaster.manifest.task, "plot")
     horizon, stride = _sizes(forecaster, chosen)
     if not signals:
         _no_file_options(options.given(ctx))

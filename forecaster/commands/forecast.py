@@ -53,7 +53,7 @@ def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chos
 
     terminal: Terminal = ctx.obj
     forecaster = Forecaster.load(model)
-    options.check_task(ctx, forecaster.manifest.task)
+    options.check_task(ctx, forecaster.manifest.task, "levels")
     job = _job(forecaster, options.given(ctx), chosen)
     found = inputs.find(signals)
     outcome = _run(terminal, lambda tick: batch.run(forecaster, model, found, job, tick=tick), len(found))
@@ -89,7 +89,8 @@ def _picture(forecasts: Sequence[Forecast]) -> bytes:
     """Draw the forecasts of one file."""
     from forecaster import plots
 
-    return plots.png(plots.forecast(forecasts))
+    draw = plots.symbols if forecasts[0].symbols else plots.forecast
+    return plots.png(draw(forecasts))
 
 
 def _run(terminal: Terminal, work: Callable[[Callable[[int], None]], Outcome], total: int) -> Outcome:

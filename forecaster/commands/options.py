@@ -79,6 +79,9 @@ overwrite = option("--overwrite", is_flag=True, help="Replace what is there.")
 seed = option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of all chance.")
 
 predictor = option("--predictor", metavar="NAME", help="Kind of predictor; `predictors` lists them.  [stacked-lstm]")
+predictors = option(
+    "--predictors", metavar="A,B,...", help="Kinds of predictor, between commas, or `all`.  [every network]"
+)
 n_step = option("--n-step", type=SpanType(), help="S, segments in a window; or the context as a time.  [25]")
 n_input = option("--n-input", type=SpanType(), help="N, samples in a segment; or a time such as 0.5s.  [100]")
 stride = option("--stride", type=SpanType(), help="Samples from one window to the next.  [1]")
@@ -168,22 +171,23 @@ def check_picture(path: Path | None) -> None:
 
 _NOT_FOR: dict[str, dict[str, str]] = {
     "symbols": {
-        "plot": "--plot draws numbers; a forecast of symbols has its probabilities in its file.",
+        "plot": "--plot draws scores of numbers; those of symbols are in the table and in --json.",
         "levels": "--level is for bands of numbers; a forecast of symbols gives the probability of each.",
     },
 }
 
 
-def check_task(ctx: click.Context, task: str) -> None:
-    """Refuse options that mean nothing for a model of `task`.
+def check_task(ctx: click.Context, task: str, name: str) -> None:
+    """Refuse the option `name` where it means nothing for a model of `task`.
 
     Raises:
-        UsageError: such an option was given.
+        UsageError: it was given.
     """
     from forecaster.errors import UsageError
 
-    for name in _NOT_FOR.get(task, {}).keys() & given(ctx).keys():
-        raise UsageError(_NOT_FOR[task][name])
+    found = _NOT_FOR.get(task, {}).get(name)
+    if found and name in given(ctx):
+        raise UsageError(found)
 
 
 def given(ctx: click.Context) -> dict[str, Any]:

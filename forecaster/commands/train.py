@@ -168,7 +168,7 @@ def _draw(terminal: Terminal, forecaster: Forecaster, path: Path | None) -> None
         return
     from forecaster import plots
 
-    plots.save(plots.learning_curve(forecaster.history), path)
+    plots.save(plots.learning_curve(forecaster.history, forecaster.manifest.task), path)
     terminal.say(f"wrote {printable(path)}")
 
 

@@ -5,5 +5,6 @@ from forecaster.plots.forecasts import forecast
 from forecaster.plots.image import SUFFIXES, image, png, save
 from forecaster.plots.learning import learning_curve
 from forecaster.plots.scores import evaluation
+from forecaster.plots.symbols import symbols
 
-__all__ = ["LECTURES", "SUFFIXES", "evaluation", "forecast", "image", "learning_curve", "png", "save"]
+__all__ = ["LECTURES", "SUFFIXES", "evaluation", "forecast", "image", "learning_curve", "png", "save", "symbols"]

@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from forecaster.config import Task
 from forecaster.plots.style import COLOURS, FAINT, INK, MODEL, canvas, plain_log, wide
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+LOSSES: dict[Task, str] = {"forecast": "mean squared error, scaled signal", "symbols": "cross-entropy, nats"}
 
-def learning_curve(history: Sequence[Mapping[str, float]]) -> Figure:
+
+def learning_curve(history: Sequence[Mapping[str, float]], task: Task = "forecast") -> Figure:
     """Draw `loss` and `validation_loss` of `history` (rows with `step`) and mark the best validation."""
     with canvas() as figure:
         axes = figure.subplots()
         axes.set_title("Learning curve", weight="bold")
         axes.set_xlabel("training step")
-        axes.set_ylabel("loss (mean squared error, scaled signal)")
+        axes.set_ylabel(f"loss ({LOSSES[task]})")
         axes.grid(color="#eeeeee")
         if history:
             _curves(axes, history)
