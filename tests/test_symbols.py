@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from forecaster.model import Forecaster
 from forecaster.plots import learning_curve, symbols
 from forecaster.reading import read_signal
 from forecaster.signals import TimeAxis
+from tests.readme import blocks
 from tests.test_commands import ok, refused, run
 
 SYMBOLS = RunConfig(predictor="markov").reading.model_copy(update={"symbols": True})
@@ -211,6 +214,21 @@ def test_check_says_what_the_labels_are_and_how_to_train_on_them(weather, tmp_pa
     assert document["labels"][0]["symbols"] == ["a", "b"]
     broken = column(tmp_path / "broken.csv", ["1.5", "2.5", "x", "4.5"] * 5, "speed")
     assert "broken.csv:4: column 'speed': 'x'" in run("check", broken).stderr
+
+
+def test_the_docs_example_runs_and_continues_as_it_says(tmp_path, monkeypatch):
+    text = (Path(__file__).resolve().parents[1] / "docs" / "SYMBOLS.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    column(tmp_path / "weather.csv", "SCRT" * 25)
+    for line in blocks(text)["symbols"]:
+        ok(*line.removeprefix("python cli.py ").split())
+    shown = list(csv.DictReader(re.search(r"```\n(unique_id.*?)```", text, re.DOTALL)[1].splitlines()))
+    found = rows(tmp_path / "forecasts" / "weather.forecast.csv")
+    for row, expected in zip(found, shown, strict=True):
+        assert [row[key] for key in ("unique_id", "ds", "y_hat")] == [
+            expected[key] for key in ("unique_id", "ds", "y_hat")
+        ]
+        assert float(row["p"]) == pytest.approx(float(expected["p"]), abs=1e-3)
 
 
 def test_the_predictors_say_their_task():

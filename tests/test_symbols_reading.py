@@ -111,6 +111,14 @@ def test_groups_and_lengths_cut_labels_too(tmp_path):
     assert [len(recording) for recording in signal.recordings] == [5, 5, 5, 5]
 
 
+def test_a_gap_in_time_is_refused_or_cuts(tmp_path):
+    text = "t,state\n" + "".join(f"{k + (100 if k > 60 else 0)},{'ab'[k % 2]}\n" for k in range(120))
+    with pytest.raises(SignalError, match=r"labels.csv:63: .*--missing split"):
+        read_signal(written(tmp_path, text), SYMBOLS)
+    signal = read_signal(written(tmp_path, text), told(missing="split"))
+    assert [len(recording) for recording in signal.recordings] == [61, 59]
+
+
 def test_a_new_file_gets_the_codes_of_the_models_alphabet(tmp_path):
     signal = recoded(read_signal(column(tmp_path, "TTRSC" * 3), SYMBOLS), ("S", "C", "R", "T"))
     assert signal.recordings[0].values[:5, 0].tolist() == [3, 3, 2, 0, 1]

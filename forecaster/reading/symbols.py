@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from forecaster.config import MAX_BESIDE, ReadingOptions
 from forecaster.errors import SignalError, printable
 from forecaster.reading.cells import DATA_KINDS, kind
-from forecaster.reading.dialect import CANDIDATES, SPELLED, Sniffed, described, split_line
+from forecaster.reading.dialect import CANDIDATES, SAMPLE_LINES, SPELLED, Sniffed, described, split_line
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.source import Source
 from forecaster.signals import Signal
@@ -40,7 +40,7 @@ def sniff(source: Source, options: ReadingOptions) -> Sniffed:
     found = marks(body, options)
     rows = [split_line(line, found[0]) for line in body]
     start = 0 if options.no_header or not has_header(rows, found[1]) else 1
-    return described(source, rows, start, options=options, marks=found)
+    return described(source, rows[:SAMPLE_LINES], start, options=options, marks=found)
 
 
 def refuse_options(options: ReadingOptions, path: str) -> None:
