@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": "Do the whole job on the shipped signal, showing each command.",
     "check": "Say what signal files hold, and which window would fit.",
     "train": "Train a predictor on signals and save it as a model folder.",
+    "compare": "Train several predictors under one budget, and rank them in one table.",
     "evaluate": "Score a model beside naive baselines, with a verdict.",
     "forecast": "Forecast files or folders of files with a model.",
     "inspect": "Show what a model folder holds.",
