@@ -19,6 +19,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from forecaster.errors import OutputError
 from forecaster.origins import Origins, contexts
 from forecaster.predictors.base import Array, Carrying, Context, Predictor
 from forecaster.predictors.symbolic import SymbolPredictor, likeliest
@@ -56,6 +57,7 @@ def most_likely(predictor: SymbolPredictor, context: Context, horizon: int) -> t
     """Forecast the `horizon` likeliest symbols after each window of codes: (B, H), and probabilities (B, H, K).
 
     Those of a step are given the context and the symbols that were named for the steps before it.
+    Raises OutputError if they are not finite.
     """
     batch, length = context.values.shape
     codes = np.concatenate((context.values, np.empty((batch, horizon))), axis=1)
@@ -66,6 +68,8 @@ def most_likely(predictor: SymbolPredictor, context: Context, horizon: int) -> t
             for h in range(horizon):
                 now = Context(codes[rows, h : h + length], context.channel[rows])
                 probabilities[rows, h] = predictor.probabilities(now)
+                if not np.isfinite(probabilities[rows, h]).all():
+                    raise OutputError("The probabilities of a forecast are not finite; nothing was written.")
                 codes[rows, length + h] = likeliest(probabilities[rows, h])[:, 0]
     return codes[:, length:], probabilities
 

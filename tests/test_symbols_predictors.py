@@ -5,7 +5,7 @@ import pytest
 
 from forecaster import predictors
 from forecaster.config import RunConfig, Window
-from forecaster.errors import ModelError, SignalError, UsageError
+from forecaster.errors import ModelError, OutputError, SignalError, UsageError
 from forecaster.evaluation.symbols import SymbolTally, evaluate_symbols
 from forecaster.predictors import Context
 from forecaster.predictors.symbolic import SymbolNetwork, one_hot
@@ -91,6 +91,16 @@ def test_a_network_answers_with_probabilities_and_a_row_keeps_its_bits_among_oth
     alone = most_likely(one, rows[150:151], 4)
     assert alone[1].tobytes() == probabilities[150:151].tobytes()
     assert alone[0].tobytes() == codes[150:151].tobytes()
+
+
+def test_what_is_no_probability_is_refused():
+    with pytest.raises(ModelError, match="not above 0"):
+        predictors.restore("markov", {}, {"transitions": np.array([[1.5, -0.5], [0.5, 0.5]], np.float32)}, WINDOW)
+    chosen = predictors.kind("symbol-rnn")
+    specs = chosen.specs(chosen.Parameters(), WINDOW, 1)
+    wild = {key: np.full(spec.shape, 3e38, np.float32) for key, spec in specs.items()}
+    with np.errstate(all="ignore"), pytest.raises(OutputError, match="not finite"):
+        most_likely(chosen.restore(chosen.Parameters(), wild, WINDOW), context([0, 1, 2]), 2)
 
 
 def test_the_objective_is_the_next_symbol_at_every_step():

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from forecaster.config import Frozen, Task, Window
+from forecaster.errors import ModelError
 from forecaster.networks import network
 from forecaster.predictors.base import Array, Context, Parts, Predictor, Specs, TensorSpec
 from forecaster.predictors.naive import NoParameters
@@ -160,7 +161,7 @@ class MostFrequent:
     @classmethod
     def restore(cls, parameters: NoParameters, tensors: dict[str, NDArray], window: Window) -> Self:
         """Make it again."""
-        return cls(parameters, window, tensors["shares"])
+        return cls(parameters, window, _positive(tensors["shares"]))
 
     def tensors(self) -> dict[str, NDArray]:
         """Return the shares."""
@@ -205,7 +206,7 @@ class Markov:
     @classmethod
     def restore(cls, parameters: NoParameters, tensors: dict[str, NDArray], window: Window) -> Self:
         """Make it again."""
-        return cls(parameters, window, tensors["transitions"])
+        return cls(parameters, window, _positive(tensors["transitions"]))
 
     def tensors(self) -> dict[str, NDArray]:
         """Return the transitions."""
@@ -232,6 +233,13 @@ def _stretches(parts: Parts) -> Iterator[NDArray[np.int64]]:
     training = parts.training
     for r in np.flatnonzero(training.count):
         yield training.stretch(int(r)).astype(np.int64)
+
+
+def _positive(shares: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return `shares` from a model folder; ModelError if one is no probability."""
+    if not (shares > 0).all():
+        raise ModelError("The model folder holds a probability that is not above 0.", hint="Train the model again.")
+    return shares
 
 
 def _shares(counts: Counts) -> NDArray[np.float32]:
