@@ -198,21 +198,32 @@ class Forecaster:
         if self.config.carry_state and predictor is self.predictor:
             scaled = np.concatenate([carried(predictor, self._scaled(one), horizon) for one in origins])
         else:
-            scaled = rollout(predictor, self._context(origins), horizon)
+            scaled = rollout(predictor, self.context(origins), horizon)
         return self.scaler.inverse(scaled, np.repeat([one.channel for one in origins], [len(one) for one in origins]))
+
+    def origins(self, signal: Signal, rows: Sequence[int] | None = None) -> list[Origins]:
+        """Return the `rows` of the last recording of `signal` as origins of each channel; its end if None.
+
+        Raises as `require` does.
+        """
+        signal = self._own(signal)
+        self.require(signal)
+        recording = list(signal.series())[-1]
+        ends = self._ends(signal, recording)
+        return ends if rows is None else [replace(end, rows=np.asarray(rows, dtype=np.int64)) for end in ends]
+
+    def context(self, origins: Sequence[Origins]) -> Context:
+        """Return the contexts of `origins`, scaled, as a predictor sees them."""
+        context = contexts(origins, self.config.window.context)
+        return Context(
+            self.scaler.transform(context.values, context.channel), context.channel, self._beside(context.exogenous)
+        )
 
     # --- parts --------------------------------------------------------------------------
 
     def _own(self, signal: Signal) -> Signal:
         """Return `signal` as the model knows signals: symbols with its codes."""
         return self.work.own(signal, self.manifest.channels.labels)
-
-    def _context(self, origins: Sequence[Origins]) -> Context:
-        """Return the scaled contexts of `origins`."""
-        context = contexts(origins, self.config.window.context)
-        return Context(
-            self.scaler.transform(context.values, context.channel), context.channel, self._beside(context.exogenous)
-        )
 
     def _scaled(self, origins: Origins) -> Origins:
         """Return `origins` in a scaled copy of the whole recording."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -42,8 +42,21 @@ class NetworkPredictor:
 
     def predict(self, context: Context) -> Array:
         """Forecast the next segment (B, N) of `context`, in the precision of the weights: single, as stored."""
-        x = context.segments(self.window).astype(self.dtype)
-        return network(self.name).forward(self.parameters, self.weights, x).astype(np.float64)
+        found: Array = network(self.name).forward(self.parameters, self.weights, self.steps(context))
+        return found.astype(np.float64)
+
+    def steps(self, context: Context) -> NDArray:
+        """Return what the network sees of `context` step by step, (B, S, N (1 + X))."""
+        return context.segments(self.window).astype(self.dtype)
+
+    def trace(self, context: Context) -> dict[str, dict[str, NDArray]]:
+        """Return what gates and states did, layer -> quantity -> (B, S, n); nothing where there are none."""
+        module = network(self.name)
+        return module.trace(self.parameters, self.weights, self.steps(context)) if hasattr(module, "trace") else {}
+
+    def in_double(self) -> Self:
+        """Return the same network in double precision."""
+        return replace(self, weights={name: weight.astype(np.float64) for name, weight in self.weights.items()})
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -69,9 +69,12 @@ class SymbolNetwork(NetworkPredictor):
 
     def probabilities(self, context: Context) -> Array:
         """Return the probability of each symbol to come next, (B, K)."""
-        x = one_hot(context.values, self.window.symbols, self.dtype)
-        found = network(self.name).forward(self.parameters, self.weights, x).astype(np.float64)
+        found = network(self.name).forward(self.parameters, self.weights, self.steps(context)).astype(np.float64)
         return found / found.sum(axis=1, keepdims=True)
+
+    def steps(self, context: Context) -> NDArray:
+        """Return the symbols one-hot, (B, S, K)."""
+        return one_hot(context.values, self.window.symbols, self.dtype)
 
     def predict(self, context: Context) -> Array:
         """Name the likeliest next symbol, (B, 1)."""
