@@ -103,7 +103,7 @@ def _signal(axes: Axes, explanation: Explanation, scale: TimeScale) -> None:
     joined = np.concatenate((explanation.context[-1:], explanation.forecast))
     steps = scale.at(explanation.origin - 1, ahead + 1)
     axes.plot(steps, joined, color=MODEL, lw=2, label="the forecast made of it")
-    axes.legend(loc="upper left", ncols=2)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 0.97), ncols=2)
     axes.set_ylabel(quantity(explanation.channel, explanation.unit))
     axes.margins(x=0)
     scale.dress(axes)
@@ -119,7 +119,7 @@ def gradient_by_lag(reaches: Sequence[Reach]) -> Figure:
         axes.axhline(0.01, color=INK, lw=1, ls="--")
         axes.text(0.995, 0.0108, "1 % of the largest", transform=axes.get_yaxis_transform(), ha="right", va="bottom")
         axes.set_yscale("log")
-        axes.set_ylim(bottom=max(SMALLEST, min(_lowest(one) for one in known) / 2) if known else None, top=2)
+        axes.set_ylim(max(SMALLEST, min([0.006, *(_lowest(one) for one in known)]) / 2), 2)
         axes.set_ylabel("size of the gradient, relative to its largest")
         rates = {one.sample_rate_hz for one in known}
         axes.set_xlabel("lag in samples: how long ago it was read (0 is now)" + _in_time(rates))
