@@ -86,7 +86,7 @@ class TestGroup:
     def test_an_unknown_option_is_refused(self) -> None:
         assert "--bogus" in refused("check", "--bogus", "x.csv")
 
-    @pytest.mark.parametrize("absent", ["compare", "explain", "report", "export", "tune"])
+    @pytest.mark.parametrize("absent", ["explain", "report", "export", "tune"])
     def test_commands_that_do_not_exist_yet_are_absent(self, absent: str) -> None:
         refused(absent)
 
