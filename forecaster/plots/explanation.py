@@ -82,13 +82,15 @@ def _shares(one: Quantity) -> str:
 
 def _groups(axes: Axes, one: Quantity) -> None:
     """Mark at the side how many units follow the same thing, the larger groups by name."""
-    begin, units = 0, one.values.shape[1]
+    begin, units, last = 0, one.values.shape[1], -1.0
     places, labels = [], []
     for name, count in one.groups:
         if begin:
             axes.axhline(begin, color="white", lw=1.2)
-        if count >= 0.07 * units:
-            places.append(begin + count / 2)
+        place = begin + count / 2
+        if count >= 0.07 * units and place - last >= 0.13 * units:
+            last = place
+            places.append(place)
             labels.append("\n".join(textwrap.wrap(f"{count}: {printable(name, 60)}", 22)))
         begin += count
     axes.set_yticks(places, labels, fontsize=9)
@@ -117,7 +119,8 @@ def gradient_by_lag(reaches: Sequence[Reach]) -> Figure:
         for k, one in enumerate(known):
             _decay(axes, one, LINES[k % len(LINES)])
         axes.axhline(0.01, color=INK, lw=1, ls="--")
-        axes.text(0.995, 0.0108, "1 % of the largest", transform=axes.get_yaxis_transform(), ha="right", va="bottom")
+        axes.text(0.005, 0.0108, "1 % of the largest", transform=axes.get_yaxis_transform(), va="bottom")
+        _sigmoids(axes, known)
         axes.set_yscale("log")
         axes.set_ylim(max(SMALLEST, min([0.006, *(_lowest(one) for one in known)]) / 2), 2)
         axes.set_ylabel("size of the gradient, relative to its largest")
@@ -126,7 +129,8 @@ def gradient_by_lag(reaches: Sequence[Reach]) -> Figure:
         axes.set_title(CAPTION)
         axes.grid(color="#eeeeee")
         axes.margins(x=0.01)
-        axes.legend(loc="lower left", title="model: where it falls under 1 % for good", alignment="left")
+        title = "model: where it falls under 1 % for good; what is left at the oldest step"
+        figure.legend(loc="outside lower left", title=title, alignment="left")
     return figure
 
 
@@ -151,12 +155,27 @@ def _decay(axes: Axes, one: Reach, colour: str) -> None:
 
 def _legend(one: Reach) -> str:
     name = printable(one.predictor, 40) + (f" ({printable(one.name, 40)})" if one.name else "")
-    step = one.gradient.reach if one.gradient else None
+    step, left = (one.gradient.reach, f"{100 * _last(one):.2g} %") if one.gradient else (None, "")
     if step is None:
-        return f"{name}: never within the context"
+        return f"{name}: never within the context; {left}"
     samples = (step - 1) * one.n_input + 1
     rate = one.sample_rate_hz
-    return f"{name}: step {step}, {samples} samples{f' = {duration(samples, rate)}' if rate else ''} back"
+    return f"{name}: step {step}, {samples} samples{f' = {duration(samples, rate)}' if rate else ''} back; {left}"
+
+
+def _last(one: Reach) -> float:
+    norms = one.gradient.by_step if one.gradient else np.ones(1)
+    return float(norms[-1] / (norms.max() or 1))
+
+
+def _sigmoids(axes: Axes, known: Sequence[Reach]) -> None:
+    """Draw the lecture's worst case: a chain of sigmoids, whose slope is at most a quarter."""
+    if not known:
+        return
+    steps = np.arange(8)
+    lags = (steps + 0.5) * max(one.n_input for one in known)
+    label = "for comparison: a chain of sigmoids, at most a quarter left at each step"
+    axes.plot(lags, 0.25**steps, color=FAINT, lw=1.4, ls=":", label=label)
 
 
 def _in_time(rates: set[float | None]) -> str:
