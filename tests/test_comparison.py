@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -398,3 +399,19 @@ class TestPicture:
         first, second = (plots.png(plots.comparison(made_up())) for _ in range(2))
         assert first == second
         assert imread(io.BytesIO(first), format="png").shape[1] == 1200
+
+
+class TestDocs:
+    def test_the_command_of_the_page_gives_the_table_that_it_shows(self, tmp_path: Path) -> None:
+        root = Path(__file__).resolve().parents[1]
+        shown = (root / "docs" / "COMPARE.md").read_text(encoding="utf-8").split("```")[1]
+        line, *expected = shown.removeprefix("console\n").splitlines()
+        words = [str(root / word) if word.startswith("data/") else word for word in shlex.split(line)[3:]]
+        words[words.index("compared.png")] = str(tmp_path / "compared.png")
+        done = run(*words)
+        assert done.exit_code == 0, done.output
+        found = done.stdout.splitlines()
+        assert found[:2] == expected[:2]
+        assert found[3].split() == expected[3].split()
+        assert {text.split()[0] for text in found[4:12]} == {text.split()[0] for text in expected[4:12]}
+        assert (tmp_path / "compared.png").exists()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from forecaster.comparison import Comparison, Horizon, Row
 
 BETTER, NOT_BETTER, BASELINE = MODEL, "#9fc8e6", "#b5b5b5"
+BEHIND: Any = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 MARKS = {"same": " ~", "unknown": " ?"}
 
 
@@ -62,7 +63,8 @@ def _bars(axes: Axes, rows: list[Row], horizon: Horizon) -> None:
     elif values:
         axes.set_xlim(0, max(values) * 1.3 or 1)
     for place, row, nmse in drawn:
-        axes.text(nmse, place, f" {rounded(nmse)}{_mark(row, horizon)}", va="center")
+        text = f"{rounded(nmse)}{_mark(row, horizon)}"
+        axes.annotate(text, (nmse, place), (6, 0), textcoords="offset points", va="center", bbox=BEHIND)
     for place, _, found in known:
         if found is None:
             axes.text(0.01, place, "no score", va="center", color=FAINT, transform=axes.get_yaxis_transform())
@@ -89,7 +91,7 @@ def _legend(rows: list[Row], result: Comparison) -> list[Any]:
 
     texts = {
         BETTER: "network, better than every baseline",
-        NOT_BETTER: "network, not shown to be",
+        NOT_BETTER: "network, not shown to be better",
         BASELINE: "baseline",
     }
     used = {_colour(row, horizon) for row in rows for horizon in result.horizons}
