@@ -275,11 +275,11 @@ class Forecaster:
         Raises SignalError if a training file is cut into other recordings than at training:
         rows that the model has learned from would be scored.
         """
-        known = (one for one in self.manifest.training_data if one.sha256)
-        cuts = {one.cut for one in known if one.sha256 == signal.sha256}
+        own = TrainingData.of(signal)
+        cuts = {one.cut for one in self.manifest.training_data if one.sha256 == own.sha256}
         if not cuts:
             return [0] * len(signal.recordings)
-        if TrainingData.of(signal).cut not in cuts:
+        if own.cut not in cuts:
             hint = "Leave out the reading options: those of the training hold."
             raise SignalError(CUT_OTHERWISE, path=signal.path, hint=hint)
         return [boundaries(len(recording), self.config.split)[1] for recording in signal.recordings]

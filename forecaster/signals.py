@@ -6,6 +6,7 @@ window ever crosses from one recording into the next.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Iterator
@@ -162,6 +163,16 @@ class Signal:
     def columns(self) -> tuple[str, ...]:
         """The names of all columns of the recordings, (C + X): the channels, then the exogenous ones."""
         return (*self.channels, *self.exogenous)
+
+    @property
+    def identity(self) -> str:
+        """The file's sha256, or that of the values where the signal came from no file."""
+        if self.sha256:
+            return self.sha256
+        own = hashlib.sha256()
+        for recording in self.recordings:
+            own.update(np.ascontiguousarray(recording.values))
+        return own.hexdigest()
 
     def series(self) -> Iterator[Recording]:
         """Yield the recording that a forecast continues: the last one of each label."""

@@ -223,3 +223,12 @@ def test_a_ridge_model_is_not_its_own_rival(model):
     assert part["scores"]["ridge"]["nmse"] == part["scores"]["model"]["nmse"]
     assert part["verdict"].startswith("Better than every other baseline")
     assert "repeating" in part["verdict"]
+
+
+def test_a_signal_that_came_from_no_file_is_known_by_its_values():
+    unnamed = replace(signal_of(wave(800)), sha256="")
+    model = Forecaster.fit([unnamed], CONFIG)
+    assert model.stored[0]["parts"][0]["origins"] == 12
+    again = replace(unnamed, recordings=(replace(unnamed.recordings[0], values=unnamed.recordings[0].values.copy()),))
+    assert model.evaluate([again]).parts[0].origins == 12
+    assert model.evaluate([replace(signal_of(wave(800, seed=8)), sha256="")]).parts[0].origins == 76

@@ -91,7 +91,7 @@ class Combination(Frozen):
 
 
 class TrainingData(Frozen):
-    """A file that the model was trained on; `sha256` is empty where the signal came from no file.
+    """A file that the model was trained on; `sha256` is that of its bytes, or of its values where there was no file.
 
     `cut` is the hash of the lengths of its recordings: which rows were held back depends on them.
     """
@@ -106,7 +106,7 @@ class TrainingData(Frozen):
         """Record a signal that was read."""
         lengths = ",".join(str(len(recording)) for recording in signal.recordings)
         cut = hashlib.sha256(lengths.encode()).hexdigest()[:16]
-        return cls(name=printable(signal.name, 256), rows=signal.rows, sha256=signal.sha256, cut=cut)
+        return cls(name=printable(signal.name, 256), rows=signal.rows, sha256=signal.identity, cut=cut)
 
 
 class Manifest(Frozen):
