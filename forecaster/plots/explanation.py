@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from forecaster.explanation.gates import Quantity
 
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8c6d31", "#7b4173")
-SMALLEST = 1e-7
+SMALLEST = 1e-9
 SHOWN = ("forget gate", "input gate", "output gate", "reset gate", "update gate", "state", "output")
 
 
@@ -172,7 +172,7 @@ def _sigmoids(axes: Axes, known: Sequence[Reach]) -> None:
     """Draw the lecture's worst case: a chain of sigmoids, whose slope is at most a quarter."""
     if not known:
         return
-    steps = np.arange(8)
+    steps = np.arange(16)
     lags = (steps + 0.5) * max(one.n_input for one in known)
     label = "for comparison: a chain of sigmoids, at most a quarter left at each step"
     axes.plot(lags, 0.25**steps, color=FAINT, lw=1.4, ls=":", label=label)
