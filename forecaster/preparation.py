@@ -10,13 +10,14 @@ from pydantic import ValidationError
 
 from forecaster.config import RunConfig, Window
 from forecaster.errors import SignalError, TooShortError, UsageError
-from forecaster.predictors import Parts, kind, names
+from forecaster.predictors import Parts, kind, names, parameters
 from forecaster.scaling import Scaler, check_size
 from forecaster.signals import Recording, Signal
 from forecaster.spectrum import dominant_period
 from forecaster.splits import boundaries
 from forecaster.windows import Runs, Windows, suggest
 
+SHORTER = "Choose a shorter one: --n-step, --n-input."
 RATE_TOLERANCE = 0.05
 """How far two sample rates may differ, as a share: as far as clocks do."""
 
@@ -60,24 +61,31 @@ def prepare(signals: Sequence[Signal], config: RunConfig) -> Prepared:
 def resolved(config: RunConfig, signals: Sequence[Signal]) -> RunConfig:
     """Return `config` with what the data decide of the window: how many channels stand beside, how many symbols.
 
-    Raises UsageError if the window grows too large by them, or `carry_state` asks for a state
-    that the predictor does not have; SignalError where it forecasts symbols and the signals are
-    numbers, or the other way round.
+    Raises UsageError if the window grows too large by them, `carry_state` asks for a state that the
+    predictor does not have, or `parameters` names others than its own; SignalError where it
+    forecasts symbols and the signals are numbers, or the other way round.
     """
     _of_one_task(config.predictor, signals)
+    parameters(config.predictor, config.parameters)
     if config.carry_state and not kind(config.predictor).carries:
         able = ", ".join(name for name in names() if kind(name).carries)
         found = f"--carry-state: {config.predictor} has no state that can be carried."
         raise UsageError(found, hint=f"These have: {able}.")
     beside = len(signals[0].exogenous)
     reading = config.reading.model_copy(update={"symbols": bool(signals[0].symbols)})
-    own = {"exogenous": beside, **(_symbol_window(config, signals) if signals[0].symbols else {})}
+    own = {"exogenous": beside, "symbols": 0, **(_symbol_window(config, signals) if signals[0].symbols else {})}
     try:
         window = Window.model_validate(config.window.model_dump() | own)
     except ValidationError:
-        found = f"a window of {config.window.n_step} x {config.window.n_input} with {beside} exogenous channels"
-        raise UsageError(f"{found} is too large.", hint="Choose a shorter one: --n-step, --n-input.") from None
+        raise UsageError(f"a window of {_size(config.window, own)} is too large.", hint=SHORTER) from None
     return config.model_copy(update={"window": window, "reading": reading})
+
+
+def _size(window: Window, own: dict[str, int]) -> str:
+    """Say how large a window is by what the data add to it."""
+    if own["symbols"]:
+        return f"{window.n_step} symbols out of {own['symbols']}"
+    return f"{window.n_step} x {window.n_input} with {own['exogenous']} exogenous channels"
 
 
 def _of_one_task(name: str, signals: Sequence[Signal]) -> None:

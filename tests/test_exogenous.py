@@ -130,6 +130,12 @@ def test_files_with_other_exogenous_channels_are_not_trained_together():
         Forecaster.fit(signals, RunConfig(predictor="ridge", window=WINDOW))
 
 
+def test_what_the_data_decide_of_the_window_is_not_taken_from_the_settings():
+    asked = RunConfig(predictor="ridge", window=Window(n_step=2, n_input=5, exogenous=7, symbols=5))
+    window = resolved(asked, [signal_of(driven())]).window
+    assert (window.exogenous, window.symbols) == (2, 0)
+
+
 def test_a_window_that_grows_too_large_is_refused():
     signal = replace(signal_of(driven(100)), exogenous=tuple(f"x{k}" for k in range(4000)))
     with pytest.raises(UsageError, match="4000 exogenous channels is too large"):

@@ -325,6 +325,15 @@ def test_ridge_stays_within_its_limits_where_the_line_would_explode():
     assert ridge.parameters.low <= segment.min() <= segment.max() <= ridge.parameters.high
 
 
+def test_parameters_that_a_predictor_does_not_have_are_refused_and_its_own_are_named():
+    with pytest.raises(UsageError, match=r"'nodes' of gru .* It has: units_1"):
+        predictors.parameters("gru", {"nodes": 3})
+    with pytest.raises(UsageError, match="ridge has no parameters to set"):
+        predictors.parameters("ridge", {"alpha": 3})
+    assert predictors.parameters("ridge", {}) is None
+    assert predictors.parameters("gru", {"units_1": 3}).units_1 == 3
+
+
 def test_where_no_ridge_is_stable_the_best_on_validation_is_taken(parts, monkeypatch):
     monkeypatch.setattr(Ridge, "is_stable", lambda self, parts: False)
     best = min(solve(parts, 40), key=lambda solution: solution[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -30,6 +31,7 @@ __all__ = [
     "describe",
     "kind",
     "names",
+    "parameters",
     "restore",
     "specs",
 ]
@@ -70,6 +72,24 @@ def describe(name: str) -> str:
     known = name in CLOSED_FORM
     text = CLOSED_FORM[name].__doc__ if known else import_module(networks.network(name).__name__).__doc__
     return (text or "").strip().splitlines()[0]
+
+
+def parameters(name: str, given: Mapping[str, Any]) -> Any:
+    """Return the parameters of the network `name`, `given` in place of its own; None of a baseline, which has none.
+
+    Raises UsageError for a parameter that it does not have, or a value that does not fit.
+    """
+    if name in CLOSED_FORM:
+        if given:
+            raise UsageError(f"{name} has no parameters to set; found {', '.join(given)}.")
+        return None
+    members = kind(name).Parameters
+    try:
+        return members.model_validate(dict(given))
+    except ValidationError as error:
+        first = error.errors()[0]
+        found = f"The parameter {'.'.join(map(str, first['loc']))!r} of {name} is not valid: {first['msg']}."
+        raise UsageError(found, hint=f"It has: {', '.join(members.model_fields)}.") from None
 
 
 def specs(name: str, parameters: dict[str, Any], window: Window, n_channels: int) -> Specs:

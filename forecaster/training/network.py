@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from forecaster.config import Recipe, RunConfig
-from forecaster.errors import TrainingError, UsageError
+from forecaster.errors import TrainingError
 from forecaster.networks import Setting, network
-from forecaster.predictors import Parts, Predictor, kind
+from forecaster.predictors import Parts, Predictor, kind, parameters
 from forecaster.training.objectives import OBJECTIVES, Objective
 from forecaster.training.progress import Progress
 from forecaster.training.quiet import stderr_aside, tensorflow
@@ -44,7 +43,7 @@ def train_network(parts: Parts, config: RunConfig, progress: Progress) -> Outcom
     Raises TrainingError if the loss or the weights are not finite, UsageError if the network
     does not have the parameters named.
     """
-    parameters = _parameters(config)
+    own = parameters(config.predictor, config.parameters)
     tensorflow()
     from forecaster.training.keeper import Keeper
 
@@ -52,12 +51,12 @@ def train_network(parts: Parts, config: RunConfig, progress: Progress) -> Outcom
     setting = Setting(config.seed, recipe.noise, recipe.dropout, recipe.name == "lecture")
     objective = OBJECTIVES[kind(config.predictor).task]
     with stderr_aside():
-        model = network(config.predictor).build(parameters, parts.window, setting)
+        model = network(config.predictor).build(own, parts.window, setting)
         _compile(model, recipe, objective.loss)
     keeper = Keeper(recipe, progress)
     _fit(model, parts, config, keeper=keeper, objective=objective)
     weights = _checked(keeper)
-    predictor = kind(config.predictor).restore(parameters, weights, parts.window)
+    predictor = kind(config.predictor).restore(own, weights, parts.window)
     return Outcome(predictor, keeper.history, keeper.interrupted)
 
 
@@ -85,15 +84,6 @@ def _name(path: str) -> str:
     """Shorten ``lstm_1/lstm_cell/kernel`` to ``lstm_1.kernel``."""
     parts = path.split("/")
     return f"{parts[0]}.{parts[-1]}"
-
-
-def _parameters(config: RunConfig) -> Any:
-    try:
-        return network(config.predictor).Parameters.model_validate(config.parameters)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UsageError(f"The parameter {where!r} of {config.predictor} is not valid: {first['msg']}.") from None
 
 
 def _compile(model: Any, recipe: Recipe, loss: str) -> None:
