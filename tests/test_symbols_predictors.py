@@ -164,6 +164,12 @@ def test_beyond_one_step_the_verdict_compares_what_was_named_wrong():
     assert [row["step"] for row in found.parts[0].by_step["model"]] == [1, 2, 3, 4, 5]
 
 
+def test_without_a_baseline_there_is_no_verdict():
+    found = evaluate_symbols([signal([0, 1] * 10)], [[0]], {"model": sure(0.9)}, window=WINDOW, horizon=1)
+    assert found.parts[0].origins > 0
+    assert "no baseline" in found.to_json()["verdict"]
+
+
 def test_a_recording_too_short_is_not_scored_and_says_why():
     found = verdict(0.9, 0.1, np.zeros(3))
     assert found.parts[0].origins == 0

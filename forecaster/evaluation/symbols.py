@@ -133,6 +133,8 @@ def _blocks(signal: Signal, first_targets: Sequence[int], job: Job) -> Iterator[
 def compare_symbols(tallies: Mapping[str, SymbolTally], job: Job) -> Verdict:
     """Compare "model" with the best baseline: by cross-entropy one step ahead, else by symbols named wrong."""
     others = {name: float(one.loss.mean()) for name, one in tallies.items() if name not in ("model", job.itself)}
+    if not others:
+        return Verdict("unknown", "No verdict: there is no baseline to compare it with.")
     best = min(others, key=lambda name: others[name])
     own, theirs = tallies["model"].loss, tallies[best].loss
     one_step = job.horizon == 1
