@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from forecaster import predictors
 from forecaster.commands.group import cli
 from forecaster.config import Recipe, RunConfig, Window
-from forecaster.errors import UsageError
+from forecaster.errors import OutputError, UsageError
 from forecaster.explanation import explain, reach
 from forecaster.explanation.gates import UNCLEAR, Quantity, features_of, followed, saturated, symbols_of
 from forecaster.explanation.lags import LagGradient, lag_gradient
@@ -166,6 +166,13 @@ class TestGates:
             explain(model, signal_of(wave(300)), channel="speed")
         with pytest.raises(UsageError, match="40 to 300"):
             explain(model, signal_of(wave(300)), at=39)
+
+
+def test_what_is_not_finite_is_refused(model):
+    own = model.predictor
+    huge = replace(own, weights={name: weight * np.float32(1e38) for name, weight in own.weights.items()})
+    with np.errstate(all="ignore"), pytest.raises(OutputError, match="not finite"):
+        explain(replace(model, predictors=(huge, *model.predictors[1:])), signal_of(wave(600)))
 
 
 def run(*args):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.errors import UsageError
+from forecaster.errors import OutputError, UsageError
 from forecaster.explanation.gates import Quantity, features_of, quantities, symbols_of
 from forecaster.explanation.lags import LagGradient, lag_gradient
 from forecaster.model import Forecaster
@@ -20,6 +20,7 @@ __all__ = ["Explanation", "Reach", "explain", "reach"]
 
 MANY = 200
 GRADIENTS = 8
+NOT_FINITE = "What {} computes is not finite, so there is nothing to explain."
 NO_GRADIENT = "symbols have no small changes, so a gradient by lag is not defined"
 
 
@@ -82,11 +83,14 @@ class Explanation:
 def explain(model: Forecaster, signal: Signal, *, at: int | None = None, channel: str | None = None) -> Explanation:
     """Explain the forecast of one channel at row `at` of the last recording of `signal`, by default its end.
 
-    Raises as `Forecaster.require` does, and UsageError for a channel or a row that there is not.
+    Raises as `Forecaster.require` does, UsageError for a channel or a row that there is not, and
+    OutputError if what the model computes is not finite.
     """
     recording = list(signal.series())[-1]
     c, row = _channel(model, channel), _row(model, len(recording), at)
     origin = model.origins(signal, [row])[c]
+    forecast = model.run(model.predictor, [origin], model.config.window.n_input)[0]
+    _check_finite(model, forecast)
     return Explanation(
         model=model.name,
         predictor=model.predictor.name,
@@ -97,7 +101,7 @@ def explain(model: Forecaster, signal: Signal, *, at: int | None = None, channel
         time=recording.time,
         sample_rate_hz=signal.sample_rate_hz,
         context=origin.context(model.config.window.context).values[0],
-        forecast=model.run(model.predictor, [origin], model.config.window.n_input)[0],
+        forecast=forecast,
         quantities=tuple(_quantities(model, signal, row, c)),
         reaches=(reach(model, signal, c),),
     )
@@ -112,7 +116,9 @@ def reach(model: Forecaster, signal: Signal, channel: int = 0) -> Reach:
     rows = _spread(model, signal, GRADIENTS)
     context = model.context([model.origins(signal, rows)[channel]])
     exact = predictor.in_double() if isinstance(predictor, NetworkPredictor) else predictor
-    return replace(named, gradient=lag_gradient(exact, context), reason="")
+    gradient = lag_gradient(exact, context)
+    _check_finite(model, gradient.by_sample)
+    return replace(named, gradient=gradient, reason="")
 
 
 def _quantities(model: Forecaster, signal: Signal, row: int, channel: int) -> Sequence[Quantity]:
@@ -122,10 +128,18 @@ def _quantities(model: Forecaster, signal: Signal, row: int, channel: int) -> Se
     rows = [row, *_spread(model, signal, MANY)]
     context = model.context([model.origins(signal, rows)[channel]])
     shown, many = model.predictor.trace(context[:1]), model.predictor.trace(context[1:])
+    for traced in (shown, many):
+        _check_finite(model, *(values for layer in traced.values() for values in layer.values()))
     window, own = model.config.window, context.values[1:]
     if window.symbols:
         return quantities(shown, many, symbols_of(own, model.manifest.channels.labels))
     return quantities(shown, many, features_of(own.reshape(-1, window.n_step, window.n_input)))
+
+
+def _check_finite(model: Forecaster, *found: NDArray[np.floating]) -> None:
+    """Raise OutputError unless all that was `found` of `model` is finite."""
+    if not all(np.isfinite(values).all() for values in found):
+        raise OutputError(NOT_FINITE.format(model.name or model.predictor.name))
 
 
 def _spread(model: Forecaster, signal: Signal, count: int) -> list[int]:
