@@ -171,7 +171,7 @@ class Signal:
             return self.sha256
         own = hashlib.sha256()
         for recording in self.recordings:
-            own.update(np.ascontiguousarray(recording.values))
+            own.update(np.ascontiguousarray(recording.values).data)
         return own.hexdigest()
 
     def series(self) -> Iterator[Recording]:
