@@ -168,6 +168,16 @@ class TestGates:
             explain(model, signal_of(wave(300)), at=39)
 
 
+def test_symbols_stand_by_their_names_beside_the_states():
+    from forecaster.plots.explanation import layers
+
+    labels = replace(signal_of(np.arange(200) % 3), channels=("state",), units=("",), symbols=("off", "idle", "on"))
+    config = RunConfig(predictor="symbol-rnn", window=Window(n_step=6), recipe=RECIPE, parameters={"units": 4})
+    found = explain(Forecaster.fit([labels], config), labels)
+    axes = layers(found)["rnn"].axes
+    assert ["off", "idle", "on"] in [[text.get_text() for text in one.get_yticklabels()] for one in axes]
+
+
 def test_what_is_not_finite_is_refused(model):
     own = model.predictor
     huge = replace(own, weights={name: weight * np.float32(1e38) for name, weight in own.weights.items()})

@@ -51,7 +51,8 @@ class Explanation:
     """One forecast of a model on a signal, and what its network did.
 
     The forecast is made at row `origin` of the last recording, whose axis is `time`: `context`
-    (L,) before it, `forecast` (N,) from it on, in `unit`. `quantities` holds every gate and state.
+    (L,) before it, `forecast` (N,) from it on, in `unit`; where they are symbols, as codes of the
+    alphabet `symbols`. `quantities` holds every gate and state.
     """
 
     model: str
@@ -66,6 +67,7 @@ class Explanation:
     forecast: NDArray[np.float64]
     quantities: tuple[Quantity, ...]
     reaches: tuple[Reach, ...]
+    symbols: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the explanation as plain data."""
@@ -104,6 +106,7 @@ def explain(model: Forecaster, signal: Signal, *, at: int | None = None, channel
         forecast=forecast,
         quantities=tuple(_quantities(model, signal, row, c)),
         reaches=(reach(model, signal, c),),
+        symbols=model.manifest.channels.labels,
     )
 
 

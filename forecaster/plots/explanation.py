@@ -100,13 +100,17 @@ def _groups(axes: Axes, one: Quantity) -> None:
 def _signal(axes: Axes, explanation: Explanation, scale: TimeScale) -> None:
     """Draw the window that was read, and the forecast behind it."""
     length, ahead = len(explanation.context), len(explanation.forecast)
-    begin = explanation.origin - length
-    axes.plot(scale.at(begin, length), explanation.context, color=INK, lw=stroke(length, 1.4), label="the window read")
-    joined = np.concatenate((explanation.context[-1:], explanation.forecast))
-    steps = scale.at(explanation.origin - 1, ahead + 1)
-    axes.plot(steps, joined, color=MODEL, lw=2, label="the forecast made of it")
+    begin, line = explanation.origin - length, "o" if explanation.symbols else "-"
+    read: Any = {"color": INK, "lw": stroke(length, 1.4), "label": "the window read", "clip_on": line == "-"}
+    axes.plot(scale.at(begin, length), explanation.context, line, **read)
+    joined = np.concatenate((explanation.context[-1:], explanation.forecast))[bool(explanation.symbols) :]
+    steps = scale.at(explanation.origin - 1, ahead + 1)[bool(explanation.symbols) :]
+    axes.plot(steps, joined, line, color=MODEL, lw=2, clip_on=line == "-", label="the forecast made of it")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 0.97), ncols=2)
     axes.set_ylabel(quantity(explanation.channel, explanation.unit))
+    if explanation.symbols:
+        codes = np.unique(np.concatenate((explanation.context, explanation.forecast))).astype(np.int64)
+        axes.set_yticks(codes, [printable(explanation.symbols[code], 20) for code in codes])
     axes.margins(x=0)
     scale.dress(axes)
 
