@@ -15,7 +15,8 @@ from tests.readme import BLOCK, README, command
 ROOT = README.parent
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 TEXT = README.read_text(encoding="utf-8")
-SHOWN = {name: body for name, body in BLOCK.findall(TEXT) if name in ("check", "evaluate", "forecast")}
+GLASS_BOX = (ROOT / "docs" / "GLASS_BOX.md").read_text(encoding="utf-8")
+SHOWN = {name: body for name, body in BLOCK.findall(TEXT + GLASS_BOX) if name != "train" and "\n" in body.strip()}
 
 
 @pytest.fixture(scope="module")

@@ -139,7 +139,8 @@ def summary(found: Sequence[Quantity]) -> list[list[str]]:
         shares = ["-" if share is None else f"{100 * share:.0f} %" for share in (one.low, one.high)]
         most = ", ".join(f"{count} {name}" for name, count in one.groups[:2])
         rows.append([one.layer, one.name, *shares, most])
-    return rows
+    width = max((len(row[-1]) for row in rows), default=0)
+    return [[*row[:-1], row[-1].ljust(width)] for row in rows]
 
 
 def _delayed(level: Array, delay: int) -> Array:
