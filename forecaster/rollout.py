@@ -12,14 +12,15 @@ Source: deck E, "LSTM with TensorFlow", the prediction example.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.errors import OutputError
+from forecaster.config import Window
+from forecaster.errors import OutputError, UsageError
 from forecaster.origins import Origins, contexts
 from forecaster.predictors.base import Array, Carrying, Context, Predictor
 from forecaster.predictors.symbolic import SymbolPredictor, likeliest
@@ -27,6 +28,10 @@ from forecaster.windows import joined
 
 ROWS = 128
 """Windows that advance together: enough to be fast, few enough to stay in the cache."""
+VALUES = 4_000_000
+"""What the windows that advance together may hold, where one of them is large."""
+MOST = 10_000_000
+"""Probabilities in one forecast of symbols."""
 
 
 def forecast(predictor: Predictor, origins: Sequence[Origins], horizon: int, *, carry: bool = False) -> Array:
@@ -46,9 +51,8 @@ def rollout(predictor: Predictor, context: Context, horizon: int) -> Array:
     of exogenous channels is not known: their last segment is repeated.
     """
     result = np.empty((len(context.values), horizon))
-    with one_thread().limit(limits=1):
-        for begin in range(0, len(result), ROWS):
-            rows = slice(begin, begin + ROWS)
+    with one_thread().limit(limits=1), np.errstate(over="ignore", invalid="ignore"):
+        for rows in _blocks(len(result), predictor.window):
             result[rows] = _loop(predictor, context[rows], horizon)
     return result
 
@@ -57,14 +61,16 @@ def most_likely(predictor: SymbolPredictor, context: Context, horizon: int) -> t
     """Forecast the `horizon` likeliest symbols after each window of codes: (B, H), and probabilities (B, H, K).
 
     Those of a step are given the context and the symbols that were named for the steps before it.
-    Raises OutputError if they are not finite.
+    Raises OutputError if they are not finite, UsageError if they are too many.
     """
     batch, length = context.values.shape
+    if horizon * predictor.window.symbols > MOST:
+        found = f"{horizon} steps of {predictor.window.symbols} probabilities are more than {MOST}."
+        raise UsageError(found, hint="Ask for a shorter horizon: -n.")
     codes = np.concatenate((context.values, np.empty((batch, horizon))), axis=1)
     probabilities = np.empty((batch, horizon, predictor.window.symbols))
-    with one_thread().limit(limits=1):
-        for begin in range(0, batch, ROWS):
-            rows = slice(begin, begin + ROWS)
+    with one_thread().limit(limits=1), np.errstate(over="ignore", invalid="ignore"):
+        for rows in _blocks(batch, predictor.window):
             for h in range(horizon):
                 now = Context(codes[rows, h : h + length], context.channel[rows])
                 probabilities[rows, h] = predictor.probabilities(now)
@@ -81,7 +87,7 @@ def carried(predictor: Predictor, origins: Origins, horizon: int) -> Array:
     predictor must be one that `carries`.
     """
     stateful, n_input = cast(Carrying, predictor), predictor.window.n_input
-    with one_thread().limit(limits=1):
+    with one_thread().limit(limits=1), np.errstate(over="ignore", invalid="ignore"):
         state, segment = _warmed(stateful, origins)
         known = _segments(origins, origins.rows - n_input, n_input)[:, n_input:]
         made = [segment]
@@ -113,6 +119,12 @@ def _segments(origins: Origins, begin: NDArray[np.int64], n_input: int) -> Array
     rows = np.minimum(begin[:, None] + np.arange(n_input), len(origins.values) - 1)
     own = origins.values[rows][:, None]
     return (own if origins.exogenous is None else joined(own, origins.exogenous[rows]))[:, 0]
+
+
+def _blocks(batch: int, window: Window) -> Iterator[slice]:
+    """Yield the rows that advance together."""
+    size = max(1, min(ROWS, VALUES // (window.n_step * window.width)))
+    yield from (slice(begin, begin + size) for begin in range(0, batch, size))
 
 
 def _loop(predictor: Predictor, context: Context, horizon: int) -> Array:

@@ -133,3 +133,11 @@ class TestCarried:
         changed[211:] = 1e6
         first, second = (carried(predictor, Origins(one, 0, np.array([150, 211])), 50) for one in (values, changed))
         assert first.tobytes() == second.tobytes()
+
+
+def test_large_windows_advance_by_smaller_blocks_to_the_same_bits(monkeypatch):
+    predictor, channel = flagship(), np.zeros(30, dtype=np.int64)
+    context = Context(np.random.default_rng(5).normal(size=(30, WINDOW.context)), channel)
+    together = rollout(predictor, context, 30)
+    monkeypatch.setattr("forecaster.rollout.VALUES", 3 * WINDOW.context)
+    assert rollout(predictor, context, 30).tobytes() == together.tobytes()

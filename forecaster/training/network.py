@@ -26,6 +26,8 @@ from forecaster.training.quiet import stderr_aside, tensorflow
 
 MAX_VALIDATION = 2048
 """Validation windows that are looked at after each epoch, evenly spread."""
+MAX_VALUES = 50_000_000
+"""What these may hold together: fewer windows are looked at where one is large."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ def _fit(model: Any, parts: Parts, config: RunConfig, *, keeper: Any, objective:
     epochs = math.ceil(recipe.steps / recipe.steps_per_epoch)
     steps = epochs * recipe.steps_per_epoch
     feed = batches(parts.training, batch=recipe.batch, steps=steps, seed=config.seed, examples=objective.examples)
-    index = np.unique(np.linspace(0, len(parts.validation) - 1, MAX_VALIDATION).astype(np.int64))
+    looked_at = max(1, min(MAX_VALIDATION, MAX_VALUES // (parts.window.n_step * parts.window.width)))
+    index = np.unique(np.linspace(0, len(parts.validation) - 1, looked_at).astype(np.int64))
     options: Mapping[str, Any] = {
         "epochs": epochs,
         "steps_per_epoch": recipe.steps_per_epoch,
