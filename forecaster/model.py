@@ -161,7 +161,8 @@ class Forecaster:
                     path=signal.path,
                     hint="Train a model with a shorter context: --n-step, --n-input.",
                 )
-            self.scaler.check(recording.values[-need:, columns], self.manifest.channels.columns, signal.path)
+            seen = recording.values if self.config.carry_state else recording.values[-need:]
+            self.scaler.check(seen[:, columns], self.manifest.channels.columns, signal.path)
 
     def forecast(
         self, signals: Sequence[Signal], *, horizon: int | None = None, levels: Sequence[int] = (90,)

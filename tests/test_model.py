@@ -232,3 +232,12 @@ def test_a_signal_that_came_from_no_file_is_known_by_its_values():
     again = replace(unnamed, recordings=(replace(unnamed.recordings[0], values=unnamed.recordings[0].values.copy()),))
     assert model.evaluate([again]).parts[0].origins == 12
     assert model.evaluate([replace(signal_of(wave(800, seed=8)), sha256="")]).parts[0].origins == 76
+
+
+def test_a_carried_state_reads_the_whole_recording_so_all_of_it_is_checked():
+    update = {"predictor": "state-space", "carry_state": True}
+    model = Forecaster.fit([signal_of(wave(800))], NETWORK.model_copy(update=update))
+    values = wave(300, seed=4)
+    values[10] = 1e200
+    with pytest.raises(SignalError, match=r"acc.*1e\+200"):
+        model.forecast([signal_of(values, "new")])
