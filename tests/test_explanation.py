@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from forecaster import predictors
 from forecaster.commands.group import cli
-from forecaster.config import Recipe, RunConfig, Window
+from forecaster.config import ReadingOptions, Recipe, RunConfig, Window
 from forecaster.errors import OutputError, UsageError
 from forecaster.explanation import explain, reach
 from forecaster.explanation.gates import UNCLEAR, Quantity, features_of, followed, saturated, symbols_of
@@ -161,6 +161,12 @@ class TestGates:
         names, _ = followed((codes == 1).astype(float)[:, :, None], symbols_of(codes, ("S", "C", "R")))
         assert names == ("the symbol C",)
 
+    def test_of_a_large_alphabet_the_frequent_symbols_are_followed(self):
+        codes = np.concatenate((np.repeat([7.0, 900.0], 500), np.arange(1000.0))).reshape(10, -1)
+        found = symbols_of(codes, tuple(f"s{k}" for k in range(1000)))
+        assert len(found) == 64
+        assert {"the symbol s7", "the symbol s900 one step ago"} <= set(found)
+
     def test_what_there_is_not_is_refused(self, model):
         with pytest.raises(UsageError, match=r"no channel 'speed'.*acc"):
             explain(model, signal_of(wave(300)), channel="speed")
@@ -206,6 +212,20 @@ class TestCommand:
         assert np.shape(forget["values"]) == (4, 100)
         assert sum(group["units"] for group in forget["groups"]) == len(forget["units_follow"]) == 100
         assert len(document["gradient_by_lag"][0]["by_sample"]) == 40
+
+    def test_a_model_that_reads_other_columns_stands_beside(self, folder):
+        values = np.stack([wave(600), wave(600, seed=7)], axis=1)
+        config = RunConfig(
+            predictor="narx", window=WINDOW, recipe=RECIPE, reading=ReadingOptions(columns=("acc",), exogenous=("x",))
+        )
+        both = replace(signal_of(values, channels=("acc", "x")), channels=("acc",), exogenous=("x",), units=("",))
+        Forecaster.fit([both], config).save(folder / "narx")
+        rows = "\n".join(f"{a:.6f},{b:.6f}" for a, b in values)
+        (folder / "both.csv").write_text(f"acc,x\n{rows}\n")
+        args = ("--beside", folder / "narx", "--column", "acc", "--json")
+        result = run("explain", folder / "lstm", folder / "both.csv", "-o", folder / "mixed", *args)
+        assert result.exit_code == 0, result.output
+        assert [one["predictor"] for one in json.loads(result.stdout)["gradient_by_lag"]] == ["stacked-lstm", "narx"]
 
     def test_a_predictor_without_gates_says_so(self, folder):
         result = run("explain", folder / "ridge", folder / "run.csv", "-o", folder / "plain")

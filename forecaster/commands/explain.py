@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from forecaster.signals import Signal
 
 NUMBERS = "explanation.json"
+AFRESH = "the model carries its state over the recording; the gates and the gradient are those of a window read afresh"
 
 
 @click.command("explain")
@@ -51,12 +52,15 @@ def command(ctx: click.Context, /, model: Path, signal: str, output: Path, **cho
     forecaster = Forecaster.load(model)
     others = [Forecaster.load(path) for path in chosen["beside"]]
     read = _read(ctx, forecaster, signal)
+    pairs = [(other, _read(ctx, other, signal)) for other in others]
     at: Span | None = chosen["at"]
     row = None if at is None else at.resolve(read.sample_rate_hz, "--at")
     terminal.say("measuring ...")
     found = explain(forecaster, read, at=row, channel=chosen["channel"])
-    found = _beside(found, others, read)
-    written = _write(terminal, found, output)
+    found = _beside(found, pairs)
+    written = _write(found, output)
+    if forecaster.config.carry_state:
+        terminal.say(f"note: {AFRESH}")
     terminal.json(found.to_json()) if chosen["as_json"] else terminal.out(report(found, written))
 
 
@@ -106,19 +110,21 @@ def _read(ctx: click.Context, forecaster: Forecaster, path: str) -> Signal:
     return read_signal(found[0].path, reading, name=found[0].name)
 
 
-def _beside(found: Explanation, others: Sequence[Forecaster], signal: Signal) -> Explanation:
-    """Add how far back the other models look on the same channel."""
+def _beside(found: Explanation, others: Sequence[tuple[Forecaster, Signal]]) -> Explanation:
+    """Add how far back the other models look on the same channel, each with the signal as it reads it."""
     from dataclasses import replace
 
     from forecaster.explanation import reach
 
-    channels = [other.manifest.channels.target for other in others]
-    places = [names.index(found.channel) if found.channel in names else 0 for names in channels]
-    more = (reach(other, signal, place) for other, place in zip(others, places, strict=True))
-    return replace(found, reaches=(*found.reaches, *more))
+    reaches = list(found.reaches)
+    for other, signal in others:
+        names = other.manifest.channels.target
+        place = names.index(found.channel) if found.channel in names else 0
+        reaches.append(reach(other, signal, place))
+    return replace(found, reaches=tuple(reaches))
 
 
-def _write(terminal: Terminal, found: Explanation, folder: Path) -> list[Path]:
+def _write(found: Explanation, folder: Path) -> list[Path]:
     """Write the figures, then the numbers."""
     import json
 

@@ -21,7 +21,7 @@ COMMANDS = {
     "evaluate": "Score a model beside naive baselines, with a verdict.",
     "forecast": "Forecast files or folders of files with a model.",
     "inspect": "Show what a model folder holds.",
-    "explain": "Watch a network think on a real signal: gates, states, how far back it looks.",
+    "explain": "Watch a network think on a real signal.",
     "predictors": "List the kinds of predictor that train knows.",
     "lecture": "Work the lectures' examples step by step, or list them.",
     "synthesize": "Write a made-up signal of a rotating machine.",

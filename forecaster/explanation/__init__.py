@@ -18,7 +18,8 @@ from forecaster.signals import Signal, TimeAxis
 
 __all__ = ["Explanation", "Reach", "explain", "reach"]
 
-MANY = 200
+MANY, MANY_STEPS = 200, 5000
+"""Windows by which it is found what units follow, and steps in all of them together."""
 GRADIENTS = 8
 NOT_FINITE = "What {} computes is not finite, so there is nothing to explain."
 NO_GRADIENT = "symbols have no small changes, so a gradient by lag is not defined"
@@ -128,15 +129,16 @@ def _quantities(model: Forecaster, signal: Signal, row: int, channel: int) -> Se
     """Trace the explained window and many others."""
     if not isinstance(model.predictor, NetworkPredictor):
         return ()
-    rows = [row, *_spread(model, signal, MANY)]
+    many = max(2, min(MANY, MANY_STEPS // model.config.window.n_step))
+    rows = [row, *_spread(model, signal, many)]
     context = model.context([model.origins(signal, rows)[channel]])
-    shown, many = model.predictor.trace(context[:1]), model.predictor.trace(context[1:])
-    for traced in (shown, many):
-        _check_finite(model, *(values for layer in traced.values() for values in layer.values()))
+    shown, traced = model.predictor.trace(context[:1]), model.predictor.trace(context[1:])
+    for layers in (shown, traced):
+        _check_finite(model, *(values for layer in layers.values() for values in layer.values()))
     window, own = model.config.window, context.values[1:]
     if window.symbols:
-        return quantities(shown, many, symbols_of(own, model.manifest.channels.labels))
-    return quantities(shown, many, features_of(own.reshape(-1, window.n_step, window.n_input)))
+        return quantities(shown, traced, symbols_of(own, model.manifest.channels.labels))
+    return quantities(shown, traced, features_of(own.reshape(-1, window.n_step, window.n_input)))
 
 
 def _check_finite(model: Forecaster, *found: NDArray[np.floating]) -> None:

@@ -22,6 +22,7 @@ LOW, HIGH = 0.1, 0.9
 CLEAR = 0.3
 UNCLEAR = "nothing clear"
 DELAYS = 3
+MOST_SYMBOLS = 32
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,13 @@ def features_of(segments: Array) -> dict[str, Array]:
 
 
 def symbols_of(codes: Array, alphabet: Sequence[str]) -> dict[str, Array]:
-    """Return for codes (W, S) where each symbol stands, and where it stood one step before, each (W, S)."""
-    found = {f"the symbol {symbol}": (codes == k).astype(float) for k, symbol in enumerate(alphabet)}
+    """Return for codes (W, S) where each symbol stands, and where it stood one step before, each (W, S).
+
+    Of a large alphabet the `MOST_SYMBOLS` that stand there most often.
+    """
+    counts = np.bincount(codes.astype(np.int64).ravel(), minlength=len(alphabet))
+    frequent = sorted(np.argsort(-counts, kind="stable")[:MOST_SYMBOLS].tolist())
+    found = {f"the symbol {alphabet[k]}": (codes == k).astype(float) for k in frequent}
     return found | {f"{name} one step ago": _delayed(there, 1) for name, there in found.items()}
 
 

@@ -32,7 +32,8 @@ def layers(explanation: Explanation) -> dict[str, Figure]:
 
 def _layer(explanation: Explanation, traced: Sequence[Quantity]) -> Figure:
     by_name = {one.name: one for one in traced}
-    shown = [by_name[name] for name in SHOWN if name in by_name and (name != "output" or "state" not in by_name)]
+    known = [by_name[name] for name in SHOWN if name in by_name and (name != "output" or "state" not in by_name)]
+    shown = known or list(traced)
     heights = [1.25] * len(shown) + [1]
     with canvas(height=130 + 230 * len(shown) + 190) as figure:
         figure.suptitle(_title(explanation, shown[0].layer), x=0.01, ha="left", fontsize=12)
