@@ -63,7 +63,8 @@ def forecaster(name: str) -> measure.Make:
         from forecaster.windows import Runs, Windows
 
         signal, zero, total = measure.rotor(60_000), np.zeros(1, np.int64), steps(quick)
-        runs = Runs(signal, zero, np.array([len(signal)], np.int64), zero)
+        length = np.array([len(signal)], np.int64)
+        runs = Runs(signal, zero, length, zero, np.empty((0, 0), np.float32), zero)
         bounds = [np.array([bound], np.int64) for bound in (0, 59_000, 59_500)]
         window = Window(n_step=S, n_input=N)
         parts = Parts(*(Windows.between(runs, (bounds[k], bounds[k + 1]), window) for k in range(2)))

@@ -30,7 +30,8 @@ def windows_of(signal: np.ndarray) -> Any:
     from forecaster.windows import Runs, Windows
 
     zero, length = np.zeros(1, np.int64), np.array([len(signal)], np.int64)
-    return Windows.between(Runs(signal, zero, length, zero), (zero, length), Window(n_step=S, n_input=N))
+    runs = Runs(signal, zero, length, zero, np.empty((0, 0), np.float32), zero)
+    return Windows.between(runs, (zero, length), Window(n_step=S, n_input=N))
 
 
 def take(signal: np.ndarray) -> Iterator[Any]:
