@@ -131,13 +131,17 @@ LECTURE = Recipe(
 
 
 class RunConfig(Frozen):
-    """A whole training run, resolved: what `config` in model.json records."""
+    """A whole training run, resolved: what `config` in model.json records.
 
-    predictor: Text = "stacked-lstm"
+    `recipe` is how a network is trained; a combination of several has the one of each in `recipes`.
+    """
+
+    predictor: Text = "auto"
     parameters: dict[Text, int | float | str | None] = Field(default_factory=dict)
     reading: ReadingOptions = ReadingOptions()
     window: Window = Window()
     split: Split = Split()
     recipe: Recipe = Recipe()
+    recipes: Annotated[dict[Text, Recipe], Field(max_length=64)] = Field(default_factory=dict)
     carry_state: bool = False
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0

@@ -1,6 +1,6 @@
 """Split-conformal bands: how far off the forecast was on the validation part, step by step.
 
-For each channel and step the absolute residuals of the validation origins are sorted; the band
+For each channel and step the absolute residuals of the calibration origins are sorted; the band
 at level p is the ceil((n + 1) p / 100)-th smallest of the n: it covers at least p percent of new
 targets wherever these are exchangeable with the validation part.
 
@@ -11,7 +11,7 @@ Inference for Regression", section 2.2; by step: Stankeviciute, Alaa, van der Sc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,15 +46,19 @@ class IntervalState(Frozen):
 def calibrate(errors: Sequence[NDArray], *, reason: str = "") -> tuple[IntervalState, NDArray[np.float32]]:
     """Take the quantiles of the absolute residuals: one (O_c, H) array a channel, scaled units.
 
+    NaN stands where there was nothing to compare with, so that steps may have fewer origins.
     Returns the state and the quantiles (C, H, 99). A level that n origins cannot give (its
     rank exceeds n) holds the largest residual, and `band` refuses it. With no origin in any
     channel the state has horizon 0 and the `reason`.
     """
-    origins = tuple(len(rows) for rows in errors)
+    counts = [(~np.isnan(rows)).sum(axis=0) for rows in errors]
+    horizon = max((rows.shape[1] for rows in errors if len(rows)), default=0)
+    origins = tuple(
+        int(count.min(initial=10**12)) if len(rows) else 0 for rows, count in zip(errors, counts, strict=True)
+    )
     if not any(origins):
-        reason = reason or "the validation part is shorter than the horizon"
+        reason = reason or "the part of the validation targets that calibrates is shorter than the horizon"
         return IntervalState(origins=origins, reason=reason), np.zeros((len(errors), 0, len(LEVELS)), np.float32)
-    horizon = max(rows.shape[1] for rows in errors if len(rows))
     quantiles = np.stack([_quantiles(np.abs(rows), horizon) for rows in errors])
     return IntervalState(horizon=horizon, origins=origins), quantiles
 
@@ -73,7 +77,7 @@ def band(
     >>> band(state, quantiles, 90, channel=0, horizon=1)
     (array([18.]), '')
     >>> band(state, quantiles, 99, channel=0, horizon=1)[1]
-    'a 99 % band needs at least 99 validation origins, and there are 19'
+    'a 99 % band needs at least 99 calibration origins, and there are 19'
     """
     reason = unavailable(state, level, channel=channel, horizon=horizon)
     if reason:
@@ -89,16 +93,18 @@ def unavailable(state: IntervalState, level: int, *, channel: int, horizon: int)
         return f"the model holds bands for whole levels from {state.levels[0]} to {state.levels[-1]} %, not {level} %"
     origins = state.origins[channel] if channel < len(state.origins) else 0
     if rank(level, origins) > origins:
-        return f"a {level} % band needs at least {needed(level)} validation origins, and there are {origins}"
+        return (
+            f"a {level} % band needs at least {needed(level)} origins in the calibration part, and there are {origins}"
+        )
     if horizon > state.horizon:
         return (
             f"bands reach {state.horizon} steps ahead, not {horizon}: "
-            "the validation part is shorter than the horizon, or was calibrated for less"
+            "the part of the validation targets that calibrates is too short for more"
         )
     return ""
 
 
-def rank(level: int, origins: int) -> int:
+def rank(level: int, origins: Any) -> Any:
     """Return which smallest of `origins` residuals bounds `level` percent: ceil((n + 1) p / 100)."""
     return -(-(origins + 1) * level // 100)
 
@@ -114,12 +120,12 @@ def needed(level: int) -> int:
 
 def _quantiles(residuals: NDArray, horizon: int) -> NDArray[np.float32]:
     """Return the bounds of every level, (H, 99), of `residuals` (O, H); zeros where there are none."""
-    origins = len(residuals)
-    if not origins:
+    if not len(residuals):
         return np.zeros((horizon, len(LEVELS)), np.float32)
-    ordered = np.sort(np.nan_to_num(residuals, nan=LARGEST, posinf=LARGEST), axis=0)
-    ranks = np.array([min(rank(level, origins), origins) for level in LEVELS])
-    return _rounded_up(np.minimum(ordered[ranks - 1].T, LARGEST))
+    ordered = np.sort(residuals, axis=0)  # NaN stands last
+    counts = (~np.isnan(ordered)).sum(axis=0)
+    ranks = np.array([np.minimum(rank(level, counts), counts) for level in LEVELS])
+    return _rounded_up(np.minimum(np.take_along_axis(ordered, np.maximum(ranks, 1) - 1, axis=0).T, LARGEST))
 
 
 def _rounded_up(values: NDArray) -> NDArray[np.float32]:

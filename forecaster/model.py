@@ -26,6 +26,7 @@ from forecaster.errors import OutputError, SignalError, TooShortError
 from forecaster.evaluation import Evaluation, Known
 from forecaster.forecasts import Forecast
 from forecaster.origins import Origins, contexts
+from forecaster.predictors import Combination
 from forecaster.predictors.base import Context, Predictor
 from forecaster.preparation import Prepared, check_rate, prepare, resolved
 from forecaster.reading.symbols import one_alphabet
@@ -109,12 +110,13 @@ class Forecaster:
         """Load a model folder through its gate; ModelError if it is refused."""
         loaded = load(path)
         manifest = loaded.manifest
-        made = (
+        first, *others = [
             predictors.restore(one.name, dict(one.parameters), loaded.tensors_of(one.name), manifest.window)
             for one in manifest.predictors
-        )
+        ]
+        made = (first.bound(others) if isinstance(first, Combination) else first, *others)
         history = [{key: value for key, value in row.items() if value is not None} for row in loaded.history]
-        return cls(manifest, tuple(made), loaded.tensors[QUANTILES], loaded.metrics, history, name=str(path))
+        return cls(manifest, made, loaded.tensors[QUANTILES], loaded.metrics, history, name=str(path))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the model folder: all of it, or nothing."""
@@ -194,13 +196,27 @@ class Forecaster:
         ranges = [self._first_targets(signal) for signal in signals]
         return self.work.evaluate(self, ordered, ranges, (horizon, stride))
 
-    def run(self, predictor: Predictor, origins: Sequence[Origins], horizon: int) -> Array:
-        """Forecast with one predictor from `origins` in the channels' units: (O, H) in the same."""
+    def run(
+        self, predictor: Predictor, origins: Sequence[Origins], horizon: int, made: dict[str, Array] | None = None
+    ) -> Array:
+        """Forecast with one predictor from `origins` in the channels' units: (O, H) in the same.
+
+        `made` has by name what predictors made of the same origins before, scaled; it is added to.
+        """
+        made, context = {} if made is None else made, self.context(origins)
+        parts = predictor.carrying if isinstance(predictor, Combination) else (predictor,)
+        for one in parts:
+            if one.name not in made:
+                made[one.name] = self._made(one, origins, (context, horizon))
+        scaled = predictor.mix(made, context) if isinstance(predictor, Combination) else made[predictor.name]
+        return self.scaler.inverse(scaled, context.channel)
+
+    def _made(self, predictor: Predictor, origins: Sequence[Origins], given: tuple[Context, int]) -> Array:
+        """Forecast in scaled units, `given` being the origins' context and the horizon."""
+        context, horizon = given
         if self.config.carry_state and predictor is self.predictor:
-            scaled = np.concatenate([carried(predictor, self._scaled(one), horizon) for one in origins])
-        else:
-            scaled = rollout(predictor, self.context(origins), horizon)
-        return self.scaler.inverse(scaled, np.repeat([one.channel for one in origins], [len(one) for one in origins]))
+            return np.concatenate([carried(predictor, self._scaled(one), horizon) for one in origins])
+        return rollout(predictor, context, horizon)
 
     def origins(self, signal: Signal, rows: Sequence[int] | None = None) -> list[Origins]:
         """Return the `rows` of the last recording of `signal` as origins of each channel; its end if None.

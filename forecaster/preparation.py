@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from forecaster.config import RunConfig, Window
+from forecaster import networks
+from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import SignalError, TooShortError, UsageError
-from forecaster.predictors import Parts, kind, names, parameters
+from forecaster.predictors import Combination, Parts, kind, names, parameters
 from forecaster.scaling import Scaler, check_size
 from forecaster.signals import Recording, Signal
 from forecaster.spectrum import dominant_period
-from forecaster.splits import boundaries
+from forecaster.splits import boundaries, calibrated_from
 from forecaster.windows import Runs, Windows, suggest
 
 SHORTER = "Choose a shorter one: --n-step, --n-input."
+EPOCHS, FEWEST_STEPS, USUAL = 40, 200, 2500
 RATE_TOLERANCE = 0.05
 """How far two sample rates may differ, as a share: as far as clocks do."""
 
@@ -53,9 +57,17 @@ def prepare(signals: Sequence[Signal], config: RunConfig) -> Prepared:
     exogenous = len(signals[0].exogenous)
     runs = Runs.join([r.values for r in recordings], scaler.mean, scaler.scale, exogenous=exogenous)
     b1, b2 = (np.repeat(np.array(b, dtype=np.int64), len(signals[0].channels)) for b in zip(*bounds, strict=True))
-    learned = Windows.between(runs, (np.zeros_like(b1), b1), config.window)
-    validation = Windows.between(runs, (b1, b2), config.window.model_copy(update={"stride": 1}))
-    return Prepared(recordings, bounds, scaler, Parts(learned, validation))
+    return Prepared(recordings, bounds, scaler, _parts(runs, (b1, b2), config.window))
+
+
+def _parts(runs: Runs, bounds: tuple[NDArray[np.int64], NDArray[np.int64]], window: Window) -> Parts:
+    """Lay out the windows of each part; symbols have no bands to calibrate."""
+    (b1, b2), dense = bounds, window.model_copy(update={"stride": 1})
+    begins = np.maximum(b1, window.context)
+    held = [calibrated_from(int(one), int(end), window.n_input) for one, end in zip(begins, b2, strict=True)]
+    own = b2 if window.symbols else np.array(held, dtype=np.int64)
+    learned = Windows.between(runs, (np.zeros_like(b1), b1), window)
+    return Parts(learned, Windows.between(runs, (b1, own), dense), Windows.between(runs, (own, b2), dense))
 
 
 def resolved(config: RunConfig, signals: Sequence[Signal]) -> RunConfig:
@@ -78,7 +90,41 @@ def resolved(config: RunConfig, signals: Sequence[Signal]) -> RunConfig:
         window = Window.model_validate(config.window.model_dump() | own)
     except ValidationError:
         raise UsageError(f"a window of {_size(config.window, own)} is too large.", hint=SHORTER) from None
-    return config.model_copy(update={"window": window, "reading": reading})
+    chosen = config.model_copy(update={"window": window, "reading": reading})
+    return chosen.model_copy(update=_recipes(chosen, signals))
+
+
+def _recipes(config: RunConfig, signals: Sequence[Signal]) -> dict[str, Any]:
+    """Settle how networks are trained: what was not chosen is each network's own."""
+    if config.predictor in networks.names():
+        return {"recipe": _recipe(config.recipe, config.predictor), "recipes": {}}
+    if not issubclass(kind(config.predictor), Combination):
+        return {"recipes": {}}
+    found = {name: config.recipes.get(name) or _budgeted(config, name, signals) for name in networks.members()}
+    return {"recipes": found}
+
+
+def _recipe(chosen: Recipe, name: str) -> Recipe:
+    if chosen.name == "lecture":
+        return chosen
+    return Recipe.model_validate({**networks.recipe(name), **chosen.model_dump(exclude_unset=True)})
+
+
+def _budgeted(config: RunConfig, name: str, signals: Sequence[Signal]) -> Recipe:
+    """Return the recipe of one of several networks: its steps follow from how much there is to learn from.
+
+    At most `EPOCHS` passes over the training windows; a window larger than 2,500 numbers gets
+    fewer steps, as each takes longer. Steps that were asked for are taken.
+    """
+    recipe = _recipe(config.recipe, name)
+    if "steps" in config.recipe.model_fields_set:
+        return recipe
+    rows = [len(recording) for signal in signals for recording in signal.recordings]
+    need = config.window.context + config.window.n_input
+    windows = sum(max(0, boundaries(count, config.split)[0] - need + 1) for count in rows) * len(signals[0].channels)
+    size = config.window.n_step * config.window.width
+    steps = min(recipe.steps, EPOCHS * windows // recipe.batch, recipe.steps * USUAL // size)
+    return recipe.model_copy(update={"steps": max(FEWEST_STEPS, steps)})
 
 
 def _size(window: Window, own: dict[str, int]) -> str:

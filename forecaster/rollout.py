@@ -23,6 +23,7 @@ from forecaster.config import Window
 from forecaster.errors import OutputError, UsageError
 from forecaster.origins import Origins, contexts
 from forecaster.predictors.base import Array, Carrying, Context, Predictor
+from forecaster.predictors.combination import Combination
 from forecaster.predictors.symbolic import SymbolPredictor, likeliest
 from forecaster.windows import joined
 
@@ -48,8 +49,11 @@ def rollout(predictor: Predictor, context: Context, horizon: int) -> Array:
     """Forecast `horizon` samples after each window of `context`: (B, H).
 
     A row's bits depend on its own context alone, not on its neighbours or its place. The future
-    of exogenous channels is not known: their last segment is repeated.
+    of exogenous channels is not known: their last segment is repeated. Each member of a
+    combination feeds back its own forecasts.
     """
+    if isinstance(predictor, Combination):
+        return predictor.mix({one.name: rollout(one, context, horizon) for one in predictor.carrying}, context)
     result = np.empty((len(context.values), horizon))
     with one_thread().limit(limits=1), np.errstate(over="ignore", invalid="ignore"):
         for rows in _blocks(len(result), predictor.window):
@@ -128,16 +132,19 @@ def _blocks(batch: int, window: Window) -> Iterator[slice]:
 
 
 def _loop(predictor: Predictor, context: Context, horizon: int) -> Array:
-    """Advance segment by segment in one buffer (B, L + H rounded up), the context sliding along it."""
+    """Advance by what the predictor makes at once, in one buffer (B, L + H rounded up), the context sliding along."""
     (batch, length), n_input = context.values.shape, predictor.window.n_input
     segments = -(-horizon // n_input)
     buffer = np.empty((batch, length + segments * n_input))
     buffer[:, :length] = context.values
     beside = _repeated(context.exogenous, n_input, segments)
-    for k in range(segments):
-        seen = slice(k * n_input, k * n_input + length)
+    begin = 0
+    while begin < horizon:
+        seen = slice(begin, begin + length)
         now = Context(buffer[:, seen], context.channel, None if beside is None else beside[:, seen])
-        buffer[:, seen.stop : seen.stop + n_input] = predictor.predict(now)
+        made = predictor.predict(now)[:, : buffer.shape[1] - seen.stop]
+        buffer[:, seen.stop : seen.stop + made.shape[1]] = made
+        begin += made.shape[1]
     return buffer[:, length : length + horizon]
 
 

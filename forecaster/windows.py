@@ -8,7 +8,7 @@ target). A batch is gathered from those places; the windows themselves are never
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -76,25 +76,38 @@ class Windows:
     """The windows of one part (training, say) of all runs.
 
     In run r, `count[r]` windows begin at ``first[r]``, ``first[r] + stride`` and so on. Window
-    w of the part is numbered through all runs in order.
+    w of the part is numbered through all runs in order. A target is `ahead` segments long.
     """
 
     runs: Runs
     first: Index
     count: Index
     window: Window
+    ahead: int = 1
 
     @classmethod
-    def between(cls, runs: Runs, targets: tuple[Index, Index], window: Window) -> Windows:
+    def between(cls, runs: Runs, targets: tuple[Index, Index], window: Window, *, ahead: int = 1) -> Windows:
         """Take every window whose target lies in ``[begin[r], end[r])`` of its run, `targets` = (begin, end)."""
         begin, end = targets
         first = np.maximum(begin - window.context, 0).astype(np.int64)
-        room = end - window.context - window.n_input - first
+        room = end - window.context - ahead * window.n_input - first
         count = np.where(room >= 0, room // window.stride + 1, 0).astype(np.int64)
-        return cls(runs, first, count, window)
+        return cls(runs, first, count, window, ahead)
 
     def __len__(self) -> int:
         return int(self.count.sum())
+
+    def farther(self, ahead: int) -> Windows:
+        """Return the windows over the same rows whose targets are `ahead` segments long: fewer, if there are any."""
+        covered = np.where(self.count > 0, (self.count - 1) * self.window.stride + self.span, 0)
+        room = covered - self.window.context - ahead * self.window.n_input
+        count = np.where(room >= 0, room // self.window.stride + 1, 0).astype(np.int64)
+        return replace(self, count=count, ahead=ahead)
+
+    @property
+    def span(self) -> int:
+        """The samples of a window: its context and its target."""
+        return self.window.context + self.ahead * self.window.n_input
 
     @property
     def before(self) -> Index:
@@ -112,9 +125,9 @@ class Windows:
         return self.origin[r] + index * self.window.stride, self.runs.channel[r]
 
     def take(self, index: Index) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Gather the windows `index` (B,): inputs (B, S, N (1 + X)) and targets (B, N)."""
+        """Gather the windows `index` (B,): inputs (B, S, N (1 + X)) and targets (B, `ahead` N)."""
         place, _ = self.places(np.asarray(index))
-        rows = sliding_window_view(self.runs.flat, self.window.context + self.window.n_input)[place]
+        rows = sliding_window_view(self.runs.flat, self.span)[place]
         inputs, targets = self._segments(rows), rows[:, self.window.context :]
         if not self.window.exogenous:
             return inputs, targets
@@ -140,12 +153,12 @@ class Windows:
         """Yield the windows of each run that has any, without a copy."""
         for r in np.flatnonzero(self.count):
             stretch = self.stretch(int(r))
-            rows = sliding_window_view(stretch, self.window.context + self.window.n_input)[:: self.window.stride]
+            rows = sliding_window_view(stretch, self.span)[:: self.window.stride]
             yield View(self._segments(rows), rows[:, self.window.context :], int(self.runs.channel[r]))
 
     def stretch(self, r: int) -> NDArray[np.float32]:
         """Return the part of run r that its windows cover, a view."""
-        length = (int(self.count[r]) - 1) * self.window.stride + self.window.context + self.window.n_input
+        length = (int(self.count[r]) - 1) * self.window.stride + self.span
         begin = int(self.runs.start[r] + self.first[r])
         return self.runs.flat[begin : begin + length]
 

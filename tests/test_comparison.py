@@ -187,11 +187,10 @@ class TestTrouble:
 
         train = network.train_network
 
-        def trained(parts, config, progress):
+        def trained(parts, config, progress, fitted):
             wild = Recipe(steps=20, learning_rate=1e300, clip_norm=None)
-            return train(
-                parts, config.model_copy(update={"recipe": wild}) if config.predictor == TWO[0] else config, progress
-            )
+            chosen = config.model_copy(update={"recipe": wild}) if config.predictor == TWO[0] else config
+            return train(parts, chosen, progress, fitted)
 
         monkeypatch.setattr(network, "train_network", trained)
 

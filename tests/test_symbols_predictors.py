@@ -191,7 +191,7 @@ def test_the_window_of_symbols_follows_from_the_data():
 def test_a_predictor_of_the_other_task_is_refused_and_those_that_fit_are_named():
     with pytest.raises(SignalError, match=r"columns of numbers for ridge.*These forecast symbols: last-symbol.*markov"):
         resolved(RunConfig(predictor="ridge"), [signal([0, 1, 2] * 10)])
-    with pytest.raises(SignalError, match=r"a column of symbols for markov.*These forecast numbers: last-value"):
+    with pytest.raises(SignalError, match=r"a column of symbols for markov.*These forecast numbers: auto, last-value"):
         resolved(RunConfig(predictor="markov"), [signal([0, 1, 2] * 10, ())])
 
 

@@ -35,7 +35,7 @@ class Watcher(Silent):
 
 
 def run(sine, **changes):
-    config = RunConfig(window=WINDOW, recipe=QUICK).model_copy(update=changes)
+    config = RunConfig(predictor="stacked-lstm", window=WINDOW, recipe=QUICK).model_copy(update=changes)
     return train_network(parts_of(sine), config, Silent())
 
 
@@ -73,7 +73,7 @@ def test_the_learning_rate_warms_up_and_falls_or_stays():
 
 def test_the_watcher_sees_every_epoch_and_the_end(sine):
     watcher = Watcher()
-    config = RunConfig(window=WINDOW, recipe=QUICK)
+    config = RunConfig(predictor="stacked-lstm", window=WINDOW, recipe=QUICK)
     outcome = train_network(parts_of(sine), config, watcher)
     assert watcher.total == 40
     assert watcher.finished
@@ -118,7 +118,9 @@ def test_an_interrupt_keeps_the_best_weights_so_far(sine):
 
     assert threading.current_thread() is threading.main_thread()
     long = QUICK.model_copy(update={"steps": 100_000})
-    outcome = train_network(parts_of(sine), RunConfig(window=WINDOW, recipe=long), Interrupter())
+    outcome = train_network(
+        parts_of(sine), RunConfig(predictor="stacked-lstm", window=WINDOW, recipe=long), Interrupter()
+    )
     assert outcome.interrupted
     assert 2 <= len(outcome.history) <= 4
 
@@ -139,7 +141,8 @@ def test_the_lecture_starts_from_tensorflow_1s_weights():
 
 
 def test_the_baselines_stand_beside_every_model(sine):
-    names = [one.name for one in train(parts_of(sine), RunConfig(window=WINDOW, recipe=QUICK)).predictors]
+    config = RunConfig(predictor="stacked-lstm", window=WINDOW, recipe=QUICK)
+    names = [one.name for one in train(parts_of(sine), config).predictors]
     assert names == ["stacked-lstm", "last-value", "repeat-segment", "seasonal-naive", "ridge"]
     names = [one.name for one in train(parts_of(sine), RunConfig(window=WINDOW, predictor="ridge")).predictors]
     assert names == ["ridge", "last-value", "repeat-segment", "seasonal-naive"]

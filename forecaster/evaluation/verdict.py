@@ -45,7 +45,7 @@ class Verdict:
 
 
 def compare(tallies: Mapping[str, Tally], *, block: int, itself: str = "") -> Verdict:
-    """Compare "model" with the best of the other names; `block` is how many origins overlap one another.
+    """Compare "model" with the best baseline among the other names; `block` is how many origins overlap one another.
 
     `itself` is the baseline that the model is, if it is one: it is no rival.
     """
@@ -53,7 +53,7 @@ def compare(tallies: Mapping[str, Tally], *, block: int, itself: str = "") -> Ve
     reached = model.nmse()
     if reached.value is None:
         return Verdict("unknown", f"No verdict: {reached.reason}.")
-    others = {name: tally.nmse().value for name, tally in tallies.items() if name not in ("model", itself)}
+    others = {name: tally.nmse().value for name, tally in tallies.items() if name in PLAIN and name != itself}
     known = {name: value for name, value in others.items() if value is not None}
     if not known:
         return Verdict(

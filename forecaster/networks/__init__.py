@@ -7,6 +7,15 @@ Each module has::
     forward(parameters, tensors, x)              (B, S, window.width) -> (B, N) in NumPy
     build(parameters, window, setting)           the same as a Keras model
 
+and, if it is best trained in a way of its own, or stands in the combination `auto`,
+
+    RECIPE                                       the fields of `config.Recipe` in which it differs from the default
+    AUTO                                         True
+
+and, if it does not start at random,
+
+    initial(parameters, window, fitted)          name -> tensor: weights to start from, taken of the fitted baselines
+
 and, if it answers with something else than the next segment,
 
     TASK                                         "symbols": x is one-hot (B, S, K), forward gives probabilities (B, K),
@@ -73,6 +82,17 @@ def task(name: str) -> Task:
     """Return what the network `name` answers with: "forecast" unless its module says otherwise."""
     found: Task = getattr(network(name), "TASK", "forecast")
     return found
+
+
+def recipe(name: str) -> Mapping[str, Any]:
+    """Return the fields of `config.Recipe` in which the network `name` differs from the default."""
+    found: Mapping[str, Any] = getattr(network(name), "RECIPE", {})
+    return found
+
+
+def members() -> tuple[str, ...]:
+    """Return the networks that stand in the combination."""
+    return tuple(name for name in names() if getattr(network(name), "AUTO", False))
 
 
 def network(name: str) -> Any:

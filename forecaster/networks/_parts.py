@@ -8,7 +8,7 @@ import keras
 
 from forecaster.config import Window
 from forecaster.layers.initial import JointGlorot
-from forecaster.layers.regularise import Noise
+from forecaster.layers.regularise import Dropout, Noise
 from forecaster.networks import Setting
 
 
@@ -40,6 +40,15 @@ def dense_head(y: Any, hidden: int, n_input: int, setting: Setting) -> Any:
         layer = keras.layers.Dense(units, activation, kernel_initializer=kernel, bias_initializer=bias, name=name)
         y = layer(y)
     return y
+
+
+def stacked(y: Any, parameters: Any, n_input: int, setting: Setting) -> Any:
+    """Return LSTM(units_1) -> LSTM(units_2) -> last step -> the two dense layers, of segments y (B, S, width)."""
+    for k, units in enumerate((parameters.units_1, parameters.units_2)):
+        start = lstm_start(y.shape[-1] + units, setting, layer=k)
+        y = keras.layers.LSTM(units, return_sequences=k == 0, name=f"lstm_{k + 1}", **start)(y)
+        y = Dropout(setting.dropout, seed=setting.seed, layer=k + 1)(y)
+    return dense_head(y, parameters.hidden, n_input, setting)
 
 
 def samples_of(segments: Any, window: Window, reach: int) -> Any:

@@ -20,6 +20,7 @@ from forecaster.networks import Setting, Shapes, Tensors
 from forecaster.networks._numpy import Quantities, Units, head, head_shapes, lstm_quantities
 
 LAYERS = ("lstm_1", "lstm_2")
+AUTO = True
 
 
 class Parameters(Frozen):
@@ -64,12 +65,7 @@ def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
     """Make the Keras model (B, S, width) -> (B, N)."""
     import keras
 
-    from forecaster.layers.regularise import Dropout
-    from forecaster.networks._parts import dense_head, lstm_start, network_input
+    from forecaster.networks._parts import network_input, stacked
 
     inputs, y = network_input(window, setting)
-    for k, units in enumerate((parameters.units_1, parameters.units_2)):
-        start = lstm_start(y.shape[-1] + units, setting, layer=k)
-        y = keras.layers.LSTM(units, return_sequences=k == 0, name=f"lstm_{k + 1}", **start)(y)
-        y = Dropout(setting.dropout, seed=setting.seed, layer=k + 1)(y)
-    return keras.Model(inputs, dense_head(y, parameters.hidden, window.n_input, setting))
+    return keras.Model(inputs, stacked(y, parameters, window.n_input, setting))

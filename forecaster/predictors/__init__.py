@@ -14,6 +14,7 @@ from forecaster import networks
 from forecaster.config import Task, Window
 from forecaster.errors import ModelError, UsageError
 from forecaster.predictors.base import Context, Parts, Predictor, Specs, TensorSpec
+from forecaster.predictors.combination import Combination
 from forecaster.predictors.naive import LastValue, RepeatSegment, SeasonalNaive
 from forecaster.predictors.network import NetworkPredictor
 from forecaster.predictors.network import kind as network_kind
@@ -22,6 +23,7 @@ from forecaster.predictors.symbolic import LastSymbol, Markov, MostFrequent, Sym
 
 __all__ = [
     "BASELINES",
+    "Combination",
     "Context",
     "Parts",
     "Predictor",
@@ -44,8 +46,8 @@ NETWORKS: dict[Task, type[NetworkPredictor]] = {one.task: one for one in (Networ
 
 
 def names() -> tuple[str, ...]:
-    """Return every predictor's name: the baselines, then the networks."""
-    return (*BASELINES, *networks.names())
+    """Return every predictor's name: the combination of them, the baselines, then the networks."""
+    return (Combination.name, *BASELINES, *networks.names())
 
 
 def baselines(task: Task) -> tuple[str, ...]:
@@ -60,8 +62,8 @@ def baselines(task: Task) -> tuple[str, ...]:
 @cache
 def kind(name: str) -> Any:
     """Return the class of the predictor `name`; UsageError names those that exist."""
-    if name in CLOSED_FORM:
-        return CLOSED_FORM[name]
+    if name in CLOSED_FORM or name == Combination.name:
+        return CLOSED_FORM.get(name, Combination)
     if name not in networks.names():
         raise UsageError(f"There is no predictor {name!r}.", hint=f"Choose one of: {', '.join(names())}.")
     return network_kind(name, NETWORKS[networks.task(name)])
@@ -69,8 +71,8 @@ def kind(name: str) -> Any:
 
 def describe(name: str) -> str:
     """Return one line on what the predictor `name` does."""
-    known = name in CLOSED_FORM
-    text = CLOSED_FORM[name].__doc__ if known else import_module(networks.network(name).__name__).__doc__
+    known = name not in networks.names()
+    text = kind(name).__doc__ if known else import_module(networks.network(name).__name__).__doc__
     return (text or "").strip().splitlines()[0]
 
 
@@ -79,7 +81,7 @@ def parameters(name: str, given: Mapping[str, Any]) -> Any:
 
     Raises UsageError for a parameter that it does not have, or a value that does not fit.
     """
-    if name in CLOSED_FORM:
+    if name not in networks.names():
         if given:
             raise UsageError(f"{name} has no parameters to set; found {', '.join(given)}.")
         return None

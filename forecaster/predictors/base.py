@@ -56,10 +56,18 @@ class Context:
 
 @dataclass(frozen=True)
 class Parts:
-    """The windows that a predictor may learn from, and those that it may be chosen by."""
+    """The windows that a predictor may learn from, and those that it may be chosen by.
+
+    Those of `calibration` choose nothing: the bands are made of the errors there. None: there are none.
+    """
 
     training: Windows
     validation: Windows
+    calibration: Windows | None = None
+
+    def farther(self, ahead: int) -> Parts:
+        """Return the parts with targets of `ahead` segments."""
+        return Parts(self.training.farther(ahead), self.validation.farther(ahead))
 
     @property
     def window(self) -> Window:

@@ -25,13 +25,22 @@ class Model(Protocol):
     name: str
     known: dict[int, Known] | None
 
-    def run(self, predictor: Predictor, origins: Sequence[Origins], horizon: int) -> Array:
+    def run(
+        self, predictor: Predictor, origins: Sequence[Origins], horizon: int, made: dict[str, Array] | None = None
+    ) -> Array:
         """Forecast with one predictor from `origins` in the channels' units: (O, H) in the same."""
 
 
 def scored(model: Model) -> dict[str, Predictor]:
-    """Return what is scored by name: "model", and the baselines that the model holds."""
-    return {"model": model.predictors[0], **{one.name: one for one in model.predictors if one.name in BASELINES}}
+    """Return what is scored by name: "model", and whatever stands beside it: baselines, members of a combination."""
+    first, *others = model.predictors
+    beside = [first, *others] if first.name in BASELINES else others
+    return {"model": first, **{one.name: one for one in sorted(beside, key=_order)}}
+
+
+def _order(predictor: Predictor) -> int:
+    """Place the baselines in their order, and networks behind them."""
+    return BASELINES.index(predictor.name) if predictor.name in BASELINES else len(BASELINES)
 
 
 def itself(model: Model) -> str:

@@ -48,9 +48,13 @@ def evaluate(
     model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[int]], sizes: tuple[int, int | None]
 ) -> Evaluation:
     """Score the model and the baselines, `sizes` being horizon and stride."""
+    last: tuple[Origins | None, dict[str, Array]] = (None, {})
 
     def from_(predictor: Predictor, origins: Origins, horizon: int) -> Array:
-        return model.run(predictor, [origins], horizon)
+        nonlocal last  # the predictors take turns at a block of origins: what one has made, a combination need not
+        if last[0] is not origins:
+            last = (origins, {})
+        return model.run(predictor, [origins], horizon, last[1])
 
     return score(
         signals,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from forecaster.config import RunConfig
-from forecaster.predictors import Parts, Predictor, baselines, kind
+from forecaster.predictors import Combination, Parts, Predictor, baselines, kind
 from forecaster.training.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from forecaster.training.network import Outcome
 
 __all__ = ["Progress", "Silent", "Trained", "train"]
 
@@ -16,8 +20,8 @@ __all__ = ["Progress", "Silent", "Trained", "train"]
 class Trained:
     """What training gave: the predictors, the chosen one first, and how it went.
 
-    `history` has a row an epoch: step, loss, validation_loss, learning_rate, seconds; a loss that
-    stopped being finite is absent.
+    `history` has a row an epoch: step, loss, validation_loss, learning_rate, seconds, and before them
+    the number of the network where several were trained; a loss that stopped being finite is absent.
     """
 
     predictors: tuple[Predictor, ...]
@@ -36,12 +40,44 @@ def train(
 
     `known` has those baselines by name where they are already fitted on the same `parts`.
     """
-    names = baselines(kind(config.predictor).task)
-    fitted: dict[str, Predictor] = {name: known[name] if known else kind(name).fit(parts) for name in names}
+    chosen = kind(config.predictor)
+    fitted: dict[str, Predictor] = {
+        name: known[name] if known else kind(name).fit(parts) for name in baselines(chosen.task)
+    }
+    if issubclass(chosen, Combination):
+        return _combined(parts, config, progress or Silent(), fitted)
     if config.predictor in fitted:
         own = fitted.pop(config.predictor)
         return Trained((own, *fitted.values()))
+    outcome = _network(parts, config, progress or Silent(), fitted)
+    return Trained((outcome.predictor, *fitted.values()), outcome.history, outcome.interrupted)
+
+
+def _network(parts: Parts, config: RunConfig, progress: Progress, fitted: Mapping[str, Predictor]) -> Outcome:
     from forecaster.training.network import train_network
 
-    outcome = train_network(parts, config, progress or Silent())
-    return Trained((outcome.predictor, *fitted.values()), outcome.history, outcome.interrupted)
+    return train_network(parts, config, progress, fitted)
+
+
+def _combined(parts: Parts, config: RunConfig, progress: Progress, fitted: Mapping[str, Predictor]) -> Trained:
+    """Train the networks one after the other, and combine them with the baselines; Ctrl-C combines what there is."""
+    from forecaster.training.combining import combine
+
+    made: list[Predictor] = []
+    history: list[dict[str, float]] = []
+    interrupted = False
+    for number, (name, recipe) in enumerate(config.recipes.items(), start=1):
+        own = config.model_copy(update={"predictor": name, "recipe": recipe, "recipes": {}})
+        try:
+            outcome = _network(parts, own, progress, fitted)
+        except KeyboardInterrupt:
+            interrupted = True
+            break
+        made.append(outcome.predictor)
+        history += [{"network": float(number), **row} for row in outcome.history]
+        if outcome.interrupted:
+            interrupted = True
+            break
+    members = (*fitted.values(), *made)
+    combined: Any = combine(members, parts)
+    return Trained((combined, *made, *fitted.values()), history, interrupted)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.config import Recipe, RunConfig
+from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import TrainingError
 from forecaster.networks import Setting, network
 from forecaster.predictors import Parts, Predictor, kind, parameters
@@ -39,8 +39,10 @@ class Outcome:
     interrupted: bool
 
 
-def train_network(parts: Parts, config: RunConfig, progress: Progress) -> Outcome:
-    """Train the network that `config` names on the training windows.
+def train_network(
+    parts: Parts, config: RunConfig, progress: Progress, fitted: Mapping[str, Predictor] | None = None
+) -> Outcome:
+    """Train the network that `config` names on the training windows; `fitted` are the baselines it may start from.
 
     Raises TrainingError if the loss or the weights are not finite, UsageError if the network
     does not have the parameters named.
@@ -54,12 +56,23 @@ def train_network(parts: Parts, config: RunConfig, progress: Progress) -> Outcom
     objective = OBJECTIVES[kind(config.predictor).task]
     with stderr_aside():
         model = network(config.predictor).build(own, parts.window, setting)
+        _start(model, network(config.predictor), own, (parts.window, fitted or {}))
         _compile(model, recipe, objective.loss)
     keeper = Keeper(recipe, progress)
     _fit(model, parts, config, keeper=keeper, objective=objective)
     weights = _checked(keeper)
     predictor = kind(config.predictor).restore(own, weights, parts.window)
     return Outcome(predictor, keeper.history, keeper.interrupted)
+
+
+def _start(model: Any, module: Any, own: Any, given: tuple[Window, Mapping[str, Predictor]]) -> None:
+    """Give the Keras model the weights that its network starts from, if it does not start at random."""
+    if not (given[1] and hasattr(module, "initial")):
+        return
+    start = module.initial(own, *given)
+    for variable in model.trainable_variables:
+        if _name(variable.path) in start:
+            variable.assign(start[_name(variable.path)].astype(np.float32))
 
 
 def learning_rate(recipe: Recipe, step: Any, cos: Any = math.cos) -> Any:

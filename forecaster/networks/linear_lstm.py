@@ -1,0 +1,71 @@
+"""A linear path from the whole window to the next segment, and the stacked LSTMs on top of it.
+
+    y = x K + c + [LSTM(100) -> LSTM(100) -> last step -> Dense(100, ReLU) -> Dense(N)]
+
+The linear path starts at the closed-form ridge regression and the last dense layer at zero, so
+that training starts exactly at ridge; then everything trains together.
+
+Source: deck E, "LSTM with TensorFlow", for the recurrent part; Lai et al., "Modeling Long- and Short-Term
+Temporal Patterns" (2018), section 3.6, for a linear path beside it; He et al., "Deep Residual Learning"
+(2015), for what is left over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.config import Window
+from forecaster.equations.dense import dense
+from forecaster.networks import Setting, Shapes, Tensors, stacked_lstm
+from forecaster.networks._numpy import Quantities
+
+AUTO = True
+RECIPE = {"steps": 1200, "learning_rate": 5e-4, "noise": 0.1}
+
+Parameters = stacked_lstm.Parameters
+
+
+def tensor_shapes(parameters: stacked_lstm.Parameters, window: Window) -> Shapes:
+    """Name every tensor and its shape: the linear path's, then those of stacked-lstm."""
+    linear: Shapes = {"linear.kernel": (window.n_step * window.width, window.n_input), "linear.bias": (window.n_input,)}
+    return linear | stacked_lstm.tensor_shapes(parameters, window)
+
+
+def forward(parameters: stacked_lstm.Parameters, tensors: Tensors, x: NDArray) -> NDArray:
+    """Compute the next segment (B, N) of windows x (B, S, width)."""
+    line = dense(x.reshape(len(x), -1), tensors["linear.kernel"], tensors["linear.bias"])
+    return line + stacked_lstm.forward(parameters, tensors, x)
+
+
+def trace(parameters: stacked_lstm.Parameters, tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
+    """Return by layer what its gates and its state did, each (B, S, n)."""
+    return stacked_lstm.trace(parameters, tensors, x)
+
+
+def initial(parameters: stacked_lstm.Parameters, window: Window, fitted: Mapping[str, Any]) -> dict[str, NDArray]:
+    """Return where training starts: at the ridge among the `fitted` baselines, what lies before its taps at zero."""
+    ridge = fitted["ridge"]
+    kernel = np.zeros((window.n_step, window.width, window.n_input))
+    own = np.zeros((window.context, window.n_input))
+    own[window.context - len(ridge.kernel) :] = ridge.kernel
+    kernel[:, : window.n_input] = own.reshape(window.n_step, window.n_input, window.n_input)
+    start = {"linear.kernel": kernel.reshape(-1, window.n_input), "linear.bias": ridge.bias}
+    last = {name: np.zeros(tensor_shapes(parameters, window)[name]) for name in ("segment.kernel", "segment.bias")}
+    return start | last
+
+
+def build(parameters: stacked_lstm.Parameters, window: Window, setting: Setting) -> Any:
+    """Make the Keras model (B, S, width) -> (B, N)."""
+    import keras
+
+    from forecaster.networks._parts import network_input, stacked
+
+    inputs, y = network_input(window, setting)
+    start = keras.initializers.GlorotUniform(seed=setting.seed * 101 + 90)
+    line = keras.layers.Dense(window.n_input, kernel_initializer=start, name="linear")
+    total = keras.layers.Add()([line(keras.layers.Flatten()(y)), stacked(y, parameters, window.n_input, setting)])
+    return keras.Model(inputs, total)

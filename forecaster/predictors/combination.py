@@ -1,0 +1,114 @@
+"""A convex combination of predictors: who carries the forecast, by channel and fed-back segment.
+
+    y = sum over members m of w[c, j, m] y_m,   w >= 0, sum over m = 1
+
+Every member rolls its own closed loop; the weights of segment j mix what the members made for
+it, and beyond the last the last ones hold. They are found on the validation part by
+`forecaster.training.combining`.
+
+Source: Bates and Granger, "The Combination of Forecasts" (1969); Breiman, "Stacked Regressions" (1996).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from forecaster.config import Frozen, Task, Text, Window
+from forecaster.errors import ModelError
+from forecaster.predictors.base import Array, Context, Predictor, Specs, TensorSpec
+
+MAX_SEGMENTS = 4096
+
+
+class Members(Frozen):
+    """The names of the members, and J, the segments that have weights of their own."""
+
+    members: Annotated[tuple[Text, ...], Field(min_length=1, max_length=64)]
+    segments: Annotated[int, Field(ge=1, le=MAX_SEGMENTS)] = 1
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.members)) != len(self.members) or Combination.name in self.members:
+            raise ValueError("the members must be other predictors, each of them once")
+        return self
+
+
+@dataclass(frozen=True)
+class Combination:
+    """The best mixture of the cheap predictors and the networks, found on the validation part."""
+
+    name: ClassVar[str] = "auto"
+    task: ClassVar[Task] = "forecast"
+    carries: ClassVar[bool] = False
+    Parameters: ClassVar[type[Frozen]] = Members
+    parameters: Members
+    window: Window
+    weights: Array
+    members: tuple[Predictor, ...] = ()
+
+    @classmethod
+    def specs(cls, parameters: Members, window: Window, channels: int) -> Specs:
+        """Weights (C, J, M)."""
+        return {"weights": TensorSpec("F32", (channels, parameters.segments, len(parameters.members)))}
+
+    @classmethod
+    def restore(cls, parameters: Members, tensors: dict[str, NDArray], window: Window) -> Self:
+        """Make it again, without its members: `bound` gives it those.
+
+        Raises ModelError for weights that are negative or do not add up to 1.
+        """
+        weights = tensors["weights"].astype(np.float64)
+        total = weights.sum(axis=2, keepdims=True)
+        if weights.min() < 0 or np.abs(total - 1).max() > 1e-3:
+            raise ModelError("The weights of the combination are negative, or do not add up to 1.")
+        return cls(parameters, window, weights / total)
+
+    def bound(self, others: Sequence[Predictor]) -> Self:
+        """Return the combination with its members, found by name among `others`; ModelError if one is missing."""
+        known = {one.name: one for one in others}
+        missing = [name for name in self.parameters.members if name not in known]
+        if missing:
+            raise ModelError(f"The combination names {', '.join(missing)}, which the model does not hold.")
+        return replace(self, members=tuple(known[name] for name in self.parameters.members))
+
+    def tensors(self) -> dict[str, NDArray]:
+        """Return the weights, in single precision."""
+        return {"weights": self.weights.astype(np.float32)}
+
+    @property
+    def carrying(self) -> tuple[Predictor, ...]:
+        """The members that have a weight somewhere: the others need not be asked."""
+        used = self.weights.max(axis=(0, 1)) > 0
+        return tuple(member for member, there in zip(self.members, used, strict=True) if there)
+
+    @property
+    def shares(self) -> tuple[dict[str, float], ...]:
+        """Who carries each segment: member -> weight, the mean over the channels, the largest first."""
+        found = []
+        for row in self.weights.mean(axis=0):
+            pairs = sorted(zip(self.parameters.members, row.tolist(), strict=True), key=lambda pair: -pair[1])
+            found.append({name: weight for name, weight in pairs if weight > 0})
+        return tuple(found)
+
+    def predict(self, context: Context) -> Array:
+        """Forecast the next segment (B, N) of `context`."""
+        n_input = self.window.n_input
+        return self.mix({one.name: one.predict(context)[:, :n_input] for one in self.carrying}, context)
+
+    def mix(self, forecasts: Mapping[str, Array], context: Context) -> Array:
+        """Mix what the carrying members forecast, each (B, H), by the weights of each step; others are left aside."""
+        steps = next(iter(forecasts.values())).shape[1]
+        segment = np.minimum(np.arange(steps) // self.window.n_input, self.parameters.segments - 1)
+        result = np.zeros((len(context.values), steps))
+        for m, name in enumerate(self.parameters.members):
+            if self.weights[:, :, m].any():
+                weights = self.weights[:, segment, m][context.channel]
+                # What ran away may not spoil the others where it has no weight.
+                result += np.where(weights > 0, weights * forecasts[name], 0.0)
+        return result

@@ -1,0 +1,115 @@
+"""Origins sampled over a part, and how the forecasts from them compare with what came there.
+
+What chooses (the weights of a combination) and what calibrates (the bands) both look at a part
+in this way: many origins for the next segment, fewer for the closed loop, and never at a target
+beyond the part's end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.origins import Origins
+from forecaster.predictors.base import Array
+from forecaster.windows import Windows
+
+Index = NDArray[np.int64]
+NEAR, FAR = 2000, 200
+"""Origins a channel for the next segment, and for the closed loop: as many again with a full horizon behind them."""
+MAX_NEAR, MAX_FAR = 40_000, 4000
+"""Origins of all channels together."""
+FEWEST = 100
+"""Origins that the last step of a horizon must have at stride 1."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Origins of one channel, and the row of each run at which the part ends; targets past it are not looked at."""
+
+    origins: tuple[Origins, ...]
+    ends: tuple[int, ...]
+    horizon: int
+
+    def __len__(self) -> int:
+        return sum(len(one) for one in self.origins)
+
+    def truth(self) -> Array:
+        """Return what came after each origin, (O, H), NaN beyond the part's end."""
+        found = [np.zeros((0, self.horizon))]
+        for one, end in zip(self.origins, self.ends, strict=True):
+            rows = one.rows[:, None] + np.arange(self.horizon)
+            values = one.values[np.minimum(rows, len(one.values) - 1)].astype(np.float64)
+            found.append(np.where(rows < end, values, np.nan))
+        return np.concatenate(found)
+
+    def made(self, forecast: Callable[[Sequence[Origins], int], Array]) -> Array:
+        """Return what `forecast` makes of the origins, (O, H); inf where it ran away."""
+        if not self.origins:
+            return np.zeros((0, self.horizon))
+        return np.nan_to_num(forecast(self.origins, self.horizon), nan=np.inf)
+
+
+def segments(windows: Windows) -> int:
+    """Return how many segments ahead a part can be looked at: its last step has `FEWEST` origins, or it is the first.
+
+    At most S.
+    """
+    window, longest = windows.window, int(windows.count.max(initial=0)) + windows.window.n_input - 1
+    return max(1, min((longest - FEWEST + 1) // window.n_input, window.n_step))
+
+
+def near(windows: Windows, channel: int) -> Sample:
+    """Return up to `NEAR` origins of a channel, evenly spread, for the next segment."""
+    wanted = min(NEAR, max(1, MAX_NEAR // (1 + int(windows.runs.channel.max()))))
+    return _sample(windows, channel, _spread(_room(windows, channel, 1), wanted), 1)
+
+
+def far(windows: Windows, channel: int, ahead: int) -> Sample:
+    """Return origins of a channel for `ahead` segments: some of all, and some of those with that much behind them."""
+    wanted = min(FAR, max(1, MAX_FAR // (1 + int(windows.runs.channel.max()))))
+    room, full = _room(windows, channel, 1), _room(windows, channel, ahead)
+    first = np.cumsum(room) - room
+    whole = [begin + _spread(np.array([count]), max(1, wanted * count // max(1, full.sum())))
+             for begin, count in zip(first, full, strict=True) if count]  # fmt: skip
+    return _sample(windows, channel, np.unique(np.concatenate((_spread(room, wanted), *whole))), ahead)
+
+
+def _room(windows: Windows, channel: int, ahead: int) -> Index:
+    """Return how many origins of each run of a channel have `ahead` segments behind them within the part."""
+    own = _runs(windows, channel)
+    return np.maximum(0, windows.count[own] - (ahead - 1) * windows.window.n_input)
+
+
+def _spread(room: Index, wanted: int) -> Index:
+    """Choose up to `wanted` of `room.sum()` places, evenly."""
+    total = int(room.sum())
+    return np.unique(np.linspace(0, total - 1, min(wanted, total)).astype(np.int64)) if total else np.zeros(0, np.int64)
+
+
+def _sample(windows: Windows, channel: int, chosen: Index, ahead: int) -> Sample:
+    """Return the origins whose numbers among all of the channel are `chosen`."""
+    own, room = _runs(windows, channel), _room(windows, channel, 1)
+    which = np.searchsorted(np.cumsum(room), chosen, side="right")
+    place = chosen - (np.cumsum(room) - room)[which]
+    rows = place + windows.first[own[which]] + windows.window.context
+    used = [int(k) for k in np.unique(which)]
+    ends = tuple(int(windows.first[own[k]] + windows.count[own[k]] - 1) + windows.span for k in used)
+    origins = tuple(_at(windows, int(own[k]), rows[which == k]) for k in used)
+    return Sample(origins, ends, ahead * windows.window.n_input)
+
+
+def _at(windows: Windows, r: int, rows: Index) -> Origins:
+    """Return origins at `rows` of run r, in scaled units."""
+    runs = windows.runs
+    values, begin = runs.run(r), int(runs.beside_start[r])
+    beside = runs.beside[begin : begin + len(values)] if windows.window.exogenous else None
+    return Origins(values, int(runs.channel[r]), rows, beside)
+
+
+def _runs(windows: Windows, channel: int) -> Index:
+    """Return the channel's runs that have windows in the part."""
+    return np.flatnonzero((windows.runs.channel == channel) & (windows.count > 0))
