@@ -126,7 +126,8 @@ def test_the_training_file_is_scored_on_its_held_back_part_and_a_new_one_on_all(
     held_back, all_of_it = (model.evaluate([one], stride=1).to_json()["parts"][0] for one in (trained_on, new))
     assert held_back["origins"] == 120 - 10 + 1
     assert all_of_it["origins"] == 800 - 40 - 10 + 1
-    assert set(held_back["scores"]) == {"model", "last-value", "repeat-segment", "seasonal-naive", "ridge"}
+    baselines = {"last-value", "repeat-segment", "seasonal-naive", "mean", "harmonic", "local-ar"}
+    assert set(held_back["scores"]) == {"model", "ridge", *baselines}
 
 
 def test_a_training_file_cut_otherwise_is_not_scored(model):

@@ -27,6 +27,8 @@ PLAIN = {
     "repeat-segment": "repeating the last segment",
     "seasonal-naive": "repeating the last period",
     "mean": "predicting the mean",
+    "harmonic": "a sum of sines fitted to the context",
+    "local-ar": "an autoregression fitted to the context",
     "ridge": "the linear model ridge",
     "last-symbol": "repeating the last symbol",
     "most-frequent": "naming the most frequent symbol",

@@ -15,7 +15,9 @@ from forecaster.config import Task, Window
 from forecaster.errors import ModelError, UsageError
 from forecaster.predictors.base import Context, Parts, Predictor, Specs, TensorSpec
 from forecaster.predictors.combination import Combination
-from forecaster.predictors.naive import LastValue, RepeatSegment, SeasonalNaive
+from forecaster.predictors.harmonic import Harmonic
+from forecaster.predictors.local_ar import LocalAR
+from forecaster.predictors.naive import LastValue, Mean, RepeatSegment, SeasonalNaive
 from forecaster.predictors.network import NetworkPredictor
 from forecaster.predictors.network import kind as network_kind
 from forecaster.predictors.ridge import Ridge
@@ -38,7 +40,8 @@ __all__ = [
     "specs",
 ]
 
-_CLOSED_FORM = (LastValue, RepeatSegment, SeasonalNaive, Ridge, LastSymbol, MostFrequent, Markov)
+_NUMBERS = (LastValue, RepeatSegment, SeasonalNaive, Mean, Harmonic, LocalAR, Ridge)
+_CLOSED_FORM = (*_NUMBERS, LastSymbol, MostFrequent, Markov)
 CLOSED_FORM: dict[str, Any] = {one.name: one for one in _CLOSED_FORM}
 BASELINES = tuple(CLOSED_FORM)
 """Those of a model's task are fitted at its training and scored beside it."""

@@ -1,4 +1,4 @@
-"""The baselines that cost nothing: last value, repeat segment, seasonal naive.
+"""The baselines that cost nothing: last value, repeat segment, seasonal naive, mean.
 
 Source: Hyndman and Athanasopoulos, "Forecasting: Principles and Practice", 5.2.
 """
@@ -68,6 +68,17 @@ class RepeatSegment(LastValue):
     def predict(self, context: Context) -> Array:
         """Repeat the last N samples of `context`."""
         return context.values[:, -self.window.n_input :].copy()
+
+
+@dataclass(frozen=True)
+class Mean(LastValue):
+    """The mean of the channel's training part: y[t + h] = m."""
+
+    name: ClassVar[str] = "mean"
+
+    def predict(self, context: Context) -> Array:
+        """Forecast 0 for N samples: in scaled units that is the mean of all training rows."""
+        return np.zeros((len(context.values), self.window.n_input))
 
 
 class Seasons(Frozen):

@@ -1,0 +1,195 @@
+"""A sum of sines whose frequencies are those of the training part, its amplitudes those of the context.
+
+    x[t] = m + sum over f of  a[f] cos(2 pi f t) + b[f] sin(2 pi f t)
+
+The frequencies (cycles a sample) are found once, between the bins of the spectrum; constant,
+amplitudes and phases are fitted to every context by least squares, a linear map from the context to
+what follows. It is applied as three thin products, so that no map of L x N numbers is ever held.
+
+Source: Quinn and Hannan, "The Estimation and Tracking of Frequency" (2001), chapters 2 and 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from forecaster.config import Frozen, Task, Window
+from forecaster.equations.products import by_blocks
+from forecaster.errors import ModelError
+from forecaster.predictors.base import Array, Context, Parts, Specs, TensorSpec
+from forecaster.predictors.judged import held_back, longest
+from forecaster.predictors.lines import MOST, layouts
+
+MAX_TAPS = 4096
+COLUMNS = 4096
+"""Samples ahead that are computed together."""
+COUNTS = (1, 2, 4, 8, 16)
+"""How many frequencies there may be, beside none."""
+RIDGE = 1e-6
+"""The penalty on the amplitudes, for each sample of the context: it only keeps the equations sound."""
+LOOPS = 8
+"""Contexts from which the guard runs the closed loop."""
+
+Key = tuple[float, ...]
+
+
+class Frequencies(Frozen):
+    """F, the most frequencies that a channel has, and the samples that the fit looks back on."""
+
+    count: Annotated[int, Field(ge=0, le=MOST)]
+    taps: Annotated[int, Field(ge=1, le=MAX_TAPS)]
+
+
+@dataclass(frozen=True)
+class Harmonic:
+    """A sum of sines fitted to each context; their frequencies are those of the training part."""
+
+    name: ClassVar[str] = "harmonic"
+    task: ClassVar[Task] = "forecast"
+    carries: ClassVar[bool] = False
+    Parameters: ClassVar[type[Frozen]] = Frequencies
+    parameters: Frequencies
+    window: Window
+    frequencies: Array
+
+    @classmethod
+    def fit(cls, parts: Parts) -> Self:
+        """Take for each channel the frequencies that are best for the next segment of validation windows."""
+        taps = min(parts.window.context, MAX_TAPS)
+        found = [_best(parts, c, taps) for c in range(parts.channels)]
+        count = max(len(own) for own in found)
+        frequencies = np.zeros((len(found), count))
+        for row, own in zip(frequencies, found, strict=True):
+            row[: len(own)] = own
+        return cls(Frequencies(count=count, taps=taps), parts.window, frequencies)
+
+    @classmethod
+    def specs(cls, parameters: Frequencies, window: Window, channels: int) -> Specs:
+        """Frequencies (C, F), 0 where a channel has fewer; ValueError if it looks back further than the context."""
+        if parameters.taps > window.context:
+            raise ValueError("taps must lie within the context")
+        return {"frequencies": TensorSpec("F64", (channels, parameters.count))} if parameters.count else {}
+
+    @classmethod
+    def restore(cls, parameters: Frequencies, tensors: dict[str, NDArray], window: Window) -> Self:
+        """Make it again; ModelError for a frequency that is none."""
+        frequencies = tensors.get("frequencies", np.zeros((1, 0))).astype(np.float64)
+        if not np.all((frequencies >= 0) & (frequencies <= 0.5)):
+            raise ModelError("A frequency of the predictor 'harmonic' lies outside 0 to 0.5 cycles a sample.")
+        return cls(parameters, window, frequencies)
+
+    def tensors(self) -> dict[str, NDArray]:
+        """Return the frequencies."""
+        return {"frequencies": self.frequencies} if self.parameters.count else {}
+
+    def predict(self, context: Context) -> Array:
+        """Continue the sum of sines that is nearest to each context, (B, N)."""
+        result = np.empty((len(context.values), self.window.n_input))
+        recent = context.values[:, -self.parameters.taps :]
+        for channel in np.unique(context.channel):
+            rows = np.flatnonzero(context.channel == channel)
+            result[rows] = continued(recent[rows], self.window.n_input, self._of(int(channel)))
+        return result
+
+    def _of(self, channel: int) -> Key:
+        """Return the frequencies of a channel."""
+        if not self.parameters.count:
+            return ()
+        own = self.frequencies[channel]
+        return tuple(own[own > 0].tolist())
+
+
+def continued(values: Array, count: int, frequencies: Key) -> Array:
+    """Fit sines of the `frequencies` to `values` (B, taps) and return their next `count` samples, (B, count).
+
+    >>> t = np.arange(100)
+    >>> continued(5 + np.sin(t / 7)[None, :90], 10, (1 / 14 / np.pi,)).round(6)[0, -1] == round(5 + np.sin(99 / 7), 6)
+    True
+    """
+    mean = np.ascontiguousarray(values).mean(axis=1, keepdims=True)
+    if not frequencies:
+        return np.repeat(mean, count, axis=1)
+    taps = values.shape[1]
+    moments = by_blocks(values - mean, _waves(frequencies, -taps, taps))
+    amplitudes = by_blocks(moments, _solution(frequencies, taps))
+    result = np.empty((len(values), count))
+    for begin in range(0, count, COLUMNS):
+        width = min(COLUMNS, count - begin)
+        result[:, begin : begin + width] = by_blocks(amplitudes, _waves(frequencies, begin, width).T) + mean
+    return result
+
+
+@lru_cache(maxsize=64)
+def _waves(frequencies: Key, begin: int, count: int) -> Array:
+    """Return 1, the cosines and the sines of the samples `begin` .. `begin + count - 1`, (count, 1 + 2 F)."""
+    turns = np.arange(begin, begin + count)[:, None] * np.array(frequencies)
+    angle = 2 * np.pi * (turns - np.rint(turns))
+    return np.concatenate((np.ones((count, 1)), np.cos(angle), np.sin(angle)), axis=1)
+
+
+@lru_cache(maxsize=64)
+def _solution(frequencies: Key, taps: int) -> Array:
+    """Return the inverse of the normal equations, (1 + 2 F, 1 + 2 F); the constant is not penalised.
+
+    They are summed in closed form: a large product would depend on the number of threads.
+    """
+    f = np.concatenate(([0.0], frequencies))
+    plus, minus = _sum(f[:, None] + f, taps), _sum(f[:, None] - f, taps)
+    cosines, sines = (minus.real + plus.real) / 2, (minus.real - plus.real) / 2
+    mixed = (plus.imag - minus.imag) / 2
+    normal = np.block([[cosines, mixed[:, 1:]], [mixed[:, 1:].T, sines[1:, 1:]]])
+    penalty = np.full(len(normal), RIDGE * taps)
+    penalty[0] = 0
+    inverse: Array = np.linalg.inv(normal + np.diag(penalty))
+    return inverse
+
+
+def _sum(f: Array, taps: int) -> NDArray[np.complex128]:
+    """Return ``sum over t = -taps .. -1 of exp(2 pi i f t)``: a geometric series."""
+    turns = f - np.rint(f)
+    half = np.sin(np.pi * turns)
+    near = np.abs(half) < 1e-15
+    size = np.where(near, taps, np.sin(np.pi * turns * taps) / np.where(near, 1.0, half))
+    summed: NDArray[np.complex128] = size * np.exp(-1j * np.pi * turns * (taps + 1))
+    return summed
+
+
+def _best(parts: Parts, channel: int, taps: int) -> Key:
+    """Return the frequencies of the least squared error whose closed loop is stable; none if nothing beats none."""
+    found = held_back(parts, channel)
+    if found is None:
+        return ()
+    contexts, targets = found
+    tried: dict[Key, float] = {}
+    for lines in ((), *layouts(longest(parts, channel), taps, parts.channels)):
+        for count in COUNTS if lines else (0,):
+            key = tuple(sorted(lines[:count]))
+            if key not in tried:
+                made = continued(contexts[:, -taps:], targets.shape[1], key)
+                tried[key] = float(np.square(made - targets).mean())
+    ordered = sorted(tried, key=lambda key: tried[key])
+    sample = contexts[np.unique(np.linspace(0, len(contexts) - 1, LOOPS).astype(np.int64))]
+    return next((key for key in ordered if is_stable(key, sample, (taps, targets.shape[1]))), ())
+
+
+def is_stable(frequencies: Key, contexts: Array, sizes: tuple[int, int]) -> bool:
+    """Say whether the closed loop over a whole context stays in the range of its context, widened by its span.
+
+    `contexts` (B, L), `sizes` the taps and N.
+    """
+    taps, n_input = sizes
+    low, high = contexts.min(axis=1, keepdims=True), contexts.max(axis=1, keepdims=True)
+    span = high - low
+    recent = contexts[:, -taps:]
+    for _ in range(contexts.shape[1] // n_input):
+        segment = continued(recent, n_input, frequencies)
+        if np.any((segment < low - span) | (segment > high + span)):
+            return False
+        recent = np.concatenate((recent, segment), axis=1)[:, -taps:]
+    return True

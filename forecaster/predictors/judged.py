@@ -1,0 +1,50 @@
+"""What the predictors with little to choose choose it by: a few held-back windows of each channel."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.predictors.base import Array, Parts
+from forecaster.windows import Windows
+
+MOST = 256
+"""Windows of a channel that a choice is made by."""
+ALL = 4096
+"""Those of all channels together, as long as each has two."""
+VALUES = 4_000_000
+"""What those of a channel may hold."""
+
+
+def held_back(parts: Parts, channel: int) -> tuple[Array, Array] | None:
+    """Return contexts (W, L) and targets (W, N) of `channel`, evenly over its validation part.
+
+    Of the training part where the channel has no validation window; None where it has none at all.
+    """
+    for windows in (parts.validation, parts.training):
+        index = _spread(windows, channel, parts.channels)
+        if len(index):
+            return windows.contexts(index).astype(np.float64), windows.take(index)[1].astype(np.float64)
+    return None
+
+
+def longest(parts: Parts, channel: int) -> NDArray[np.float32]:
+    """Return the longest training stretch of `channel`, (T,); nothing if it has none."""
+    training = parts.training
+    own = np.flatnonzero((training.runs.channel == channel) & (training.count > 0))
+    stretches = [training.stretch(int(r)) for r in own]
+    return max(stretches, key=len) if stretches else np.zeros(0, dtype=np.float32)
+
+
+def _spread(windows: Windows, channel: int, channels: int) -> NDArray[np.int64]:
+    """Return the numbers of windows of `channel`, evenly spread over all that it has."""
+    own = np.flatnonzero((windows.runs.channel == channel) & (windows.count > 0))
+    if not len(own):
+        return np.zeros(0, dtype=np.int64)
+    ends = np.cumsum(windows.count[own])
+    most = max(1, min(MOST, max(2, ALL // channels), VALUES // windows.span))
+    wanted = np.unique(np.linspace(0, ends[-1] - 1, most).astype(np.int64))
+    run = np.searchsorted(ends, wanted, side="right")
+    first = windows.before[own] - (ends - windows.count[own])
+    numbers: NDArray[np.int64] = first[run] + wanted
+    return numbers
