@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from forecaster import __version__
-from forecaster.bundle.manifest import Channels, Manifest, PredictorState, ScalerState, TrainingData, now
+from forecaster import __version__, predictors
+from forecaster.bundle.manifest import Channels, Combination, Manifest, PredictorState, ScalerState, TrainingData, now
 from forecaster.config import RunConfig
 from forecaster.errors import SignalError
 from forecaster.intervals import IntervalState
@@ -48,9 +48,17 @@ def manifest_of(
         sample_rate_hz=first.sample_rate_hz,
         scaler=ScalerState(mean=tuple(scaler.mean.tolist()), scale=tuple(scaler.scale.tolist())),
         predictors=tuple(records),
+        combination=_combination(made[0]),
         intervals=state,
         training_data=channels_of(signals)[1],
     )
+
+
+def _combination(carrier: Any) -> Combination | None:
+    """Record who carries a combined forecast."""
+    if not isinstance(carrier, predictors.Combination):
+        return None
+    return Combination(next=carrier.shares(0, 1), fed_back=carrier.shares(1))
 
 
 def channels_of(signals: Sequence[Signal]) -> tuple[Channels, tuple[TrainingData, ...]]:

@@ -75,7 +75,19 @@ def _carrier(manifest: Manifest) -> str:
     """Name the predictor, or the combination of several, that carries the forecast."""
     if manifest.combination is None:
         return manifest.predictors[0].name
-    return " + ".join(f"{weight:.3g} x {name}" for name, weight in manifest.combination.next.items())
+    return f"{manifest.predictors[0].name}: {carried_by(manifest)}"
+
+
+def carried_by(manifest: Manifest) -> str:
+    """Say who carries a combined forecast, or nothing where one predictor does."""
+    if manifest.combination is None:
+        return ""
+    kinds = {"the next segment": manifest.combination.next, "those fed back": manifest.combination.fed_back}
+    return "; ".join(
+        f"{what} {', '.join(f'{name} {weight * 100:.0f} %' for name, weight in shares.items())}"
+        for what, shares in kinds.items()
+        if shares
+    )
 
 
 def _in_time(samples: int, rate_hz: float | None) -> str:

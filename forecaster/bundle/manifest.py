@@ -84,10 +84,17 @@ class PredictorState(Frozen):
     tensors: Annotated[tuple[Name, ...], Field(max_length=4096), FailFast()] = ()
 
 
-class Combination(Frozen):
-    """The weights of the predictors in the forecast of the next segment."""
+Share = Annotated[float, Field(ge=0, le=1)]
 
-    next: Annotated[dict[Name, Annotated[float, Field(ge=-1e6, le=1e6)]], Field(min_length=1, max_length=64)]
+
+class Combination(Frozen):
+    """Who carries a combined forecast: shares of the `next` segment and of those fed back, means over the channels.
+
+    It is there to be read; the weights of each channel and segment are the tensor ``auto/weights``.
+    """
+
+    next: Annotated[dict[Name, Share], Field(min_length=1, max_length=64)]
+    fed_back: Annotated[dict[Name, Share], Field(max_length=64)] = Field(default_factory=dict)
 
 
 class TrainingData(Frozen):
@@ -192,7 +199,8 @@ def _check_task(manifest: Manifest) -> None:
 
 def _check_combination(manifest: Manifest) -> None:
     known = {one.name for one in manifest.predictors}
-    if manifest.combination is not None and not known.issuperset(manifest.combination.next):
+    named = manifest.combination and {*manifest.combination.next, *manifest.combination.fed_back}
+    if named and not known.issuperset(named):
         raise ValueError("combination names a predictor that is not among the predictors")
 
 

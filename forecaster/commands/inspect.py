@@ -13,6 +13,7 @@ from forecaster.commands.terminal import Terminal, number, table
 from forecaster.durations import samples_and_time
 
 if TYPE_CHECKING:
+    from forecaster.config import RunConfig
     from forecaster.model import Forecaster
 
 
@@ -67,6 +68,7 @@ def _text(forecaster: Forecaster, model: Path) -> str:
 
 def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
     """Return the facts of a model, a label and a text each."""
+    from forecaster.bundle.card import carried_by
     from forecaster.forecasts import CARRIED, REREAD
     from forecaster.reading.symbols import listed
 
@@ -76,6 +78,7 @@ def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
     return [
         ("model", f"{model}, format {manifest.format}, created {manifest.created}"),
         ("predictor", manifest.config.predictor),
+        *([("carried by", carried_by(manifest))] if manifest.combination else []),
         ("holds", ", ".join(f"{name} ({count} parameters)" for name, count in counts.items())),
         ("window", f"{window.n_step} segments of {window.n_input} samples, one every {window.stride}"),
         ("context", samples_and_time(window.context, rate_hz)),
@@ -87,12 +90,21 @@ def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
         *([("exogenous", ", ".join(manifest.channels.exogenous))] if manifest.channels.exogenous else []),
         ("split", f"{split.training:g}/{split.validation:g}/{split.test:g} percent"),
         ("seed", str(manifest.seed)),
-        ("recipe", ", ".join(f"{key} {value}" for key, value in manifest.config.recipe.model_dump().items())),
+        *(
+            (f"recipe{f' of {name}' if name else ''}", ", ".join(f"{key} {value}" for key, value in recipe))
+            for name, recipe in _recipes(manifest.config)
+        ),
         ("reading", _reading(forecaster)),
         ("bands", _bands(forecaster)),
         ("versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
         *(("trained on", f"{data.name}, {data.rows} rows, sha256 {data.sha256}") for data in manifest.training_data),
     ]
+
+
+def _recipes(config: RunConfig) -> list[tuple[str, list[tuple[str, Any]]]]:
+    """Return how the network was trained, or each of several with its name."""
+    recipes = config.recipes or {"": config.recipe}
+    return [(name, list(recipe.model_dump().items())) for name, recipe in recipes.items()]
 
 
 def _channels(forecaster: Forecaster) -> list[str]:

@@ -78,7 +78,7 @@ as_json = option("--json", "as_json", is_flag=True, help="Print JSON on stdout."
 overwrite = option("--overwrite", is_flag=True, help="Replace what is there.")
 seed = option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of all chance.")
 
-predictor = option("--predictor", metavar="NAME", help="Kind of predictor; `predictors` lists them.  [stacked-lstm]")
+predictor = option("--predictor", metavar="NAME", help="Kind of predictor; `predictors` lists them.  [auto]")
 predictors = option(
     "--predictors", metavar="A,B,...", help="Kinds of predictor, between commas, or `all`.  [every network]"
 )

@@ -189,6 +189,7 @@ def _report(terminal: Terminal, run: _Run, result: _Result) -> None:
 
 def _trained(run: _Run, result: _Result) -> list[str]:
     """Say in plain words what was trained on what."""
+    from forecaster.bundle.card import carried_by
     from forecaster.forecasts import CARRIED
 
     names = [printable(signal.name, 60) for signal in run.signals]
@@ -206,6 +207,7 @@ def _trained(run: _Run, result: _Result) -> list[str]:
         *_symbols(result.forecaster.manifest.channels.labels),
         f"window: {window.n_step} segments of {window.n_input}, context {context}, horizon {horizon}",
         *([f"note: {CARRIED}"] if run.config.carry_state else []),
+        *([f"carried by: {carried}"] if (carried := carried_by(result.forecaster.manifest)) else []),
         f"{_steps(result.forecaster)}{result.seconds:.1f} s",
     ]
 
@@ -228,6 +230,8 @@ def _steps(forecaster: Forecaster) -> str:
     history = forecaster.history
     if not history:
         return "fitted and scored in "
+    if "network" in history[0]:
+        return f"{len({row['network'] for row in history})} networks trained, all of it in "
     best = min(history, key=lambda row: row.get("validation_loss", math.inf))
     taken = f"{history[-1]['step']:.0f} steps, the best at {best['step']:.0f}"
     ended = "" if "validation_loss" in history[-1] else "; then the loss stopped being finite"

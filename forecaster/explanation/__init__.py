@@ -13,6 +13,7 @@ from forecaster.errors import OutputError, UsageError
 from forecaster.explanation.gates import Quantity, features_of, quantities, symbols_of
 from forecaster.explanation.lags import LagGradient, lag_gradient
 from forecaster.model import Forecaster
+from forecaster.predictors.combination import Combination
 from forecaster.predictors.network import NetworkPredictor
 from forecaster.signals import Signal, TimeAxis
 
@@ -96,7 +97,7 @@ def explain(model: Forecaster, signal: Signal, *, at: int | None = None, channel
     _check_finite(model, forecast)
     return Explanation(
         model=model.name,
-        predictor=model.predictor.name,
+        predictor=_named(model),
         signal=signal.name,
         channel=model.manifest.channels.target[c],
         unit=model.manifest.channels.units[c],
@@ -111,6 +112,20 @@ def explain(model: Forecaster, signal: Signal, *, at: int | None = None, channel
     )
 
 
+def _network(model: Forecaster) -> NetworkPredictor | None:
+    """Return the network whose gates are shown: the model's, or that of a combination with the largest share."""
+    if isinstance(model.predictor, Combination):
+        shares = model.predictor.shares(0, 1)
+        networks = [one for one in model.predictor.members if isinstance(one, NetworkPredictor)]
+        return max(networks, key=lambda one: shares.get(one.name, 0.0), default=None)
+    return model.predictor if isinstance(model.predictor, NetworkPredictor) else None
+
+
+def _named(model: Forecaster) -> str:
+    network, own = _network(model), model.predictor.name
+    return own if network is None or network.name == own else f"{network.name} in {own}"
+
+
 def reach(model: Forecaster, signal: Signal, channel: int = 0) -> Reach:
     """Measure how far back `model` looks, over windows spread evenly over the last recording of `signal`."""
     window, predictor = model.config.window, model.predictor
@@ -119,7 +134,7 @@ def reach(model: Forecaster, signal: Signal, channel: int = 0) -> Reach:
         return named
     rows = _spread(model, signal, GRADIENTS)
     context = model.context([model.origins(signal, rows)[channel]])
-    exact = predictor.in_double() if isinstance(predictor, NetworkPredictor) else predictor
+    exact = predictor.in_double() if isinstance(predictor, NetworkPredictor | Combination) else predictor
     gradient = lag_gradient(exact, context)
     _check_finite(model, gradient.by_sample)
     return replace(named, gradient=gradient, reason="")
@@ -127,12 +142,13 @@ def reach(model: Forecaster, signal: Signal, channel: int = 0) -> Reach:
 
 def _quantities(model: Forecaster, signal: Signal, row: int, channel: int) -> Sequence[Quantity]:
     """Trace the explained window and many others."""
-    if not isinstance(model.predictor, NetworkPredictor):
+    network = _network(model)
+    if network is None:
         return ()
     many = max(2, min(MANY, MANY_STEPS // model.config.window.n_step))
     rows = [row, *_spread(model, signal, many)]
     context = model.context([model.origins(signal, rows)[channel]])
-    shown, traced = model.predictor.trace(context[:1]), model.predictor.trace(context[1:])
+    shown, traced = network.trace(context[:1]), network.trace(context[1:])
     for layers in (shown, traced):
         _check_finite(model, *(values for layer in layers.values() for values in layer.values()))
     window, own = model.config.window, context.values[1:]

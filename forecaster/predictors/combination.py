@@ -87,14 +87,22 @@ class Combination:
         used = self.weights.max(axis=(0, 1)) > 0
         return tuple(member for member, there in zip(self.members, used, strict=True) if there)
 
-    @property
-    def shares(self) -> tuple[dict[str, float], ...]:
-        """Who carries each segment: member -> weight, the mean over the channels, the largest first."""
-        found = []
-        for row in self.weights.mean(axis=0):
-            pairs = sorted(zip(self.parameters.members, row.tolist(), strict=True), key=lambda pair: -pair[1])
-            found.append({name: weight for name, weight in pairs if weight > 0})
-        return tuple(found)
+    def shares(self, first: int = 0, end: int | None = None) -> dict[str, float]:
+        """Return who carries the segments `first` to `end`: member -> mean weight, the largest first.
+
+        Nothing where there are no such segments.
+        """
+        chosen = self.weights[:, first:end]
+        if not chosen.size:
+            return {}
+        weights = chosen.mean(axis=(0, 1)).tolist()
+        pairs = sorted(zip(self.parameters.members, weights, strict=True), key=lambda pair: -pair[1])
+        return {name: min(1.0, round(weight, 6)) for name, weight in pairs if weight > 0}
+
+    def in_double(self) -> Self:
+        """Return the same combination with its networks in double precision."""
+        members = (one.in_double() if hasattr(one, "in_double") else one for one in self.members)
+        return replace(self, members=tuple(members))
 
     def predict(self, context: Context) -> Array:
         """Forecast the next segment (B, N) of `context`."""

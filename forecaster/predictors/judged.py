@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from forecaster.predictors.base import Array, Parts
@@ -24,7 +25,8 @@ def held_back(parts: Parts, channel: int) -> tuple[Array, Array] | None:
     for windows in (parts.validation, parts.training):
         index = _spread(windows, channel, parts.channels)
         if len(index):
-            return windows.contexts(index).astype(np.float64), windows.take(index)[1].astype(np.float64)
+            rows = sliding_window_view(windows.runs.flat, windows.span)[windows.places(index)[0]].astype(np.float64)
+            return rows[:, : windows.window.context], rows[:, windows.window.context :]
     return None
 
 

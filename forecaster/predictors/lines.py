@@ -73,9 +73,9 @@ def _demodulated(x: Array, frequencies: Array) -> tuple[NDArray[np.complex128], 
     size = max(1, len(x) // BLOCKS)
     count = len(x) // size
     blocks = x[: count * size].reshape(count, size)
-    within = np.exp(-2j * np.pi * np.multiply.outer(frequencies, np.arange(size)))
+    within: NDArray[np.complex128] = np.exp(-2j * np.pi * np.multiply.outer(frequencies, np.arange(size)))
     starts: Array = np.arange(0.0, count * size, size)
-    sums: NDArray[np.complex128] = (within @ blocks.T) * np.exp(-2j * np.pi * np.multiply.outer(frequencies, starts))
+    sums = (within @ blocks.T) * np.exp(-2j * np.pi * np.multiply.outer(frequencies, starts))
     centres: Array = starts + (size - 1) / 2 - len(x) / 2
     return sums, centres
 
