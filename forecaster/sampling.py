@@ -22,7 +22,7 @@ NEAR, FAR = 2000, 200
 """Origins a channel for the next segment, and for the closed loop: as many again with a full horizon behind them."""
 MAX_NEAR, MAX_FAR = 40_000, 4000
 """Origins of all channels together."""
-FEWEST = 100
+FEWEST = 20
 """Origins that the last step of a horizon must have at stride 1."""
 
 

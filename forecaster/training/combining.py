@@ -90,4 +90,5 @@ def convex(moments: Array) -> Array:
     heavy = 1e3 * np.sqrt(len(moments))
     found, _ = nnls(np.vstack((root, np.full(len(moments), heavy))), np.append(np.zeros(len(moments)), heavy))
     kept = np.where(found < LEAST * found.sum(), 0.0, found)
-    return kept / kept.sum()
+    mixed, alone = kept / kept.sum(), np.eye(len(moments))[np.argmin(np.diag(moments))]
+    return mixed if mixed @ moments @ mixed <= alone @ moments @ alone else alone

@@ -1,0 +1,224 @@
+"""The combination of predictors: its weights, how they mix, who carries the forecast."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forecaster import predictors, sampling
+from forecaster.calibration import residuals
+from forecaster.config import Recipe, RunConfig, Window
+from forecaster.errors import ModelError
+from forecaster.model import Forecaster
+from forecaster.predictors import Combination, Context, Parts, kind
+from forecaster.predictors.combination import Members
+from forecaster.preparation import prepare, resolved
+from forecaster.rollout import rollout
+from forecaster.splits import calibrated_from
+from forecaster.training.combining import combine, convex
+from tests.test_model import signal_of, wave
+
+WINDOW = Window(n_step=4, n_input=10)
+QUICK = Recipe(steps=20, steps_per_epoch=10, batch=16)
+NAMES = ("last-value", "repeat-segment", "mean")
+
+
+@pytest.fixture(scope="module")
+def parts() -> Parts:
+    return prepare([signal_of(wave(800))], RunConfig(window=WINDOW)).parts
+
+
+@pytest.fixture(scope="module")
+def auto() -> Forecaster:
+    return Forecaster.fit([signal_of(wave(1200))], RunConfig(window=WINDOW, recipe=QUICK, seed=3))
+
+
+def mixture(weights, parts):
+    """A combination of three simple predictors, `weights` (C, J, M)."""
+    array = np.array(weights, dtype=np.float32)
+    made = Combination.restore(Members(members=NAMES, segments=array.shape[1]), {"weights": array}, WINDOW)
+    return made.bound([kind(name).fit(parts) for name in NAMES])
+
+
+def contexts(batch, seed=0):
+    values = np.random.default_rng(seed).normal(size=(batch, WINDOW.context))
+    return Context(values, np.zeros(batch, dtype=np.int64))
+
+
+class TestWeights:
+    @settings(deadline=None)
+    @given(st.lists(st.lists(st.floats(-3, 3), min_size=30, max_size=30), min_size=2, max_size=5))
+    def test_they_are_convex_and_no_member_alone_is_better(self, rows):
+        errors = np.array(rows) + 1e-3
+        moments = errors @ errors.T
+        weights = convex(moments)
+        assert weights.min() >= 0
+        assert weights.sum() == pytest.approx(1)
+        assert weights @ moments @ weights <= moments.diagonal().min()
+
+    def test_equal_and_independent_errors_are_averaged(self):
+        np.testing.assert_allclose(convex(np.eye(4)), 0.25, atol=1e-5)
+
+    def test_what_ran_away_has_no_weight(self):
+        assert convex(np.diag([1.0, 1e12])).tolist() == [1.0, 0.0]
+
+    def test_on_a_pure_period_the_season_carries(self, parts):
+        fitted = [kind(name).fit(parts) for name in (*NAMES, "seasonal-naive")]
+        made = combine(fitted, parts)
+        assert next(iter(made.shares(0, 1))) == "seasonal-naive"
+        assert made.parameters.segments == made.weights.shape[1] > 1
+
+    def test_it_looks_at_no_target_beyond_its_part(self):
+        signal = signal_of(wave(800))
+        begin, end = calibrated_from(560, 680, 10), 680
+        found = []
+        for row in (begin, end):
+            values = wave(800)
+            values[row:] = 77.0
+            changed = prepare(
+                [signal_of(values)], RunConfig(window=WINDOW, split={"training": 70, "validation": 15, "test": 15})
+            )
+            fitted = [kind(name).fit(changed.parts) for name in NAMES]
+            found.append((combine(fitted, changed.parts).weights, residuals(fitted[0], changed.parts)[0]))
+        plain = prepare([signal], RunConfig(window=WINDOW)).parts
+        fitted = [kind(name).fit(plain) for name in NAMES]
+        weights, errors = combine(fitted, plain).weights, residuals(fitted[0], plain)[0]
+        np.testing.assert_array_equal(found[0][0], weights)
+        assert not np.array_equal(found[0][1], errors, equal_nan=True)
+        np.testing.assert_array_equal(found[1][0], weights)
+        np.testing.assert_array_equal(found[1][1], errors)
+
+
+class TestMixing:
+    def test_each_segment_has_its_weights_and_the_last_hold_on(self, parts):
+        made = mixture([[[1, 0, 0], [0, 0.5, 0.5]]], parts)
+        context = contexts(3)
+        found = rollout(made, context, 35)
+        last, again, mean = (rollout(one, context, 35) for one in made.members)
+        np.testing.assert_array_equal(found[:, :10], last[:, :10])
+        np.testing.assert_allclose(found[:, 10:], (again[:, 10:] + mean[:, 10:]) / 2)
+
+    def test_each_channel_has_its_weights(self, parts):
+        made = mixture([[[1, 0, 0]], [[0, 1, 0]]], parts)
+        context = Context(contexts(2).values, np.array([0, 1]))
+        found = made.predict(context)
+        np.testing.assert_array_equal(found[0], made.members[0].predict(context)[0])
+        np.testing.assert_array_equal(found[1], made.members[1].predict(context)[1])
+
+    def test_members_without_weight_are_not_asked(self, parts):
+        made = mixture([[[0.5, 0, 0.5]]], parts)
+        assert [one.name for one in made.carrying] == ["last-value", "mean"]
+        assert made.shares() == {"last-value": 0.5, "mean": 0.5}
+
+    def test_a_row_has_the_same_bits_in_every_place(self, parts):
+        made, context = mixture([[[0.2, 0.3, 0.5]]], parts), contexts(9)
+        together = rollout(made, context, 30)
+        for row in range(9):
+            assert rollout(made, context[row : row + 1], 30).tobytes() == together[row : row + 1].tobytes()
+
+    @pytest.mark.parametrize("weights", [[[[2, -1, 0]]], [[[0.4, 0.4, 0.4]]]])
+    def test_weights_that_are_not_convex_are_refused(self, weights, parts):
+        with pytest.raises(ModelError, match="do not add up to 1"):
+            mixture(weights, parts)
+
+    def test_a_member_that_is_missing_is_named(self, parts):
+        made = Combination.restore(Members(members=("ridge",)), {"weights": np.ones((1, 1, 1), np.float32)}, WINDOW)
+        with pytest.raises(ModelError, match="ridge"):
+            made.bound([])
+
+
+class TestModel:
+    def test_saved_and_loaded_it_forecasts_the_same_bytes(self, auto, tmp_path):
+        auto.save(tmp_path / "m")
+        again = Forecaster.load(tmp_path / "m")
+        signal = signal_of(wave(500, seed=4), "new")
+        first, second = (one.forecast([signal], horizon=73)[0][0].mean for one in (auto, again))
+        assert first.tobytes() == second.tobytes()
+        assert again.manifest.combination.next == auto.predictor.shares(0, 1)
+        assert again.config.recipes["linear-lstm"].learning_rate == 5e-4
+
+    def test_evaluate_and_forecast_agree(self, auto):
+        signal = signal_of(wave(500, seed=4), "new")
+        evaluation = auto.evaluate([signal], horizon=20, stride=400)
+        example = evaluation.parts[0].examples[0]
+        shorter = signal_of(wave(500, seed=4)[: example.first], "short")
+        made = auto.forecast([shorter], horizon=20)[0][0].mean
+        assert made.tobytes() == example.forecasts["model"].tobytes()
+
+    def test_the_members_are_scored_beside_the_baselines(self, auto):
+        scores = auto.stored[0]["parts"][0]["scores"]
+        assert {"model", "linear-lstm", "stacked-lstm", "ridge", "mean"} <= set(scores)
+        best = min(values["nmse"] for name, values in scores.items() if name != "model")
+        assert scores["model"]["nmse"] <= 1.3 * best
+
+    def test_the_linear_path_starts_at_ridge(self):
+        signal = signal_of(wave(1200))
+        still = Recipe(steps=1, steps_per_epoch=1, batch=8, learning_rate=1e-30, noise=0.0, dropout=0.0)
+        model = Forecaster.fit([signal], RunConfig(predictor="linear-lstm", window=WINDOW, recipe=still))
+        ridge = next(one for one in model.predictors if one.name == "ridge")
+        context = Context(np.random.default_rng(2).normal(size=(6, WINDOW.context)), np.zeros(6, dtype=np.int64))
+        np.testing.assert_allclose(model.predictor.predict(context), ridge._map(context.values), atol=1e-5)
+
+    def test_a_short_recording_gets_fewer_steps_unless_they_are_asked_for(self):
+        signal = signal_of(wave(800))
+        found = resolved(RunConfig(window=WINDOW), [signal]).recipes
+        assert {name: recipe.steps for name, recipe in found.items()} == {"linear-lstm": 200, "stacked-lstm": 200}
+        again = resolved(RunConfig(window=WINDOW, recipes=found), [signal]).recipes
+        assert again == found
+        asked = resolved(RunConfig(window=WINDOW, recipe=QUICK), [signal]).recipes
+        assert {recipe.steps for recipe in asked.values()} == {20}
+
+    def test_on_white_noise_it_claims_no_skill(self):
+        noise = np.random.default_rng(6).normal(size=3000)
+        model = Forecaster.fit([signal_of(noise)], RunConfig(window=WINDOW, recipe=QUICK))
+        assert "Better" not in model.stored[0]["verdict"]
+
+    def test_inspect_says_who_carries_it(self, auto, tmp_path):
+        from click.testing import CliRunner
+
+        from forecaster.commands.group import cli
+
+        auto.save(tmp_path / "m")
+        shown = CliRunner().invoke(cli, ["inspect", str(tmp_path / "m")]).stdout
+        assert "carried by" in shown
+        assert next(iter(auto.predictor.shares(0, 1))) in shown
+        document = json.loads(CliRunner().invoke(cli, ["inspect", str(tmp_path / "m"), "--json"]).stdout)
+        assert sum(document["combination"]["next"].values()) == pytest.approx(1, abs=1e-4)
+
+
+class TestSampling:
+    def test_origins_of_the_closed_loop_have_its_length_behind_them_or_a_gap(self, parts):
+        ahead = sampling.segments(parts.validation)
+        sample = sampling.far(parts.validation, 0, ahead)
+        truth = sample.truth()
+        assert truth.shape == (len(sample), ahead * 10)
+        assert np.isfinite(truth[:, :10]).all()
+        assert (np.isfinite(truth).sum(axis=0) >= 1).all()
+
+    def test_the_parts_do_not_share_a_target(self, parts):
+        ends = {}
+        for name in ("training", "validation", "calibration"):
+            windows = getattr(parts, name)
+            first = int(windows.first[0]) + WINDOW.context
+            ends[name] = (first, first + int(windows.count[0]) - 1 + 10)
+        assert ends["training"][1] <= ends["validation"][0]
+        assert ends["validation"][1] <= ends["calibration"][0]
+        assert ends["calibration"] == (calibrated_from(560, 680, 10), 680)
+
+    def test_farther_targets_stay_within_their_part(self, parts):
+        farther = parts.validation.farther(3)
+        inputs, targets = farther.take(np.arange(len(farther)))
+        assert targets.shape == (len(farther), 30)
+        assert len(farther) == len(parts.validation) - 20
+        near = parts.validation.take(np.arange(len(farther)))
+        np.testing.assert_array_equal(inputs, near[0])
+        np.testing.assert_array_equal(targets[:, :10], near[1])
+
+
+def test_auto_has_no_parameters_to_set():
+    with pytest.raises(Exception, match="auto has no parameters"):
+        predictors.parameters("auto", {"units": 3})
