@@ -13,13 +13,13 @@ Source: deck E, "LSTM with TensorFlow", the prediction example.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cache
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Window
+from forecaster.equations.products import one_thread
 from forecaster.errors import OutputError, UsageError
 from forecaster.origins import Origins, contexts
 from forecaster.predictors.base import Array, Carrying, Context, Predictor
@@ -153,11 +153,3 @@ def _repeated(exogenous: Array | None, n_input: int, segments: int) -> Array | N
     if exogenous is None:
         return None
     return np.concatenate((exogenous, np.tile(exogenous[:, -n_input:], (1, segments, 1))), axis=1)
-
-
-@cache
-def one_thread() -> Any:
-    """Return the controller that keeps these small matrices on one thread: two are slower, and vary in bits."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController().select(user_api="blas")

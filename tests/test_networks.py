@@ -151,7 +151,7 @@ POSITIONS = """
 import numpy as np
 from forecaster.config import Window
 from forecaster.networks import names, network
-from forecaster.rollout import one_thread
+from forecaster.equations.products import one_thread
 from tests.test_networks import FORMS, drawn, segments
 window = Window(n_step=6, n_input=100, exogenous=1)
 x = segments(20, window)

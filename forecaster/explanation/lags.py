@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecaster.equations.products import one_thread
 from forecaster.predictors import Context, Predictor
-from forecaster.rollout import one_thread
 
 Array = NDArray[np.float64]
 STEP = 1e-4

@@ -11,6 +11,7 @@ Source: Quinn and Hannan, "The Estimation and Tracking of Frequency" (2001), cha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, ClassVar, Self
@@ -20,30 +21,32 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from forecaster.config import Frozen, Task, Window
-from forecaster.equations.products import by_blocks
+from forecaster.equations.products import by_blocks, one_thread
 from forecaster.errors import ModelError
 from forecaster.predictors.base import Array, Context, Parts, Specs, TensorSpec
 from forecaster.predictors.judged import held_back, longest
-from forecaster.predictors.lines import MOST, layouts
+from forecaster.predictors.lines import MOST, layouts, separate
 
 MAX_TAPS = 4096
 COLUMNS = 4096
 """Samples ahead that are computed together."""
 COUNTS = (1, 2, 4, 8, 16)
 """How many frequencies there may be, beside none."""
+SHARES = (1, 2, 4, 8)
+"""Parts of the context that may be looked back on: where the level wanders, the whole is too much."""
 RIDGE = 1e-6
 """The penalty on the amplitudes, for each sample of the context: it only keeps the equations sound."""
-LOOPS = 8
-"""Contexts from which the guard runs the closed loop."""
+ROWS, LOOPS = 8, 400
+"""Contexts from which the guard runs the closed loop, and segments that it goes at most."""
 
 Key = tuple[float, ...]
 
 
 class Frequencies(Frozen):
-    """F, the most frequencies that a channel has, and the samples that the fit looks back on."""
+    """F, the most frequencies that a channel has, and for each channel the samples that the fit looks back on."""
 
     count: Annotated[int, Field(ge=0, le=MOST)]
-    taps: Annotated[int, Field(ge=1, le=MAX_TAPS)]
+    taps: tuple[Annotated[int, Field(ge=1, le=MAX_TAPS)], ...]
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,9 @@ class Harmonic:
 
     @classmethod
     def fit(cls, parts: Parts) -> Self:
-        """Take for each channel the frequencies that are best for the next segment of validation windows."""
-        taps = min(parts.window.context, MAX_TAPS)
-        found = [_best(parts, c, taps) for c in range(parts.channels)]
+        """Take for each channel what is best for the next segment of validation windows."""
+        with one_thread().limit(limits=1):
+            taps, found = zip(*(_best(parts, c) for c in range(parts.channels)), strict=True)
         count = max(len(own) for own in found)
         frequencies = np.zeros((len(found), count))
         for row, own in zip(frequencies, found, strict=True):
@@ -71,8 +74,10 @@ class Harmonic:
 
     @classmethod
     def specs(cls, parameters: Frequencies, window: Window, channels: int) -> Specs:
-        """Frequencies (C, F), 0 where a channel has fewer; ValueError if it looks back further than the context."""
-        if parameters.taps > window.context:
+        """Frequencies (C, F), 0 where a channel has fewer; ValueError unless each channel has taps in the context."""
+        if len(parameters.taps) != channels:
+            raise ValueError(f"taps needs one value for each of the {channels} channels")
+        if max(parameters.taps) > window.context:
             raise ValueError("taps must lie within the context")
         return {"frequencies": TensorSpec("F64", (channels, parameters.count))} if parameters.count else {}
 
@@ -91,10 +96,10 @@ class Harmonic:
     def predict(self, context: Context) -> Array:
         """Continue the sum of sines that is nearest to each context, (B, N)."""
         result = np.empty((len(context.values), self.window.n_input))
-        recent = context.values[:, -self.parameters.taps :]
         for channel in np.unique(context.channel):
             rows = np.flatnonzero(context.channel == channel)
-            result[rows] = continued(recent[rows], self.window.n_input, self._of(int(channel)))
+            recent = context.values[rows, -self.parameters.taps[channel] :]
+            result[rows] = continued(recent, self.window.n_input, self._of(int(channel)))
         return result
 
     def _of(self, channel: int) -> Key:
@@ -160,22 +165,28 @@ def _sum(f: Array, taps: int) -> NDArray[np.complex128]:
     return summed
 
 
-def _best(parts: Parts, channel: int, taps: int) -> Key:
-    """Return the frequencies of the least squared error whose closed loop is stable; none if nothing beats none."""
+def _best(parts: Parts, channel: int) -> tuple[int, Key]:
+    """Return the taps and the frequencies of the least squared error whose closed loop is stable."""
+    longest_taps = min(parts.window.context, MAX_TAPS)
     found = held_back(parts, channel)
     if found is None:
-        return ()
+        return longest_taps, ()
     contexts, targets = found
-    tried: dict[Key, float] = {}
-    for lines in ((), *layouts(longest(parts, channel), taps, parts.channels)):
-        for count in COUNTS if lines else (0,):
-            key = tuple(sorted(lines[:count]))
-            if key not in tried:
-                made = continued(contexts[:, -taps:], targets.shape[1], key)
-                tried[key] = float(np.square(made - targets).mean())
-    ordered = sorted(tried, key=lambda key: tried[key])
-    sample = contexts[np.unique(np.linspace(0, len(contexts) - 1, LOOPS).astype(np.int64))]
-    return next((key for key in ordered if is_stable(key, sample, (taps, targets.shape[1]))), ())
+    lines = layouts(longest(parts, channel), longest_taps, parts.channels)
+    tried: dict[tuple[int, Key], float] = {}
+    for taps, key in _candidates(lines, longest_taps):
+        made = continued(contexts[:, -taps:], targets.shape[1], key)
+        tried[taps, key] = float(np.square(made - targets).mean())
+    ordered = sorted(tried, key=lambda one: tried[one])
+    sample = contexts[np.unique(np.linspace(0, len(contexts) - 1, ROWS).astype(np.int64))]
+    return next(one for one in ordered if is_stable(one[1], sample, (one[0], targets.shape[1])))
+
+
+def _candidates(lines: list[Key], longest_taps: int) -> Iterator[tuple[int, Key]]:
+    """Yield what may be chosen, each once: how far to look back, and the frequencies; the mean alone is among it."""
+    for taps in dict.fromkeys(max(1, longest_taps // share) for share in SHARES):
+        apart = [separate(one, (1 - 1e-9) / taps) for one in lines]
+        yield from dict.fromkeys((taps, tuple(sorted(one[:count]))) for one in [(), *apart] for count in COUNTS)
 
 
 def is_stable(frequencies: Key, contexts: Array, sizes: tuple[int, int]) -> bool:
@@ -187,7 +198,7 @@ def is_stable(frequencies: Key, contexts: Array, sizes: tuple[int, int]) -> bool
     low, high = contexts.min(axis=1, keepdims=True), contexts.max(axis=1, keepdims=True)
     span = high - low
     recent = contexts[:, -taps:]
-    for _ in range(contexts.shape[1] // n_input):
+    for _ in range(min(LOOPS, contexts.shape[1] // n_input)):
         segment = continued(recent, n_input, frequencies)
         if np.any((segment < low - span) | (segment > high + span)):
             return False

@@ -10,6 +10,8 @@ Porat, "Adaptive Comb Filtering for Harmonic Signal Enhancement" (1986), for a f
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,8 +26,9 @@ TRIED = 3
 """Lines that are taken for a harmonic, and fundamentals that are placed."""
 LONGEST, ALL = 200_000, 20_000_000
 """Samples looked at: the last of a channel, and of all channels together."""
-BLOCKS = 256
-ROUNDS, GRID = 5, 65
+BLOCKS = 64
+"""Parts whose Fourier sums are kept: within one, a frequency this near turns by a thirtieth of a cycle at most."""
+ROUNDS, GRID = 7, 17
 """How often the place of a line is looked for, and among how many places."""
 
 
@@ -46,7 +49,7 @@ def layouts(values: NDArray[np.floating], taps: int, channels: int = 1) -> list[
     if not peaks:
         return []
     lines = [placed(x, f, np.ones(1)) for f in peaks]
-    free = _separate(lines, apart)
+    free = separate(lines, apart)
     return [free, *(_harmonics(x, f, apart) for f in _fundamentals(power, lines[:TRIED], (len(x), apart)))]
 
 
@@ -58,13 +61,14 @@ def placed(x: Array, frequency: float, harmonics: Array) -> float:
     0.123456
     """
     sums, times = _demodulated(x, frequency * harmonics)
-    reach, best = 1 / len(x), 0.0
+    # Two bins of the highest harmonic either way: its peak is four wide, so none is stepped over.
+    reach, best = 2 / (len(x) * float(harmonics.max())), 0.0
     for _ in range(ROUNDS):
         shifts = best + np.linspace(-reach, reach, GRID)
         angles = np.multiply.outer(np.multiply.outer(shifts, harmonics), times)
         power = np.square(np.abs((np.exp(-2j * np.pi * angles) * sums).sum(axis=2))).sum(axis=1)
         best = float(shifts[np.argmax(power)])
-        reach /= 16
+        reach /= 5
     return frequency + best
 
 
@@ -84,10 +88,10 @@ def _peaks(power: Array, length: int, apart: float) -> list[float]:
     """Return the strongest local maxima of the spectrum, the strongest first, none too near to another."""
     bins = np.flatnonzero((power[1:-1] > power[:-2]) & (power[1:-1] >= power[2:])) + 1
     strongest = bins[np.argsort(-power[bins], kind="stable")][:2048]
-    return list(_separate((strongest / length).tolist(), apart))
+    return list(separate((strongest / length).tolist(), apart))
 
 
-def _separate(frequencies: list[float], apart: float) -> tuple[float, ...]:
+def separate(frequencies: Iterable[float], apart: float) -> tuple[float, ...]:
     """Keep of `frequencies`, the strongest first, those that are apart from all stronger ones, and from 0 and 0.5."""
     kept: list[float] = []
     for f in frequencies:
@@ -131,4 +135,4 @@ def _harmonics(x: Array, fundamental: float, apart: float) -> tuple[float, ...]:
         sums, _ = _demodulated(x, fundamental * orders)
         strongest = orders[np.argsort(-np.abs(sums.sum(axis=1)), kind="stable")][:MOST]
         fundamental = placed(x, fundamental, strongest)
-    return _separate((fundamental * strongest).tolist(), apart * (1 - 1e-9))
+    return separate((fundamental * strongest).tolist(), apart * (1 - 1e-9))
