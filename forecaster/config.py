@@ -98,7 +98,10 @@ class Split(Frozen):
 
 
 class Recipe(Frozen):
-    """How a network is trained. Budgets are steps, fixed before training, never wall time."""
+    """How a network is trained. Budgets are steps, fixed before training, never wall time.
+
+    `average` is the decay, a step, of the moving average of the weights that is kept; 0 keeps the weights themselves.
+    """
 
     name: Literal["default", "lecture"] = "default"
     steps: Annotated[int, Field(ge=1, le=10**7)] = 2400
@@ -110,6 +113,8 @@ class Recipe(Frozen):
     noise: Annotated[float, Field(ge=0, le=10)] = 0.14
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     epsilon: Positive = 1e-7
+    loss: Literal["mse", "mae"] = "mse"
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
     steps_per_epoch: Annotated[int, Field(ge=1, le=10**6)] = 100
     patience: Annotated[int, Field(ge=1, le=10**6)] | None = 10
 
@@ -134,6 +139,7 @@ class RunConfig(Frozen):
     """A whole training run, resolved: what `config` in model.json records.
 
     `recipe` is how a network is trained; a combination of several has the one of each in `recipes`.
+    In the direct mode a network that can makes the next `ahead` segments in one pass.
     """
 
     predictor: Text = "auto"
@@ -144,4 +150,6 @@ class RunConfig(Frozen):
     recipe: Recipe = Recipe()
     recipes: Annotated[dict[Text, Recipe], Field(max_length=64)] = Field(default_factory=dict)
     carry_state: bool = False
+    horizon_mode: Literal["closed-loop", "direct"] = "closed-loop"
+    ahead: Annotated[int, Field(ge=1, le=4096)] = 1
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0

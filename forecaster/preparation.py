@@ -91,7 +91,30 @@ def resolved(config: RunConfig, signals: Sequence[Signal]) -> RunConfig:
     except ValidationError:
         raise UsageError(f"a window of {_size(config.window, own)} is too large.", hint=SHORTER) from None
     chosen = config.model_copy(update={"window": window, "reading": reading})
+    chosen = chosen.model_copy(update={"ahead": _ahead(chosen, signals)})
     return chosen.model_copy(update=_recipes(chosen, signals))
+
+
+def _ahead(config: RunConfig, signals: Sequence[Signal]) -> int:
+    """Return how many segments are made in one pass: S, or as many as twice fit into the training and validation parts.
+
+    Raises UsageError for a predictor that makes one at a time.
+    """
+    if config.horizon_mode != "direct":
+        return 1
+    able = (Combination.name, *networks.direct())
+    if config.predictor not in able:
+        found = f"--horizon-mode direct: {config.predictor} forecasts one segment at a time."
+        raise UsageError(found, hint=f"These can: {', '.join(able)}.")
+    if config.ahead > 1:
+        return config.ahead
+    rooms = []
+    for recording in (recording for signal in signals for recording in signal.recordings):
+        b1, b2 = boundaries(len(recording), config.split)
+        begin = max(b1, config.window.context)
+        judged = calibrated_from(begin, b2, config.window.n_input) - begin
+        rooms.append(min(b1 - config.window.context, judged) // (2 * config.window.n_input))
+    return max(1, min(config.window.n_step, max(rooms)))
 
 
 def _recipes(config: RunConfig, signals: Sequence[Signal]) -> dict[str, Any]:
@@ -100,7 +123,9 @@ def _recipes(config: RunConfig, signals: Sequence[Signal]) -> dict[str, Any]:
         return {"recipe": _recipe(config.recipe, config.predictor), "recipes": {}}
     if not issubclass(kind(config.predictor), Combination):
         return {"recipes": {}}
-    found = {name: config.recipes.get(name) or _budgeted(config, name, signals) for name in networks.members()}
+    found = {
+        name: config.recipes.get(name) or _budgeted(config, name, signals) for name in networks.members(config.ahead)
+    }
     return {"recipes": found}
 
 

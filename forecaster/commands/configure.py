@@ -45,7 +45,10 @@ def nested(given: Mapping[str, Any], file: Path | None) -> Nested:
         settings["split"] = split(given["split"])
     if _mapping(settings, "recipe").get("name") == "lecture":
         settings["recipe"] = {**LECTURE.model_dump(), **settings["recipe"]}
-    return {**settings, **{name: given[name] for name in ("predictor", "seed", "carry_state") if name in given}}
+    return {
+        **settings,
+        **{name: given[name] for name in ("predictor", "seed", "carry_state", "horizon_mode") if name in given},
+    }
 
 
 _SECTIONS = {

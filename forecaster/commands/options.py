@@ -93,6 +93,10 @@ carry_state = option(
     "--carry-state", is_flag=True, default=None,
     help="Carry the predictor's state over the whole recording, in place of re-reading the window.",
 )  # fmt: skip
+horizon_mode = option(
+    "--horizon-mode", type=click.Choice(["closed-loop", "direct"]),
+    help="Feed forecasts back, or make several segments in one pass too.  [closed-loop]",
+)  # fmt: skip
 settings = option(
     "--set", "settings", metavar="NAME=VALUE", multiple=True, help="Set a number by its name; repeatable."
 )

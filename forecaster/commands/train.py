@@ -39,6 +39,7 @@ INTERRUPTED = 130
 @options.seed
 @options.settings
 @options.carry_state
+@options.horizon_mode
 @options.config
 @options.overwrite
 @options.plot("Draw the learning curve.")

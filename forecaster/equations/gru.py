@@ -42,13 +42,13 @@ class Trace(NamedTuple):
     y: NDArray
 
 
-def gru(x: NDArray, weights: Mapping[str, NDArray], mix: Mix = "update-keeps") -> NDArray:
-    """Run the unit over `x` (B, S, N) from state zero; return every output y (B, S, n).
+def gru(x: NDArray, weights: Mapping[str, NDArray], mix: Mix = "update-keeps", start: NDArray | None = None) -> NDArray:
+    """Run the unit over `x` (B, S, N) from `start` (B, n), else from zero; return every output y (B, S, n).
 
     `weights` has Wr, Wu, Wa, each (N + n, n): the matrices above transposed, rows in the order
     of [x_t, y_{t-1}]; br, bu, ba (n,); and bs (n,) if the reset comes after the product.
     """
-    return np.stack([step[-1] for step in steps(x, weights, mix)], axis=1)
+    return np.stack([step[-1] for step in steps(x, weights, mix, start)], axis=1)
 
 
 def trace(x: NDArray, weights: Mapping[str, NDArray], mix: Mix = "update-keeps") -> Trace:
@@ -67,12 +67,14 @@ def trace(x: NDArray, weights: Mapping[str, NDArray], mix: Mix = "update-keeps")
     return Trace(*(np.stack(part, axis=1) for part in parts))
 
 
-def steps(x: NDArray, weights: Mapping[str, NDArray], mix: Mix) -> Iterator[tuple[NDArray, ...]]:
+def steps(
+    x: NDArray, weights: Mapping[str, NDArray], mix: Mix, start: NDArray | None = None
+) -> Iterator[tuple[NDArray, ...]]:
     """Yield r, u, a, y of each step, each (B, n)."""
     n = len(weights["ba"])
     joined = np.concatenate([weights[f"W{gate}"] for gate in GATES], axis=1)
     drive = by_windows(x, joined[:-n]) + np.concatenate([weights[f"b{gate}"] for gate in GATES])
-    y = np.zeros((len(x), n), x.dtype)
+    y = np.zeros((len(x), n), x.dtype) if start is None else start
     for t in range(x.shape[1]):
         r, u, a = _gates(drive[:, t], y, joined[-n:], weights.get("bs"))
         kept, taken = (y, a) if mix == "update-keeps" else (a, y)

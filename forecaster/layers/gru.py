@@ -58,23 +58,27 @@ class GRU(keras.layers.Layer):
 
     def call(self, x: Any) -> Any:
         """Run the equations over the S steps of `x` (B, S, N)."""
-        W, b = self.matrices, self.biases
         y = ops.zeros((ops.shape(x)[0], self.units), dtype=self.compute_dtype)
         outputs = []
         for t in range(x.shape[1]):
-            xy = ops.concatenate([x[:, t], y], axis=1)
-            r = ops.sigmoid(ops.matmul(xy, W["r"]) + b["r"])
-            u = ops.sigmoid(ops.matmul(xy, W["u"]) + b["u"])
-            a = self._candidate(x[:, t], r, y)
-            y = u * y + (1 - u) * a if self.mix == "update-keeps" else (1 - u) * y + u * a
+            y = self.advance(x[:, t], y)
             outputs.append(y)
         return ops.stack(outputs, axis=1) if self.return_sequences else y
 
+    def advance(self, x: Any, y: Any) -> Any:
+        """Return y_t (..., n) from x_t (..., N) and y_{t-1} (..., n)."""
+        W, b = self.matrices, self.biases
+        xy = ops.concatenate([x, y], axis=-1)
+        r = ops.sigmoid(ops.matmul(xy, W["r"]) + b["r"])
+        u = ops.sigmoid(ops.matmul(xy, W["u"]) + b["u"])
+        a = self._candidate(x, r, y)
+        return u * y + (1 - u) * a if self.mix == "update-keeps" else (1 - u) * y + u * a
+
     def _candidate(self, x: Any, r: Any, y: Any) -> Any:
-        """Return a_t (B, n) from x_t (B, N), r_t (B, n) and y_{t-1} (B, n)."""
+        """Return a_t (..., n) from x_t (..., N), r_t (..., n) and y_{t-1} (..., n)."""
         W, b = self.matrices["a"], self.biases
         if self.reset == "before":
-            return ops.tanh(ops.matmul(ops.concatenate([x, r * y], axis=1), W) + b["a"])
+            return ops.tanh(ops.matmul(ops.concatenate([x, r * y], axis=-1), W) + b["a"])
         Wx, Wy = W[: -self.units], W[-self.units :]
         return ops.tanh(ops.matmul(x, Wx) + b["a"] + r * (ops.matmul(y, Wy) + b["s"]))
 

@@ -12,6 +12,10 @@ and, if it is best trained in a way of its own, or stands in the combination `au
     RECIPE                                       the fields of `config.Recipe` in which it differs from the default
     AUTO                                         True
 
+and, if its parameter `segments` says how many segments it makes in one pass,
+
+    DIRECT                                       True
+
 and, if it does not start at random,
 
     initial(parameters, window, fitted)          name -> tensor: weights to start from, taken of the fitted baselines
@@ -90,9 +94,20 @@ def recipe(name: str) -> Mapping[str, Any]:
     return found
 
 
-def members() -> tuple[str, ...]:
-    """Return the networks that stand in the combination."""
-    return tuple(name for name in names() if getattr(network(name), "AUTO", False))
+def members(ahead: int = 1) -> tuple[str, ...]:
+    """Return the networks that stand in the combination; for `ahead` segments in one pass those that make them too."""
+    kinds = ("AUTO", "DIRECT") if ahead > 1 else ("AUTO",)
+    return tuple(name for name in names() if any(getattr(network(name), kind, False) for kind in kinds))
+
+
+def direct() -> tuple[str, ...]:
+    """Return the networks that can make several segments in one pass."""
+    return tuple(name for name in names() if getattr(network(name), "DIRECT", False))
+
+
+def ahead(name: str, segments: int) -> dict[str, int]:
+    """Return the parameter that lets the network `name` make `segments` in one pass, if it can."""
+    return {"segments": segments} if segments > 1 and name in direct() else {}
 
 
 def network(name: str) -> Any:

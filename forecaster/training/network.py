@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecaster import networks
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import TrainingError
 from forecaster.networks import Setting, network
@@ -47,7 +48,8 @@ def train_network(
     Raises TrainingError if the loss or the weights are not finite, UsageError if the network
     does not have the parameters named.
     """
-    own = parameters(config.predictor, config.parameters)
+    own = parameters(config.predictor, {**networks.ahead(config.predictor, config.ahead), **config.parameters})
+    parts = parts.farther(getattr(own, "segments", 1))
     tensorflow()
     from forecaster.training.keeper import Keeper
 
@@ -57,7 +59,7 @@ def train_network(
     with stderr_aside():
         model = network(config.predictor).build(own, parts.window, setting)
         _start(model, network(config.predictor), own, (parts.window, fitted or {}))
-        _compile(model, recipe, objective.loss)
+        _compile(model, recipe, recipe.loss if objective.loss == "mse" else objective.loss)
     keeper = Keeper(recipe, progress)
     _fit(model, parts, config, keeper=keeper, objective=objective)
     weights = _checked(keeper)

@@ -1,0 +1,96 @@
+"""One GRU over segments that makes all segments ahead in one pass, each from its own position.
+
+    x - last value -> Dense(d, ReLU) a segment -> GRU(d) -> h
+    h, position k -> GRU(d), one step -> Dense(N) -> + last value,  k = 1 .. K
+
+The level is taken out of the window and put back: only its shape is learned. With K = 1 it
+forecasts the next segment, as every network does; `--horizon-mode direct` gives it K.
+
+Source: Lin et al., "SegRNN: Segment Recurrent Neural Network for Long-Term Time Series
+Forecasting" (2023); Cho et al. (2014) for the unit.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from forecaster.config import Frozen, Window
+from forecaster.equations import gru
+from forecaster.equations.activations import relu
+from forecaster.equations.dense import dense
+from forecaster.equations.products import by_windows
+from forecaster.networks import Setting, Shapes, Tensors
+from forecaster.networks._numpy import Quantities, Units, layer
+
+DIRECT = True
+RECIPE = {"steps": 1600, "learning_rate": 1e-3, "noise": 0.0, "dropout": 0.5, "loss": "mae", "average": 0.995}
+
+
+class Parameters(Frozen):
+    """The units d, and the segments K that are made in one pass."""
+
+    units: Units = 128
+    segments: Annotated[int, Field(ge=1, le=4096)] = 1
+
+
+def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
+    """Name every tensor and its shape."""
+    n, n_input = parameters.units, window.n_input
+    shapes: Shapes = {"embedding.kernel": (window.width, n), "embedding.bias": (n,)}
+    shapes |= {f"gru.W{gate}": (2 * n, n) for gate in gru.GATES} | {f"gru.b{gate}": (n,) for gate in (*gru.GATES, "s")}
+    shapes |= {"positions.kernel": (parameters.segments, n)}
+    return shapes | {"segment.kernel": (n, n_input), "segment.bias": (n_input,)}
+
+
+def forward(parameters: Parameters, tensors: Tensors, x: NDArray) -> NDArray:
+    """Compute the next K segments (B, K N) of windows x (B, S, width)."""
+    embedded, last = _embedded(tensors, x)
+    unit = layer(tensors, "gru")
+    h = gru.gru(embedded, unit)[:, -1]
+    batch, (segments, n) = len(x), tensors["positions.kernel"].shape
+    positions = np.broadcast_to(tensors["positions.kernel"], (batch, segments, n)).reshape(-1, 1, n)
+    states = gru.gru(positions, unit, start=np.repeat(h, segments, axis=0))[:, 0]
+    return dense(states, tensors["segment.kernel"], tensors["segment.bias"]).reshape(batch, -1) + last
+
+
+def trace(parameters: Parameters, tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
+    """Return what the gates and the state did over the window, each (B, S, n)."""
+    done = gru.trace(_embedded(tensors, x)[0], layer(tensors, "gru"))
+    return {"gru": {"reset gate": done.r, "update gate": done.u, "candidate": done.a, "state": done.y}}
+
+
+def _embedded(tensors: Tensors, x: NDArray) -> tuple[NDArray, NDArray]:
+    """Return the segments, their level taken out, as the unit sees them (B, S, n), and the last value (B, 1)."""
+    n_input = tensors["segment.bias"].shape[0]
+    last = x[:, -1, n_input - 1 : n_input]
+    level = np.concatenate(
+        (np.repeat(last, n_input, axis=1), np.zeros((len(x), x.shape[2] - n_input), x.dtype)), axis=1
+    )
+    return relu(by_windows(x - level[:, None], tensors["embedding.kernel"]) + tensors["embedding.bias"]), last
+
+
+def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
+    """Make the Keras model (B, S, width) -> (B, K N)."""
+    import keras
+    from keras import ops
+
+    from forecaster.layers.gru import GRU
+    from forecaster.layers.positions import ParallelDecoder
+    from forecaster.layers.regularise import Dropout
+    from forecaster.networks._parts import network_input
+
+    n_input, seed = window.n_input, setting.seed * 101
+    inputs, y = network_input(window, setting)
+    last = y[:, -1, n_input - 1 : n_input]
+    level = ops.pad(ops.repeat(last, n_input, axis=1), ((0, 0), (0, window.width - n_input)))
+    embed, out = (keras.initializers.GlorotUniform(seed=seed + k) for k in (1, 2))
+    y = keras.layers.Dense(parameters.units, "relu", kernel_initializer=embed, name="embedding")(y - level[:, None])
+    unit = GRU(parameters.units, seed=seed + 3, name="gru")
+    states = ParallelDecoder(unit, parameters.segments, seed=seed + 4, name="positions")(unit(y))
+    states = Dropout(setting.dropout, seed=setting.seed, layer=1)(states)
+    y = keras.layers.Dense(n_input, kernel_initializer=out, name="segment")(states)
+    return keras.Model(inputs, keras.layers.Reshape((parameters.segments * n_input,))(y) + last)
