@@ -412,5 +412,5 @@ class TestDocs:
         found = done.stdout.splitlines()
         assert found[:2] == expected[:2]
         assert found[3].split() == expected[3].split()
-        assert {text.split()[0] for text in found[4:12]} == {text.split()[0] for text in expected[4:12]}
+        assert {text.split()[0] for text in found[4:15]} == {text.split()[0] for text in expected[4:15]}
         assert (tmp_path / "compared.png").exists()
