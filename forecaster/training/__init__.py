@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from forecaster.config import RunConfig
+from forecaster.config import RunConfig, Task
+from forecaster.equations.products import one_thread
 from forecaster.predictors import Combination, Parts, Predictor, baselines, kind
 from forecaster.training.progress import Progress, Silent
 
@@ -41,9 +42,7 @@ def train(
     `known` has those baselines by name where they are already fitted on the same `parts`.
     """
     chosen = kind(config.predictor)
-    fitted: dict[str, Predictor] = {
-        name: known[name] if known else kind(name).fit(parts) for name in baselines(chosen.task)
-    }
+    fitted = dict(known) if known else _baselines(parts, chosen.task)
     if issubclass(chosen, Combination):
         return _combined(parts, config, progress or Silent(), fitted)
     if config.predictor in fitted:
@@ -51,6 +50,12 @@ def train(
         return Trained((own, *fitted.values()))
     outcome = _network(parts, config, progress or Silent(), fitted)
     return Trained((outcome.predictor, *fitted.values()), outcome.history, outcome.interrupted)
+
+
+def _baselines(parts: Parts, task: Task) -> dict[str, Predictor]:
+    """Fit the baselines, on one BLAS thread: two are no faster, and far slower where others work too."""
+    with one_thread().limit(limits=1):
+        return {name: kind(name).fit(parts) for name in baselines(task)}
 
 
 def _network(parts: Parts, config: RunConfig, progress: Progress, fitted: Mapping[str, Predictor]) -> Outcome:

@@ -1,8 +1,9 @@
 """The weights of a combination: who carries which segment, found on the validation part.
 
 For each channel and segment the convex weights are sought that make the squared error of the
-mixture least. What is fed back has fewer origins than the next segment, so neighbouring segments
-are weighed together.
+mixture least. One channel's validation part is little to go by, so half of what is weighed is
+its own and half the mean of all channels; what is fed back has fewer origins still, so
+neighbouring segments are weighed together, and half of the weights are those of the next segment.
 
 Source: Breiman, "Stacked Regressions" (1996): weights that are not negative; Lawson and Hanson,
 "Solving Least Squares Problems" (1974), chapter 23, for finding them.
@@ -33,22 +34,42 @@ LARGEST = 1e6
 def combine(members: Sequence[Predictor], parts: Parts) -> Combination:
     """Return the convex combination of `members` that is best on the validation part."""
     ahead = sampling.segments(parts.validation)
-    found = [_weights(members, parts.validation, channel, ahead) for channel in range(parts.channels)]
+    moments = [_moments(members, parts.validation, channel, ahead) for channel in range(parts.channels)]
+    known = [one for one in moments if one is not None]
+    pooled = np.mean(known, axis=0)
+    weights = [_weights(pooled if one is None else one, pooled) for one in moments]
     parameters = Members(members=tuple(one.name for one in members), segments=ahead)
-    weights = np.stack(found).astype(np.float32)
-    return Combination.restore(parameters, {"weights": weights}, parts.window).bound(members)
+    tensors = {"weights": np.stack(weights).astype(np.float32)}
+    return Combination.restore(parameters, tensors, parts.window).bound(members)
 
 
-def _weights(members: Sequence[Predictor], windows: Windows, channel: int, ahead: int) -> Array:
-    """Return the weights (J, M) of one channel; a channel without a validation target has them all equal."""
+def _weights(own: Array, pooled: Array) -> Array:
+    """Return the weights (J, M) of a channel by its `own` moments (J, M, M) and those of all."""
+    rows = [convex(moments) for moments in own + pooled]
+    return np.stack([rows[0], *(_kept((row + rows[0]) / 2) for row in rows[1:])])
+
+
+def _moments(members: Sequence[Predictor], windows: Windows, channel: int, ahead: int) -> Array | None:
+    """Return the products of the members' errors in each segment and its neighbours, (J, M, M), the least error 1.
+
+    None for a channel without a validation target.
+    """
     near = sampling.near(windows, channel)
     if not len(near):
-        return np.full((ahead, len(members)), 1 / len(members))
-    rows = [convex(_moments(members, near))]
+        return None
+    errors = _errors(members, near).reshape(len(members), -1)
+    found = [_scaled(errors @ errors.T)]
     if ahead > 1:
-        moments = _by_segment(members, sampling.far(windows, channel, ahead), windows.window.n_input)
-        rows += [convex(moments[max(1, j - BESIDE) : j + BESIDE + 1].sum(axis=0)) for j in range(1, ahead)]
-    return np.stack(rows)
+        errors = _errors(members, sampling.far(windows, channel, ahead))
+        parts = errors.reshape(*errors.shape[:2], ahead, -1)
+        moments = np.einsum("aojn,bojn->jab", parts, parts, optimize=True)
+        found += [_scaled(moments[max(1, j - BESIDE) : j + BESIDE + 1].sum(axis=0)) for j in range(1, ahead)]
+    return np.stack(found)
+
+
+def _scaled(moments: Array) -> Array:
+    """Return `moments` (M, M) as multiples of the least member's error, if that is not 0."""
+    return moments / (float(np.diag(moments).min()) or 1.0)
 
 
 def _errors(members: Sequence[Predictor], sample: sampling.Sample) -> Array:
@@ -56,19 +77,6 @@ def _errors(members: Sequence[Predictor], sample: sampling.Sample) -> Array:
     truth = sample.truth()
     made = np.stack([sample.made(partial(forecast, one)) for one in members])
     return np.where(np.isfinite(truth), np.clip(made - truth, -LARGEST, LARGEST), 0.0)
-
-
-def _moments(members: Sequence[Predictor], sample: sampling.Sample) -> Array:
-    """Return the summed products of the members' errors, (M, M)."""
-    errors = _errors(members, sample).reshape(len(members), -1)
-    return errors @ errors.T
-
-
-def _by_segment(members: Sequence[Predictor], sample: sampling.Sample, n_input: int) -> Array:
-    """Return the summed products of the members' errors in each segment, (J, M, M)."""
-    errors = _errors(members, sample)
-    parts = errors.reshape(*errors.shape[:2], -1, n_input)
-    return np.einsum("aojn,bojn->jab", parts, parts, optimize=True)
 
 
 def convex(moments: Array) -> Array:
@@ -84,11 +92,15 @@ def convex(moments: Array) -> Array:
     size = float(np.trace(moments)) / len(moments)
     if size <= 0:
         return np.eye(len(moments))[0]
-    scaled = moments / float(np.diag(moments).min() or size)
-    values, vectors = np.linalg.eigh(scaled)
+    values, vectors = np.linalg.eigh(_scaled(moments))
     root = np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
     heavy = 1e3 * np.sqrt(len(moments))
     found, _ = nnls(np.vstack((root, np.full(len(moments), heavy))), np.append(np.zeros(len(moments)), heavy))
-    kept = np.where(found < LEAST * found.sum(), 0.0, found)
-    mixed, alone = kept / kept.sum(), np.eye(len(moments))[np.argmin(np.diag(moments))]
+    mixed, alone = _kept(found), np.eye(len(moments))[np.argmin(np.diag(moments))]
     return mixed if mixed @ moments @ mixed <= alone @ moments @ alone else alone
+
+
+def _kept(weights: Array) -> Array:
+    """Return `weights` with sum 1, without those that are too small to matter."""
+    kept = np.where(weights < LEAST * weights.sum(), 0.0, weights)
+    return kept / kept.sum()
