@@ -82,12 +82,10 @@ class Tally:
     step_square: Array = field(default_factory=lambda: np.zeros(0))
     absolute: float = 0.0
     relative: float = 0.0
-    covered: int = 0
-    banded: int = 0
     blocks: list[Array] = field(default_factory=list)
 
-    def add(self, truth: Array, forecast: Array, half_width: Array | None = None) -> None:
-        """Add a block of origins, both (O, H); `half_width` (H,) is that of the band around the forecast."""
+    def add(self, truth: Array, forecast: Array) -> None:
+        """Add a block of origins, both (O, H)."""
         truth, forecast = _pair(truth, forecast)
         with np.errstate(over="ignore", invalid="ignore"):
             error = forecast - truth
@@ -98,16 +96,13 @@ class Tally:
             self.blocks.append(square.mean(axis=1))
             self.absolute += float(np.abs(error).sum())
             self.relative += float(_relative(truth, forecast).sum())
-        if half_width is not None:
-            self.covered += int((np.abs(error) <= half_width).sum())
-            self.banded += error.size
 
     @classmethod
-    def of(cls, truth: Array, forecast: Array, half_width: Array | None = None) -> Tally:
+    def of(cls, truth: Array, forecast: Array) -> Tally:
         """Tally one pair of arrays (O, H)."""
         truth, forecast = _pair(truth, forecast)
         tally = cls(truth.shape[1])
-        tally.add(truth, forecast, half_width)
+        tally.add(truth, forecast)
         return tally
 
     @property
@@ -147,10 +142,6 @@ class Tally:
             return Score(None, "the seasonal-naive error on the training part is 0")
         return _finite(mae.value / scale)
 
-    def coverage(self) -> Score:
-        """The share of scored targets that lie inside the band, 0 to 1."""
-        return Score(self.covered / self.banded) if self.banded else Score(None, "there is no band")
-
     def rms_ratio(self) -> Score:
         """The spread of the forecasts over the spread of the truth: below 1 the forecast is too flat."""
         if self.truth.count < 2:
@@ -182,6 +173,27 @@ class Tally:
             return _FEW
         with np.errstate(all="ignore"):
             return _finite(np.divide(mse.value, self.truth.variance)) if self.truth.variance > 0 else _CONSTANT
+
+
+@dataclass
+class Coverage:
+    """How many targets lie inside a band: `shares` holds one number an origin, blocks of (O,)."""
+
+    shares: list[Array] = field(default_factory=list)
+
+    def add(self, truth: Array, forecast: Array, half_width: Array) -> None:
+        """Add a block of origins (O, H); `half_width` (H,) is that of the band, whose borders belong to it."""
+        inside = (forecast - half_width <= truth) & (truth <= forecast + half_width)
+        self.shares.append(inside.mean(axis=1))
+
+    @property
+    def by_origin(self) -> Array:
+        """The share of covered targets of each origin, (O,)."""
+        return np.concatenate(self.shares) if self.shares else np.zeros(0)
+
+    def score(self) -> Score:
+        """The share of scored targets that lie inside the band, 0 to 1."""
+        return Score(float(self.by_origin.mean())) if self.shares else Score(None, "there is no band")
 
 
 _NOTHING = Score(None, "nothing was scored")
@@ -226,7 +238,9 @@ def smape(truth: Array, forecast: Array) -> Score:
 
 def coverage(truth: Array, forecast: Array, *, half_width: Array) -> Score:
     """The share of targets within `half_width` (H,) of the forecast, borders included."""
-    return Tally.of(truth, forecast, half_width).coverage()
+    found = Coverage()
+    found.add(*_pair(truth, forecast), half_width)
+    return found.score()
 
 
 def rms_ratio(truth: Array, forecast: Array) -> Score:

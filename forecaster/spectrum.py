@@ -24,6 +24,12 @@ ROUNDING = (8 * np.finfo(np.float64).eps) ** 2
 """A variance up to this, in a signal scaled to 1, is the rounding of a constant."""
 SHORTEST = 8
 """The fewest samples ahead of which a spectrum says anything."""
+COARSE, FINE = 256, 4096
+"""Longest segments of Welch's method: to compare spectra, and to find peaks and the energy of bands."""
+PROMINENT = 10.0
+"""A peak of a mean spectrum stands this many times (10 dB) above the middle of its neighbourhood."""
+OCTAVES = 4
+"""Band edges are halved at most this often from the Nyquist frequency downwards."""
 
 
 def autocorrelation(values: Array, max_lag: int) -> Array:
@@ -94,16 +100,61 @@ def dominant_period(values: Array) -> float | None:
     )
 
 
-def welch_psd(rows: Array, sample_rate_hz: float | None = None) -> tuple[Array, Array]:
+def welch_psd(rows: Array, sample_rate_hz: float | None = None, *, longest: int = COARSE) -> tuple[Array, Array]:
     """Return frequencies (F,) and the mean power spectral density (F,) of `rows` (O, H).
 
-    Welch's method in segments of up to 256 samples; without a rate, in cycles per sample.
+    Welch's method in segments of up to `longest` samples; without a rate, in cycles per sample.
     Source: Welch 1967.
     """
     from scipy.signal import welch
 
-    frequency, density = welch(rows, fs=sample_rate_hz or 1.0, nperseg=min(256, rows.shape[-1]), axis=-1)
+    frequency, density = welch(rows, fs=sample_rate_hz or 1.0, nperseg=min(longest, rows.shape[-1]), axis=-1)
     return frequency, density.mean(axis=0)
+
+
+def peak(density: Array) -> float | None:
+    """Return the place of the strongest peak of a mean `density` (F,), in bins and between them, or None.
+
+    A peak is a local maximum of at least two periods in a segment, `PROMINENT` above the median of its
+    neighbourhood; its place is refined by a parabola through the log power.
+
+    >>> frequency, density = welch_psd(np.sin(np.arange(500.0) * 2 * np.pi / 40)[None], longest=FINE)
+    >>> round(float(1 / (peak(density) * frequency[1])), 1)
+    40.0
+    """
+    maxima = np.flatnonzero((density[1:-1] > density[:-2]) & (density[1:-1] >= density[2:])) + 1
+    maxima = maxima[maxima >= 2]
+    if not len(maxima):
+        return None
+    top = int(maxima[np.argmax(density[maxima])])
+    around = _around(density, top)
+    clear = len(around) and density[top] > PROMINENT * np.median(around)
+    return _vertex(density, top) if clear else None
+
+
+def octaves(length: int) -> Array:
+    """Return the edges of bands an octave wide, in shares of the Nyquist frequency, for segments of `length`.
+
+    The lowest band reaches down to 0; each holds at least one bin of the spectrum.
+
+    >>> octaves(100).tolist()
+    [0.0, 0.0625, 0.125, 0.25, 0.5, 1.0]
+    """
+    count = min(OCTAVES, int(np.log2(max(length, 2) / 2)))
+    return np.concatenate(([0.0], 2.0 ** np.arange(-count, 1)))
+
+
+def band_energies(density: Array, length: int) -> Array:
+    """Sum a `density` (F,) of segments of `length` samples over the bands of `octaves`; an upper edge belongs to one.
+
+    >>> band_energies(np.ones(51), 100).tolist()
+    [3.0, 3.0, 6.0, 13.0, 25.0]
+    """
+    edges = octaves(length)
+    place = 2 * np.arange(1, len(density)) / length
+    band = np.minimum(np.searchsorted(edges, place, side="left") - 1, len(edges) - 2)
+    energies: Array = np.bincount(band, density[1:], minlength=len(edges) - 1).astype(np.float64)
+    return energies
 
 
 def psd_error_db(truth: Array, forecast: Array, sample_rate_hz: float | None = None) -> Score:
@@ -185,8 +236,13 @@ def _vertex(power: Array, k: int) -> float:
 
 def _stands_out(power: Array, k: int) -> bool:
     """Whether bin `k` is far above the middle of its neighbourhood, more than noise would be."""
-    low, high = k // 2, min(len(power), 2 * k + 8)
-    around = np.concatenate((power[low : max(low, k - 2)], power[k + 3 : high]))
+    around = _around(power, k)
     if not len(around):
         return False
     return bool(power[k] > 6 * np.log(len(around) + 10) * np.median(around))
+
+
+def _around(power: Array, k: int) -> Array:
+    """Return the bins from an octave below bin `k` to one above it, without the peak itself."""
+    low, high = k // 2, min(len(power), 2 * k + 8)
+    return np.concatenate((power[low : max(low, k - 2)], power[k + 3 : high]))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecaster import evaluation, metrics
+from forecaster import evaluation, metrics, spectrum
 from forecaster.config import Window
 from forecaster.errors import UsageError
 from forecaster.evaluation import scoring, verdict
@@ -69,12 +69,12 @@ def test_scores_are_those_of_the_metrics_on_all_origins():
     scores = part.scores["model"]
     assert scores["nmse"] == pytest.approx(metrics.nmse(truth, forecast).value, rel=1e-12)
     assert scores["mase"] == pytest.approx(metrics.mae(truth, forecast).value / 0.5, rel=1e-12)
-    assert scores["psd_error_db"] == pytest.approx(scoring.density_error_db(*_densities(truth, forecast)).value)
+    assert scores["psd_error_db"] == pytest.approx(spectrum.density_error_db(*_densities(truth, forecast)).value)
     assert part.by_step["model"][4]["rmse"] == pytest.approx(metrics.by_step(truth, forecast)[4]["rmse"])
 
 
 def _densities(*rows):
-    return tuple(scoring.welch_psd(one)[1] for one in rows)
+    return tuple(spectrum.welch_psd(one)[1] for one in rows)
 
 
 def test_the_block_changes_nothing(monkeypatch):
@@ -114,7 +114,8 @@ def test_the_json_has_exactly_the_promised_keys():
     assert list(data) == ["model", "horizon", "stride", "parts", "verdict"]
     assert [part["channel"] for part in data["parts"]] == ["c0", "c1"]
     part = data["parts"][0]
-    assert list(part) == ["signal", "channel", "origins", "scores", "by_step", "reasons", "verdict"]
+    promised = ["signal", "channel", "origins", "scores", "by_step", "reasons", "verdict"]
+    assert list(part) == [*promised, "skill", "bands", "spectrum"]
     assert list(part["scores"]["model"]) == list(evaluation.METRICS)
     assert list(part["by_step"]["last-value"][0]) == ["step", "nmse", "rmse"]
     assert 0.9 < part["scores"]["model"]["coverage-90"] <= 1
@@ -218,7 +219,8 @@ def test_overlapping_origins_raise_the_uncertainty():
 
 def test_no_better_than_the_mean_is_said_aloud():
     judged = verdict.compare(_tallies(np.full(50, 2.0), np.full(50, 3.0)), block=1)
-    assert "no better than predicting the mean" in judged.text
+    assert judged.kind == "same"
+    assert judged.text.startswith("No better than predicting the mean, though 56 % less squared error than repeating")
 
 
 def test_a_verdict_without_baselines():

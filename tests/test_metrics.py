@@ -98,7 +98,7 @@ def test_mase_without_a_scale_says_why():
 
 
 def test_no_band_no_coverage():
-    assert metrics.Tally.of(*_example()).coverage().reason == "there is no band"
+    assert metrics.Coverage().score().reason == "there is no band"
 
 
 def test_huge_errors_are_undefined_and_silent():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,16 +13,17 @@ from forecaster.evaluation.verdict import Verdict, overall
 from forecaster.signals import TimeAxis
 
 Array = NDArray[np.float64]
-METRICS = (
-    "nmse",
-    "rmse",
-    "mae",
-    "mase",
-    "smape",
-    "coverage-90",
-    "psd_error_db",
-    "rms_ratio",
-)
+METRICS = ("nmse", "rmse", "mae", "mase", "smape", "coverage-90", "psd_error_db", "rms_ratio")
+
+
+def metrics(levels: Iterable[int]) -> tuple[str, ...]:
+    """Return the names of all scores, one coverage for each of `levels`.
+
+    >>> metrics((90,)) == METRICS
+    True
+    """
+    place = METRICS.index("coverage-90")
+    return (*METRICS[:place], *(f"coverage-{level}" for level in levels), *METRICS[place + 1 :])
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Example:
 
     `kind` is best, median or worst (of the model's squared errors); `first` is the row of the
     first target in its recording, whose axis is `time`; `context` (L,), `truth` (H,),
-    `forecasts` NAME -> (H,), `half_width` (H,) of the 90 % band or None.
+    `forecasts` NAME -> (H,), `half_width` (H,) of the band at `level` percent or None.
     """
 
     kind: str
@@ -40,6 +42,7 @@ class Example:
     truth: Array
     forecasts: dict[str, Array]
     half_width: Array | None = None
+    level: int = 90
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ class Part:
     """One channel of one signal, scored at all its origins.
 
     `scores` NAME -> metric -> number or None; `reasons` tells under ``NAME.metric`` why a
-    number is None; `by_step` NAME -> a row for each step.
+    number is None; `by_step` NAME -> a row for each step. What only numbers have: `bands` a row a level,
+    the `spectrum`, and the `free_run` beyond one segment.
     """
 
     signal: str
@@ -60,9 +64,13 @@ class Part:
     unit: str = ""
     sample_rate_hz: float | None = None
     examples: tuple[Example, ...] = ()
+    bands: list[dict[str, Any]] | None = None
+    spectrum: dict[str, Any] | None = None
+    free_run: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the part as plain data; what only figures need stays out."""
+        more = {"bands": self.bands, "spectrum": self.spectrum, "free_run": self.free_run}
         return {
             "signal": self.signal,
             "channel": self.channel,
@@ -71,6 +79,8 @@ class Part:
             "by_step": self.by_step,
             "reasons": self.reasons,
             "verdict": self.verdict.text,
+            "skill": self.verdict.skill,
+            **{key: value for key, value in more.items() if value is not None},
         }
 
 

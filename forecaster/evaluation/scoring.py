@@ -9,63 +9,36 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Window
 from forecaster.errors import UsageError
-from forecaster.evaluation.result import METRICS, Evaluation, Example, Part
-from forecaster.evaluation.verdict import Verdict, compare
-from forecaster.metrics import Score, Tally
+from forecaster.evaluation.bands import realised
+from forecaster.evaluation.examples import chosen, example
+from forecaster.evaluation.free_run import free_run, trusted
+from forecaster.evaluation.likeness import Past
+from forecaster.evaluation.places import Place, default_stride, located, places
+from forecaster.evaluation.request import LEVELS, Keep, Made
+from forecaster.evaluation.result import Evaluation, Part, metrics
+from forecaster.evaluation.spectra import spectrum
+from forecaster.evaluation.sums import Spectra, Steps, Sums
+from forecaster.evaluation.verdict import PLAIN, Verdict, compare
+from forecaster.metrics import Coverage, Score, Tally
 from forecaster.origins import Origins
 from forecaster.signals import Signal
-from forecaster.spectrum import SHORTEST, density_error_db, welch_psd
+from forecaster.spectrum import density_error_db
 
 Array = NDArray[np.float64]
-Index = NDArray[np.int64]
 Forecast = Callable[[Origins, int], Array]
 """origins (O,) and horizon -> H steps (O, H), in the signal's unit."""
 Band = Callable[[int, int, int], tuple[Array | None, str]]
 """level, channel, horizon -> half the width of the model's band (H,) in the signal's unit, or None and the reason."""
 BLOCK = 128
 PARTS_WITH_EXAMPLES = 4
-
-
-def origins(rows: int, *, first_target: int, context: int, horizon: int, stride: int) -> Index:
-    """Return every row t that can be scored: `context` rows before it, and t..t+`horizon` within `rows`.
-
-    >>> origins(100, first_target=70, context=50, horizon=10, stride=10).tolist()
-    [70, 80, 90]
-    """
-    return np.arange(max(first_target, context), rows - horizon + 1, stride, dtype=np.int64)
-
-
-def default_stride(horizon: int, window: Window) -> int:
-    """Return min(H, N): targets that touch without overlapping, and never further apart than a segment."""
-    return min(horizon, window.n_input)
-
-
-class Place(NamedTuple):
-    """Where origins lie: the recording's number, and the rows of their first targets (O,)."""
-
-    recording: int
-    rows: Index
-
-
-@dataclass
-class Sums:
-    """One predictor's tally and the summed spectra of its forecasts."""
-
-    tally: Tally
-    density: Array = field(default_factory=lambda: np.zeros(0))
-
-    def add(self, truth: Array, forecast: Array, half_width: Array | None) -> None:
-        """Add a block (B, H)."""
-        self.tally.add(truth, forecast, half_width)
-        self.density = _density(forecast) + (self.density if self.density.size else 0.0)
-
+NOT_THEIRS = "bands belong to the model alone"
 
 Known = dict[int, dict[str, Sums]]
 """number of a part -> NAME -> what was summed for it: what another model's evaluation need not sum again."""
@@ -73,7 +46,10 @@ Known = dict[int, dict[str, Sums]]
 
 @dataclass(frozen=True)
 class Job:
-    """What is asked of every part; `known` is what is summed already of the baselines of this one."""
+    """What is asked of every part; `known` is what is summed already of the baselines of this one.
+
+    `levels` ascend and hold 90; `shown` is the level of the band in figures.
+    """
 
     forecasts: Mapping[str, Forecast]
     window: Window
@@ -82,7 +58,15 @@ class Job:
     mase_scale: Sequence[float | None]
     band: Band | None
     itself: str
+    levels: tuple[int, ...]
+    shown: int
+    keep: Keep | None
     known: dict[str, Sums] = field(default_factory=dict)
+
+    @property
+    def overlap(self) -> int:
+        """How many origins overlap one another."""
+        return -(-self.horizon // self.stride)
 
 
 def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
@@ -98,6 +82,8 @@ def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
     model: str = "",
     itself: str = "",
     known: Known | None = None,
+    levels: Sequence[int] = LEVELS,
+    keep: Keep | None = None,
 ) -> Evaluation:
     """Score `forecasts`, one of them named "model", on every channel of every signal.
 
@@ -106,6 +92,8 @@ def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
     error of each channel on the training part, `model` the name that the result carries,
     `itself` the baseline that the model is, if it is one. `known` is filled, and read by the next
     call with the same signals, ranges, horizon, stride and baselines: they are scored once.
+    The coverage of the bands is taken at `levels` and at 90 percent. `keep` is given all that is
+    forecast, block by block; then nothing is taken from `known`.
 
     Raises:
         UsageError: the horizon or the stride is below 1.
@@ -113,133 +101,179 @@ def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
     stride = default_stride(horizon, window) if stride is None else stride
     if horizon < 1 or stride < 1:
         raise UsageError(f"The horizon ({horizon}) and the stride ({stride}) must be at least 1 sample.")
-    job = Job(forecasts, window, horizon, stride, mase_scale, band, itself)
+    every, shown = tuple(sorted({*LEVELS, *levels})), max(levels, default=LEVELS[0])
+    job = Job(forecasts, window, horizon, stride, mase_scale, band, itself, every, shown, keep)
     parts: list[Part] = []
     for signal, first_targets in zip(signals, ranges, strict=True):
-        places = _places(signal, first_targets, job)
+        found = places(signal, first_targets, context=window.context, horizon=horizon, stride=stride)
         for channel in range(len(signal.channels)):
-            job = replace(job, known={} if known is None else known.setdefault(len(parts), {}))
-            parts.append(
-                _part(
-                    signal,
-                    channel,
-                    places,
-                    job=job,
-                    keep=len(parts) < PARTS_WITH_EXAMPLES,
-                )
-            )
+            reused = {} if known is None or keep is not None else known.setdefault(len(parts), {})
+            job = replace(job, known=reused)
+            parts.append(_part(signal, channel, found, job=job, drawn=len(parts) < PARTS_WITH_EXAMPLES))
     return Evaluation(model, horizon, stride, tuple(parts))
 
 
-def _places(signal: Signal, first_targets: Sequence[int], job: Job) -> list[Place]:
-    """Find the origins of each recording that has any."""
-    find = partial(origins, context=job.window.context, horizon=job.horizon, stride=job.stride)
-    rows = [
-        find(len(recording), first_target=first)
-        for recording, first in zip(signal.recordings, first_targets, strict=True)
-    ]
-    return [Place(r, found) for r, found in enumerate(rows) if len(found)]
-
-
-def _part(signal: Signal, channel: int, places: list[Place], *, job: Job, keep: bool) -> Part:
+def _part(signal: Signal, channel: int, found: list[Place], *, job: Job, drawn: bool) -> Part:
     """Score one channel of one signal."""
     unit = signal.units[channel] if channel < len(signal.units) else ""
-    named = partial(
-        Part,
-        signal.name,
-        signal.channels[channel],
-        unit=unit,
-        sample_rate_hz=signal.sample_rate_hz,
-    )
-    if not places:
-        return named(0, *_empty(job.forecasts, _too_short(signal, job)))
-    half_width, no_band = job.band(90, channel, job.horizon) if job.band else (None, "there is no band")
-    sums, density = _sums(signal, channel, places, job=job, half_width=half_width)
-    tallies = {name: one.tally for name, one in sums.items()}
-    scores = {name: _scores(one, density, job.mase_scale[channel]) for name, one in sums.items()}
-    for name, row in scores.items():
-        if not tallies[name].banded:
-            row["coverage-90"] = Score(None, no_band if name == "model" else "bands belong to the model alone")
+    named = partial(Part, signal.name, signal.channels[channel], unit=unit, sample_rate_hz=signal.sample_rate_hz)
+    pass_ = _Pass.of(signal, channel, found, job)
+    if not found:
+        why = _too_short(signal, job)
+        missing = realised({}, dict.fromkeys(job.levels, why), block=1)
+        return named(0, *_empty(job, why), bands=missing, spectrum=pass_.spectrum())
+    pass_.run()
+    tallies = {name: one.tally for name, one in pass_.sums.items()}
+    scores = {name: pass_.scores(name) for name in pass_.sums}
+    loop = pass_.free_run()
+    verdict = compare(tallies, block=job.overlap, itself=job.itself)
+    if loop and verdict.kind == "better":
+        verdict = verdict.and_then(trusted(loop, job.horizon, signal.sample_rate_hz))
     return named(
         len(tallies["model"].origin_mse),
-        {name: {metric: row[metric].value for metric in METRICS} for name, row in scores.items()},
+        {name: {metric: score.value for metric, score in row.items()} for name, row in scores.items()},
         {name: tally.by_step() for name, tally in tallies.items()},
         {f"{name}.{m}": s.reason for name, row in scores.items() for m, s in row.items() if s.value is None},
-        compare(tallies, block=-(-job.horizon // job.stride), itself=job.itself),
-        examples=_examples(signal, channel, places, job=job, tally=tallies["model"], half=half_width) if keep else (),
+        verdict,
+        examples=pass_.examples() if drawn else (),
+        bands=realised(pass_.covered, pass_.no_band, block=job.overlap),
+        spectrum=pass_.spectrum(),
+        free_run=loop,
     )
 
 
-def _sums(
-    signal: Signal,
-    channel: int,
-    places: list[Place],
-    *,
-    job: Job,
-    half_width: Array | None,
-) -> tuple[dict[str, Sums], Array]:
-    """Forecast every origin with every predictor, block by block; also the summed spectrum of the truth."""
-    sums = {name: Sums(Tally(job.horizon)) for name in job.forecasts if name == "model" or name not in job.known}
-    density = np.zeros(0)
-    for place in places:
-        for origins in _origins(signal, channel, place).blocks(BLOCK):
-            truth = origins.truth(job.horizon)
-            density = _density(truth) + (density if density.size else 0.0)
-            for name, one in sums.items():
-                one.add(truth, job.forecasts[name](origins, job.horizon), half_width if name == "model" else None)
-    job.known.update(sums)
-    return {name: job.known[name] for name in job.forecasts}, density
+@dataclass
+class _Pass:
+    """One channel of one signal on its way through all predictors, block by block, and what is summed meanwhile."""
+
+    signal: Signal
+    channel: int
+    places: list[Place]
+    job: Job
+    sums: dict[str, Sums]
+    past: Past
+    half_widths: dict[int, Array | None]
+    no_band: dict[int, str]
+    covered: dict[int, Coverage]
+    truth: Spectra = field(default_factory=Spectra)
+    steps: Steps | None = None
+
+    @classmethod
+    def of(cls, signal: Signal, channel: int, found: list[Place], job: Job) -> _Pass:
+        """Begin with nothing summed."""
+        bands = {p: job.band(p, channel, job.horizon) if job.band else (None, "there is no band") for p in job.levels}
+        past = Past.of(job.window.context, job.horizon, sum(len(place.rows) for place in found))
+        half_widths = {level: half for level, (half, _) in bands.items()}
+        return cls(
+            signal,
+            channel,
+            found,
+            job,
+            {name: Sums(Tally(job.horizon)) for name in job.forecasts},
+            past,
+            half_widths,
+            {level: reason for level, (half, reason) in bands.items() if half is None},
+            {level: Coverage() for level, half in half_widths.items() if half is not None},
+        )
+
+    def run(self) -> None:
+        """Forecast every origin with every predictor that is not known already."""
+        wanted = [name for name in self.sums if name == "model" or name not in self.job.known]
+        for place in self.places:
+            for block in located(self.signal, self.channel, place).blocks(BLOCK):
+                self._block(block, place.recording, wanted)
+        self.job.known.update({name: self.sums[name] for name in wanted})
+        self.sums = {name: self.job.known[name] for name in self.sums}
+
+    def _block(self, block: Origins, recording: int, wanted: Sequence[str]) -> None:
+        """Sum a block of origins in one recording."""
+        truth = block.truth(self.job.horizon)
+        if self.job.horizon > self.job.window.n_input and self.steps is None:
+            self.steps = Steps(float(truth.mean()))
+            for name in wanted:
+                self.sums[name].steps = Steps(self.steps.pivot)
+        self.truth.add(truth)
+        if self.steps is not None:
+            self.steps.add(truth)
+        looked_at, transform = self.past.add(block.values, block.rows)
+        made = {}
+        for name in wanted:
+            made[name] = forecast = self.job.forecasts[name](block, self.job.horizon)
+            self.sums[name].add(truth, forecast)
+            self.sums[name].likeness.add(self.past, forecast[looked_at], transform)
+        for level, coverage in self.covered.items():
+            coverage.add(truth, made["model"], _known(self.half_widths[level]))
+        if self.job.keep is not None:
+            self.job.keep(Made(self.signal, recording, block, truth, made, self.half_widths))
+
+    def scores(self, name: str) -> dict[str, Score]:
+        """Take all metrics of a predictor from the sums."""
+        tally = self.sums[name].tally
+        found = {
+            "nmse": tally.nmse(),
+            "rmse": tally.rmse(),
+            "mae": tally.mae(),
+            "mase": tally.mase(self.job.mase_scale[self.channel]),
+            "smape": tally.smape(),
+            **{f"coverage-{level}": self._coverage(name, level) for level in self.job.levels},
+            "psd_error_db": self._spectral(name),
+            "rms_ratio": tally.rms_ratio(),
+        }
+        return {metric: found[metric] for metric in metrics(self.job.levels)}
+
+    def _coverage(self, name: str, level: int) -> Score:
+        if name != "model":
+            return Score(None, NOT_THEIRS)
+        return self.covered[level].score() if level in self.covered else Score(None, self.no_band[level])
+
+    def _spectral(self, name: str) -> Score:
+        """Compare the spectra, unless the truth is constant: what is left of it then is rounding."""
+        if self.truth.coarse.size and self._constant:
+            return Score(None, "the scored values are constant, so their spectrum is empty")
+        return density_error_db(self.truth.coarse, self.sums[name].spectra.coarse)
+
+    @property
+    def _constant(self) -> bool:
+        return bool(self.sums["model"].tally.truth.variance == 0)
+
+    def spectrum(self) -> dict[str, Any]:
+        """Compare peaks, energies and likenesses."""
+        rate_hz = self.signal.sample_rate_hz
+        return spectrum(self.truth, self.past, self.sums, rate_hz=rate_hz, constant=self._constant)
+
+    def free_run(self) -> dict[str, Any] | None:
+        """Score segment by segment, where segments are fed back."""
+        if self.steps is None:
+            return None
+        rivals = [name for name in self.sums if name in PLAIN and name != self.job.itself]
+        segment, rate_hz = self.job.window.n_input, self.signal.sample_rate_hz
+        return free_run(self.sums, self.steps, rivals=rivals, segment=segment, rate_hz=rate_hz)
+
+    def examples(self) -> tuple[Any, ...]:
+        """Forecast the best, the median and the worst origin of the model once more, for figures."""
+        job, level = self.job, self.job.shown
+        three = chosen(self.sums["model"].tally.origin_mse, self.places)
+        sizes = (job.window.context, job.horizon)
+        drawn = (
+            example(kind, self.signal, self.channel, place=place, ahead=job.forecasts, sizes=sizes)
+            for kind, place in three.items()
+        )
+        return tuple(replace(one, half_width=self.half_widths[level], level=level) for one in drawn)
 
 
-def _origins(signal: Signal, channel: int, place: Place) -> Origins:
-    """Return the origins of one channel of a recording; the recording's last columns stand beside it."""
-    values, targets = signal.recordings[place.recording].values, len(signal.channels)
-    beside = values[:, targets:] if signal.exogenous else None
-    return Origins(values[:, channel], channel, place.rows, beside)
-
-
-def _scores(sums: Sums, truth_density: Array, scale: float | None) -> dict[str, Score]:
-    """Take all metrics from the sums."""
-    tally = sums.tally
-    return {
-        "nmse": tally.nmse(),
-        "rmse": tally.rmse(),
-        "mae": tally.mae(),
-        "mase": tally.mase(scale),
-        "smape": tally.smape(),
-        "coverage-90": tally.coverage(),
-        "psd_error_db": _spectral(tally, truth_density, sums.density),
-        "rms_ratio": tally.rms_ratio(),
-    }
-
-
-def _spectral(tally: Tally, truth: Array, forecast: Array) -> Score:
-    """Compare the spectra, unless the truth is constant: what is left of it then is rounding."""
-    if truth.size and tally.truth.variance == 0:
-        return Score(None, "the scored values are constant, so their spectrum is empty")
-    return density_error_db(truth, forecast)
-
-
-def _density(rows: Array) -> Array:
-    """Sum the spectra of `rows` (B, H); empty where the horizon is too short for one."""
-    if rows.shape[1] < SHORTEST:
-        return np.zeros(0)
-    with np.errstate(all="ignore"):
-        return welch_psd(rows)[1] * len(rows)
+def _known(half_width: Array | None) -> Array:
+    """The half width of a band that is known to be there."""
+    return np.zeros(0) if half_width is None else half_width
 
 
 def _empty(
-    names: Mapping[str, Forecast], reason: str
+    job: Job, reason: str
 ) -> tuple[dict[str, dict[str, float | None]], dict[str, list[Any]], dict[str, str], Verdict]:
     """Return the scores of a part without origins: all None, for one reason."""
-    scores: dict[str, dict[str, float | None]] = {name: dict.fromkeys(METRICS) for name in names}
-    reasons = {f"{name}.{metric}": reason for name in names for metric in METRICS}
-    return (
-        scores,
-        {name: [] for name in names},
-        reasons,
-        Verdict("unknown", f"Not scored: {reason}."),
-    )
+    names = metrics(job.levels)
+    scores: dict[str, dict[str, float | None]] = {name: dict.fromkeys(names) for name in job.forecasts}
+    reasons = {f"{name}.{metric}": reason for name in job.forecasts for metric in names}
+    return scores, {name: [] for name in job.forecasts}, reasons, Verdict("unknown", f"Not scored: {reason}.")
 
 
 def _too_short(signal: Signal, job: Job) -> str:
@@ -249,43 +283,3 @@ def _too_short(signal: Signal, job: Job) -> str:
         f"an origin needs {job.window.context} rows of context and {job.horizon} rows to score, in the part "
         f"that may be scored; the longest recording has {longest} rows"
     )
-
-
-def _examples(
-    signal: Signal,
-    channel: int,
-    places: list[Place],
-    *,
-    job: Job,
-    tally: Tally,
-    half: Array | None,
-) -> tuple[Example, ...]:
-    """Forecast the best, the median and the worst origin of the model once more, for figures."""
-    order = np.argsort(tally.origin_mse, kind="stable")
-    chosen = {
-        "best": order[0],
-        "median": order[(len(order) - 1) // 2],
-        "worst": order[-1],
-    }
-    number = np.concatenate([np.full(len(place.rows), place.recording) for place in places])
-    rows = np.concatenate([place.rows for place in places])
-    return tuple(
-        _example(
-            kind,
-            signal,
-            Place(int(number[o]), rows[o : o + 1]),
-            job=job,
-            at=(channel, half),
-        )
-        for kind, o in chosen.items()
-    )
-
-
-def _example(kind: str, signal: Signal, place: Place, *, job: Job, at: tuple[int, Array | None]) -> Example:
-    """Keep one origin, at (channel, half width of its band)."""
-    channel, half = at
-    origin = _origins(signal, channel, place)
-    forecasts = {name: one(origin, job.horizon)[0] for name, one in job.forecasts.items()}
-    context, truth = origin.context(job.window.context).values[0], origin.truth(job.horizon)[0]
-    time = signal.recordings[place.recording].time
-    return Example(kind, int(place.rows[0]), time, context, truth, forecasts, half)

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from forecaster.config import Window
 from forecaster.errors import UsageError
+from forecaster.evaluation.places import default_stride, origins
 from forecaster.evaluation.result import Evaluation, Part
-from forecaster.evaluation.scoring import default_stride, origins
 from forecaster.evaluation.verdict import Verdict, weigh
 from forecaster.origins import Origins
 from forecaster.signals import Signal

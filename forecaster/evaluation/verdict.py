@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 Kind = Literal["better", "same", "worse", "unknown"]
 RESAMPLES = 1000
 FEWEST_BLOCKS = 4
+EXACT = 1e-9
+"""A standard error below this is rounding: the gain is the same at every origin."""
 PLAIN = {
     "last-value": "repeating the last value",
     "repeat-segment": "repeating the last segment",
@@ -38,12 +40,25 @@ PLAIN = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found: `kind`, the sentence `text`, the best `baseline`, and the share of its error saved, `gain`."""
+    """What was found: `kind`, the sentence `text`, the best `baseline`, and the share of its error saved, `gain`.
+
+    `error` is the standard error of the gain, None where there are too few separate origins.
+    """
 
     kind: Kind
     text: str
     baseline: str = ""
     gain: float | None = None
+    error: float | None = None
+
+    @property
+    def skill(self) -> dict[str, Any]:
+        """The gain over the best baseline as plain data."""
+        return {"baseline": self.baseline, "gain": _plain(self.gain), "standard_error": _plain(self.error)}
+
+    def and_then(self, clause: str) -> Verdict:
+        """Return the verdict with a clause more in its sentence."""
+        return replace(self, text=f"{self.text.removesuffix('.')}; {clause}.") if clause else self
 
 
 def compare(tallies: Mapping[str, Tally], *, block: int, itself: str = "") -> Verdict:
@@ -68,14 +83,19 @@ def compare(tallies: Mapping[str, Tally], *, block: int, itself: str = "") -> Ve
 
 
 def _against(model: Tally, other: Tally, *, best: str, block: int) -> Verdict:
-    """Weigh the model against its best baseline, whose name is `best`."""
+    """Weigh the model against its best baseline, whose name is `best`.
+
+    With an error above the variance of what came it is no better than predicting the mean, whatever the baselines do.
+    """
     own, theirs = _number(model.nmse().value), _number(other.nmse().value)
     scores = f"nmse {own:.4g} against {theirs:.4g}, {len(model.origin_mse)} origins"
     found = weigh(model.origin_mse, other.origin_mse, block=block, best=best, words=("squared error", scores))
-    if own < 1:
+    if own < 1 or best == "mean":
         return found
-    still = "still " if found.kind == "better" else ""
-    return replace(found, text=f"{found.text} It is {still}no better than predicting the mean.")
+    if found.kind != "better":
+        return found.and_then("it is no better than predicting the mean")
+    gain = f"though {_share(found.gain, found.error)} less squared error than {PLAIN.get(best, best)}"
+    return replace(found, kind="same", text=f"No better than predicting the mean, {gain} ({scores}).")
 
 
 def weigh(own: Array, theirs: Array, *, block: int, best: str, words: tuple[str, str]) -> Verdict:
@@ -83,40 +103,42 @@ def weigh(own: Array, theirs: Array, *, block: int, best: str, words: tuple[str,
 
     `words` are what the losses measure, and both scores as they are shown.
     """
-    difference = theirs - own
-    gain = float(difference.mean() / theirs.mean()) if theirs.mean() > 0 else 0.0
-    error = standard_error(difference, block)
-    kind, text = _sentence(difference, error, name=PLAIN.get(best, best), numbers=(*words, gain))
-    return Verdict(kind, text, best, gain)
+    with np.errstate(all="ignore"):
+        difference, mean = theirs - own, float(theirs.mean())
+        gain = float(difference.mean() / mean) if mean > 0 else 0.0
+        error = standard_error(difference, block)
+    of_gain = error / mean if error is not None and mean > 0 else None
+    found = Verdict(_kind(difference, error), "", best, gain, of_gain)
+    return replace(found, text=_sentence(found, PLAIN.get(best, best), words, equal=not np.any(difference)))
 
 
-def _sentence(
-    difference: Array, error: float | None, *, name: str, numbers: tuple[str, str, float]
-) -> tuple[Kind, str]:
-    """Put the comparison into words."""
-    what, scores, gain = numbers
+def _kind(difference: Array, error: float | None) -> Kind:
+    """Tell by two standard errors."""
     if not np.any(difference):
-        return "same", f"No better than {name}: it makes the same errors ({scores})."
+        return "same"
     if error is None:
-        less = "less" if gain > 0 else "more"
-        return (
-            "unknown",
-            f"Too few separate origins to tell it from {name}: {percent(gain)} {less} {what} ({scores}).",
-        )
-    if difference.mean() > 2 * error:
-        return (
-            "better",
-            f"Better than every baseline: {percent(gain)} less {what} than {name} ({scores}).",
-        )
-    if difference.mean() < -2 * error:
-        return (
-            "worse",
-            f"Worse than {name}: {percent(gain)} more {what} ({scores}).",
-        )
-    return (
-        "same",
-        f"No better than {name}: the difference is within the uncertainty ({scores}).",
-    )
+        return "unknown"
+    mean = difference.mean()
+    return "better" if mean > 2 * error else "worse" if mean < -2 * error else "same"
+
+
+def _sentence(found: Verdict, name: str, words: tuple[str, str], *, equal: bool) -> str:
+    """Put the comparison with the baseline called `name` into words; `equal` are the same errors."""
+    (what, scores), share = words, _share(found.gain, found.error)
+    less = "less" if (found.gain or 0) > 0 else "more"
+    if equal:
+        return f"No better than {name}: it makes the same errors ({scores})."
+    return {
+        "unknown": f"Too few separate origins to tell it from {name}: {share} {less} {what} ({scores}).",
+        "better": f"Better than every baseline: {share} less {what} than {name} ({scores}).",
+        "worse": f"Worse than {name}: {share} more {what} ({scores}).",
+        "same": f"No better than {name}: {share} {less} {what}, the difference is within the uncertainty ({scores}).",
+    }[found.kind]
+
+
+def _share(gain: float | None, error: float | None) -> str:
+    """Write a gain without its sign, and its uncertainty: two standard errors, as in the decision."""
+    return percent(gain or 0.0) + (f" +- {percent(2 * error)}" if error is not None and error > EXACT else "")
 
 
 def standard_error(difference: Array, block: int) -> float | None:
@@ -169,6 +191,11 @@ def percent(share: float) -> str:
     """
     value = abs(share) * 100
     return f"{value:.0f} %" if value >= 9.5 else f"{value:.1g} %"
+
+
+def _plain(value: float | None) -> float | None:
+    """Return a number that JSON can hold, or None."""
+    return value if value is not None and abs(value) < 1e300 else None
 
 
 def _number(value: float | None) -> float:

@@ -1,0 +1,34 @@
+"""Whether a band holds what it promises: its realised coverage, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.evaluation.verdict import standard_error
+from forecaster.metrics import Coverage
+
+Array = NDArray[np.float64]
+
+
+def realised(bands: Mapping[int, Coverage], reasons: Mapping[int, str], *, block: int) -> list[dict[str, Any]]:
+    """Return for each level its coverage, the standard error, and whether it is within two of them of the level.
+
+    `reasons` says why a level has no band; `block` is how many origins overlap one another: the
+    standard error is that of the block bootstrap, None below four blocks.
+    """
+    return [_row(level, bands.get(level), reasons.get(level, ""), block) for level in sorted({*bands, *reasons})]
+
+
+def _row(level: int, band: Coverage | None, reason: str, block: int) -> dict[str, Any]:
+    row: dict[str, Any] = {"level": level, "coverage": None, "standard_error": None, "within": None}
+    if band is None or not band.shares:
+        return {**row, "reason": reason or "there is no band"}
+    coverage, error = float(band.by_origin.mean()), standard_error(band.by_origin, block)
+    row |= {"coverage": coverage, "standard_error": error}
+    if error is None:
+        return {**row, "reason": "too few separate origins to say how sure the coverage is"}
+    return {**row, "within": bool(abs(coverage - level / 100) <= 2 * error)}
