@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from forecaster import networks
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import SignalError, TooShortError, UsageError
-from forecaster.predictors import Combination, Parts, kind, names, parameters
+from forecaster.predictors import Combination, Parts, direct, kind, names, parameters
 from forecaster.scaling import Scaler, check_size
 from forecaster.signals import Recording, Signal
 from forecaster.spectrum import dominant_period
@@ -102,7 +102,7 @@ def _ahead(config: RunConfig, signals: Sequence[Signal]) -> int:
     """
     if config.horizon_mode != "direct":
         return 1
-    able = (Combination.name, *networks.direct())
+    able = (Combination.name, *direct())
     if config.predictor not in able:
         found = f"--horizon-mode direct: {config.predictor} forecasts one segment at a time."
         raise UsageError(found, hint=f"These can: {', '.join(able)}.")

@@ -77,7 +77,7 @@ def test_auto_has_the_direct_network_among_its_members_in_this_mode_alone():
 
 def test_what_makes_one_segment_at_a_time_is_refused():
     config = RunConfig(predictor="gru", window=WINDOW, horizon_mode="direct")
-    with pytest.raises(UsageError, match=r"gru forecasts one segment.*auto, segment-gru"):
+    with pytest.raises(UsageError, match=r"gru forecasts one segment.*auto, direct-ridge, segment-gru"):
         resolved(config, [signal_of(wave(1200))])
 
 

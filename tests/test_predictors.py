@@ -301,21 +301,23 @@ def test_the_correlation_by_blocks_is_exact_across_a_block_border():
     np.testing.assert_allclose(correlate(x, rows, 10), expected, rtol=1e-10)
 
 
-def test_ridge_equals_scikit_learn(parts):
-    rows = laid_out(parts.training, 40)
-    for error, alpha, kernel, bias in solve(parts, 40)[::3]:
-        oracle = SklearnRidge(alpha=alpha).fit(rows[:, :40], rows[:, 40:])
-        np.testing.assert_allclose(kernel, oracle.coef_.T, atol=1e-8)
-        np.testing.assert_allclose(bias, oracle.intercept_, atol=1e-8)
-        held_back = laid_out(parts.validation, 40)
-        expected = np.square(oracle.predict(held_back[:, :40]) - held_back[:, 40:]).sum()
-        assert error == pytest.approx(expected, rel=1e-6)
+@pytest.mark.parametrize("relative", [False, True], ids=["values", "distances"])
+def test_ridge_equals_scikit_learn(parts, relative):
+    rows, held_back = laid_out(parts.training, 40), laid_out(parts.validation, 40)
+    found = [one for one in solve(parts, 40) if one.relative is relative]
+    assert sorted(one.alpha for one in found) == sorted(ALPHAS)
+    last, held_last = (x[:, 39:40] if relative else 0 for x in (rows, held_back))
+    for error, alpha, _, kernel, bias in found[::3]:
+        oracle = SklearnRidge(alpha=alpha).fit(rows[:, :40] - last, rows[:, 40:] - last)
+        made = oracle.predict(held_back[:, :40] - held_last) + held_last
+        np.testing.assert_allclose(held_back[:, :40] @ kernel + bias, made, atol=1e-7)
+        assert error == pytest.approx(np.square(made - held_back[:, 40:]).sum(), rel=1e-6)
 
 
 def test_ridge_takes_the_alpha_that_is_best_on_validation(parts):
     ridge = Ridge.fit(parts)
     best = min(solve(parts, 40), key=lambda solution: solution[0])
-    assert ridge.parameters.alpha == best[1]
+    assert ridge.parameters.alpha == best.alpha
     assert ridge.parameters.alpha in ALPHAS
 
 
@@ -339,4 +341,4 @@ def test_parameters_that_a_predictor_does_not_have_are_refused_and_its_own_are_n
 def test_where_no_ridge_is_stable_the_best_on_validation_is_taken(parts, monkeypatch):
     monkeypatch.setattr(Ridge, "is_stable", lambda self, parts: False)
     best = min(solve(parts, 40), key=lambda solution: solution[0])
-    assert Ridge.fit(parts).parameters.alpha == best[1]
+    assert Ridge.fit(parts).parameters.alpha == best.alpha

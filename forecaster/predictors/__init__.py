@@ -20,7 +20,7 @@ from forecaster.predictors.local_ar import LocalAR
 from forecaster.predictors.naive import LastValue, Mean, RepeatSegment, SeasonalNaive
 from forecaster.predictors.network import NetworkPredictor
 from forecaster.predictors.network import kind as network_kind
-from forecaster.predictors.ridge import Ridge
+from forecaster.predictors.ridge import DirectRidge, Ridge
 from forecaster.predictors.symbolic import LastSymbol, Markov, MostFrequent, SymbolNetwork, SymbolPredictor
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "TensorSpec",
     "baselines",
     "describe",
+    "direct",
     "kind",
     "names",
     "parameters",
@@ -42,15 +43,20 @@ __all__ = [
 
 _NUMBERS = (LastValue, RepeatSegment, SeasonalNaive, Mean, Harmonic, LocalAR, Ridge)
 _CLOSED_FORM = (*_NUMBERS, LastSymbol, MostFrequent, Markov)
-CLOSED_FORM: dict[str, Any] = {one.name: one for one in _CLOSED_FORM}
-BASELINES = tuple(CLOSED_FORM)
+BASELINES = tuple(one.name for one in _CLOSED_FORM)
 """Those of a model's task are fitted at its training and scored beside it."""
+CLOSED_FORM: dict[str, Any] = {one.name: one for one in (*_CLOSED_FORM, DirectRidge)}
 NETWORKS: dict[Task, type[NetworkPredictor]] = {one.task: one for one in (NetworkPredictor, SymbolNetwork)}
 
 
 def names() -> tuple[str, ...]:
     """Return every predictor's name: the combination of them, the baselines, then the networks."""
-    return (Combination.name, *BASELINES, *networks.names())
+    return (Combination.name, *CLOSED_FORM, *networks.names())
+
+
+def direct() -> tuple[str, ...]:
+    """Return the predictors, but for the combination, that can make several segments in one pass."""
+    return (DirectRidge.name, *networks.direct())
 
 
 def baselines(task: Task) -> tuple[str, ...]:
@@ -59,7 +65,7 @@ def baselines(task: Task) -> tuple[str, ...]:
     >>> baselines("symbols")
     ('last-symbol', 'most-frequent', 'markov')
     """
-    return tuple(name for name, one in CLOSED_FORM.items() if one.task == task)
+    return tuple(name for name in BASELINES if CLOSED_FORM[name].task == task)
 
 
 @cache

@@ -34,7 +34,7 @@ class Gram:
     @classmethod
     def of(cls, windows: Windows, taps: int) -> Self:
         """Sum over every window of `windows` at stride 1: its last `taps` context samples and its target."""
-        width = taps + windows.window.n_input
+        width = taps + windows.ahead * windows.window.n_input
         gram = cls(np.zeros((width, width)), np.zeros(width), 0)
         for r in np.flatnonzero(windows.count):
             gram._add(windows.stretch(int(r))[windows.window.context - taps :])

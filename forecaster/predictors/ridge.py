@@ -3,16 +3,18 @@
     min over K, b of  sum over windows |y - x K - b|^2 + alpha |K|^2
 
 Fitted on every training window at stride 1 (a coarser stride would favour a pattern locked to
-the sample number); alpha chosen on every validation window. It is the baseline that a network
-has to beat.
+the sample number), once to the values as they are and once to their distance from the window's
+last value; which of them, and alpha, is chosen on every validation window. Either way it is one
+linear map. It is the baseline that a network has to beat.
 
 Source: Hoerl and Kennard, "Ridge Regression", Technometrics 12 (1970).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,8 @@ from forecaster.predictors.gram import Gram
 
 MAX_TAPS = 4096
 ALPHAS = tuple(float(alpha) for alpha in 10.0 ** np.arange(0, 6.5, 0.5))
+KEPT = 25_000_000
+"""Numbers in the solutions that are kept to choose from."""
 LOOPS = 32
 """Contexts from which the guard runs the closed loop."""
 
@@ -32,7 +36,7 @@ Finite = Annotated[float, Field(ge=-1e300, le=1e300)]
 
 
 class RidgeParameters(Frozen):
-    """The penalty, the samples that it looks back on, and the limits of a forecast (scaled units).
+    """The penalty, the samples that it looks back on, the segments made at once, the limits (scaled units).
 
     The limits are the training part's range, widened by its span on either side: what the
     closed loop may not leave.
@@ -42,6 +46,7 @@ class RidgeParameters(Frozen):
     taps: Annotated[int, Field(ge=1, le=MAX_CONTEXT)]
     low: Finite
     high: Finite
+    segments: Annotated[int, Field(ge=1, le=4096)] = 1
 
 
 @dataclass(frozen=True)
@@ -61,29 +66,30 @@ class Ridge:
     def fit(cls, parts: Parts) -> Self:
         """Solve for every alpha; take the best on validation whose closed loop stays within the limits.
 
-        Where none stays there, the best on validation is taken, and its forecasts are clipped.
+        Where none stays there, the best on validation is taken, and its forecasts are clipped. It makes
+        as many segments at once as the windows' targets have.
         """
-        taps = min(parts.window.context, MAX_TAPS)
+        taps, ahead = min(parts.window.context, MAX_TAPS), parts.training.ahead
         low, high = _limits(parts)
-        solutions = solve(parts, taps)
-        fitted = [
+        fitted = (
             cls(
-                RidgeParameters(alpha=alpha, taps=taps, low=low, high=high),
+                RidgeParameters(alpha=one.alpha, taps=taps, low=low, high=high, segments=ahead),
                 parts.window,
-                _stored(kernel),
-                _stored(bias),
+                _stored(one.kernel),
+                _stored(one.bias),
             )
-            for _, alpha, kernel, bias in sorted(solutions, key=lambda solution: solution[0])
-        ]
-        return next((ridge for ridge in fitted if ridge.is_stable(parts)), fitted[0])
+            for one in solve(parts, taps)
+        )
+        first = next(fitted)
+        return first if first.is_stable(parts) else next((ridge for ridge in fitted if ridge.is_stable(parts)), first)
 
     @classmethod
     def specs(cls, parameters: RidgeParameters, window: Window, channels: int) -> Specs:
-        """Kernel (taps, N) and bias (N,); ValueError if it looks back further than the context."""
+        """Kernel (taps, K N) and bias (K N,); ValueError if it looks back further than the context."""
         if parameters.taps > window.context or parameters.low > parameters.high:
             raise ValueError("taps must lie within the context, and low below high")
-        n_input = window.n_input
-        return {"kernel": TensorSpec("F32", (parameters.taps, n_input)), "bias": TensorSpec("F32", (n_input,))}
+        width = parameters.segments * window.n_input
+        return {"kernel": TensorSpec("F32", (parameters.taps, width)), "bias": TensorSpec("F32", (width,))}
 
     @classmethod
     def restore(cls, parameters: RidgeParameters, tensors: dict[str, NDArray], window: Window) -> Self:
@@ -95,39 +101,69 @@ class Ridge:
         return {"kernel": self.kernel.astype(np.float32), "bias": self.bias.astype(np.float32)}
 
     def predict(self, context: Context) -> Array:
-        """Map `context` to the next segment (B, N), kept within the limits."""
+        """Map `context` to the next segment, or K of them (B, K N), kept within the limits."""
         return np.clip(self._map(context.values), self.parameters.low, self.parameters.high)
 
     def is_stable(self, parts: Parts) -> bool:
         """Say whether the closed loop over a whole context, from validation contexts, stays within the limits."""
         index = np.unique(np.linspace(0, len(parts.validation) - 1, LOOPS).astype(np.int64))
         context = parts.validation.contexts(index).astype(np.float64)
-        for _ in range(self.window.n_step):
+        for _ in range(-(-self.window.n_step // self.parameters.segments)):
             segment = self._map(context)
             if segment.min() < self.parameters.low or segment.max() > self.parameters.high:
                 return False
-            context = np.concatenate((context[:, self.window.n_input :], segment), axis=1)
+            context = np.concatenate((context, segment), axis=1)[:, -self.window.context :]
         return True
 
     def _map(self, context: Array) -> Array:
         return by_blocks(context[:, -self.parameters.taps :], self.kernel) + self.bias
 
 
-def solve(parts: Parts, taps: int) -> list[tuple[float, float, Array, Array]]:
-    """Return (validation error, alpha, kernel (taps, N), bias (N,)) for each alpha of `ALPHAS`."""
+class Solution(NamedTuple):
+    """What one penalty gives: its squared error on validation, and the linear map (taps, K N) with its bias (K N,).
+
+    `relative` tells that it was fitted to the distance of the values from the context's last.
+    """
+
+    error: float
+    alpha: float
+    relative: bool
+    kernel: Array
+    bias: Array
+
+
+def solve(parts: Parts, taps: int) -> list[Solution]:
+    """Return the solutions for each alpha of `ALPHAS`, of the values and of their distance from the last, best first.
+
+    Where they are large only the best are kept.
+    """
+    training, held_back = Gram.of(parts.training, taps), Gram.of(parts.validation, taps)
+    mean = training.mean
+    moments, judge = training.centred(mean), held_back.centred(mean)
+    found: list[Solution] = []
+    for relative in (False, True):
+        for alpha, kernel in _kernels(_relative(moments, taps) if relative else moments, taps, relative=relative):
+            found.append(Solution(_error(judge, kernel), alpha, relative, kernel, mean[taps:] - mean[:taps] @ kernel))
+            found = sorted(found, key=lambda one: one.error)[: max(2, KEPT // kernel.size)]
+    return found
+
+
+def _kernels(moments: Array, taps: int, *, relative: bool) -> Iterator[tuple[float, Array]]:
+    """Yield alpha and the map of the values; one that was found for distances is turned into it."""
     from scipy.linalg import cho_factor, cho_solve
 
-    gram = Gram.of(parts.training, taps)
-    mean, moments = gram.mean, gram.centred(gram.mean)
-    held_back = Gram.of(parts.validation, taps)
-    judge = held_back.centred(mean)
     square, cross = moments[:taps, :taps], moments[:taps, taps:]
-    solutions = []
     for alpha in ALPHAS:
         kernel = cho_solve(cho_factor(square + alpha * np.eye(taps)), cross)
-        bias = mean[taps:] - mean[:taps] @ kernel
-        solutions.append((_error(judge, kernel), alpha, kernel, bias))
-    return solutions
+        if relative:
+            kernel[-1] += 1 - kernel.sum(axis=0)
+        yield alpha, kernel
+
+
+def _relative(moments: Array, taps: int) -> Array:
+    """Return the moments of rows whose value at `taps` - 1, the context's last, is taken from all of them."""
+    last = moments[taps - 1]
+    return moments - last - last[:, None] + last[taps - 1]
 
 
 def _error(moments: Array, kernel: Array) -> float:
@@ -147,3 +183,10 @@ def _limits(parts: Parts) -> tuple[float, float]:
 def _stored(values: Array) -> Array:
     """Round to single precision, as the model folder stores it, so that a saved model forecasts the same bytes."""
     return values.astype(np.float32).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class DirectRidge(Ridge):
+    """A linear map from the context to several segments in one pass; with one segment it is ridge."""
+
+    name: ClassVar[str] = "direct-ridge"

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from forecaster import networks
 from forecaster.config import RunConfig, Task
 from forecaster.equations.products import one_thread
-from forecaster.predictors import Combination, Parts, Predictor, baselines, kind
+from forecaster.predictors import Combination, Parts, Predictor, baselines, direct, kind
 from forecaster.training.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def train(
     if config.predictor in fitted:
         own = fitted.pop(config.predictor)
         return Trained((own, *fitted.values()))
+    if config.predictor not in networks.names():
+        return Trained((_direct(parts, config.predictor, config.ahead), *fitted.values()))
     outcome = _network(parts, config, progress or Silent(), fitted)
     return Trained((outcome.predictor, *fitted.values()), outcome.history, outcome.interrupted)
 
@@ -56,6 +59,13 @@ def _baselines(parts: Parts, task: Task) -> dict[str, Predictor]:
     """Fit the baselines, on one BLAS thread: two are no faster, and far slower where others work too."""
     with one_thread().limit(limits=1):
         return {name: kind(name).fit(parts) for name in baselines(task)}
+
+
+def _direct(parts: Parts, name: str, ahead: int) -> Predictor:
+    """Fit in closed form what makes `ahead` segments in one pass."""
+    with one_thread().limit(limits=1):
+        fitted: Predictor = kind(name).fit(parts.farther(ahead))
+    return fitted
 
 
 def _network(parts: Parts, config: RunConfig, progress: Progress, fitted: Mapping[str, Predictor]) -> Outcome:
@@ -68,7 +78,8 @@ def _combined(parts: Parts, config: RunConfig, progress: Progress, fitted: Mappi
     """Train the networks one after the other, and combine them with the baselines; Ctrl-C combines what there is."""
     from forecaster.training.combining import combine
 
-    made: list[Predictor] = []
+    closed = [name for name in direct() if name not in networks.names()] if config.ahead > 1 else []
+    made: list[Predictor] = [_direct(parts, name, config.ahead) for name in closed]
     history: list[dict[str, float]] = []
     interrupted = False
     for number, (name, recipe) in enumerate(config.recipes.items(), start=1):
