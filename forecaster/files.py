@@ -14,7 +14,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from forecaster.errors import OutputError, printable
@@ -41,6 +41,42 @@ def write_file(path: Path | str, data: bytes | str, *, durable: bool = True) -> 
             replace_in(folder, target.name, content, durable=durable)
         finally:
             os.close(folder)
+
+
+@contextlib.contextmanager
+def writing(path: Path | str) -> Iterator[Callable[[bytes], None]]:
+    """Yield a function that appends to a file as it grows; it gets its name only if nothing is raised meanwhile.
+
+    Raises: OutputError as `write_file` does.
+    """
+    target = Path(path)
+    with reasons(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_special(target)
+        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, folder)
+        name = temporary_name()
+        with reasons(target):
+            handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder)
+        stack.callback(os.close, handle)
+        lock(handle)
+
+        def append(content: bytes) -> None:
+            with reasons(target):
+                write_all(handle, content, durable=False)
+
+        try:
+            yield append
+            with reasons(target):
+                os.fsync(handle)
+                os.rename(name, target.name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=folder)
+            raise
+        with reasons(target):
+            sync_folder(folder)
 
 
 def replace_in(folder: int, name: str, content: bytes, *, durable: bool = True) -> None:

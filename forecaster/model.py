@@ -23,7 +23,7 @@ from forecaster.bundle import Manifest, TrainingData, dump_metrics, load, save
 from forecaster.bundle.card import card
 from forecaster.config import RunConfig
 from forecaster.errors import OutputError, SignalError, TooShortError
-from forecaster.evaluation import Evaluation, Known
+from forecaster.evaluation import LEVELS, Evaluation, Keep, Known, Request
 from forecaster.forecasts import Forecast
 from forecaster.origins import Origins, contexts
 from forecaster.predictors import Combination
@@ -188,13 +188,22 @@ class Forecaster:
         return result
 
     def evaluate(
-        self, signals: Sequence[Signal], *, horizon: int | None = None, stride: int | None = None
+        self,
+        signals: Sequence[Signal],
+        *,
+        horizon: int | None = None,
+        stride: int | None = None,
+        levels: Sequence[int] = LEVELS,
+        keep: Keep | None = None,
     ) -> Evaluation:
-        """Score the model beside the baselines: on the held-back part of a training file, on all of a new one."""
+        """Score the model beside the baselines: on the held-back part of a training file, on all of a new one.
+
+        `levels` are those of the bands in percent; `keep` is given all that is forecast, block by block.
+        """
         horizon = horizon or self.config.window.n_input
         ordered = [self._ordered(self._own(signal)) for signal in signals]
         ranges = [self._first_targets(signal) for signal in signals]
-        return self.work.evaluate(self, ordered, ranges, (horizon, stride))
+        return self.work.evaluate(self, ordered, ranges, Request(horizon, stride, tuple(levels), keep))
 
     def run(
         self, predictor: Predictor, origins: Sequence[Origins], horizon: int, made: dict[str, Array] | None = None

@@ -20,6 +20,7 @@ from forecaster.scaling import Scaler
 from forecaster.signals import Signal
 
 STORED_STEPS = 2000
+MOST_SPECTRA = 100
 
 
 def manifest_of(
@@ -87,13 +88,19 @@ def _versions() -> dict[str, str]:
 
 
 def thinned(evaluation: dict[str, Any]) -> dict[str, Any]:
-    """Keep at most `STORED_STEPS` rows of the errors by step, evenly spread, so that metrics.json stays small."""
+    """Keep at most `STORED_STEPS` rows of the errors by step, evenly spread, so that metrics.json stays small.
+
+    Beyond `MOST_SPECTRA` parts the spectra are left out too.
+    """
     tables = [(part["by_step"], name) for part in evaluation["parts"] for name in part["by_step"]]
     kept = max(1, STORED_STEPS // max(1, len(tables)))
     for by_step, name in tables:
         rows = by_step[name]
         chosen = np.unique(np.linspace(0, len(rows) - 1, min(kept, len(rows))).astype(np.int64)) if rows else ()
         by_step[name] = [rows[k] for k in chosen]
+    if len(evaluation["parts"]) > MOST_SPECTRA:
+        for part in evaluation["parts"]:
+            part.pop("spectrum", None)
     return evaluation
 
 

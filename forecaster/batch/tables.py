@@ -131,11 +131,11 @@ def _bounds(values: object, forecast: Forecast) -> list[Cell]:
 
 
 def _csv(header: Sequence[str], rows: Iterator[tuple[Cell, ...]]) -> bytes:
-    lines = [",".join(map(_cell, header)), *(",".join(map(_cell, row)) for row in rows), ""]
+    lines = [",".join(map(cell, header)), *(",".join(map(cell, row)) for row in rows), ""]
     return "\n".join(lines).encode("utf-8", "backslashreplace")
 
 
-def _cell(value: Cell) -> str:
+def cell(value: Cell) -> str:
     """Write one cell, quoted where it must be."""
     if value is None:
         return ""

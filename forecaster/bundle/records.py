@@ -36,8 +36,72 @@ class StepScore(_Record):
     rmse: Value = None
 
 
+class Skill(_Record):
+    """The gain over the best baseline."""
+
+    baseline: str
+    gain: Value
+    standard_error: Value
+
+
+class BandScore(_Record):
+    """How many targets one band covers."""
+
+    level: Steps
+    coverage: Value
+    standard_error: Value
+    within: bool | None
+
+
+class Likeness(_Record):
+    """The lag at which forecasts look most like the past, and how much."""
+
+    lag: Steps
+    past: Value
+    truth: Value
+    lag_copy: Steps | None
+
+
+class Peaks(_Record):
+    """Peak and energies of a spectrum; of a predictor also what it is compared with."""
+
+    peak: Value
+    energy: list[Annotated[float, Field(ge=0, le=1e300)]] | None
+    peak_error: Value = None
+    likeness: Likeness | None = None
+
+
+class Spectrum(_Record):
+    """The spectrum of the truth and of every predictor."""
+
+    unit: str
+    resolution: Value
+    edges: list[float]
+    truth: Peaks
+    predictors: dict[str, Peaks]
+    reasons: dict[str, str]
+
+
+class Segment(_Record):
+    """The error of one fed-back segment."""
+
+    first_step: Steps
+    last_step: Steps
+    nmse: Value
+    baseline: str
+    baseline_nmse: Value
+    spread: Value
+
+
+class FreeRun(_Record):
+    """The free run by segment."""
+
+    segments: Annotated[list[Segment], FailFast()]
+    text: str
+
+
 class Part(_Record):
-    """The scores of one channel of one signal."""
+    """The scores of one channel of one signal; older versions have stored no skill, and nothing behind it."""
 
     signal: str
     channel: str
@@ -46,6 +110,10 @@ class Part(_Record):
     by_step: dict[str, Annotated[list[StepScore], FailFast()]] = Field(default_factory=dict)
     reasons: dict[str, Any] = Field(default_factory=dict)
     verdict: str = ""
+    skill: Skill | None = None
+    bands: list[BandScore] | None = None
+    spectrum: Spectrum | None = None
+    free_run: FreeRun | None = None
 
 
 class StoredEvaluation(_Record):

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from forecaster.commands import options
+from forecaster.commands.scores import report
 from forecaster.commands.spans import Span
-from forecaster.commands.terminal import Terminal, number, table
-from forecaster.durations import samples_and_time
+from forecaster.commands.terminal import Terminal
 
 if TYPE_CHECKING:
-    from forecaster.evaluation import Evaluation
+    from forecaster.evaluation import Evaluation, Keep
     from forecaster.model import Forecaster
-
-SCORES = (
-    *("nmse", "rmse", "mae", "mase", "smape", "coverage-90", "psd_error_db", "rms_ratio"),
-    *("accuracy", "cross_entropy", "perplexity"),
-)
+    from forecaster.signals import Signal
 
 
 @click.command("evaluate")
@@ -28,12 +24,15 @@ SCORES = (
 @options.some_signals
 @options.horizon
 @options.origins
+@options.levels
+@options.least_skill
 @options.as_json
+@options.backtest
 @options.plot("Draw history, truth, forecast and the error by step.")
 @options.reading
 @options.speech
 @click.pass_context
-def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chosen: Any) -> None:
+def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chosen: Any) -> int:
     """Score a model beside naive baselines, with a verdict.
 
     Without SIGNAL: the scores of the held-back part, taken at training. With a file that the
@@ -44,17 +43,18 @@ def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chos
     terminal: Terminal = ctx.obj
     options.check_picture(chosen["plot"])
     forecaster = Forecaster.load(model)
-    options.check_task(ctx, forecaster.manifest.task, "plot")
-    horizon, stride = _sizes(forecaster, chosen)
+    for name in ("plot", "levels", "forecasts"):
+        options.check_task(ctx, forecaster.manifest.task, name)
     if not signals:
         _no_file_options(options.given(ctx))
-        result = _stored(forecaster, horizon, stride)
+        result = _stored(forecaster, *_sizes(forecaster, chosen), levels=chosen["levels"])
     else:
-        evaluation = _score(ctx, forecaster, signals, (horizon, stride))
+        evaluation = _score(ctx, forecaster, signals, chosen)
         result = evaluation.to_json()
         if chosen["plot"] is not None:
             _draw(terminal, evaluation, chosen["plot"])
-    _print(terminal, {**result, "model": str(model)}, forecaster, chosen["as_json"])
+    _print(terminal, {**result, "model": str(model)}, forecaster, chosen)
+    return _judged(terminal, result, forecaster, chosen["least_skill"])
 
 
 def _sizes(forecaster: Forecaster, chosen: Mapping[str, Any]) -> tuple[int | None, int | None]:
@@ -75,26 +75,33 @@ def _no_file_options(given: Mapping[str, Any]) -> None:
 
     if given.get("plot") is not None:
         raise UsageError("--plot needs a SIGNAL: the stored scores hold no curves.", hint="Name the training file.")
+    if given.get("forecasts") is not None:
+        hint = "Name the training file."
+        raise UsageError("--forecasts needs a SIGNAL: the stored scores hold no forecasts.", hint=hint)
     if READING & set(given):
         raise UsageError("Reading options need a SIGNAL to read.", hint="Name the file after MODEL.")
 
 
-def _stored(forecaster: Forecaster, horizon: int | None, stride: int | None) -> dict[str, Any]:
+def _stored(
+    forecaster: Forecaster, horizon: int | None, stride: int | None, *, levels: Sequence[int]
+) -> dict[str, Any]:
     """Return the stored evaluation with this horizon and stride; the first where none is asked for."""
     from forecaster.errors import UsageError
 
+    hint = "Name the training file behind MODEL: its held-back part is then scored anew."
     for evaluation in forecaster.stored:
         if horizon in (None, evaluation["horizon"]) and stride in (None, evaluation["stride"]):
+            known = {metric for part in evaluation["parts"] for row in part["scores"].values() for metric in row}
+            lacking = [str(level) for level in levels if f"coverage-{level}" not in known]
+            if lacking and forecaster.manifest.task == "forecast":
+                raise UsageError(f"The model holds no coverage of a band at {', '.join(lacking)} %.", hint=hint)
             return dict(evaluation)
     stored = ", ".join(f"-n {one['horizon']} --stride {one['stride']}" for one in forecaster.stored) or "none"
-    raise UsageError(
-        f"The model holds no scores of that horizon and stride; it holds: {stored}.",
-        hint="Name the training file behind MODEL: its held-back part is then scored anew.",
-    )
+    raise UsageError(f"The model holds no scores of that horizon and stride; it holds: {stored}.", hint=hint)
 
 
 def _score(
-    ctx: click.Context, forecaster: Forecaster, signals: tuple[str, ...], sizes: tuple[int | None, int | None]
+    ctx: click.Context, forecaster: Forecaster, signals: tuple[str, ...], chosen: Mapping[str, Any]
 ) -> Evaluation:
     """Read the files and score the model on them."""
     from forecaster.commands import configure
@@ -102,8 +109,33 @@ def _score(
 
     reading = configure.reading(options.given(ctx), forecaster.manifest.config.reading)
     found = [read_signal(item.path, reading, name=item.name) for item in inputs.find(signals)]
-    horizon, stride = sizes
-    return forecaster.evaluate(found, horizon=horizon, stride=stride)
+    if chosen["forecasts"] is None:
+        return _evaluated(forecaster, found, chosen, None)
+    return _written(ctx.obj, forecaster, found, chosen)
+
+
+def _evaluated(
+    forecaster: Forecaster, found: Sequence[Signal], chosen: Mapping[str, Any], keep: Keep | None
+) -> Evaluation:
+    horizon, stride = _sizes(forecaster, chosen)
+    return forecaster.evaluate(found, horizon=horizon, stride=stride, levels=chosen["levels"], keep=keep)
+
+
+def _written(
+    terminal: Terminal, forecaster: Forecaster, found: Sequence[Signal], chosen: Mapping[str, Any]
+) -> Evaluation:
+    """Score, and write all forecasts meanwhile: the whole file, or none."""
+    from forecaster.batch.backtest import Backtest
+    from forecaster.errors import printable
+    from forecaster.files import writing
+
+    path = chosen["forecasts"]
+    with writing(path) as append:
+        backtest = Backtest(append, chosen["levels"])
+        evaluation = _evaluated(forecaster, found, chosen, backtest)
+        backtest.close(list(evaluation.parts[0].scores))
+    terminal.say(f"wrote {printable(path)}: {backtest.rows} rows")
+    return evaluation
 
 
 def _draw(terminal: Terminal, evaluation: Evaluation, path: Path) -> None:
@@ -115,33 +147,58 @@ def _draw(terminal: Terminal, evaluation: Evaluation, path: Path) -> None:
     terminal.say(f"wrote {printable(path)}")
 
 
-def _print(terminal: Terminal, result: dict[str, Any], forecaster: Forecaster, as_json: bool) -> None:
-    if as_json:
+def _print(terminal: Terminal, result: dict[str, Any], forecaster: Forecaster, chosen: Mapping[str, Any]) -> None:
+    if chosen["as_json"]:
         terminal.json(result)
         return
     from forecaster.forecasts import CARRIED
 
     if forecaster.config.carry_state:
         terminal.say(f"note: {CARRIED}")
-    terminal.out(report(result, forecaster.manifest.sample_rate_hz))
+    terminal.out(report(result, forecaster.manifest.sample_rate_hz, chosen["levels"]))
 
 
-def report(result: Mapping[str, Any], sample_rate_hz: float | None) -> str:
-    """Lay out an evaluation for people: a table for each signal and channel, and the verdict."""
-    horizon, stride = result["horizon"], result["stride"]
-    ahead = samples_and_time(horizon, sample_rate_hz)
-    blocks = [f"{ahead} ahead, an origin every {stride} samples"]
-    blocks += [_part(part) for part in result["parts"]]
-    return "\n\n".join([*blocks, result["verdict"]])
-
-
-def _part(part: Mapping[str, Any]) -> str:
-    """Lay out the scores of one signal and channel."""
+def _judged(terminal: Terminal, result: Mapping[str, Any], forecaster: Forecaster, least: float | None) -> int:
+    """Return 1, and say why, where the skill of any part is below `least` or undefined; else 0."""
     from forecaster.errors import printable
 
-    title = " / ".join(printable(part[key]) for key in ("signal", "channel") if part[key])
-    names = [name for name in SCORES if any(name in scores for scores in part["scores"].values())]
-    rows = [[name, *(number(scores.get(key)) for key in names)] for name, scores in part["scores"].items()]
-    own = {name.removeprefix("model."): text for name, text in part["reasons"].items() if name.startswith("model.")}
-    reasons = [f"  no {printable(name)}: {printable(text, 400)}" for name, text in own.items()]
-    return "\n".join([f"{title}: {part['origins']} origins", table(["", *names], rows), *reasons])
+    if least is None:
+        return 0
+    first = forecaster.manifest.predictors[0].name
+    parts = [(part, _skill(part, result["horizon"], first)) for part in result["parts"]]
+    below = [(part, skill) for part, skill in parts if skill is None or not skill >= least]
+    for part, skill in below[:10]:
+        name = printable("/".join(text for text in (part["signal"], part["channel"]) if text), 200)
+        terminal.warn(f"skill below {least:g}: {name}: {'undefined' if skill is None else f'{skill:.4g}'}")
+    if len(below) > 10:
+        terminal.warn(f"and {len(below) - 10} more of {len(parts)} parts")
+    if not parts:
+        terminal.warn(f"skill below {least:g}: undefined, nothing was scored")
+    return 1 if below or not parts else 0
+
+
+def _skill(part: Mapping[str, Any], horizon: int, first: str) -> float | None:
+    """Return a part's gain over the best baseline; from the scores where an older version stored no gain.
+
+    `first` is the predictor that the model is: a baseline does not compete with itself.
+    """
+    from forecaster.evaluation.verdict import PLAIN
+
+    if part.get("skill"):
+        gain: float | None = part["skill"]["gain"]
+        return gain
+    losses = {name: _loss(row, horizon) for name, row in part["scores"].items()}
+    own, others = losses.get("model"), _known(loss for name, loss in losses.items() if name in PLAIN and name != first)
+    return 1 - own / min(others) if own is not None and others and min(others) > 0 else None
+
+
+def _loss(scores: Mapping[str, float | None], horizon: int) -> float | None:
+    """Return what the verdict compares: squared error, cross-entropy one step ahead, or the share of wrong symbols."""
+    if "accuracy" not in scores:
+        return scores.get("nmse")
+    accuracy = scores["accuracy"]
+    return scores.get("cross_entropy") if horizon == 1 else None if accuracy is None else 1 - accuracy
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]

@@ -109,6 +109,11 @@ levels = option(
     "--level", "levels", type=click.IntRange(1, 99), multiple=True, default=(90,), show_default=True,
     help="Coverage of a band in percent; repeatable.",
 )  # fmt: skip
+backtest = option("--forecasts", type=FilePath(), metavar="FILE.csv", help="Write every scored forecast to a file.")
+least_skill = option(
+    "--fail-below-skill", "least_skill", type=click.FloatRange(max=1, max_open=True), metavar="X",
+    help="Exit with 1 unless each part's gain over the best baseline is at least X (0.1: a tenth of its error).",
+)  # fmt: skip
 form = option(
     "--format", "form", type=click.Choice(["csv", "json", "parquet"]), default="csv", show_default=True,
     help="Kind of forecast file.",
@@ -177,6 +182,7 @@ _NOT_FOR: dict[str, dict[str, str]] = {
     "symbols": {
         "plot": "--plot draws scores of numbers; those of symbols are in the table and in --json.",
         "levels": "--level is for bands of numbers; a forecast of symbols gives the probability of each.",
+        "forecasts": "--forecasts writes those of numbers; scores of symbols are in the table and in --json.",
     },
 }
 

@@ -180,7 +180,7 @@ def _report(terminal: Terminal, run: _Run, result: _Result) -> None:
         terminal.json(_summary(run, result))
         return
     terminal.out("\n".join(_trained(run, result)))
-    from forecaster.commands.evaluate import report
+    from forecaster.commands.scores import report
 
     for evaluation in forecaster.stored:
         terminal.out(f"\nheld-back part, {report(evaluation, run.rate_hz)}")

@@ -72,9 +72,9 @@ def trusted(found: Mapping[str, Any], horizon: int, rate_hz: float | None) -> st
 
 def _reach(usable: int, horizon: int, rate_hz: float | None) -> str:
     if usable == 0:
-        return "it is no better than the best baseline from the first segment on"
+        return "the error is not below the best baseline's, from the first segment on"
     whole = ", the whole horizon" if usable == horizon else ""
-    return f"it is better than every baseline for {samples_and_time(usable, rate_hz)}{whole}"
+    return f"the error stays below every baseline's for {samples_and_time(usable, rate_hz)}{whole}"
 
 
 def _ahead(row: Mapping[str, Any]) -> bool:

@@ -80,7 +80,7 @@ def _example(axes: Axes, example: Example, part: Part, rival: str) -> None:
     )
     if example.half_width is not None:
         lower, upper = model - example.half_width, model + example.half_width
-        axes.fill_between(steps, lower, upper, color=MODEL, alpha=0.18, lw=0, label="90 % band")
+        axes.fill_between(steps, lower, upper, color=MODEL, alpha=0.18, lw=0, label=f"{example.level} % band")
     axes.plot(steps, example.truth, color=INK, lw=stroke(horizon, 1.6), label="truth")
     if rival in example.forecasts:
         line = example.forecasts[rival]
@@ -104,6 +104,11 @@ def _by_step(axes: Axes, part: Part) -> None:
         width = stroke(len(values), 2.2 if name == "model" else 1.4)
         style = {"color": colour(name), "ls": DASHES.get(name, OTHER_DASHES), "lw": width}
         axes.plot(np.arange(1, len(values) + 1), values, marker="o" if len(values) < 12 else None, **style)
+    usable = (part.free_run or {}).get("usable_horizon", {}).get("samples", 0)
+    if 0 < usable < len(part.by_step["model"]):
+        axes.axvline(usable, color=INK, lw=1, ls=":")
+        look: Any = {"fontsize": 9, "ha": "right", "va": "top", "backgroundcolor": "#ffffffcc"}
+        axes.text(usable, 0.98, "usable up to here ", transform=axes.get_xaxis_transform(), **look)
     axes.set_title("error by step")
     axes.set_xlabel("steps ahead")
     axes.margins(x=0.01)

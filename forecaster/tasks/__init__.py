@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from forecaster.config import RunConfig, Task
-from forecaster.evaluation import Evaluation
+from forecaster.evaluation import Evaluation, Request
 from forecaster.intervals import IntervalState
 from forecaster.origins import Origins
 from forecaster.predictors import Parts, Predictor
@@ -37,9 +37,9 @@ class Work(Protocol):
         """Return what a `Forecast` says, for each of `origins`, one of each series and channel."""
 
     def evaluate(
-        self, model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[int]], sizes: tuple[int, int | None], /
+        self, model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[int]], request: Request, /
     ) -> Evaluation:
-        """Score the model and the baselines on `signals`, `sizes` being horizon and stride."""
+        """Score the model and the baselines on `signals`."""
 
 
 TASKS: dict[Task, Work] = {"forecast": numbers, "symbols": symbols}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from forecaster import calibration, intervals
 from forecaster.config import RunConfig
 from forecaster.errors import SignalError
-from forecaster.evaluation import Evaluation
+from forecaster.evaluation import Evaluation, Request
 from forecaster.evaluation import evaluate as score
 from forecaster.origins import Origins
 from forecaster.predictors import Parts, Predictor
@@ -45,9 +45,9 @@ def made(model: Model, origins: Sequence[Origins], horizon: int, levels: Sequenc
 
 
 def evaluate(
-    model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[int]], sizes: tuple[int, int | None]
+    model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[int]], request: Request
 ) -> Evaluation:
-    """Score the model and the baselines, `sizes` being horizon and stride."""
+    """Score the model and what stands beside it."""
     last: tuple[Origins | None, dict[str, Array]] = (None, {})
 
     def from_(predictor: Predictor, origins: Origins, horizon: int) -> Array:
@@ -61,13 +61,15 @@ def evaluate(
         ranges,
         {name: partial(from_, one) for name, one in scored(model).items()},
         window=model.manifest.window,
-        horizon=sizes[0],
-        stride=sizes[1],
+        horizon=request.horizon,
+        stride=request.stride,
+        levels=request.levels,
+        keep=request.keep,
         mase_scale=_mase_scale(model),
         band=partial(_half_width, model),
         model=model.name,
         itself=itself(model),
-        known=None if model.known is None else model.known.setdefault(sizes[0], {}),
+        known=None if model.known is None else model.known.setdefault(request.horizon, {}),
     )
 
 

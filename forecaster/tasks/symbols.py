@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from forecaster import intervals
 from forecaster.config import RunConfig
 from forecaster.errors import SignalError
-from forecaster.evaluation import Evaluation
+from forecaster.evaluation import Evaluation, Request
 from forecaster.evaluation.symbols import evaluate_symbols
 from forecaster.origins import Origins, contexts
 from forecaster.predictors import Parts, Predictor, SymbolPredictor
@@ -47,9 +47,9 @@ def made(model: Model, origins: Sequence[Origins], horizon: int, levels: Sequenc
 
 
 def evaluate(
-    model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[int]], sizes: tuple[int, int | None]
+    model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[int]], request: Request
 ) -> Evaluation:
-    """Score the model and the baselines, `sizes` being horizon and stride."""
+    """Score the model and the baselines; there are no bands whose levels could be asked for."""
 
     def walk(predictor: Predictor, origins: Origins, horizon: int) -> tuple[Array, Array]:
         return _walk(predictor, [origins], horizon)
@@ -59,8 +59,8 @@ def evaluate(
         ranges,
         {name: partial(walk, one) for name, one in scored(model).items()},
         window=model.manifest.window,
-        horizon=sizes[0],
-        stride=sizes[1],
+        horizon=request.horizon,
+        stride=request.stride,
         model=model.name,
         itself=itself(model),
     )
