@@ -31,9 +31,10 @@ from forecaster.bundle import (
     save,
 )
 from forecaster.bundle.card import card, escape
+from forecaster.bundle.records import parse_metrics
 from forecaster.bundle.tensors import format_tensors, parse_tensors
 from forecaster.config import RunConfig, Window
-from forecaster.errors import OutputError, UsageError
+from forecaster.errors import ModelError, OutputError, UsageError
 from forecaster.intervals import IntervalState
 from forecaster.predictors import TensorSpec
 
@@ -445,3 +446,18 @@ def test_many_parts_and_files_are_cut(tmp_path):
 def test_a_non_finite_score_cannot_be_dumped():
     with pytest.raises(ValueError, match="JSON"):
         dump_metrics([{"nmse": float("nan")}])
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("skill", {"baseline": "ridge"}),
+        ("bands", [{"level": "90", "coverage": 0.9, "standard_error": None, "within": None}]),
+        ("spectrum", {"unit": "Hz"}),
+        ("free_run", {"segments": [{"nmse": 1}], "text": "x"}),
+    ],
+)
+def test_what_is_stored_beside_the_scores_is_checked(key, value):
+    altered = {**EVALUATION, "parts": [{**EVALUATION["parts"][0], key: value}]}
+    with pytest.raises(ModelError, match=key):
+        parse_metrics(dump_metrics([altered]).encode(), "metrics.json")

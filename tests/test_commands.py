@@ -19,6 +19,7 @@ from forecaster.commands.terminal import Terminal, program
 from forecaster.commands.train import resized
 from forecaster.config import ReadingOptions, Window
 from forecaster.errors import ForecasterError, SignalError, UsageError
+from forecaster.model import Forecaster
 
 SMALL = ("--n-step", "5", "--n-input", "20")
 
@@ -327,6 +328,50 @@ class TestEvaluate:
 
     def test_a_missing_model_is_refused(self, tmp_path: Path) -> None:
         assert "no-model" in refused("evaluate", tmp_path / "no-model")
+
+    def test_levels_of_bands_are_shown_and_stored_ones_alone_without_a_file(self, model: Path, sine: Path) -> None:
+        text = ok("evaluate", model, sine, "--level", 80, "--level", 95).stdout
+        assert "coverage-80  coverage-95" in text
+        assert "coverage-90" not in text
+        assert "95 % band: covers " in text
+        assert "at 80 %" in refused("evaluate", model, "--level", 80)
+        ok("evaluate", model, "--level", 90)
+
+    def test_the_report_tells_of_bands_spectrum_and_free_run(self, model: Path) -> None:
+        closed = json.loads(ok("inspect", model, "--json").stdout)["evaluations"][1]["horizon"]
+        near, far = (ok("evaluate", model, "-n", horizon).stdout for horizon in (20, closed))
+        for words in ("90 % band: covers", "spectrum, steps of 5 Hz", "energy by Hz", "correlation with"):
+            assert words in near
+        assert "the truth peaks at" in far
+        assert "free run, steps" in far
+        assert "free run" not in near
+
+    @pytest.mark.parametrize("args", [(), ("--json",)])
+    def test_too_little_skill_is_exit_1(self, sine: Path, tmp_path: Path, args: tuple[str, ...]) -> None:
+        ok("train", sine, "-o", tmp_path / "m", "--predictor", "last-value", *SMALL)
+        for signals in ((), (sine,)):
+            result = run("evaluate", tmp_path / "m", *signals, "--fail-below-skill", "0.1", *args)
+            assert result.exit_code == 1
+            assert "skill below 0.1: sine/" in result.stderr
+            assert result.stdout.strip()
+            ok("evaluate", tmp_path / "m", *signals, "--fail-below-skill", "-1e9", *args)
+            assert run("evaluate", tmp_path / "m", *signals, "--fail-below-skill", "nan", *args).exit_code == 1
+        assert "Usage" in refused("evaluate", tmp_path / "m", "--fail-below-skill", "1")
+
+    def test_an_undefined_skill_fails(self, model: Path, tmp_path: Path) -> None:
+        (tmp_path / "flat.csv").write_text("value\n" + "1\n" * 400)
+        result = run("evaluate", model, tmp_path / "flat.csv", "--rate", 100, "--fail-below-skill", "-9")
+        assert result.exit_code == 1
+        assert "undefined" in result.stderr
+
+    def test_scores_that_an_older_version_stored_are_shown_and_judged(self, model: Path, tmp_path: Path) -> None:
+        older = Forecaster.load(model)
+        (part,) = older.stored[0]["parts"]
+        gain = part.pop("skill")["gain"]
+        del part["bands"], part["spectrum"]
+        older.save(tmp_path / "older")
+        assert "coverage-90" in ok("evaluate", tmp_path / "older", "--fail-below-skill", gain - 0.01).stdout
+        assert f"{gain:.4g}" in run("evaluate", tmp_path / "older", "--fail-below-skill", gain + 0.01).stderr
 
 
 class TestForecast:

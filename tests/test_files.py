@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from forecaster.errors import OutputError
-from forecaster.files import TEMPORARY, lock, remove_leftovers, write_file
+from forecaster.files import TEMPORARY, lock, remove_leftovers, write_file, writing
 
 
 def names(folder):
@@ -87,3 +87,52 @@ def test_a_lock_is_held_once(tmp_path):
     os.close(first)
     assert lock(second)
     os.close(second)
+
+
+def test_a_file_that_grows_gets_its_name_at_the_end(tmp_path):
+    target = tmp_path / "a" / "x.csv"
+    with writing(target) as append:
+        append(b"one\n")
+        assert not target.exists()
+        append(b"two\n")
+    assert target.read_bytes() == b"one\ntwo\n"
+    assert names(tmp_path / "a") == ["x.csv"]
+
+
+def test_a_file_that_is_given_up_leaves_the_old_one(tmp_path):
+    target = tmp_path / "x.csv"
+    target.write_text("old")
+
+    def fail():
+        with writing(target) as append:
+            append(b"new")
+            raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        fail()
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["x.csv"]
+
+
+def test_a_disk_that_fills_up_meanwhile_is_told(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def fill():
+        with writing(tmp_path / "x.csv") as append:
+            monkeypatch.setattr(os, "write", full)
+            append(b"new")
+
+    with pytest.raises(OutputError, match=r"x\.csv could not be written: No space left"):
+        fill()
+    monkeypatch.undo()
+    assert names(tmp_path) == []
+
+
+def test_a_growing_file_replaces_no_folder(tmp_path):
+    def write():
+        with writing(tmp_path):
+            raise AssertionError("it was let in")
+
+    with pytest.raises(OutputError, match="folder"):
+        write()

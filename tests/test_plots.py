@@ -222,3 +222,12 @@ def test_pyplot_is_never_loaded():
         "plots.png(plots.learning_curve([])); assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_end_of_the_usable_horizon_is_drawn():
+    scored = _evaluation(horizon=40)
+    part = scored.parts[0]
+    assert part.free_run["usable_horizon"]["samples"] == 40
+    assert "usable up to here" not in _texts(plots.evaluation(scored))
+    part.free_run["usable_horizon"]["samples"] = 20
+    assert "usable up to here" in _texts(plots.evaluation(scored))
