@@ -28,6 +28,7 @@ from forecaster.forecasts import Forecast
 from forecaster.origins import Origins, contexts
 from forecaster.predictors import Combination
 from forecaster.predictors.base import Context, Predictor
+from forecaster.predictors.naive import SeasonalNaive
 from forecaster.preparation import Prepared, check_rate, prepare, resolved
 from forecaster.reading.symbols import one_alphabet
 from forecaster.record import channels_of, history_text, manifest_of, thinned
@@ -96,6 +97,7 @@ class Forecaster:
         config = resolved(config, signals)
         prepared = shared.prepared if shared else prepare(signals, config)
         trained = train(prepared.parts, config, progress, known=shared.fitted if shared else None)
+        trained = replace(trained, predictors=_measured(trained.predictors, prepared))
         work = TASKS[trained.predictors[0].task]
         state, quantiles = work.calibrate(trained.predictors[0], prepared.parts, config)
         manifest = manifest_of(signals, config, scaler=prepared.scaler, made=trained.predictors, state=state)
@@ -325,6 +327,12 @@ class Forecaster:
             sample_rate_hz=signal.sample_rate_hz,
             **made,
         )
+
+
+def _measured(made: Sequence[Predictor], prepared: Prepared) -> tuple[Predictor, ...]:
+    """Return what was trained, the error that MASE is scaled by measured on the training rows as they were read."""
+    training = [r.values[:b1] for r, (b1, _) in zip(prepared.recordings, prepared.bounds, strict=True)]
+    return tuple(one.measured(training, prepared.scaler.scale) if isinstance(one, SeasonalNaive) else one for one in made)
 
 
 def _horizons(prepared: Prepared, config: RunConfig) -> list[int]:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from forecaster import synthesis
 from forecaster.batch.backtest import Backtest, unique_id
 from forecaster.commands.group import cli
+from forecaster.config import RunConfig, Window
 from forecaster.model import Forecaster
 from forecaster.signals import Recording, Signal, TimeAxis
 from forecaster.splits import boundaries
@@ -68,6 +69,16 @@ def test_every_score_is_found_again_by_other_programs(folder, options):
     for level in (80, 95):
         inside = losses.coverage(whole, ["model"], level=level)["model"].iloc[0]
         assert part["scores"]["model"][f"coverage-{level}"] == pytest.approx(inside, **EXACT)
+
+
+def test_the_scale_is_exact_where_float32_is_not():
+    values = np.cumsum(np.random.default_rng(4).normal(size=400)) * 1e-4 + np.sin(np.arange(400) / 300)
+    signal = Signal("s", ("c",), (Recording(values[:, None], TimeAxis()),), ("",), 1.0)
+    model = Forecaster.fit([signal], RunConfig(predictor="last-value", window=Window(n_step=4, n_input=5)))
+    season = next(one for one in model.predictors if one.name == "seasonal-naive").parameters
+    training = values[: boundaries(len(values), model.config.split)[0]]
+    expected = np.abs(training[season.lags[0] :] - training[: -season.lags[0]]).mean()
+    assert season.errors[0] * model.manifest.scaler.scale[0] == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_scaled_error_is_found_again_from_the_training_part(folder):

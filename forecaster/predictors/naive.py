@@ -5,7 +5,8 @@ Source: Hyndman and Athanasopoulos, "Forecasting: Principles and Practice", 5.2.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
@@ -109,6 +110,20 @@ class SeasonalNaive:
         found = [_season(parts, c) for c in range(parts.channels)]
         lags, errors = zip(*found, strict=True)
         return cls(Seasons(lags=lags, errors=errors), parts.window)
+
+    def measured(self, training: Sequence[Array], scale: Array) -> Self:
+        """Return the same with errors measured on the values as they were read, not rounded to float32.
+
+        `training` has the training rows of each recording (T, C + X), `scale` (C + X,) what scales them.
+        """
+        lags, longest = self.parameters.lags, self.window.context + self.window.n_input
+        own = [values for values in training if len(values) >= longest]
+        errors = [
+            sum(float(np.abs(x[lag:, c] - x[:-lag, c]).sum()) for x in own) / sum(len(x) - lag for x in own) / scale[c]
+            for c, lag in enumerate(lags)
+            if own
+        ]
+        return replace(self, parameters=Seasons(lags=lags, errors=tuple(map(float, errors)))) if own else self
 
     @classmethod
     def specs(cls, parameters: Seasons, window: Window, channels: int) -> Specs:
