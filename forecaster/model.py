@@ -331,8 +331,8 @@ class Forecaster:
 
 def _measured(made: Sequence[Predictor], prepared: Prepared) -> tuple[Predictor, ...]:
     """Return what was trained, the error that MASE is scaled by measured on the training rows as they were read."""
-    training = [r.values[:b1] for r, (b1, _) in zip(prepared.recordings, prepared.bounds, strict=True)]
-    return tuple(one.measured(training, prepared.scaler.scale) if isinstance(one, SeasonalNaive) else one for one in made)
+    known = [r.values[:b1] for r, (b1, _) in zip(prepared.recordings, prepared.bounds, strict=True)]
+    return tuple(one.measured(known, prepared.scaler.scale) if isinstance(one, SeasonalNaive) else one for one in made)
 
 
 def _horizons(prepared: Prepared, config: RunConfig) -> list[int]:
