@@ -15,11 +15,11 @@ from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import ModelError
 from forecaster.model import Forecaster
 from forecaster.predictors import Combination, Context, Parts, kind
-from forecaster.predictors.combination import Members
+from forecaster.predictors.combination import Members, convex
 from forecaster.preparation import prepare, resolved
 from forecaster.rollout import rollout
 from forecaster.splits import calibrated_from
-from forecaster.training.combining import combine, convex
+from forecaster.training.combining import combine
 from tests.test_model import signal_of, wave
 
 WINDOW = Window(n_step=4, n_input=10)

@@ -6,7 +6,9 @@ Every member rolls its own closed loop; the weights of segment j mix what the me
 it, and beyond the last the last ones hold. They are found on the validation part by
 `forecaster.training.combining`.
 
-Source: Bates and Granger, "The Combination of Forecasts" (1969); Breiman, "Stacked Regressions" (1996).
+Source: Bates and Granger, "The Combination of Forecasts" (1969); Breiman, "Stacked Regressions"
+(1996): weights that are not negative; Lawson and Hanson, "Solving Least Squares Problems" (1974),
+chapter 23, for finding them.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from forecaster.errors import ModelError
 from forecaster.predictors.base import Array, Context, Predictor, Specs, TensorSpec
 
 MAX_SEGMENTS = 4096
+LEAST = 0.02
+"""A weight below this is not worth asking the member for."""
 
 
 class Members(Frozen):
@@ -120,3 +124,35 @@ class Combination:
                 # What ran away may not spoil the others where it has no weight.
                 result += np.where(weights > 0, weights * forecasts[name], 0.0)
         return result
+
+
+def convex(moments: Array) -> Array:
+    """Return the weights w (M,), none negative, with sum 1, for which w' `moments` w is least.
+
+    >>> convex(np.diag([1.0, 3.0])).round(3).tolist()
+    [0.75, 0.25]
+    >>> convex(np.array([[1.0, 1.5], [1.5, 4.0]])).tolist()
+    [1.0, 0.0]
+    """
+    from scipy.optimize import nnls
+
+    size = float(np.trace(moments)) / len(moments)
+    if size <= 0:
+        return np.eye(len(moments))[0]
+    values, vectors = np.linalg.eigh(scaled(moments))
+    root = np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
+    heavy = 1e3 * np.sqrt(len(moments))
+    found, _ = nnls(np.vstack((root, np.full(len(moments), heavy))), np.append(np.zeros(len(moments)), heavy))
+    mixed, alone = kept(found), np.eye(len(moments))[np.argmin(np.diag(moments))]
+    return mixed if mixed @ moments @ mixed <= alone @ moments @ alone else alone
+
+
+def kept(weights: Array) -> Array:
+    """Return `weights` with sum 1, without those that are too small to matter."""
+    large = np.where(weights < LEAST * weights.sum(), 0.0, weights)
+    return large / large.sum()
+
+
+def scaled(moments: Array) -> Array:
+    """Return `moments` (M, M) as multiples of the least member's error, if that is not 0."""
+    return moments / (float(np.diag(moments).min()) or 1.0)

@@ -38,11 +38,9 @@ def layouts(values: NDArray[np.floating], taps: int, channels: int = 1) -> list[
     The first set are the lines themselves; each other one the harmonics of a fundamental. No two
     are nearer than a context of `taps` samples can tell apart, none nearer to 0 or 0.5.
     """
-    x = values[-max(4 * taps, min(LONGEST, ALL // channels)) :][-LONGEST:].astype(np.float64)
-    x = x - x.mean() if len(x) else x
-    if len(x) < 16 or not np.any(x):
+    x = _windowed(values, taps, channels)
+    if not len(x):
         return []
-    x = x / np.abs(x).max() * np.hanning(len(x))
     apart = max(1 / taps, 4 / len(x))
     power = np.square(np.abs(np.fft.rfft(x)))
     peaks = _peaks(power, len(x), apart)
@@ -51,6 +49,26 @@ def layouts(values: NDArray[np.floating], taps: int, channels: int = 1) -> list[
     lines = [placed(x, f, np.ones(1)) for f in peaks]
     free = separate(lines, apart)
     return [free, *(_harmonics(x, f, apart) for f in _fundamentals(power, lines[:TRIED], (len(x), apart)))]
+
+
+def fundamentals(values: NDArray[np.floating], taps: int, channels: int = 1) -> list[float]:
+    """Return frequencies whose harmonics may make up `values` (T,), the likeliest first, each placed by them all."""
+    x = _windowed(values, taps, channels)
+    apart = max(1 / taps, 4 / len(x)) if len(x) else 1.0
+    power = np.square(np.abs(np.fft.rfft(x))) if len(x) else np.zeros(0)
+    lines = [placed(x, f, np.ones(1)) for f in (_peaks(power, len(x), apart) if len(x) else [])[:TRIED]]
+    found = _fundamentals(power, lines, (len(x), apart)) if lines else []
+    return [placed(x, placed(x, f, _orders(f, apart)[:MOST]), _orders(f, apart)[:MOST]) for f in found]
+
+
+def _windowed(values: NDArray[np.floating], taps: int, channels: int) -> Array:
+    """Return the last samples of `values`, scaled and under a Hann window; nothing where there is no line."""
+    x = values[-max(4 * taps, min(LONGEST, ALL // channels)) :][-LONGEST:].astype(np.float64)
+    x = x - x.mean() if len(x) else x
+    if len(x) < 16 or not np.any(x):
+        return np.zeros(0)
+    tapered: Array = x / np.abs(x).max() * np.hanning(len(x))
+    return tapered
 
 
 def placed(x: Array, frequency: float, harmonics: Array) -> float:

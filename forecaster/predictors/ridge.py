@@ -70,13 +70,13 @@ class Ridge:
         as many segments at once as the windows' targets have.
         """
         taps, ahead = min(parts.window.context, MAX_TAPS), parts.training.ahead
-        low, high = _limits(parts)
+        low, high = limits(parts)
         fitted = (
             cls(
                 RidgeParameters(alpha=one.alpha, taps=taps, low=low, high=high, segments=ahead),
                 parts.window,
-                _stored(one.kernel),
-                _stored(one.bias),
+                stored(one.kernel),
+                stored(one.bias),
             )
             for one in solve(parts, taps)
         )
@@ -143,7 +143,9 @@ def solve(parts: Parts, taps: int) -> list[Solution]:
     found: list[Solution] = []
     for relative in (False, True):
         for alpha, kernel in _kernels(_relative(moments, taps) if relative else moments, taps, relative=relative):
-            found.append(Solution(_error(judge, kernel), alpha, relative, kernel, mean[taps:] - mean[:taps] @ kernel))
+            found.append(
+                Solution(squared_error(judge, kernel), alpha, relative, kernel, mean[taps:] - mean[:taps] @ kernel)
+            )
             found = sorted(found, key=lambda one: one.error)[: max(2, KEPT // kernel.size)]
     return found
 
@@ -166,21 +168,21 @@ def _relative(moments: Array, taps: int) -> Array:
     return moments - last - last[:, None] + last[taps - 1]
 
 
-def _error(moments: Array, kernel: Array) -> float:
+def squared_error(moments: Array, kernel: Array) -> float:
     """Return the summed squared error over the windows whose moments about the training mean are given."""
     taps = len(kernel)
     cross, square = moments[:taps, taps:], moments[:taps, :taps]
     return float(np.trace(moments[taps:, taps:]) - 2 * np.sum(kernel * cross) + np.sum(kernel * (square @ kernel)))
 
 
-def _limits(parts: Parts) -> tuple[float, float]:
+def limits(parts: Parts) -> tuple[float, float]:
     """Return the training part's range, widened by its span on either side."""
     stretches = [parts.training.stretch(int(r)) for r in np.flatnonzero(parts.training.count)]
     low, high = min(float(s.min()) for s in stretches), max(float(s.max()) for s in stretches)
     return low - (high - low), high + (high - low)
 
 
-def _stored(values: Array) -> Array:
+def stored(values: Array) -> Array:
     """Round to single precision, as the model folder stores it, so that a saved model forecasts the same bytes."""
     return values.astype(np.float32).astype(np.float64)
 

@@ -44,9 +44,7 @@ def made(model: Model, origins: Sequence[Origins], horizon: int, levels: Sequenc
     return found
 
 
-def evaluate(
-    model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[int]], request: Request
-) -> Evaluation:
+def evaluate(model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[int]], request: Request) -> Evaluation:
     """Score the model and what stands beside it."""
     last: tuple[Origins | None, dict[str, Array]] = (None, {})
 

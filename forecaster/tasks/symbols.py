@@ -46,9 +46,7 @@ def made(model: Model, origins: Sequence[Origins], horizon: int, levels: Sequenc
     return [{"mean": row, "probabilities": chances, **own} for row, chances in zip(codes, probabilities, strict=True)]
 
 
-def evaluate(
-    model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[int]], request: Request
-) -> Evaluation:
+def evaluate(model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[int]], request: Request) -> Evaluation:
     """Score the model and the baselines; there are no bands whose levels could be asked for."""
 
     def walk(predictor: Predictor, origins: Origins, horizon: int) -> tuple[Array, Array]:

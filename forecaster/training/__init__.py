@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from forecaster import networks
 from forecaster.config import RunConfig, Task
 from forecaster.equations.products import one_thread
-from forecaster.predictors import Combination, Parts, Predictor, baselines, direct, kind
+from forecaster.predictors import AUTO, Combination, Parts, Predictor, baselines, direct, kind
 from forecaster.training.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def train(
         own = fitted.pop(config.predictor)
         return Trained((own, *fitted.values()))
     if config.predictor not in networks.names():
-        return Trained((_direct(parts, config.predictor, config.ahead), *fitted.values()))
+        own = _closed(parts.farther(config.ahead) if config.ahead > 1 else parts, config.predictor)
+        return Trained((own, *fitted.values()))
     outcome = _network(parts, config, progress or Silent(), fitted)
     return Trained((outcome.predictor, *fitted.values()), outcome.history, outcome.interrupted)
 
@@ -61,10 +62,10 @@ def _baselines(parts: Parts, task: Task) -> dict[str, Predictor]:
         return {name: kind(name).fit(parts) for name in baselines(task)}
 
 
-def _direct(parts: Parts, name: str, ahead: int) -> Predictor:
-    """Fit in closed form what makes `ahead` segments in one pass."""
+def _closed(parts: Parts, name: str) -> Predictor:
+    """Fit in closed form what is no baseline."""
     with one_thread().limit(limits=1):
-        fitted: Predictor = kind(name).fit(parts.farther(ahead))
+        fitted: Predictor = kind(name).fit(parts)
     return fitted
 
 
@@ -79,7 +80,7 @@ def _combined(parts: Parts, config: RunConfig, progress: Progress, fitted: Mappi
     from forecaster.training.combining import combine
 
     closed = [name for name in direct() if name not in networks.names()] if config.ahead > 1 else []
-    made: list[Predictor] = [_direct(parts, name, config.ahead) for name in closed]
+    made = [_closed(parts, name) for name in AUTO] + [_closed(parts.farther(config.ahead), name) for name in closed]
     history: list[dict[str, float]] = []
     interrupted = False
     for number, (name, recipe) in enumerate(config.recipes.items(), start=1):

@@ -5,8 +5,7 @@ mixture least. One channel's validation part is little to go by, so half of what
 its own and half the mean of all channels; what is fed back has fewer origins still, so
 neighbouring segments are weighed together, and half of the weights are those of the next segment.
 
-Source: Breiman, "Stacked Regressions" (1996): weights that are not negative; Lawson and Hanson,
-"Solving Least Squares Problems" (1974), chapter 23, for finding them.
+Source: Breiman, "Stacked Regressions" (1996).
 """
 
 from __future__ import annotations
@@ -19,14 +18,12 @@ import numpy as np
 from forecaster import sampling
 from forecaster.predictors import Combination, Parts, Predictor
 from forecaster.predictors.base import Array
-from forecaster.predictors.combination import Members
+from forecaster.predictors.combination import Members, convex, kept, scaled
 from forecaster.rollout import forecast
 from forecaster.windows import Windows
 
 BESIDE = 2
 """Segments on either side that are weighed with a fed-back one."""
-LEAST = 0.02
-"""A weight below this is not worth asking the member for."""
 LARGEST = 1e6
 """An error that ran away counts as this, in scaled units."""
 
@@ -46,7 +43,7 @@ def combine(members: Sequence[Predictor], parts: Parts) -> Combination:
 def _weights(own: Array, pooled: Array) -> Array:
     """Return the weights (J, M) of a channel by its `own` moments (J, M, M) and those of all."""
     rows = [convex(moments) for moments in own + pooled]
-    return np.stack([rows[0], *(_kept((row + rows[0]) / 2) for row in rows[1:])])
+    return np.stack([rows[0], *(kept((row + rows[0]) / 2) for row in rows[1:])])
 
 
 def _moments(members: Sequence[Predictor], windows: Windows, channel: int, ahead: int) -> Array | None:
@@ -58,18 +55,13 @@ def _moments(members: Sequence[Predictor], windows: Windows, channel: int, ahead
     if not len(near):
         return None
     errors = _errors(members, near).reshape(len(members), -1)
-    found = [_scaled(errors @ errors.T)]
+    found = [scaled(errors @ errors.T)]
     if ahead > 1:
         errors = _errors(members, sampling.far(windows, channel, ahead))
         parts = errors.reshape(*errors.shape[:2], ahead, -1)
         moments = np.einsum("aojn,bojn->jab", parts, parts, optimize=True)
-        found += [_scaled(moments[max(1, j - BESIDE) : j + BESIDE + 1].sum(axis=0)) for j in range(1, ahead)]
+        found += [scaled(moments[max(1, j - BESIDE) : j + BESIDE + 1].sum(axis=0)) for j in range(1, ahead)]
     return np.stack(found)
-
-
-def _scaled(moments: Array) -> Array:
-    """Return `moments` (M, M) as multiples of the least member's error, if that is not 0."""
-    return moments / (float(np.diag(moments).min()) or 1.0)
 
 
 def _errors(members: Sequence[Predictor], sample: sampling.Sample) -> Array:
@@ -77,30 +69,3 @@ def _errors(members: Sequence[Predictor], sample: sampling.Sample) -> Array:
     truth = sample.truth()
     made = np.stack([sample.made(partial(forecast, one)) for one in members])
     return np.where(np.isfinite(truth), np.clip(made - truth, -LARGEST, LARGEST), 0.0)
-
-
-def convex(moments: Array) -> Array:
-    """Return the weights w (M,), none negative, with sum 1, for which w' `moments` w is least.
-
-    >>> convex(np.diag([1.0, 3.0])).round(3).tolist()
-    [0.75, 0.25]
-    >>> convex(np.array([[1.0, 1.5], [1.5, 4.0]])).tolist()
-    [1.0, 0.0]
-    """
-    from scipy.optimize import nnls
-
-    size = float(np.trace(moments)) / len(moments)
-    if size <= 0:
-        return np.eye(len(moments))[0]
-    values, vectors = np.linalg.eigh(_scaled(moments))
-    root = np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
-    heavy = 1e3 * np.sqrt(len(moments))
-    found, _ = nnls(np.vstack((root, np.full(len(moments), heavy))), np.append(np.zeros(len(moments)), heavy))
-    mixed, alone = _kept(found), np.eye(len(moments))[np.argmin(np.diag(moments))]
-    return mixed if mixed @ moments @ mixed <= alone @ moments @ alone else alone
-
-
-def _kept(weights: Array) -> Array:
-    """Return `weights` with sum 1, without those that are too small to matter."""
-    kept = np.where(weights < LEAST * weights.sum(), 0.0, weights)
-    return kept / kept.sum()
