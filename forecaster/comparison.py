@@ -15,7 +15,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.config import RunConfig, Task
+from forecaster import networks
+from forecaster.config import Recipe, RunConfig, Task
+from forecaster.equations.products import one_thread
 from forecaster.errors import ForecasterError, UsageError, printable
 from forecaster.evaluation.verdict import Kind, weigh
 from forecaster.metrics import Tally
@@ -126,7 +128,7 @@ def chosen(text: str | None) -> tuple[str, ...]:
     """
     fitting = [name for name in names() if _task(name) == TASK]
     if text is None:
-        return tuple(name for name in fitting if name not in baselines(TASK))
+        return tuple(name for name in fitting if name in networks.names())
     given = dict.fromkeys(name.strip() for name in text.split(",") if name.strip())
     for name in given:
         _check(name, fitting)
@@ -207,6 +209,7 @@ class _Bench:
     @classmethod
     def of(cls, signals: Sequence[Signal], config: RunConfig) -> _Bench:
         """Prepare the windows, and fit and score the baselines."""
+        config = config.model_copy(update={"recipe": _of_one_budget(config.recipe)})
         first = baselines(TASK)[0]
         plain = resolved(_as(config, first), signals)
         prepared = prepare(signals, plain)
@@ -214,7 +217,8 @@ class _Bench:
         seconds = {}
         for name in baselines(TASK):
             began = time.monotonic()
-            fitted[name] = kind(name).fit(prepared.parts)
+            with one_thread().limit(limits=1):
+                fitted[name] = kind(name).fit(prepared.parts)
             seconds[name] = time.monotonic() - began
         shared = Shared(prepared, fitted)
         model = Forecaster.fit(signals, plain, shared=shared)
@@ -254,6 +258,11 @@ class _Bench:
             tallies = _tallies(self.shared, one.horizon, known_as)
             row.scores[one.horizon] = _score(row.predictor, tallies, self.losses[one.horizon], one)
         return row
+
+
+def _of_one_budget(recipe: Recipe) -> Recipe:
+    """Return `recipe` with its steps chosen, so that no network takes as many as it is usually trained with."""
+    return Recipe.model_validate({**recipe.model_dump(exclude_unset=True), "steps": recipe.steps})
 
 
 def _as(config: RunConfig, name: str) -> RunConfig:
