@@ -1,8 +1,9 @@
 """Split-conformal bands: how far off the forecast was on the validation part, step by step.
 
 For each channel and step the absolute residuals of the calibration origins are sorted; the band
-at level p is the ceil((n + 1) p / 100)-th smallest of the n: it covers at least p percent of new
-targets wherever these are exchangeable with the validation part.
+at level p is the ceil((m + 1) p / 100 * n / m)-th smallest of the n, of which m count as separate:
+origins overlap, and only those a segment apart say something new. With m = n it covers at least
+p percent of new targets wherever these are exchangeable with the calibration part.
 
 Source: Lei, G'Sell, Rinaldo, Tibshirani, Wasserman 2018, "Distribution-Free Predictive
 Inference for Regression", section 2.2; by step: Stankeviciute, Alaa, van der Schaar 2021.
@@ -11,7 +12,7 @@ Inference for Regression", section 2.2; by step: Stankeviciute, Alaa, van der Sc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,10 +44,13 @@ class IntervalState(Frozen):
         return self
 
 
-def calibrate(errors: Sequence[NDArray], *, reason: str = "") -> tuple[IntervalState, NDArray[np.float32]]:
+def calibrate(
+    errors: Sequence[NDArray], separate: Sequence[NDArray] = (), *, reason: str = ""
+) -> tuple[IntervalState, NDArray[np.float32]]:
     """Take the quantiles of the absolute residuals: one (O_c, H) array a channel, scaled units.
 
     NaN stands where there was nothing to compare with, so that steps may have fewer origins.
+    `separate` has for each channel how many of them count as separate at each step, (H,); all, if it is left out.
     Returns the state and the quantiles (C, H, 99). A level that n origins cannot give (its
     rank exceeds n) holds the largest residual, and `band` refuses it. With no origin in any
     channel the state has horizon 0 and the `reason`.
@@ -59,7 +63,8 @@ def calibrate(errors: Sequence[NDArray], *, reason: str = "") -> tuple[IntervalS
     if not any(origins):
         reason = reason or "the part of the validation targets that calibrates is shorter than the horizon"
         return IntervalState(origins=origins, reason=reason), np.zeros((len(errors), 0, len(LEVELS)), np.float32)
-    quantiles = np.stack([_quantiles(np.abs(rows), horizon) for rows in errors])
+    apart = separate or counts
+    quantiles = np.stack([_quantiles(np.abs(rows), horizon, m) for rows, m in zip(errors, apart, strict=True)])
     return IntervalState(horizon=horizon, origins=origins), quantiles
 
 
@@ -77,7 +82,7 @@ def band(
     >>> band(state, quantiles, 90, channel=0, horizon=1)
     (array([18.]), '')
     >>> band(state, quantiles, 99, channel=0, horizon=1)[1]
-    'a 99 % band needs at least 99 calibration origins, and there are 19'
+    'a 99 % band needs at least 99 origins in the calibration part, and there are 19'
     """
     reason = unavailable(state, level, channel=channel, horizon=horizon)
     if reason:
@@ -104,7 +109,7 @@ def unavailable(state: IntervalState, level: int, *, channel: int, horizon: int)
     return ""
 
 
-def rank(level: int, origins: Any) -> Any:
+def rank(level: int, origins: int) -> int:
     """Return which smallest of `origins` residuals bounds `level` percent: ceil((n + 1) p / 100)."""
     return -(-(origins + 1) * level // 100)
 
@@ -118,14 +123,15 @@ def needed(level: int) -> int:
     return -(-level // (100 - level))
 
 
-def _quantiles(residuals: NDArray, horizon: int) -> NDArray[np.float32]:
+def _quantiles(residuals: NDArray, horizon: int, separate: NDArray) -> NDArray[np.float32]:
     """Return the bounds of every level, (H, 99), of `residuals` (O, H); zeros where there are none."""
     if not len(residuals):
         return np.zeros((horizon, len(LEVELS)), np.float32)
     ordered = np.sort(residuals, axis=0)  # NaN stands last
     counts = (~np.isnan(ordered)).sum(axis=0)
-    ranks = np.array([np.minimum(rank(level, counts), counts) for level in LEVELS])
-    return _rounded_up(np.minimum(np.take_along_axis(ordered, np.maximum(ranks, 1) - 1, axis=0).T, LARGEST))
+    ranks = [np.minimum(-(-(separate + 1) * level * counts // (100 * separate)), counts) for level in LEVELS]
+    bounds = np.take_along_axis(ordered, np.maximum(np.array(ranks), 1) - 1, axis=0)
+    return _rounded_up(np.minimum(bounds.T, LARGEST))
 
 
 def _rounded_up(values: NDArray) -> NDArray[np.float32]:

@@ -18,6 +18,8 @@ from forecaster.predictors.base import Array
 from forecaster.windows import Windows
 
 Index = NDArray[np.int64]
+Made = Callable[[Sequence[Origins], int], Array]
+"""origins and horizon -> H steps from each, (O, H)."""
 NEAR, FAR = 2000, 200
 """Origins a channel for the next segment, and for the closed loop: as many again with a full horizon behind them."""
 MAX_NEAR, MAX_FAR = 40_000, 4000
@@ -46,7 +48,7 @@ class Sample:
             found.append(np.where(rows < end, values, np.nan))
         return np.concatenate(found)
 
-    def made(self, forecast: Callable[[Sequence[Origins], int], Array]) -> Array:
+    def made(self, forecast: Made) -> Array:
         """Return what `forecast` makes of the origins, (O, H); inf where it ran away."""
         if not self.origins:
             return np.zeros((0, self.horizon))

@@ -83,10 +83,10 @@ class TestWeights:
                 [signal_of(values)], RunConfig(window=WINDOW, split={"training": 70, "validation": 15, "test": 15})
             )
             fitted = [kind(name).fit(changed.parts) for name in NAMES]
-            found.append((combine(fitted, changed.parts).weights, residuals(fitted[0], changed.parts)[0]))
+            found.append((combine(fitted, changed.parts).weights, residuals(fitted[0], changed.parts)[0].errors))
         plain = prepare([signal], RunConfig(window=WINDOW)).parts
         fitted = [kind(name).fit(plain) for name in NAMES]
-        weights, errors = combine(fitted, plain).weights, residuals(fitted[0], plain)[0]
+        weights, errors = combine(fitted, plain).weights, residuals(fitted[0], plain)[0].errors
         np.testing.assert_array_equal(found[0][0], weights)
         assert not np.array_equal(found[0][1], errors, equal_nan=True)
         np.testing.assert_array_equal(found[1][0], weights)

@@ -97,3 +97,19 @@ def test_a_state_out_of_range_is_refused(bad):
 def test_a_state_survives_json():
     state, _ = intervals.calibrate([np.ones((20, 5))])
     assert intervals.IntervalState.model_validate_json(state.model_dump_json()) == state
+
+
+def test_origins_that_overlap_do_not_count_as_separate():
+    errors = np.arange(1.0, 101.0)[:, None]
+    alone, _ = intervals.band(*intervals.calibrate([errors]), 80, channel=0, horizon=1)
+    few, _ = intervals.band(*intervals.calibrate([errors], [np.array([10])]), 80, channel=0, horizon=1)
+    one, _ = intervals.band(*intervals.calibrate([errors], [np.array([1])]), 80, channel=0, horizon=1)
+    assert (alone[0], few[0], one[0]) == (81, 88, 100)
+
+
+def test_a_step_with_fewer_origins_has_its_own_ranks():
+    errors = np.stack([np.arange(1.0, 101.0), np.where(np.arange(100) < 20, np.arange(1.0, 101.0), np.nan)], axis=1)
+    state, quantiles = intervals.calibrate([errors])
+    half, _ = intervals.band(state, quantiles, 90, channel=0, horizon=2)
+    assert half.tolist() == [91, 19]
+    assert state.origins == (20,)

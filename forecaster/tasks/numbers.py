@@ -24,7 +24,8 @@ def calibrate(
     predictor: Predictor, parts: Parts, config: RunConfig
 ) -> tuple[intervals.IntervalState, NDArray[np.float32]]:
     """Return the quantiles of the residuals on the validation part, and what they are good for."""
-    return intervals.calibrate(calibration.residuals(predictor, parts, carry=config.carry_state))
+    found = calibration.residuals(predictor, parts, carry=config.carry_state)
+    return intervals.calibrate([one.errors for one in found], [one.separate for one in found])
 
 
 def own(signal: Signal, labels: tuple[str, ...]) -> Signal:
