@@ -64,7 +64,8 @@ def _of(made: sampling.Made, windows: Windows, channel: int, ahead: int) -> Resi
 
 def _separate(sample: sampling.Sample, errors: NDArray[np.float64], n_input: int) -> NDArray[np.int64]:
     """Return for each step how many segments the origins that have a target there are spread over, (H,)."""
-    place = np.concatenate([(k << 40) + one.rows // n_input for k, one in enumerate(sample.origins)] or [np.zeros(0, dtype=np.int64)])
+    segments = [(k << 40) + one.rows // n_input for k, one in enumerate(sample.origins)]
+    place = np.concatenate([np.zeros(0, dtype=np.int64), *segments])
     known = ~np.isnan(errors[:, n_input - 1 :: n_input])
     found = np.array([max(1, len(np.unique(place[column]))) for column in known.T], dtype=np.int64)
     return np.repeat(found, n_input)
