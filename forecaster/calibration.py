@@ -1,6 +1,6 @@
 """How far off the forecast was on the calibration part: the residuals that the bands are made of.
 
-That part is the second half of the validation targets; nothing else was chosen by it.
+That part is the last third of the validation targets; nothing else was chosen by it.
 """
 
 from __future__ import annotations

@@ -29,11 +29,13 @@ def boundaries(rows: int, split: Split) -> tuple[int, int]:
 def calibrated_from(b1: int, b2: int, n_input: int) -> int:
     """Return the row of the validation part ``[b1, b2)`` from which its targets only calibrate the bands.
 
-    That is its second half; the first one chooses among states, penalties and weights. Where a half
+    That is its last third, or, where that is shorter than two segments, as much as two segments
+    and half of it; what stands before chooses among states, penalties and weights. Where half of it
     holds no segment, nothing is left for the bands: the row is b2.
 
     >>> calibrated_from(43_400, 52_700, 100), calibrated_from(70, 85, 5), calibrated_from(70, 85, 10)
-    (48050, 78, 85)
+    (49600, 78, 85)
     """
-    held = (b2 - b1) // 2
+    rows = b2 - b1
+    held = max(rows // 3, min(2 * n_input, rows // 2))
     return b2 - held if held >= n_input else b2
