@@ -177,7 +177,7 @@ class TestModel:
         model = Forecaster.fit([signal_of(noise)], RunConfig(window=WINDOW, recipe=QUICK))
         assert "Better" not in model.stored[0]["verdict"]
 
-    def test_inspect_says_who_carries_it(self, auto, tmp_path):
+    def test_inspect_and_evaluate_say_who_carries_it(self, auto, tmp_path):
         from click.testing import CliRunner
 
         from forecaster.commands.group import cli
@@ -188,6 +188,10 @@ class TestModel:
         assert next(iter(auto.predictor.shares(0, 1))) in shown
         document = json.loads(CliRunner().invoke(cli, ["inspect", str(tmp_path / "m"), "--json"]).stdout)
         assert sum(document["combination"]["next"].values()) == pytest.approx(1, abs=1e-4)
+        shown = CliRunner().invoke(cli, ["evaluate", str(tmp_path / "m")]).stdout
+        assert shown.startswith("carried by: the next segment")
+        found = json.loads(CliRunner().invoke(cli, ["evaluate", str(tmp_path / "m"), "--json"]).stdout)
+        assert found["combination"] == document["combination"]
 
 
 class TestSampling:

@@ -148,13 +148,17 @@ def _draw(terminal: Terminal, evaluation: Evaluation, path: Path) -> None:
 
 
 def _print(terminal: Terminal, result: dict[str, Any], forecaster: Forecaster, chosen: Mapping[str, Any]) -> None:
+    carriers = forecaster.manifest.combination
     if chosen["as_json"]:
-        terminal.json(result)
+        terminal.json(result | ({"combination": carriers.model_dump(mode="json")} if carriers else {}))
         return
+    from forecaster.bundle.card import carried_by
     from forecaster.forecasts import CARRIED
 
     if forecaster.config.carry_state:
         terminal.say(f"note: {CARRIED}")
+    if carriers:
+        terminal.out(f"carried by: {carried_by(forecaster.manifest)}\n")
     terminal.out(report(result, forecaster.manifest.sample_rate_hz, chosen["levels"]))
 
 
