@@ -172,6 +172,15 @@ class TestModel:
         asked = resolved(RunConfig(window=WINDOW, recipe=QUICK), [signal]).recipes
         assert {recipe.steps for recipe in asked.values()} == {20}
 
+    def test_each_network_has_a_learning_curve_of_its_own(self, auto):
+        from forecaster.plots import learning_curve
+
+        figure = learning_curve(auto.history, names=tuple(auto.config.recipes))
+        titles = [axes.get_title(loc="left") for axes in figure.axes]
+        assert titles == ["Learning curve: linear-lstm", "Learning curve: stacked-lstm"]
+        steps = [axes.lines[0].get_xdata() for axes in figure.axes]
+        assert all((np.diff(x) > 0).all() for x in steps)
+
     def test_on_white_noise_it_claims_no_skill(self):
         noise = np.random.default_rng(6).normal(size=3000)
         model = Forecaster.fit([signal_of(noise)], RunConfig(window=WINDOW, recipe=QUICK))

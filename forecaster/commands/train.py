@@ -169,7 +169,8 @@ def _draw(terminal: Terminal, forecaster: Forecaster, path: Path | None) -> None
         return
     from forecaster import plots
 
-    plots.save(plots.learning_curve(forecaster.history, forecaster.manifest.task), path)
+    names = tuple(forecaster.config.recipes)
+    plots.save(plots.learning_curve(forecaster.history, forecaster.manifest.task, names), path)
     terminal.say(f"wrote {printable(path)}")
 
 

@@ -17,18 +17,27 @@ if TYPE_CHECKING:
 LOSSES: dict[Task, str] = {"forecast": "mean squared error, scaled signal", "symbols": "cross-entropy, nats"}
 
 
-def learning_curve(history: Sequence[Mapping[str, float]], task: Task = "forecast") -> Figure:
-    """Draw `loss` and `validation_loss` of `history` (rows with `step`) and mark the best validation."""
+def learning_curve(
+    history: Sequence[Mapping[str, float]], task: Task = "forecast", names: Sequence[str] = ()
+) -> Figure:
+    """Draw `loss` and `validation_loss` of `history` (rows with `step`) and mark the best validation.
+
+    Rows that name several networks by their number, `names` in that order, get a curve each.
+    """
+    numbers = list(dict.fromkeys(row.get("network", 0.0) for row in history)) or [0.0]
     with canvas() as figure:
-        axes = figure.subplots()
-        axes.set_title("Learning curve", weight="bold")
-        axes.set_xlabel("training step")
-        axes.set_ylabel(f"loss ({LOSSES[task]})")
-        axes.grid(color="#eeeeee")
-        if history:
-            _curves(axes, history)
-        else:
-            axes.text(0.5, 0.5, "nothing was trained: the predictor is fitted in one step", ha="center", color=FAINT)
+        for number, axes in zip(numbers, np.atleast_1d(figure.subplots(1, len(numbers))), strict=True):
+            named = f": {names[int(number) - 1]}" if number and int(number) <= len(names) else ""
+            axes.set_title(f"Learning curve{named}", weight="bold")
+            axes.set_xlabel("training step")
+            axes.set_ylabel(f"loss ({LOSSES[task]})")
+            axes.grid(color="#eeeeee")
+            if history:
+                _curves(axes, [row for row in history if row.get("network", 0.0) == number])
+            else:
+                axes.text(
+                    0.5, 0.5, "nothing was trained: the predictor is fitted in one step", ha="center", color=FAINT
+                )
     return figure
 
 
