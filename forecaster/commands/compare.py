@@ -34,14 +34,7 @@ FOOTNOTES = {
 @options.signals
 @options.predictors
 @options.output("DIR", "Folder to save the models in, each as DIR/PREDICTOR.", required=False)
-@options.n_step
-@options.n_input
-@options.stride
-@options.split
-@options.recipe
-@options.steps
-@options.learning_rate
-@options.seed
+@options.training
 @options.config
 @options.overwrite
 @options.plot("Draw the errors of all as bars.")

@@ -29,14 +29,7 @@ INTERRUPTED = 130
 @options.signals
 @options.output("MODEL", "Folder to save the model in.")
 @options.predictor
-@options.n_step
-@options.n_input
-@options.stride
-@options.split
-@options.recipe
-@options.steps
-@options.learning_rate
-@options.seed
+@options.training
 @options.settings
 @options.carry_state
 @options.horizon_mode
