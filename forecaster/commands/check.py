@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecaster.commands import options
-from forecaster.commands.terminal import Terminal, number, program, shell, table
+from forecaster.commands.terminal import Terminal, number, suggested, table
 from forecaster.durations import duration, samples_and_time
 from forecaster.errors import ForecasterError, SignalError, printable
 
@@ -93,10 +93,7 @@ def _survey(result: Reading, arguments: Sequence[str]) -> Survey:
     from forecaster.survey import survey
 
     found = survey(result.signal, dialect=result.dialect, timing=result.timing)
-    if found.command is None:
-        return found
-    given = found.command.removeprefix("forecaster ")
-    return replace(found, command=" ".join(filter(None, (program(), given, shell(arguments)))))
+    return replace(found, command=suggested(found.command, arguments))
 
 
 def report(survey: Survey) -> str:

@@ -10,7 +10,7 @@ import click
 
 from forecaster.commands import options
 from forecaster.commands.spans import Span
-from forecaster.commands.terminal import Terminal, bar, number, program, shell, table
+from forecaster.commands.terminal import Terminal, bar, number, suggested, table
 from forecaster.durations import samples_and_time
 from forecaster.errors import ForecasterError, TooShortError, printable
 
@@ -130,17 +130,12 @@ def _explained(error: ForecasterError, item: Input, reading: ReadingOptions, com
 
     arguments = options.as_arguments(command, reading.model_dump(exclude_defaults=True))
     if reading.symbols:
-        found = labels.look(item, reading, arguments).command
-        return (
-            TooShortError(error.found, path=error.path, hint=f"A model that fits this file: {found}")
-            if found
-            else error
-        )
-    fitting = survey(read_signal(item.path, reading, name=item.name)).command
+        fitting = labels.look(item, reading, arguments).command
+    else:
+        fitting = suggested(survey(read_signal(item.path, reading, name=item.name)).command, arguments)
     if fitting is None:
         return error
-    line = " ".join([program(), fitting.removeprefix("forecaster "), *([shell(arguments)] if arguments else [])])
-    return TooShortError(error.found, path=error.path, hint=f"A model that fits this file: {line}")
+    return TooShortError(error.found, path=error.path, hint=f"A model that fits this file: {fitting}")
 
 
 def _failure(path: str, message: str) -> str:

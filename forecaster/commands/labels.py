@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from forecaster.commands.terminal import program, shell
+from forecaster.commands.terminal import suggested
 from forecaster.durations import duration
 from forecaster.errors import SignalError, printable
 
@@ -49,10 +49,7 @@ def look(item: Input, reading: ReadingOptions, arguments: Sequence[str]) -> Labe
     best = next(name for name in able if name not in predictors.BASELINES)
     result = read(item.path, reading.model_copy(update={"symbols": True}), name=item.name)
     found = survey_labels(result.signal, best, dialect=result.dialect)
-    if found.command is None:
-        return found
-    given = found.command.removeprefix("forecaster ")
-    return replace(found, command=" ".join(filter(None, (program(), given, shell(arguments)))))
+    return replace(found, command=suggested(found.command, arguments))
 
 
 def report(survey: LabelSurvey) -> str:

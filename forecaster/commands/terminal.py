@@ -86,6 +86,13 @@ def shell(args: Iterable[object]) -> str:
     return shlex.join(str(arg) for arg in args)
 
 
+def suggested(command: str | None, arguments: Sequence[str]) -> str | None:
+    """Return a `forecaster ...` command as the user would call it, `arguments` added; None where there is none."""
+    if command is None:
+        return None
+    return " ".join(filter(None, (program(), command.removeprefix("forecaster "), shell(arguments))))
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Lay out `rows` under `header`: the first column to the left, the others to the right.
 
