@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from forecaster.errors import printable
-from forecaster.plots.style import FAINT, INK, MODEL, ahead, canvas, plain_log, rounded, wide
+from forecaster.plots.style import FAINT, INK, MODEL, ahead, canvas, fit_bars, rounded, wide
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,12 +56,7 @@ def _bars(axes: Axes, rows: list[Row], horizon: Horizon) -> None:
     axes.barh(
         [place for place, _, _ in drawn], values, color=[_colour(row, horizon) for _, row, _ in drawn], height=0.7
     )
-    if wide(values):
-        axes.set_xscale("log")
-        axes.set_xlim(min(values) / 2.5, max(values) * 4)
-        plain_log(axes.xaxis)
-    elif values:
-        axes.set_xlim(0, max(values) * 1.3 or 1)
+    fit_bars(axes, values)
     for place, row, nmse in drawn:
         text = f"{rounded(nmse)}{_mark(row, horizon)}"
         axes.annotate(text, (nmse, place), (6, 0), textcoords="offset points", va="center", bbox=BEHIND)

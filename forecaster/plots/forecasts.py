@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,16 +16,23 @@ if TYPE_CHECKING:
 
     from forecaster.forecasts import Forecast
 
+    Panel = Callable[[Axes, Forecast], None]
+
 MOST_PANELS = 4
 
 
 def forecast(forecasts: Sequence[Forecast]) -> Figure:
-    """Draw the forecasts of one file, a panel each, the first `MOST_PANELS` of them."""
+    """Draw the forecasts of one file."""
+    return stacked(forecasts, _panel, least=700, each=260)
+
+
+def stacked(forecasts: Sequence[Forecast], panel: Panel, *, least: int, each: int) -> Figure:
+    """Draw the first `MOST_PANELS` forecasts with `panel`, `each` pixels high, the whole at least `least`."""
     shown = forecasts[:MOST_PANELS]
-    with canvas(height=max(700, 260 * len(shown))) as figure:
+    with canvas(height=max(least, each * len(shown))) as figure:
         panels = figure.subplots(max(1, len(shown)), 1, squeeze=False)[:, 0]
         for axes, one in zip(panels, shown, strict=False):
-            _panel(axes, one)
+            panel(axes, one)
         if len(forecasts) > len(shown):
             figure.suptitle(f"the first {len(shown)} of {len(forecasts)} series and channels", color=FAINT, fontsize=10)
     return figure

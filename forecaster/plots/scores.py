@@ -18,6 +18,7 @@ from forecaster.plots.style import (
     ahead,
     canvas,
     colour,
+    fit_bars,
     plain_log,
     quantity,
     rounded,
@@ -127,12 +128,7 @@ def _bars(axes: Axes, part: Part) -> None:
     names = [name for _, name in known]
     axes.barh(names, values, color=[colour(name) for name in names], height=0.65)
     axes.set_title(f"{'normalised mse' if key == 'nmse' else 'rmse'}, all steps")
-    if wide(values):
-        axes.set_xscale("log")
-        axes.set_xlim(min(values) / 2.5, max(values) * 4)
-        plain_log(axes.xaxis)
-    elif values:
-        axes.set_xlim(0, max(values) * 1.25 or 1)
+    fit_bars(axes, values)
     for row, value in enumerate(values):
         axes.text(value, row, f" {rounded(value)}", va="center", weight="bold" if names[row] == "model" else "normal")
     if key == "nmse" and values and axes.get_xlim()[1] > 1:

@@ -160,3 +160,13 @@ def plain_log(axis: Any) -> None:
 def wide(values: list[float]) -> bool:
     """Whether positive `values` span so much that only a logarithmic axis shows them all."""
     return bool(values) and min(values) > 0 and max(values) / min(values) > 8
+
+
+def fit_bars(axes: Axes, values: list[float]) -> None:
+    """Fit the x axis to bars of `values` and the numbers at their ends; logarithmic where they span much."""
+    if wide(values):
+        axes.set_xscale("log")
+        axes.set_xlim(min(values) / 2.5, max(values) * 4)
+        plain_log(axes.xaxis)
+    elif values:
+        axes.set_xlim(0, max(values) * 1.3 or 1)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.errors import printable
-from forecaster.plots.style import FAINT, INK, MODEL, TimeScale, ahead, canvas, quantity
+from forecaster.plots.forecasts import stacked
+from forecaster.plots.style import FAINT, INK, MODEL, TimeScale, ahead, quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,20 +18,13 @@ if TYPE_CHECKING:
 
     from forecaster.forecasts import Forecast
 
-MOST_PANELS, MOST_SYMBOLS = 4, 16
+MOST_SYMBOLS = 16
 
 
 def symbols(forecasts: Sequence[Forecast]) -> Figure:
-    """Draw the forecasts of one file, a panel each, the first `MOST_PANELS` of them."""
-    shown = forecasts[:MOST_PANELS]
-    rows = min(MOST_SYMBOLS, len(shown[0].symbols)) if shown else 1
-    with canvas(height=max(420, (150 + 34 * rows) * len(shown))) as figure:
-        panels = figure.subplots(max(1, len(shown)), 1, squeeze=False)[:, 0]
-        for axes, one in zip(panels, shown, strict=False):
-            _panel(axes, one)
-        if len(forecasts) > len(shown):
-            figure.suptitle(f"the first {len(shown)} of {len(forecasts)} series", color=FAINT, fontsize=10)
-    return figure
+    """Draw the forecasts of one file."""
+    rows = min(MOST_SYMBOLS, len(forecasts[0].symbols)) if forecasts else 1
+    return stacked(forecasts, _panel, least=420, each=150 + 34 * rows)
 
 
 def _panel(axes: Axes, one: Forecast) -> None:
