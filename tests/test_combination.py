@@ -39,7 +39,7 @@ def auto() -> Forecaster:
 
 def mixture(weights, parts):
     """A combination of three simple predictors, `weights` (C, J, M)."""
-    array = np.array(weights, dtype=np.float32)
+    array = np.array(weights, dtype=np.float64)
     made = Combination.restore(Members(members=NAMES, segments=array.shape[1]), {"weights": array}, WINDOW)
     return made.bound([kind(name).fit(parts) for name in NAMES])
 
@@ -126,7 +126,7 @@ class TestMixing:
             mixture(weights, parts)
 
     def test_a_member_that_is_missing_is_named(self, parts):
-        made = Combination.restore(Members(members=("ridge",)), {"weights": np.ones((1, 1, 1), np.float32)}, WINDOW)
+        made = Combination.restore(Members(members=("ridge",)), {"weights": np.ones((1, 1, 1))}, WINDOW)
         with pytest.raises(ModelError, match="ridge"):
             made.bound([])
 

@@ -10,7 +10,7 @@ from forecaster.config import Window
 from forecaster.errors import ModelError
 from forecaster.predictors.base import Context, Parts
 from forecaster.predictors.harmonic import Harmonic, _solution, _waves, continued
-from forecaster.predictors.judged import held_back, longest
+from forecaster.predictors.judged import learned, longest
 from forecaster.predictors.lines import layouts, placed
 from forecaster.rollout import rollout
 from forecaster.windows import Runs, Windows
@@ -168,11 +168,11 @@ def test_it_finds_the_rotors_speed(shared):
 def test_what_a_choice_is_made_by_is_of_the_channel_and_evenly_spread():
     values = np.stack([T, T + 1e6], axis=1).astype(float)
     parts = parts_of(values)
-    contexts, targets = held_back(parts, 1)
+    contexts, targets = learned(parts, 1)
     assert len(contexts) == 256
     assert contexts.min() >= 1e6
-    assert targets[0, 0] == 1e6 + 4200
-    assert targets[-1, -1] == 1e6 + 5099
+    assert targets[0, 0] == 1e6 + 300
+    assert targets[-1, -1] == 1e6 + 4199
     np.testing.assert_array_equal(targets[:, 0] - contexts[:, -1], 1)
     assert longest(parts, 1)[0] == 1e6
-    assert held_back(parts, 7) is None
+    assert learned(parts, 7) is None

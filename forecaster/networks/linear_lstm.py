@@ -1,13 +1,16 @@
 """A linear path from the whole window to the next segment, and the stacked LSTMs on top of it.
 
-    y = x K + c + [LSTM(100) -> LSTM(100) -> last step -> Dense(100, ReLU) -> Dense(N)]
+    z = (x - m) / s
+    y = x K + c + s [LSTM(100) -> LSTM(100) -> last step -> Dense(100, ReLU) -> Dense(N)](z)
 
 The linear path starts at the closed-form ridge regression and the last dense layer at zero, so
-that training starts exactly at ridge; then everything trains together.
+that training starts exactly at ridge; then everything trains together. m and s are the mean and
+the deviation of the window's own channel: what the LSTMs add has the size of what they see, also
+where the signal wanders out of the range that it had in training.
 
 Source: deck E, "LSTM with TensorFlow", for the recurrent part; Lai et al., "Modeling Long- and Short-Term
 Temporal Patterns" (2018), section 3.6, for a linear path beside it; He et al., "Deep Residual Learning"
-(2015), for what is left over.
+(2015), for what is left over; Kim et al., "Reversible Instance Normalization" (2022), for m and s.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ from forecaster.networks import Setting, Shapes, Tensors, stacked_lstm
 from forecaster.networks._numpy import Quantities
 
 AUTO = True
+FLOOR = 1e-6
+"""A window's variance (scaled units) is taken to be this much larger, so that a constant one can be divided by it."""
 RECIPE = {"steps": 1200, "learning_rate": 5e-4, "noise": 0.1}
 
 Parameters = stacked_lstm.Parameters
@@ -38,12 +43,21 @@ def tensor_shapes(parameters: stacked_lstm.Parameters, window: Window) -> Shapes
 def forward(parameters: stacked_lstm.Parameters, tensors: Tensors, x: NDArray) -> NDArray:
     """Compute the next segment (B, N) of windows x (B, S, width)."""
     line = dense(x.reshape(len(x), -1), tensors["linear.kernel"], tensors["linear.bias"])
-    return line + stacked_lstm.forward(parameters, tensors, x)
+    z, spread = _normalised(x, tensors["segment.bias"].shape[0])
+    return line + spread * stacked_lstm.forward(parameters, tensors, z)
 
 
 def trace(parameters: stacked_lstm.Parameters, tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
     """Return by layer what its gates and its state did, each (B, S, n)."""
-    return stacked_lstm.trace(parameters, tensors, x)
+    return stacked_lstm.trace(parameters, tensors, _normalised(x, tensors["segment.bias"].shape[0])[0])
+
+
+def _normalised(x: NDArray, n_input: int) -> tuple[NDArray, NDArray]:
+    """Return x (B, S, width) with its own channel, the first N of each step, normalised; and its deviation (B, 1)."""
+    own = x[:, :, :n_input]
+    spread = np.sqrt(own.var(axis=(1, 2), keepdims=True) + x.dtype.type(FLOOR))
+    z = (own - own.mean(axis=(1, 2), keepdims=True)) / spread
+    return np.concatenate((z, x[:, :, n_input:]), axis=2), spread[:, 0]
 
 
 def initial(parameters: stacked_lstm.Parameters, window: Window, fitted: Mapping[str, Any]) -> dict[str, NDArray]:
@@ -61,11 +75,15 @@ def initial(parameters: stacked_lstm.Parameters, window: Window, fitted: Mapping
 def build(parameters: stacked_lstm.Parameters, window: Window, setting: Setting) -> Any:
     """Make the Keras model (B, S, width) -> (B, N)."""
     import keras
+    from keras import ops
 
     from forecaster.networks._parts import network_input, stacked
 
     inputs, y = network_input(window, setting)
     start = keras.initializers.GlorotUniform(seed=setting.seed * 101 + 90)
     line = keras.layers.Dense(window.n_input, kernel_initializer=start, name="linear")
-    total = keras.layers.Add()([line(keras.layers.Flatten()(y)), stacked(y, parameters, window.n_input, setting)])
-    return keras.Model(inputs, total)
+    own = y[:, :, : window.n_input]
+    spread = ops.sqrt(ops.var(own, axis=(1, 2), keepdims=True) + FLOOR)
+    z = ops.concatenate(((own - ops.mean(own, axis=(1, 2), keepdims=True)) / spread, y[:, :, window.n_input :]), axis=2)
+    rest = stacked(z, parameters, window.n_input, setting)
+    return keras.Model(inputs, line(keras.layers.Flatten()(y)) + spread[:, 0] * rest)

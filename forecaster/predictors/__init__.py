@@ -20,7 +20,7 @@ from forecaster.predictors.local_ar import LocalAR
 from forecaster.predictors.naive import LastValue, Mean, RepeatSegment, SeasonalNaive
 from forecaster.predictors.network import NetworkPredictor
 from forecaster.predictors.network import kind as network_kind
-from forecaster.predictors.ridge import DirectRidge, Ridge
+from forecaster.predictors.ridge import DirectRidge, LevelRidge, Ridge
 from forecaster.predictors.symbolic import LastSymbol, Markov, MostFrequent, SymbolNetwork, SymbolPredictor
 from forecaster.predictors.template import TemplateRidge
 
@@ -47,8 +47,8 @@ _NUMBERS = (LastValue, RepeatSegment, SeasonalNaive, Mean, Harmonic, LocalAR, Ri
 _CLOSED_FORM = (*_NUMBERS, LastSymbol, MostFrequent, Markov)
 BASELINES = tuple(one.name for one in _CLOSED_FORM)
 """Those of a model's task are fitted at its training and scored beside it."""
-CLOSED_FORM: dict[str, Any] = {one.name: one for one in (*_CLOSED_FORM, TemplateRidge, DirectRidge)}
-AUTO = (TemplateRidge.name,)
+CLOSED_FORM: dict[str, Any] = {one.name: one for one in (*_CLOSED_FORM, LevelRidge, TemplateRidge, DirectRidge)}
+AUTO = (LevelRidge.name, TemplateRidge.name)
 """Those in closed form that stand in the combination without being baselines."""
 NETWORKS: dict[Task, type[NetworkPredictor]] = {one.task: one for one in (NetworkPredictor, SymbolNetwork)}
 

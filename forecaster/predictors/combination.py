@@ -59,7 +59,7 @@ class Combination:
     @classmethod
     def specs(cls, parameters: Members, window: Window, channels: int) -> Specs:
         """Weights (C, J, M)."""
-        return {"weights": TensorSpec("F32", (channels, parameters.segments, len(parameters.members)))}
+        return {"weights": TensorSpec("F64", (channels, parameters.segments, len(parameters.members)))}
 
     @classmethod
     def restore(cls, parameters: Members, tensors: dict[str, NDArray], window: Window) -> Self:
@@ -68,10 +68,9 @@ class Combination:
         Raises ModelError for weights that are negative or do not add up to 1.
         """
         weights = tensors["weights"].astype(np.float64)
-        total = weights.sum(axis=2, keepdims=True)
-        if weights.min() < 0 or np.abs(total - 1).max() > 1e-3:
+        if weights.min() < 0 or np.abs(weights.sum(axis=2) - 1).max() > 1e-6:
             raise ModelError("The weights of the combination are negative, or do not add up to 1.")
-        return cls(parameters, window, weights / total)
+        return cls(parameters, window, weights)
 
     def bound(self, others: Sequence[Predictor]) -> Self:
         """Return the combination with its members, found by name among `others`; ModelError if one is missing."""
@@ -82,8 +81,8 @@ class Combination:
         return replace(self, members=tuple(known[name] for name in self.parameters.members))
 
     def tensors(self) -> dict[str, NDArray]:
-        """Return the weights, in single precision."""
-        return {"weights": self.weights.astype(np.float32)}
+        """Return the weights."""
+        return {"weights": self.weights}
 
     @property
     def carrying(self) -> tuple[Predictor, ...]:

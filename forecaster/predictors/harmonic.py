@@ -24,7 +24,7 @@ from forecaster.config import Frozen, Task, Window
 from forecaster.equations.products import by_blocks, one_thread
 from forecaster.errors import ModelError
 from forecaster.predictors.base import Array, Context, Parts, Specs, TensorSpec
-from forecaster.predictors.judged import held_back, longest
+from forecaster.predictors.judged import learned, longest
 from forecaster.predictors.lines import MOST, layouts, separate
 
 MAX_TAPS = 4096
@@ -63,7 +63,7 @@ class Harmonic:
 
     @classmethod
     def fit(cls, parts: Parts) -> Self:
-        """Take for each channel what is best for the next segment of validation windows."""
+        """Take for each channel what is best for the next segment of training windows."""
         with one_thread().limit(limits=1):
             taps, found = zip(*(_best(parts, c) for c in range(parts.channels)), strict=True)
         count = max(len(own) for own in found)
@@ -168,7 +168,7 @@ def _sum(f: Array, taps: int) -> NDArray[np.complex128]:
 def _best(parts: Parts, channel: int) -> tuple[int, Key]:
     """Return the taps and the frequencies of the least squared error whose closed loop is stable."""
     longest_taps = min(parts.window.context, MAX_TAPS)
-    found = held_back(parts, channel)
+    found = learned(parts, channel)
     if found is None:
         return longest_taps, ()
     contexts, targets = found

@@ -1,4 +1,4 @@
-"""What the predictors with little to choose choose it by: a few held-back windows of each channel."""
+"""What the predictors with little to choose choose it by: a few windows of each channel."""
 
 from __future__ import annotations
 
@@ -17,17 +17,22 @@ VALUES = 4_000_000
 """What those of a channel may hold."""
 
 
-def held_back(parts: Parts, channel: int) -> tuple[Array, Array] | None:
-    """Return contexts (W, L) and targets (W, N) of `channel`, evenly over its validation part.
+def examples(windows: Windows, channel: int, channels: int) -> tuple[Array, Array] | None:
+    """Return contexts (W, L) and targets (W, N) of one of `channels`, evenly over its `windows`; None without any."""
+    index = _spread(windows, channel, channels)
+    if not len(index):
+        return None
+    rows = sliding_window_view(windows.runs.flat, windows.span)[windows.places(index)[0]].astype(np.float64)
+    return rows[:, : windows.window.context], rows[:, windows.window.context :]
 
-    Of the training part where the channel has no validation window; None where it has none at all.
+
+def learned(parts: Parts, channel: int) -> tuple[Array, Array] | None:
+    """Return those of the training part, or of the validation part where that has none of `channel`.
+
+    A choice among a few sizes cannot be fitted to it, and the validation part stays new to what was
+    chosen: it has to say later how far that is to be trusted.
     """
-    for windows in (parts.validation, parts.training):
-        index = _spread(windows, channel, parts.channels)
-        if len(index):
-            rows = sliding_window_view(windows.runs.flat, windows.span)[windows.places(index)[0]].astype(np.float64)
-            return rows[:, : windows.window.context], rows[:, windows.window.context :]
-    return None
+    return examples(parts.training, channel, parts.channels) or examples(parts.validation, channel, parts.channels)
 
 
 def longest(parts: Parts, channel: int) -> NDArray[np.float32]:

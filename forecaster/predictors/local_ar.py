@@ -3,7 +3,7 @@
     x[t] = a[1] x[t - 1] + ... + a[p] x[t - p]      about the mean of the context
 
 Each window gets its own coefficients, so a signal whose pitch or damping wanders is followed
-without any training; only the order p is chosen, on the validation part. No reflection
+without any training; only the order p is chosen, on the training part. No reflection
 coefficient exceeds 1 in size, so that the forecast never runs away.
 
 Source: Burg, "Maximum Entropy Spectral Analysis" (1975); Vos, "A Fast Implementation of Burg's
@@ -22,7 +22,7 @@ from pydantic import Field
 
 from forecaster.config import Frozen, Task, Window
 from forecaster.predictors.base import Array, Context, Parts, Specs
-from forecaster.predictors.judged import held_back
+from forecaster.predictors.judged import learned
 
 MAX_TAPS = 4096
 ORDERS = (1, 2, 4, 8, 16, 32, 64)
@@ -42,7 +42,7 @@ class Orders(Frozen):
 
 @dataclass(frozen=True)
 class LocalAR:
-    """An autoregression fitted to each context by Burg's method, its order chosen on the validation part."""
+    """An autoregression fitted to each context by Burg's method, its order chosen on the training part."""
 
     name: ClassVar[str] = "local-ar"
     task: ClassVar[Task] = "forecast"
@@ -53,7 +53,7 @@ class LocalAR:
 
     @classmethod
     def fit(cls, parts: Parts) -> Self:
-        """Take for each channel the order that is best for the next segment of validation windows."""
+        """Take for each channel the order that is best for the next segment of training windows."""
         return cls(Orders(orders=tuple(_best(parts, c) for c in range(parts.channels))), parts.window)
 
     @classmethod
@@ -171,7 +171,7 @@ def _extrapolated(x: Array, a: Array, count: int) -> Array:
 def _best(parts: Parts, channel: int) -> int:
     """Return the order of the least squared error; 1 where there is nothing to choose by."""
     orders = _possible(parts.window.context)
-    found = held_back(parts, channel)
+    found = learned(parts, channel)
     if found is None or len(orders) == 1:
         return orders[0]
     contexts, targets = found

@@ -12,7 +12,7 @@ Source: Hoerl and Kennard, "Ridge Regression", Technometrics 12 (1970).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, NamedTuple, Self
 
@@ -57,6 +57,7 @@ class Ridge:
     task: ClassVar[Task] = "forecast"
     carries: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = RidgeParameters
+    relatives: ClassVar[tuple[bool, ...]] = (False, True)
     parameters: RidgeParameters
     window: Window
     kernel: Array
@@ -78,7 +79,7 @@ class Ridge:
                 stored(one.kernel),
                 stored(one.bias),
             )
-            for one in solve(parts, taps)
+            for one in solve(parts, taps, cls.relatives)
         )
         first = next(fitted)
         return first if first.is_stable(parts) else next((ridge for ridge in fitted if ridge.is_stable(parts)), first)
@@ -132,8 +133,8 @@ class Solution(NamedTuple):
     bias: Array
 
 
-def solve(parts: Parts, taps: int) -> list[Solution]:
-    """Return the solutions for each alpha of `ALPHAS`, of the values and of their distance from the last, best first.
+def solve(parts: Parts, taps: int, relatives: Sequence[bool] = (False, True)) -> list[Solution]:
+    """Return the solutions for each alpha of `ALPHAS`, of the values or of their distance from the last, best first.
 
     Where they are large only the best are kept.
     """
@@ -141,7 +142,7 @@ def solve(parts: Parts, taps: int) -> list[Solution]:
     mean = training.mean
     moments, judge = training.centred(mean), held_back.centred(mean)
     found: list[Solution] = []
-    for relative in (False, True):
+    for relative in relatives:
         for alpha, kernel in _kernels(_relative(moments, taps) if relative else moments, taps, relative=relative):
             found.append(
                 Solution(squared_error(judge, kernel), alpha, relative, kernel, mean[taps:] - mean[:taps] @ kernel)
@@ -192,3 +193,11 @@ class DirectRidge(Ridge):
     """A linear map from the context to several segments in one pass; with one segment it is ridge."""
 
     name: ClassVar[str] = "direct-ridge"
+
+
+@dataclass(frozen=True)
+class LevelRidge(Ridge):
+    """Ridge of the distances from the context's last value alone: it follows any level."""
+
+    name: ClassVar[str] = "level-ridge"
+    relatives: ClassVar[tuple[bool, ...]] = (True,)

@@ -28,7 +28,7 @@ from forecaster.errors import ModelError
 from forecaster.predictors.base import Array, Context, Parts, Specs, TensorSpec
 from forecaster.predictors.combination import convex
 from forecaster.predictors.gram import Gram
-from forecaster.predictors.judged import held_back, longest
+from forecaster.predictors.judged import examples, learned, longest
 from forecaster.predictors.lines import fundamentals
 from forecaster.predictors.ridge import ALPHAS, LOOPS, MAX_TAPS, RidgeParameters, limits, squared_error, stored
 
@@ -192,7 +192,8 @@ def _turned(count: int) -> Array:
 
 def _best(parts: Parts, channel: int) -> Template | None:
     """Return the template that leaves least of the channel's validation targets, or None if it is not worth it."""
-    judged, stretch = held_back(parts, channel), longest(parts, channel)
+    judged = examples(parts.validation, channel, parts.channels) or learned(parts, channel)
+    stretch = longest(parts, channel)
     if judged is None or not len(stretch):
         return None
     contexts, targets = (part - float(stretch.mean(dtype=np.float64)) for part in judged)

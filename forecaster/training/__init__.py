@@ -13,6 +13,7 @@ from forecaster.predictors import AUTO, Combination, Parts, Predictor, baselines
 from forecaster.training.progress import Progress, Silent
 
 if TYPE_CHECKING:
+    from forecaster.training.combining import Judged
     from forecaster.training.network import Outcome
 
 __all__ = ["Progress", "Silent", "Trained", "train"]
@@ -69,6 +70,24 @@ def _closed(parts: Parts, name: str) -> Predictor:
     return fitted
 
 
+def _closed_members(parts: Parts, ahead: int) -> list[Predictor]:
+    """Fit what stands in the combination, in closed form, and is no baseline."""
+    far = [name for name in direct() if name not in networks.names()] if ahead > 1 else []
+    return [_closed(parts, name) for name in AUTO] + [_closed(parts.farther(ahead), name) for name in far]
+
+
+def _refitted(parts: Parts, ahead: int) -> Judged | None:
+    """Fit all members in closed form on an earlier fold; None where the training part is too short for one."""
+    from forecaster.training.combining import Judged
+    from forecaster.training.folds import earlier
+
+    fold = earlier(parts)
+    if fold is None or not len(fold.parts.farther(ahead).training):
+        return None
+    members = (*_baselines(fold.parts, "forecast").values(), *_closed_members(fold.parts, ahead))
+    return Judged(members, fold.judged)
+
+
 def _network(parts: Parts, config: RunConfig, progress: Progress, fitted: Mapping[str, Predictor]) -> Outcome:
     from forecaster.training.network import train_network
 
@@ -79,8 +98,7 @@ def _combined(parts: Parts, config: RunConfig, progress: Progress, fitted: Mappi
     """Train the networks one after the other, and combine them with the baselines; Ctrl-C combines what there is."""
     from forecaster.training.combining import combine
 
-    closed = [name for name in direct() if name not in networks.names()] if config.ahead > 1 else []
-    made = [_closed(parts, name) for name in AUTO] + [_closed(parts.farther(config.ahead), name) for name in closed]
+    made = _closed_members(parts, config.ahead)
     history: list[dict[str, float]] = []
     interrupted = False
     for number, (name, recipe) in enumerate(config.recipes.items(), start=1):
@@ -95,6 +113,5 @@ def _combined(parts: Parts, config: RunConfig, progress: Progress, fitted: Mappi
         if outcome.interrupted:
             interrupted = True
             break
-    members = (*fitted.values(), *made)
-    combined: Any = combine(members, parts)
+    combined: Any = combine((*fitted.values(), *made), parts, _refitted(parts, config.ahead))
     return Trained((combined, *made, *fitted.values()), history, interrupted)

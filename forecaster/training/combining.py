@@ -1,9 +1,12 @@
-"""The weights of a combination: who carries which segment, found on the validation part.
+"""The weights of a combination: who carries which segment, found on what came after what was fitted.
 
 For each channel and segment the convex weights are sought that make the squared error of the
-mixture least. One channel's validation part is little to go by, so half of what is weighed is
-its own and half the mean of all channels; what is fed back has fewer origins still, so
-neighbouring segments are weighed together, and half of the weights are those of the next segment.
+mixture least: first those of the predictors in closed form, on the validation part and on an
+earlier fold of the training part; then those of the mixture so found and the networks, on the
+validation part alone. An origin where most are far off counts less for it, so that a few loud
+moments do not decide. One channel is little to go by, so half of what is weighed is its own and half the mean
+of all channels; what is fed back has fewer origins still, so neighbouring segments are weighed
+together, and half of the weights are those of the next segment.
 
 Source: Breiman, "Stacked Regressions" (1996).
 """
@@ -12,10 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
-from forecaster import sampling
+from forecaster import networks, sampling
 from forecaster.predictors import Combination, Parts, Predictor
 from forecaster.predictors.base import Array
 from forecaster.predictors.combination import Members, convex, kept, scaled
@@ -26,46 +30,100 @@ BESIDE = 2
 """Segments on either side that are weighed with a fed-back one."""
 LARGEST = 1e6
 """An error that ran away counts as this, in scaled units."""
+QUIET = 1e-3
+"""No origin is taken to be quieter than this share of the mean."""
 
 
-def combine(members: Sequence[Predictor], parts: Parts) -> Combination:
-    """Return the convex combination of `members` that is best on the validation part."""
-    ahead = sampling.segments(parts.validation)
-    moments = [_moments(members, parts.validation, channel, ahead) for channel in range(parts.channels)]
-    known = [one for one in moments if one is not None]
-    pooled = np.mean(known, axis=0)
-    weights = [_weights(pooled if one is None else one, pooled) for one in moments]
+class Judged(NamedTuple):
+    """Predictors, and windows on which none of them was fitted."""
+
+    members: Sequence[Predictor]
+    windows: Windows
+
+
+def combine(members: Sequence[Predictor], parts: Parts, earlier: Judged | None = None) -> Combination:
+    """Return the convex combination of `members` that is best on the validation part, and on an earlier fold.
+
+    `earlier` has those in closed form once more, in the same order, as the fold fitted them.
+    """
+    known = networks.names()
+    closed = [one for one in members if one.name not in known]
+    members = (*closed, *(one for one in members if one.name in known))
+    count, ahead = len(closed), sampling.segments(parts.validation)
+    later = _by_channel(Judged(members, parts.validation), parts.channels, ahead)
+    evidence = [[one if one is None else _scaled(one[:, :count, :count]) for one in later]]
+    if earlier:
+        before = _by_channel(earlier, parts.channels, ahead)
+        evidence.append([one if one is None else _scaled(one) for one in before])
+    bases = _weights([_sum(found) for found in zip(*evidence, strict=True)])
+    choices = [_choices(one, len(members)) for one in bases]
+    mixed = [one if one is None else _scaled(k @ one @ k.swapaxes(1, 2)) for k, one in zip(choices, later, strict=True)]
+    weights = np.einsum("cjk,cjkm->cjm", np.stack(_weights(mixed)), np.stack(choices))
     parameters = Members(members=tuple(one.name for one in members), segments=ahead)
-    tensors = {"weights": np.stack(weights).astype(np.float32)}
+    tensors = {"weights": np.stack([_settled(one) for one in weights])}
     return Combination.restore(parameters, tensors, parts.window).bound(members)
 
 
-def _weights(own: Array, pooled: Array) -> Array:
-    """Return the weights (J, M) of a channel by its `own` moments (J, M, M) and those of all."""
-    rows = [convex(moments) for moments in own + pooled]
-    return np.stack([rows[0], *(kept((row + rows[0]) / 2) for row in rows[1:])])
+def _weights(moments: Sequence[Array | None]) -> list[Array]:
+    """Return each channel's weights (J, M) by its own moments (J, M, M) and the mean of all."""
+    pooled = np.mean([one for one in moments if one is not None], axis=0)
+    return [np.stack([convex(row) for row in (pooled if one is None else one + pooled)]) for one in moments]
 
 
-def _moments(members: Sequence[Predictor], windows: Windows, channel: int, ahead: int) -> Array | None:
-    """Return the products of the members' errors in each segment and its neighbours, (J, M, M), the least error 1.
+def _choices(base: Array, count: int) -> Array:
+    """Return the mixture `base` (J, M') of the first members and each of the others, as weights (J, 1 + M - M', M)."""
+    segments, own = base.shape
+    mixture = np.concatenate((base, np.zeros((segments, count - own))), axis=1)
+    others = np.broadcast_to(np.eye(count)[own:], (segments, count - own, count))
+    return np.concatenate((mixture[:, None], others), axis=1)
 
-    None for a channel without a validation target.
+
+def _settled(weights: Array) -> Array:
+    """Return weights (J, M), those of fed-back segments halfway to the next one's, without what is too small."""
+    return np.stack([kept(weights[0]), *(kept((row + weights[0]) / 2) for row in weights[1:])])
+
+
+def _sum(found: Sequence[Array | None]) -> Array | None:
+    known = [one for one in found if one is not None]
+    return np.sum(known, axis=0) if known else None
+
+
+def _scaled(moments: Array) -> Array:
+    """Return moments (J, M, M), the least error of each segment 1."""
+    return np.stack([scaled(one) for one in moments])
+
+
+def _by_channel(judged: Judged, channels: int, ahead: int) -> list[Array | None]:
+    return [_moments(judged, channel, ahead) for channel in range(channels)]
+
+
+def _moments(judged: Judged, channel: int, ahead: int) -> Array | None:
+    """Return the products of the members' errors in each segment and its neighbours, (J, M, M).
+
+    None for a channel without a target there.
     """
-    near = sampling.near(windows, channel)
+    near = sampling.near(judged.windows, channel)
     if not len(near):
         return None
-    errors = _errors(members, near).reshape(len(members), -1)
-    found = [scaled(errors @ errors.T)]
+    found = [_products(judged.members, near, 1)[0]]
     if ahead > 1:
-        errors = _errors(members, sampling.far(windows, channel, ahead))
-        parts = errors.reshape(*errors.shape[:2], ahead, -1)
-        moments = np.einsum("aojn,bojn->jab", parts, parts, optimize=True)
-        found += [scaled(moments[max(1, j - BESIDE) : j + BESIDE + 1].sum(axis=0)) for j in range(1, ahead)]
+        each = _products(judged.members, sampling.far(judged.windows, channel, ahead), ahead)
+        found += [each[max(1, j - BESIDE) : j + BESIDE + 1].sum(axis=0) for j in range(1, ahead)]
     return np.stack(found)
 
 
-def _errors(members: Sequence[Predictor], sample: sampling.Sample) -> Array:
-    """Return the errors (M, O, H) of all members, 0 where there is no target."""
+def _products(members: Sequence[Predictor], sample: sampling.Sample, ahead: int) -> Array:
+    """Return the summed products of all members' errors by segment (J, M, M); there is no error without a target.
+
+    Those of an origin count by the root of what the middle one of the members is off there.
+    """
     truth = sample.truth()
     made = np.stack([sample.made(partial(forecast, one)) for one in members])
-    return np.where(np.isfinite(truth), np.clip(made - truth, -LARGEST, LARGEST), 0.0)
+    errors = np.where(np.isfinite(truth), np.clip(made - truth, -LARGEST, LARGEST), 0.0)
+    errors = errors.reshape(*errors.shape[:2], ahead, -1)
+    size = np.median(np.square(errors).mean(axis=3), axis=0)
+    mean = size.mean(axis=0)
+    share = size / np.where(mean > 0, mean, 1.0)
+    errors *= ((share + QUIET) ** -0.25)[:, :, None]
+    found: Array = np.einsum("aojn,bojn->jab", errors, errors, optimize=True)
+    return found

@@ -26,6 +26,11 @@ class Keeper(keras.callbacks.Callback):
         self.mean: list[Any] = []
         self.own: list[Any] = []
 
+    def keep(self, model: Any, loss: float) -> None:
+        """Keep the weights that `model` has now, if their validation `loss` is the least so far."""
+        if loss < self.best_loss:
+            self.best, self.best_loss, self.best_epoch = weights_of(model), loss, len(self.history) - 1
+
     def on_train_begin(self, logs: Any = None) -> None:
         """Start the clock."""
         self.began = time.monotonic()
@@ -68,8 +73,7 @@ class Keeper(keras.callbacks.Callback):
         row = {"step": self.step, "loss": loss, "validation_loss": validation, "learning_rate": rate}
         finite = {name: value for name, value in row.items() if math.isfinite(value)}
         self.history.append({**finite, "seconds": round(time.monotonic() - self.began, 3)})
-        if validation < self.best_loss:
-            self.best, self.best_loss, self.best_epoch = weights_of(self.model), validation, epoch
+        self.keep(self.model, validation)
         self._set(self.own)
         self.progress.update(self.step, loss, validation)
         if self.recipe.patience is not None and epoch - self.best_epoch >= self.recipe.patience:

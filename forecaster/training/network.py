@@ -21,12 +21,13 @@ from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import TrainingError
 from forecaster.networks import Setting, network
 from forecaster.predictors import Parts, Predictor, kind, parameters
-from forecaster.training.objectives import OBJECTIVES, Objective
+from forecaster.training.objectives import OBJECTIVES, Example, Objective
 from forecaster.training.progress import Progress
 from forecaster.training.quiet import stderr_aside, tensorflow
 
 MAX_VALIDATION = 2048
 """Validation windows that are looked at after each epoch, evenly spread."""
+VALIDATION_BATCH = 256
 MAX_VALUES = 50_000_000
 """What these may hold together: fewer windows are looked at where one is large."""
 
@@ -58,23 +59,33 @@ def train_network(
     objective = OBJECTIVES[kind(config.predictor).task]
     with stderr_aside():
         model = network(config.predictor).build(own, parts.window, setting)
-        _start(model, network(config.predictor), own, (parts.window, fitted or {}))
+        started = _start(model, network(config.predictor), own, (parts.window, fitted or {}))
         _compile(model, recipe, recipe.loss if objective.loss == "mse" else objective.loss)
     keeper = Keeper(recipe, progress)
-    _fit(model, parts, config, keeper=keeper, objective=objective)
+    held_back = objective.examples(*_held_back(parts), parts.window)
+    if started:
+        keeper.keep(model, float(model.evaluate(*held_back, batch_size=VALIDATION_BATCH, verbose=0)))
+    _fit(model, parts, config, keeper=keeper, given=(objective, held_back))
     weights = _checked(keeper)
     predictor = kind(config.predictor).restore(own, weights, parts.window)
     return Outcome(predictor, keeper.history, keeper.interrupted)
 
 
-def _start(model: Any, module: Any, own: Any, given: tuple[Window, Mapping[str, Predictor]]) -> None:
-    """Give the Keras model the weights that its network starts from, if it does not start at random."""
+def _start(model: Any, module: Any, own: Any, given: tuple[Window, Mapping[str, Predictor]]) -> bool:
+    """Give the Keras model the weights that its network starts from; say whether it does not start at random."""
     if not (given[1] and hasattr(module, "initial")):
-        return
+        return False
     start = module.initial(own, *given)
     for variable in model.trainable_variables:
         if _name(variable.path) in start:
             variable.assign(start[_name(variable.path)].astype(np.float32))
+    return True
+
+
+def _held_back(parts: Parts) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the validation windows that are looked at, evenly spread, with their targets."""
+    looked_at = max(1, min(MAX_VALIDATION, MAX_VALUES // (parts.window.n_step * parts.window.width)))
+    return parts.validation.take(np.unique(np.linspace(0, len(parts.validation) - 1, looked_at).astype(np.int64)))
 
 
 def learning_rate(recipe: Recipe, step: Any, cos: Any = math.cos) -> Any:
@@ -111,25 +122,24 @@ def _compile(model: Any, recipe: Recipe, loss: str) -> None:
     model.compile(optimizer, loss=loss, jit_compile=False, steps_per_execution=per_call)
 
 
-def _fit(model: Any, parts: Parts, config: RunConfig, *, keeper: Any, objective: Objective) -> None:
-    """Run Keras' fit; a keyboard interrupt ends it with the best weights so far."""
+def _fit(model: Any, parts: Parts, config: RunConfig, *, keeper: Any, given: tuple[Objective, Example]) -> None:
+    """Run Keras' fit on what is learned, with the held-back examples; Ctrl-C ends it with the best weights so far."""
     from forecaster.training.feed import batches
 
-    recipe = config.recipe
+    recipe, (objective, held_back) = config.recipe, given
     epochs = math.ceil(recipe.steps / recipe.steps_per_epoch)
     steps = epochs * recipe.steps_per_epoch
     feed = batches(parts.training, batch=recipe.batch, steps=steps, seed=config.seed, examples=objective.examples)
-    looked_at = max(1, min(MAX_VALIDATION, MAX_VALUES // (parts.window.n_step * parts.window.width)))
-    index = np.unique(np.linspace(0, len(parts.validation) - 1, looked_at).astype(np.int64))
     options: Mapping[str, Any] = {
+        "validation_data": held_back,
+        "validation_batch_size": VALIDATION_BATCH,
         "epochs": epochs,
         "steps_per_epoch": recipe.steps_per_epoch,
         "verbose": 0,
         "shuffle": False,
     }
-    held_back = objective.examples(*parts.validation.take(index), parts.window)
     try:
-        model.fit(feed, validation_data=held_back, validation_batch_size=256, callbacks=[keeper], **options)
+        model.fit(feed, callbacks=[keeper], **options)
     except KeyboardInterrupt:
         keeper.interrupted = True
         if keeper.best is None:
