@@ -30,9 +30,10 @@ def row(letter: str, weights: tuple[float, ...], meaning: str, last: str = "y-")
     return given(f"W{letter}", weights, f"{meaning}: weights of x(1), x(2) and {last}")
 
 
-def bias(letter: str, value: float, meaning: str) -> Given:
-    """Return the bias of a gate as a Given."""
-    return given(f"b{letter}", value, f"{meaning}: bias")
+def gate(letter: str, values: tuple[tuple[float, ...], float], meaning: str) -> tuple[Given, Given]:
+    """Return the weights and the bias of a gate as two Givens."""
+    weights, bias = values
+    return row(letter, weights, meaning), given(f"b{letter}", bias, f"{meaning}: bias")
 
 
 def sequence(numbers: Numbers) -> Array:
