@@ -6,23 +6,18 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
 from forecaster import synthesis
 from forecaster.batch.backtest import Backtest, unique_id
-from forecaster.commands.group import cli
 from forecaster.config import RunConfig, Window
 from forecaster.model import Forecaster
 from forecaster.signals import Recording, Signal, TimeAxis
 from forecaster.splits import boundaries
+from tests.commands import run
 
 losses = pytest.importorskip("utilsforecast.losses")
 sklearn_metrics = pytest.importorskip("sklearn.metrics")
 EXACT = {"rel": 1e-9}
-
-
-def run(*args):
-    return CliRunner().invoke(cli, [str(arg) for arg in args], prog_name="forecaster")
 
 
 @pytest.fixture(scope="module")

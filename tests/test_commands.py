@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner, Result
 
 from forecaster import __version__, durations, synthesis
 from forecaster.commands import boundary, configure, spans
@@ -20,41 +19,15 @@ from forecaster.commands.train import resized
 from forecaster.config import ReadingOptions, Window
 from forecaster.errors import ForecasterError, SignalError, UsageError
 from forecaster.model import Forecaster
+from tests.commands import ok, refused, run
 
 SMALL = ("--n-step", "5", "--n-input", "20")
 
 
-def run(*args: object, env: dict[str, str] | None = None) -> Result:
-    return CliRunner(env=env).invoke(cli, [str(arg) for arg in args], prog_name="forecaster")
-
-
-def ok(*args: object, env: dict[str, str] | None = None) -> Result:
-    result = run(*args, env=env)
-    assert result.exit_code == 0, result.output
-    return result
-
-
-def refused(*args: object, env: dict[str, str] | None = None) -> str:
-    """Return the message of a command that must exit with 2 and no traceback."""
-    result = run(*args, env=env)
-    assert result.exit_code == 2, result.output
-    assert "Traceback" not in result.output
-    assert "bug" not in result.stderr
-    assert len(result.stderr.encode()) <= 2200
-    return result.stderr
-
-
 @pytest.fixture(scope="module")
-def sine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("signals") / "sine.csv"
-    path.write_bytes(synthesis.to_csv("sine", 1500, 100.0, 1))
-    return path
-
-
-@pytest.fixture(scope="module")
-def model(sine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(sine_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "m"
-    ok("train", sine, "-o", path, "--predictor", "ridge", *SMALL)
+    ok("train", sine_csv, "-o", path, "--predictor", "ridge", *SMALL)
     return path
 
 
@@ -189,12 +162,12 @@ class TestConfigure:
         (tmp_path / "run.toml").write_text(text)
         assert words in refused("train", "x.csv", "-o", tmp_path / "m", "--config", tmp_path / "run.toml")
 
-    def test_option_over_environment_over_file_over_default(self, sine: Path, tmp_path: Path) -> None:
+    def test_option_over_environment_over_file_over_default(self, sine_csv: Path, tmp_path: Path) -> None:
         (tmp_path / "run.toml").write_text(
             'predictor = "ridge"\nseed = 1\n[window]\nn_step = 4\nn_input = 10\nstride = 3\n'
         )
         env = {"FORECASTER_N_INPUT": "12", "FORECASTER_N_STEP": "6", "FORECASTER_CONFIG": str(tmp_path / "run.toml")}
-        result = ok("train", sine, "-o", tmp_path / "m", "--n-step", "7", "--json", env=env)
+        result = ok("train", sine_csv, "-o", tmp_path / "m", "--n-step", "7", "--json", env=env)
         config = json.loads(result.stdout)["config"]
         assert config["window"] == Window(n_step=7, n_input=12, stride=3).model_dump()
         assert (config["predictor"], config["seed"]) == ("ridge", 1)
@@ -221,17 +194,17 @@ class TestConfigure:
 
 
 class TestTrain:
-    def test_it_says_what_was_done_and_what_to_run_next(self, sine: Path, tmp_path: Path) -> None:
-        result = ok("train", sine, "-o", tmp_path / "m", "--predictor", "ridge", *SMALL)
+    def test_it_says_what_was_done_and_what_to_run_next(self, sine_csv: Path, tmp_path: Path) -> None:
+        result = ok("train", sine_csv, "-o", tmp_path / "m", "--predictor", "ridge", *SMALL)
         assert "context 100 samples (1 s)" in result.stdout
         assert "horizon 20 samples (0.2 s)" in result.stdout
         assert "1500 rows" in result.stdout
         assert "seasonal-naive" in result.stdout
         assert "forecast" in result.stdout.split("Next:")[1]
 
-    def test_a_length_in_time_is_resolved_by_the_rate(self, sine: Path, tmp_path: Path) -> None:
+    def test_a_length_in_time_is_resolved_by_the_rate(self, sine_csv: Path, tmp_path: Path) -> None:
         args = ("--predictor", "ridge", "--n-input", "200ms", "--n-step", "1s", "--json")
-        config = json.loads(ok("train", sine, "-o", tmp_path / "m", *args).stdout)["config"]
+        config = json.loads(ok("train", sine_csv, "-o", tmp_path / "m", *args).stdout)["config"]
         assert config["window"] == Window(n_step=5, n_input=20, stride=1).model_dump()
 
     def test_an_existing_model_is_refused_before_anything_is_read(self, model: Path) -> None:
@@ -242,8 +215,8 @@ class TestTrain:
         assert "other things than a model" in refused("train", "absent.csv", "-o", tmp_path, "--overwrite")
         assert (tmp_path / "thesis.txt").read_text() == "years"
 
-    def test_overwrite_replaces_a_model(self, sine: Path, tmp_path: Path) -> None:
-        args = ("train", sine, "-o", tmp_path / "m", "--predictor", "ridge", *SMALL)
+    def test_overwrite_replaces_a_model(self, sine_csv: Path, tmp_path: Path) -> None:
+        args = ("train", sine_csv, "-o", tmp_path / "m", "--predictor", "ridge", *SMALL)
         ok(*args)
         ok(*args, "--seed", 5, "--overwrite")
         assert json.loads(ok("inspect", tmp_path / "m", "--json").stdout)["seed"] == 5
@@ -269,19 +242,19 @@ class TestTrain:
         expected = ["train", "--n-step", "2", "--n-input", "3", "a b.csv", "-o", "m", "--", "--n-step"]
         assert resized(args, 2, 3) == expected
 
-    def test_quiet_says_nothing_on_stderr(self, sine: Path, tmp_path: Path) -> None:
-        assert ok("train", sine, "-o", tmp_path / "m", "--predictor", "ridge", *SMALL, "-q").stderr == ""
+    def test_quiet_says_nothing_on_stderr(self, sine_csv: Path, tmp_path: Path) -> None:
+        assert ok("train", sine_csv, "-o", tmp_path / "m", "--predictor", "ridge", *SMALL, "-q").stderr == ""
 
-    def test_no_curve_is_drawn_where_there_is_none(self, sine: Path, tmp_path: Path) -> None:
+    def test_no_curve_is_drawn_where_there_is_none(self, sine_csv: Path, tmp_path: Path) -> None:
         args = ("--predictor", "ridge", *SMALL, "--plot", tmp_path / "curve.png")
-        assert "no learning curve" in ok("train", sine, "-o", tmp_path / "m", *args).stderr
+        assert "no learning curve" in ok("train", sine_csv, "-o", tmp_path / "m", *args).stderr
 
-    def test_a_network_trains_draws_its_curve_and_says_how_far_it_is(self, sine: Path, tmp_path: Path) -> None:
+    def test_a_network_trains_draws_its_curve_and_says_how_far_it_is(self, sine_csv: Path, tmp_path: Path) -> None:
         args = (*SMALL, "--steps", "20", "--seed", "3", "--plot", tmp_path / "curve.png")
-        result = ok("train", sine, "-o", tmp_path / "m", *args)
+        result = ok("train", sine_csv, "-o", tmp_path / "m", *args)
         assert "step 20/" in result.stderr or "loss" in result.stderr
         assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
-        ok("forecast", tmp_path / "m", sine, "-o", tmp_path / "out")
+        ok("forecast", tmp_path / "m", sine_csv, "-o", tmp_path / "out")
 
 
 class TestEvaluate:
@@ -291,8 +264,8 @@ class TestEvaluate:
         assert "ridge" in result.stdout
         assert result.stdout.strip().splitlines()[-1].endswith(".")
 
-    def test_json_has_the_fields_that_scripts_rely_on(self, model: Path, sine: Path) -> None:
-        document = json.loads(ok("evaluate", model, sine, "--json", "--stride", 7, "-n", "0.4s").stdout)
+    def test_json_has_the_fields_that_scripts_rely_on(self, model: Path, sine_csv: Path) -> None:
+        document = json.loads(ok("evaluate", model, sine_csv, "--json", "--stride", 7, "-n", "0.4s").stdout)
         assert set(document) == {"model", "horizon", "stride", "parts", "verdict"}
         assert (document["horizon"], document["stride"]) == (40, 7)
         (part,) = document["parts"]
@@ -300,18 +273,18 @@ class TestEvaluate:
         assert {"model", "last-value", "repeat-segment", "seasonal-naive", "ridge"} <= set(part["scores"])
         assert len(part["by_step"]["model"]) == 40
 
-    def test_the_training_file_gives_the_stored_scores_again(self, model: Path, sine: Path) -> None:
+    def test_the_training_file_gives_the_stored_scores_again(self, model: Path, sine_csv: Path) -> None:
         stored = json.loads(ok("evaluate", model, "--json").stdout)
-        fresh = json.loads(ok("evaluate", model, sine, "--json").stdout)
+        fresh = json.loads(ok("evaluate", model, sine_csv, "--json").stdout)
         assert fresh["parts"][0]["scores"] == stored["parts"][0]["scores"]
         assert fresh["parts"][0]["origins"] == stored["parts"][0]["origins"]
 
-    def test_the_training_file_is_not_scored_where_it_was_cut_otherwise(self, sine: Path, tmp_path: Path) -> None:
-        ok("train", sine, "-o", tmp_path / "m", "--predictor", "ridge", "--recording-rows", 500, *SMALL)
-        ok("evaluate", tmp_path / "m", sine)
-        message = refused("evaluate", tmp_path / "m", sine, "--recording-rows", 1500)
+    def test_the_training_file_is_not_scored_where_it_was_cut_otherwise(self, sine_csv: Path, tmp_path: Path) -> None:
+        ok("train", sine_csv, "-o", tmp_path / "m", "--predictor", "ridge", "--recording-rows", 500, *SMALL)
+        ok("evaluate", tmp_path / "m", sine_csv)
+        message = refused("evaluate", tmp_path / "m", sine_csv, "--recording-rows", 1500)
         assert "learned" in message
-        assert sine.name in message
+        assert sine_csv.name in message
         (tmp_path / "new.csv").write_bytes(synthesis.to_csv("sine", 1500, 100.0, 2))
         ok("evaluate", tmp_path / "m", tmp_path / "new.csv", "--recording-rows", 1500)
 
@@ -322,15 +295,15 @@ class TestEvaluate:
         assert "SIGNAL" in refused("evaluate", model, "--plot", tmp_path / "x.png")
         assert "SIGNAL" in refused("evaluate", model, "--rate", "5")
 
-    def test_a_picture_is_drawn(self, model: Path, sine: Path, tmp_path: Path) -> None:
-        ok("evaluate", model, sine, "--plot", tmp_path / "x.png")
+    def test_a_picture_is_drawn(self, model: Path, sine_csv: Path, tmp_path: Path) -> None:
+        ok("evaluate", model, sine_csv, "--plot", tmp_path / "x.png")
         assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
     def test_a_missing_model_is_refused(self, tmp_path: Path) -> None:
         assert "no-model" in refused("evaluate", tmp_path / "no-model")
 
-    def test_levels_of_bands_are_shown_and_stored_ones_alone_without_a_file(self, model: Path, sine: Path) -> None:
-        text = ok("evaluate", model, sine, "--level", 80, "--level", 95).stdout
+    def test_levels_of_bands_are_shown_and_stored_ones_alone_without_a_file(self, model: Path, sine_csv: Path) -> None:
+        text = ok("evaluate", model, sine_csv, "--level", 80, "--level", 95).stdout
         assert "coverage-80  coverage-95" in text
         assert "coverage-90" not in text
         assert "95 % band: covers " in text
@@ -347,9 +320,9 @@ class TestEvaluate:
         assert "free run" not in near
 
     @pytest.mark.parametrize("args", [(), ("--json",)])
-    def test_too_little_skill_is_exit_1(self, sine: Path, tmp_path: Path, args: tuple[str, ...]) -> None:
-        ok("train", sine, "-o", tmp_path / "m", "--predictor", "last-value", *SMALL)
-        for signals in ((), (sine,)):
+    def test_too_little_skill_is_exit_1(self, sine_csv: Path, tmp_path: Path, args: tuple[str, ...]) -> None:
+        ok("train", sine_csv, "-o", tmp_path / "m", "--predictor", "last-value", *SMALL)
+        for signals in ((), (sine_csv,)):
             result = run("evaluate", tmp_path / "m", *signals, "--fail-below-skill", "0.1", *args)
             assert result.exit_code == 1
             assert "skill below 0.1: sine/" in result.stderr
@@ -375,8 +348,8 @@ class TestEvaluate:
 
 
 class TestForecast:
-    def test_one_file(self, model: Path, sine: Path, tmp_path: Path) -> None:
-        result = ok("forecast", model, sine, "-o", tmp_path / "out", "-n", "0.3s", "--level", 50, "--level", 90)
+    def test_one_file(self, model: Path, sine_csv: Path, tmp_path: Path) -> None:
+        result = ok("forecast", model, sine_csv, "-o", tmp_path / "out", "-n", "0.3s", "--level", 50, "--level", 90)
         lines = (tmp_path / "out" / "sine.forecast.csv").read_text().splitlines()
         assert lines[0] == "unique_id,ds,y_hat,y_hat-lo-50,y_hat-hi-50,y_hat-lo-90,y_hat-hi-90"
         assert len(lines) == 31
@@ -384,17 +357,17 @@ class TestForecast:
         assert result.stdout == ""
         assert "30 samples (0.3 s)" in result.stderr
 
-    def test_a_second_call_says_that_nothing_is_to_do(self, model: Path, sine: Path, tmp_path: Path) -> None:
-        ok("forecast", model, sine, "-o", tmp_path / "out")
-        assert "nothing to do" in ok("forecast", model, sine, "-o", tmp_path / "out").stderr
+    def test_a_second_call_says_that_nothing_is_to_do(self, model: Path, sine_csv: Path, tmp_path: Path) -> None:
+        ok("forecast", model, sine_csv, "-o", tmp_path / "out")
+        assert "nothing to do" in ok("forecast", model, sine_csv, "-o", tmp_path / "out").stderr
 
     def test_a_bad_single_file_exits_with_two_some_bad_files_with_one(
-        self, model: Path, sine: Path, tmp_path: Path
+        self, model: Path, sine_csv: Path, tmp_path: Path
     ) -> None:
         bad = tmp_path / "bad.csv"
         bad.write_text("time (s),value (V)\n0,1\n1,oops\n")
         assert "bad.csv:3" in refused("forecast", model, bad, "-o", tmp_path / "one")
-        result = run("forecast", model, bad, sine, "-o", tmp_path / "two")
+        result = run("forecast", model, bad, sine_csv, "-o", tmp_path / "two")
         assert result.exit_code == 1
         assert "bad.csv" in result.stderr
         assert (tmp_path / "two" / "sine.forecast.csv").exists()
@@ -412,27 +385,29 @@ class TestForecast:
         ok(*args, "--predictor", "ridge")
         ok("forecast", tmp_path / "m", short, "-o", tmp_path / "out2")
 
-    def test_json_prints_the_manifest(self, model: Path, sine: Path, tmp_path: Path) -> None:
-        document = json.loads(ok("forecast", model, sine, "-o", tmp_path / "out", "--format", "json", "--json").stdout)
+    def test_json_prints_the_manifest(self, model: Path, sine_csv: Path, tmp_path: Path) -> None:
+        document = json.loads(
+            ok("forecast", model, sine_csv, "-o", tmp_path / "out", "--format", "json", "--json").stdout
+        )
         assert document == json.loads((tmp_path / "out" / "manifest.json").read_text())
         (entry,) = document["files"]
         assert {"path", "status", "output", "sha256", "error"} <= set(entry)
 
-    def test_a_band_that_cannot_be_given_is_explained_once(self, model: Path, sine: Path, tmp_path: Path) -> None:
-        result = ok("forecast", model, sine, "-o", tmp_path / "out", "-n", "2000")
+    def test_a_band_that_cannot_be_given_is_explained_once(self, model: Path, sine_csv: Path, tmp_path: Path) -> None:
+        result = ok("forecast", model, sine_csv, "-o", tmp_path / "out", "-n", "2000")
         assert result.stderr.count("note: ") == 1
         assert (tmp_path / "out" / "sine.forecast.csv").read_text().splitlines()[-1].endswith(",,")
 
-    def test_a_picture_is_drawn_beside_the_forecast(self, model: Path, sine: Path, tmp_path: Path) -> None:
-        ok("forecast", model, sine, "-o", tmp_path / "out", "--plot")
+    def test_a_picture_is_drawn_beside_the_forecast(self, model: Path, sine_csv: Path, tmp_path: Path) -> None:
+        ok("forecast", model, sine_csv, "-o", tmp_path / "out", "--plot")
         assert (tmp_path / "out" / "sine.forecast.png").read_bytes().startswith(b"\x89PNG")
-        assert "nothing to do" in ok("forecast", model, sine, "-o", tmp_path / "out", "--plot").stderr
+        assert "nothing to do" in ok("forecast", model, sine_csv, "-o", tmp_path / "out", "--plot").stderr
 
     def test_parquet_without_its_writer_names_the_command(
-        self, model: Path, sine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, model: Path, sine_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
-        message = refused("forecast", model, sine, "-o", tmp_path / "out", "--format", "parquet")
+        message = refused("forecast", model, sine_csv, "-o", tmp_path / "out", "--format", "parquet")
         assert "pip install pyarrow" in message
         assert not (tmp_path / "out").exists()
 
@@ -448,22 +423,22 @@ class TestForecast:
 
 
 class TestOthers:
-    def test_check_reports_rate_window_and_command(self, sine: Path) -> None:
-        text = ok("check", sine).stdout
+    def test_check_reports_rate_window_and_command(self, sine_csv: Path) -> None:
+        text = ok("check", sine_csv).stdout
         assert "100 Hz" in text
         assert "window:" in text
         assert "train" in text
 
-    def test_check_goes_on_after_a_bad_file(self, sine: Path, tmp_path: Path) -> None:
+    def test_check_goes_on_after_a_bad_file(self, sine_csv: Path, tmp_path: Path) -> None:
         (tmp_path / "bad.csv").write_text("a,b\n1,2\n3\n")
-        result = run("check", tmp_path / "bad.csv", sine, "--json")
+        result = run("check", tmp_path / "bad.csv", sine_csv, "--json")
         assert result.exit_code == 1
         first, second = json.loads(result.stdout)["signals"]
         assert "bad.csv" in first["error"]
         assert second["sample_rate_hz"] == pytest.approx(100)
 
-    def test_check_keeps_the_reading_options_in_its_command(self, sine: Path, tmp_path: Path) -> None:
-        text = ok("check", sine, "--no-time", "--rate", "50", "--column", "value (V)").stdout
+    def test_check_keeps_the_reading_options_in_its_command(self, sine_csv: Path, tmp_path: Path) -> None:
+        text = ok("check", sine_csv, "--no-time", "--rate", "50", "--column", "value (V)").stdout
         args = shlex.split(text.split("next: ")[1])
         args = args[args.index("train") :]
         assert "--no-time" in args

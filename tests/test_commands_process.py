@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from forecaster import synthesis
-
 ROOT = Path(__file__).resolve().parents[1]
 CLI = ROOT / "cli.py"
 LOADED = """
@@ -42,16 +40,9 @@ def loaded(tmp_path: Path, *args: object) -> set[str]:
     return set(json.loads(report.read_text()))
 
 
-@pytest.fixture(scope="module")
-def sine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("signals") / "sine.csv"
-    path.write_bytes(synthesis.to_csv("sine", 1500, 100.0, 1))
-    return path
-
-
-def stopped(sine: Path, model: Path, number: int) -> tuple[int, str]:
+def stopped(sine_csv: Path, model: Path, number: int) -> tuple[int, str]:
     """Start an endless training, send it a signal after its first epoch; return its exit code and last words."""
-    command = [sys.executable, str(CLI), "train", str(sine), "-o", str(model), "--steps", "1000000"]
+    command = [sys.executable, str(CLI), "train", str(sine_csv), "-o", str(model), "--steps", "1000000"]
     command += ["--n-step", "5", "--n-input", "20"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         assert process.stderr is not None
@@ -65,9 +56,9 @@ def stopped(sine: Path, model: Path, number: int) -> tuple[int, str]:
 
 
 @pytest.fixture(scope="module")
-def interrupted(sine: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
+def interrupted(sine_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
     path = tmp_path_factory.mktemp("models") / "m"
-    return path, *stopped(sine, path, signal.SIGINT)
+    return path, *stopped(sine_csv, path, signal.SIGINT)
 
 
 @pytest.fixture(scope="module")
@@ -81,26 +72,26 @@ def test_help_loads_next_to_nothing(args: list[str], tmp_path: Path) -> None:
     assert not loaded(tmp_path, *args) & heavy
 
 
-def test_checking_and_forecasting_need_no_tensorflow(sine: Path, model: Path, tmp_path: Path) -> None:
-    assert not loaded(tmp_path, "check", sine) & HEAVY
+def test_checking_and_forecasting_need_no_tensorflow(sine_csv: Path, model: Path, tmp_path: Path) -> None:
+    assert not loaded(tmp_path, "check", sine_csv) & HEAVY
     assert not loaded(tmp_path, "inspect", model) & HEAVY
-    assert not loaded(tmp_path, "evaluate", model, sine) & (HEAVY | {"matplotlib"})
-    forecast = loaded(tmp_path, "forecast", model, sine, "-o", tmp_path / "out")
+    assert not loaded(tmp_path, "evaluate", model, sine_csv) & (HEAVY | {"matplotlib"})
+    forecast = loaded(tmp_path, "forecast", model, sine_csv, "-o", tmp_path / "out")
     assert not forecast & (HEAVY | {"matplotlib", "scipy", "rich"})
 
 
-def test_data_go_to_stdout_and_all_else_to_stderr(sine: Path, model: Path) -> None:
-    done = start("evaluate", model, sine, "--json")
+def test_data_go_to_stdout_and_all_else_to_stderr(sine_csv: Path, model: Path) -> None:
+    done = start("evaluate", model, sine_csv, "--json")
     assert done.returncode == 0
     json.loads(done.stdout)
     assert done.stderr == ""
 
 
-def test_a_bad_file_and_a_bad_model_exit_with_two(sine: Path, tmp_path: Path) -> None:
+def test_a_bad_file_and_a_bad_model_exit_with_two(sine_csv: Path, tmp_path: Path) -> None:
     for args in (
         ["check", tmp_path / "absent.csv"],
         ["inspect", tmp_path],
-        ["forecast", tmp_path, sine, "-o", "x"],
+        ["forecast", tmp_path, sine_csv, "-o", "x"],
         [],
     ):
         done = start(*args, cwd=tmp_path)
@@ -135,11 +126,11 @@ def test_a_full_disk_is_told_in_plain_words(model: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_bytes_that_are_no_text_in_a_name_are_no_crash(sine: Path, model: Path, tmp_path: Path) -> None:
+def test_bytes_that_are_no_text_in_a_name_are_no_crash(sine_csv: Path, model: Path, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     try:
-        (folder / os.fsdecode(b"pump\xff.csv")).write_bytes(sine.read_bytes())
+        (folder / os.fsdecode(b"pump\xff.csv")).write_bytes(sine_csv.read_bytes())
     except OSError:
         pytest.skip("the file system takes no such name")
     done = start("forecast", model, folder, "-o", tmp_path / "out")
@@ -156,8 +147,8 @@ def test_ctrl_c_while_training_keeps_the_best_weights_and_says_so(interrupted: t
     assert done.returncode == 0, done.stderr
 
 
-def test_sigterm_while_training_leaves_nothing_half_done(sine: Path, tmp_path: Path) -> None:
-    code, said = stopped(sine, tmp_path / "m", signal.SIGTERM)
+def test_sigterm_while_training_leaves_nothing_half_done(sine_csv: Path, tmp_path: Path) -> None:
+    code, said = stopped(sine_csv, tmp_path / "m", signal.SIGTERM)
     assert code == 143
     assert "Traceback" not in said
     assert not (tmp_path / "m").exists()

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from forecaster import comparison, plots, predictors, synthesis
 from forecaster.commands.compare import report
-from forecaster.commands.group import cli
 from forecaster.comparison import Comparison, Horizon, Row, Scored, chosen, compare, losses_of
 from forecaster.config import Recipe, RunConfig, Split, Window
 from forecaster.errors import TooShortError, TrainingError, UsageError
@@ -23,6 +22,7 @@ from forecaster.metrics import Tally
 from forecaster.model import Forecaster
 from forecaster.signals import Recording, Signal, TimeAxis
 from forecaster.training import Silent
+from tests.commands import refused, run
 
 SMALL = ("--n-step", "5", "--n-input", "20", "--steps", "20")
 CONFIG = RunConfig(window=Window(n_step=5, n_input=20), recipe=Recipe(steps=20))
@@ -39,30 +39,12 @@ def signal(rows: int = 1500, columns: int = 1) -> Signal:
 
 
 @pytest.fixture(scope="module")
-def sine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("signals") / "sine.csv"
-    path.write_bytes(synthesis.to_csv("sine", 1500, 100.0, 1))
-    return path
-
-
-@pytest.fixture(scope="module")
 def result() -> Comparison:
     return compare([signal(columns=2)], CONFIG, TWO)
 
 
 def never(*_: object, **__: object) -> None:
     pytest.fail("it must not come to this")
-
-
-def run(*args: object) -> Result:
-    return CliRunner().invoke(cli, [str(arg) for arg in args], prog_name="forecaster")
-
-
-def refused(*args: object) -> str:
-    done = run(*args)
-    assert done.exit_code == 2, done.output
-    assert "Traceback" not in done.output
-    return done.stderr
 
 
 class TestChosen:
@@ -205,9 +187,9 @@ class TestTrouble:
         assert next(row for row in result.rows if row.predictor == TWO[1]).at(20).nmse is not None
 
     @pytest.mark.usefixtures("diverging")
-    def test_the_command_prints_all_others_and_exits_with_1(self, sine: Path, tmp_path: Path) -> None:
+    def test_the_command_prints_all_others_and_exits_with_1(self, sine_csv: Path, tmp_path: Path) -> None:
         picture = tmp_path / "a.png"
-        done = run("compare", sine, *SMALL, "--predictors", ",".join(TWO), "-o", tmp_path / "m", "--plot", picture)
+        done = run("compare", sine_csv, *SMALL, "--predictors", ",".join(TWO), "-o", tmp_path / "m", "--plot", picture)
         assert done.exit_code == 1
         assert f"{TWO[0]} (failed)" in done.stdout
         assert "stopped being finite" in done.stderr
@@ -239,12 +221,12 @@ class TestTrouble:
         assert (row.status, result.missing) == ("interrupted", (TWO[1],))
         assert row.at(20).nmse is not None
 
-    def test_the_command_tells_who_was_not_trained(self, sine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_command_tells_who_was_not_trained(self, sine_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def stop(*_: object) -> None:
             raise KeyboardInterrupt
 
         monkeypatch.setattr("forecaster.training.network.train_network", stop)
-        done = run("compare", sine, *SMALL, "--predictors", ",".join(TWO), "--json")
+        done = run("compare", sine_csv, *SMALL, "--predictors", ",".join(TWO), "--json")
         assert done.exit_code == 130
         assert json.loads(done.stdout)["not_trained"] == list(TWO)
         assert {row["predictor"] for row in json.loads(done.stdout)["predictors"]} == BASELINES
@@ -260,10 +242,10 @@ class TestTrouble:
 
 
 @pytest.fixture(scope="module")
-def done(sine: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+def done(sine_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
     folder = tmp_path_factory.mktemp("compared")
     names = "basic-rnn,ridge"
-    done = run("compare", sine, "--predictors", names, *SMALL, "-o", folder / "m", "--plot", folder / "a.svg")
+    done = run("compare", sine_csv, "--predictors", names, *SMALL, "-o", folder / "m", "--plot", folder / "a.svg")
     assert done.exit_code == 0, done.output
     return done, folder
 
@@ -282,9 +264,9 @@ class TestCommand:
 
     @pytest.mark.parametrize("name", ["basic-rnn", "ridge"])
     def test_a_saved_model_is_the_one_that_train_saves(
-        self, name: str, done: tuple[Result, Path], sine: Path, tmp_path: Path
+        self, name: str, done: tuple[Result, Path], sine_csv: Path, tmp_path: Path
     ) -> None:
-        assert run("train", sine, "--predictor", name, *SMALL, "-o", tmp_path / "m").exit_code == 0
+        assert run("train", sine_csv, "--predictor", name, *SMALL, "-o", tmp_path / "m").exit_code == 0
         ours, theirs = (
             json.loads((folder / "model.json").read_text()) for folder in (done[1] / "m" / name, tmp_path / "m")
         )
@@ -294,17 +276,19 @@ class TestCommand:
         assert [one["parts"] for one in compared.stored] == [one["parts"] for one in trained.stored]
 
     def test_existing_models_are_refused_before_training_and_may_be_replaced(
-        self, done: tuple[Result, Path], sine: Path, monkeypatch: pytest.MonkeyPatch
+        self, done: tuple[Result, Path], sine_csv: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        options = ("compare", sine, *SMALL, "--predictors", "gru,ridge", "-o", done[1] / "m")
+        options = ("compare", sine_csv, *SMALL, "--predictors", "gru,ridge", "-o", done[1] / "m")
         with monkeypatch.context() as patched:
             patched.setattr(comparison, "compare", never)
             assert "--overwrite" in refused(*options)
         assert not (done[1] / "m" / "gru").exists()
-        assert run("compare", sine, *SMALL, "--predictors", "ridge", "-o", done[1] / "m", "--overwrite").exit_code == 0
+        assert (
+            run("compare", sine_csv, *SMALL, "--predictors", "ridge", "-o", done[1] / "m", "--overwrite").exit_code == 0
+        )
 
-    def test_json_holds_scores_config_and_history(self, sine: Path) -> None:
-        done = run("compare", sine, *SMALL, "--predictors", "basic-rnn", "--seed", 3, "--json")
+    def test_json_holds_scores_config_and_history(self, sine_csv: Path) -> None:
+        done = run("compare", sine_csv, *SMALL, "--predictors", "basic-rnn", "--seed", 3, "--json")
         assert done.exit_code == 0
         found = json.loads(done.stdout)
         assert [one["name"] for one in found["horizons"]] == ["next", "closed"]
@@ -327,9 +311,9 @@ class TestCommand:
         assert "--n-step" in hint
         assert "--n-input" in hint
 
-    def test_baselines_alone_need_no_network(self, sine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_baselines_alone_need_no_network(self, sine_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("forecaster.training.network.train_network", never)
-        done = run("compare", sine, *SMALL, "--predictors", "ridge,last-value")
+        done = run("compare", sine_csv, *SMALL, "--predictors", "ridge,last-value")
         assert done.exit_code == 0
         assert len([line for line in done.stdout.splitlines() if "*" in line.split(" ")[0]]) == len(BASELINES) + 1
 

@@ -10,36 +10,30 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
 from forecaster import lectures
-from forecaster.commands.group import cli
 from forecaster.equations import activations as act
 from forecaster.equations import lstm
 from forecaster.equations.build_up import build_up
 from forecaster.equations.softmax_rnn import softmax_rnn
 from forecaster.errors import UsageError
 from forecaster.lectures import writing
+from tests import commands
 
 
 def run(*args: object) -> Result:
-    return CliRunner().invoke(cli, ["lecture", *map(str, args)], prog_name="forecaster")
+    return commands.run("lecture", *args)
 
 
 def printed(*args: object) -> str:
-    result = run(*args)
-    assert result.exit_code == 0, result.output
-    return result.stdout
+    return commands.ok("lecture", *args).stdout
 
 
 def refused(*args: object) -> str:
-    result = run(*args)
-    assert result.exit_code == 2, result.output
-    assert "Traceback" not in result.output
-    assert "bug" not in result.stderr
-    return result.stderr
+    return commands.refused("lecture", *args)
 
 
 def table(text: str, title: str) -> dict[str, list[str]]:

@@ -18,8 +18,8 @@ from forecaster.model import Forecaster
 from forecaster.plots import learning_curve, symbols
 from forecaster.reading import read_signal
 from forecaster.signals import TimeAxis
+from tests.commands import ok, refused, run
 from tests.readme import blocks
-from tests.test_commands import ok, refused, run
 
 SYMBOLS = RunConfig(predictor="markov").reading.model_copy(update={"symbols": True})
 
