@@ -283,9 +283,8 @@ class TestCommand:
             patched.setattr(comparison, "compare", never)
             assert "--overwrite" in refused(*options)
         assert not (done[1] / "m" / "gru").exists()
-        assert (
-            run("compare", sine_csv, *SMALL, "--predictors", "ridge", "-o", done[1] / "m", "--overwrite").exit_code == 0
-        )
+        options = ("compare", sine_csv, *SMALL, "--predictors", "ridge", "-o", done[1] / "m")
+        assert run(*options, "--overwrite").exit_code == 0
 
     def test_json_holds_scores_config_and_history(self, sine_csv: Path) -> None:
         done = run("compare", sine_csv, *SMALL, "--predictors", "basic-rnn", "--seed", 3, "--json")
