@@ -124,7 +124,7 @@ def _recipes(config: RunConfig, signals: Sequence[Signal]) -> dict[str, Any]:
     if not issubclass(kind(config.predictor), Combination):
         return {"recipes": {}}
     found = {
-        name: config.recipes.get(name) or _budgeted(config, name, signals) for name in networks.members(config.ahead)
+        name: config.recipes.get(name) or _budgeted(config, name, signals) for name in networks.members()
     }
     return {"recipes": found}
 

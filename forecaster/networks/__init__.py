@@ -94,10 +94,9 @@ def recipe(name: str) -> Mapping[str, Any]:
     return found
 
 
-def members(ahead: int = 1) -> tuple[str, ...]:
-    """Return the networks that stand in the combination; for `ahead` segments in one pass those that make them too."""
-    kinds = ("AUTO", "DIRECT") if ahead > 1 else ("AUTO",)
-    return tuple(name for name in names() if any(getattr(network(name), kind, False) for kind in kinds))
+def members() -> tuple[str, ...]:
+    """Return the networks that stand in the combination."""
+    return tuple(name for name in names() if getattr(network(name), "AUTO", False))
 
 
 def direct() -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from forecaster.networks._numpy import Quantities
 AUTO = True
 FLOOR = 1e-6
 """A window's variance (scaled units) is taken to be this much larger, so that a constant one can be divided by it."""
-RECIPE = {"steps": 1200, "learning_rate": 5e-4, "noise": 0.1}
+RECIPE = {"steps": 1200, "learning_rate": 1e-4, "noise": 0.1, "patience": 4}
 
 Parameters = stacked_lstm.Parameters
 

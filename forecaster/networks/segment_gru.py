@@ -26,6 +26,7 @@ from forecaster.equations.products import by_windows
 from forecaster.networks import Setting, Shapes, Tensors
 from forecaster.networks._numpy import Quantities, Units, layer
 
+AUTO = True
 DIRECT = True
 RECIPE = {"steps": 1600, "learning_rate": 1e-3, "noise": 0.0, "dropout": 0.5, "loss": "mae", "average": 0.995}
 

@@ -20,7 +20,6 @@ from forecaster.networks import Setting, Shapes, Tensors
 from forecaster.networks._numpy import Quantities, Units, head, head_shapes, lstm_quantities
 
 LAYERS = ("lstm_1", "lstm_2")
-AUTO = True
 
 
 class Parameters(Frozen):

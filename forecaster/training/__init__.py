@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from forecaster import networks
 from forecaster.config import RunConfig, Task
 from forecaster.equations.products import one_thread
+from forecaster.errors import TrainingError
 from forecaster.predictors import AUTO, Combination, Parts, Predictor, baselines, direct, kind
 from forecaster.training.progress import Progress, Silent
 
@@ -19,17 +20,22 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "Silent", "Trained", "train"]
 
 
+NOTHING = "on the validation part it found nothing to add to ridge."
+
+
 @dataclass(frozen=True)
 class Trained:
     """What training gave: the predictors, the chosen one first, and how it went.
 
     `history` has a row an epoch: step, loss, validation_loss, learning_rate, seconds, and before them
     the number of the network where several were trained; a loss that stopped being finite is absent.
+    `notes` say in plain words what was left out.
     """
 
     predictors: tuple[Predictor, ...]
     history: list[dict[str, float]] = field(default_factory=list)
     interrupted: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def train(
@@ -54,7 +60,8 @@ def train(
         own = _closed(parts.farther(config.ahead) if config.ahead > 1 else parts, config.predictor)
         return Trained((own, *fitted.values()))
     outcome = _network(parts, config, progress or Silent(), fitted)
-    return Trained((outcome.predictor, *fitted.values()), outcome.history, outcome.interrupted)
+    notes = () if outcome.improved else (f"{config.predictor} stays where it started: {NOTHING}",)
+    return Trained((outcome.predictor, *fitted.values()), outcome.history, outcome.interrupted, notes)
 
 
 def _baselines(parts: Parts, task: Task) -> dict[str, Predictor]:
@@ -95,11 +102,15 @@ def _network(parts: Parts, config: RunConfig, progress: Progress, fitted: Mappin
 
 
 def _combined(parts: Parts, config: RunConfig, progress: Progress, fitted: Mapping[str, Predictor]) -> Trained:
-    """Train the networks one after the other, and combine them with the baselines; Ctrl-C combines what there is."""
+    """Train the networks one after the other, and combine them with the rest; Ctrl-C combines what there is.
+
+    A network that fails, or ends where it started, is left out, and `notes` says so.
+    """
     from forecaster.training.combining import combine
 
     made = _closed_members(parts, config.ahead)
     history: list[dict[str, float]] = []
+    notes: list[str] = []
     interrupted = False
     for number, (name, recipe) in enumerate(config.recipes.items(), start=1):
         own = config.model_copy(update={"predictor": name, "recipe": recipe, "recipes": {}})
@@ -108,10 +119,18 @@ def _combined(parts: Parts, config: RunConfig, progress: Progress, fitted: Mappi
         except KeyboardInterrupt:
             interrupted = True
             break
-        made.append(outcome.predictor)
+        except TrainingError as error:
+            notes.append(f"{name} is left out of the combination: {error.found}")
+            continue
         history += [{"network": float(number), **row} for row in outcome.history]
+        if outcome.improved:
+            made.append(outcome.predictor)
+        else:
+            notes.append(
+                f"{name} is left out of the combination: on the validation part it found nothing to add to ridge."
+            )
         if outcome.interrupted:
             interrupted = True
             break
     combined: Any = combine((*fitted.values(), *made), parts, _refitted(parts, config.ahead))
-    return Trained((combined, *made, *fitted.values()), history, interrupted)
+    return Trained((combined, *made, *fitted.values()), history, interrupted, tuple(notes))

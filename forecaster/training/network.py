@@ -34,11 +34,15 @@ MAX_VALUES = 50_000_000
 
 @dataclass(frozen=True)
 class Outcome:
-    """A trained network, its learning curve, and whether Ctrl-C ended it early."""
+    """A trained network and its learning curve.
+
+    `interrupted` tells that Ctrl-C ended it early, `improved` that it is better than what it started from.
+    """
 
     predictor: Predictor
     history: list[dict[str, float]]
     interrupted: bool
+    improved: bool
 
 
 def train_network(
@@ -68,7 +72,7 @@ def train_network(
     _fit(model, parts, config, keeper=keeper, given=(objective, held_back))
     weights = _checked(keeper)
     predictor = kind(config.predictor).restore(own, weights, parts.window)
-    return Outcome(predictor, keeper.history, keeper.interrupted)
+    return Outcome(predictor, keeper.history, keeper.interrupted, keeper.best_epoch >= 0)
 
 
 def _start(model: Any, module: Any, own: Any, given: tuple[Window, Mapping[str, Predictor]]) -> bool:
