@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 MAX_CONTEXT = 10**7
 MAX_BESIDE = 4096
 Text = Annotated[str, Field(max_length=256)]
+Cycle = Literal["minute-of-hour", "hour-of-day", "day-of-week", "day-of-year"]
+"""A cycle of the calendar that tells a forecast where in it a sample lies."""
 Task = Literal["forecast", "symbols"]
 """What a model answers with: the next segment of numbers, or the probabilities of the next symbol."""
 Fraction = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
@@ -30,6 +32,8 @@ class ReadingOptions(Frozen):
 
     columns: tuple[Text, ...] = ()
     exogenous: tuple[Text, ...] = ()
+    known: tuple[Text, ...] = ()
+    calendar: tuple[Cycle, ...] = ()
     time_columns: tuple[Text, ...] = ()
     no_time: bool = False
     time_format: Text | None = None
@@ -54,14 +58,16 @@ class ReadingOptions(Frozen):
 class Window(Frozen):
     """A window: S = n_step consecutive segments of N = n_input samples, taken every `stride`.
 
-    `exogenous` is X, the channels that stand beside the one that is forecast; `symbols` is K, the
-    size of the alphabet where the samples are codes of symbols, else 0. Both follow from the data.
+    `exogenous` is X, the channels that stand beside the one that is forecast; of the last `known` of
+    them the future is known too, and they stand one segment ahead. `symbols` is K, the size of the
+    alphabet where the samples are codes of symbols, else 0. All three follow from the data.
     """
 
     n_step: Annotated[int, Field(ge=1, le=MAX_CONTEXT)] = 25
     n_input: Annotated[int, Field(ge=1, le=MAX_CONTEXT)] = 100
     stride: Annotated[int, Field(ge=1, le=MAX_CONTEXT)] = 1
     exogenous: Annotated[int, Field(ge=0, le=MAX_BESIDE)] = 0
+    known: Annotated[int, Field(ge=0, le=MAX_BESIDE)] = 0
     symbols: Annotated[int, Field(ge=0, le=MAX_BESIDE)] = 0
 
     @property
@@ -78,6 +84,8 @@ class Window(Frozen):
     def _bounded(self) -> Window:
         if self.n_step * self.width > MAX_CONTEXT:
             raise ValueError(f"a window of {self.n_step} x {self.width} samples is larger than {MAX_CONTEXT}")
+        if self.known > self.exogenous:
+            raise ValueError(f"{self.known} known channels among {self.exogenous} exogenous ones")
         return self
 
 

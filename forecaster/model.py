@@ -18,21 +18,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster import predictors
+from forecaster import matching, predictors
 from forecaster.bundle import Manifest, TrainingData, dump_metrics, load, save
 from forecaster.bundle.card import card
 from forecaster.config import RunConfig
-from forecaster.errors import OutputError, SignalError, TooShortError
+from forecaster.errors import OutputError, SignalError
 from forecaster.evaluation import LEVELS, Evaluation, Keep, Known, Request
 from forecaster.forecasts import Forecast
 from forecaster.origins import Origins, contexts
 from forecaster.predictors import Combination
 from forecaster.predictors.base import Context, Predictor
 from forecaster.predictors.naive import SeasonalNaive
-from forecaster.preparation import Prepared, check_rate, prepare, resolved
+from forecaster.preparation import Prepared, prepare, resolved
 from forecaster.reading.symbols import one_alphabet
 from forecaster.record import channels_of, history_text, manifest_of, thinned
-from forecaster.rollout import carried, rollout
+from forecaster.rollout import carried, reached, rollout
 from forecaster.scaling import Scaler
 from forecaster.signals import Recording, Signal
 from forecaster.splits import boundaries
@@ -155,18 +155,9 @@ class Forecaster:
         """The scaler that was fitted on the training part."""
         return Scaler(np.array(self.manifest.scaler.mean), np.array(self.manifest.scaler.scale))
 
-    def require(self, signal: Signal) -> None:
-        """Raise SignalError, or TooShortError, if `signal` cannot be forecast with this model."""
-        columns, need = self._columns(signal), self.config.window.context
-        for recording in signal.series():
-            if len(recording) < need:
-                raise TooShortError(
-                    _short(recording, need),
-                    path=signal.path,
-                    hint="Train a model with a shorter context: --n-step, --n-input.",
-                )
-            seen = recording.values if self.config.carry_state else recording.values[-need:]
-            self.scaler.check(seen[:, columns], self.manifest.channels.columns, signal.path)
+    def require(self, signal: Signal, ahead: int = 0) -> None:
+        """Raise SignalError, or TooShortError, if `signal` cannot be forecast `ahead` rows with this model."""
+        matching.require(signal, self.manifest, self.scaler, ahead)
 
     def forecast(
         self, signals: Sequence[Signal], *, horizon: int | None = None, levels: Sequence[int] = (90,)
@@ -176,12 +167,17 @@ class Forecaster:
         All windows of all signals advance together. `horizon` in samples (default: N).
         Raises as `require` does, and OutputError if a forecast is not finite.
         """
+        horizon = horizon or self.config.window.n_input
         signals = [self._own(signal) for signal in signals]
         for signal in signals:
-            self.require(signal)
-        horizon = horizon or self.config.window.n_input
+            self.require(signal, horizon)
+        ahead = reached(horizon, self.config.window)
         series = [(k, recording) for k, signal in enumerate(signals) for recording in signal.series()]
-        asked = [(k, recording, end) for k, recording in series for end in self._ends(signals[k], recording)]
+        asked = [
+            (k, recording, end)
+            for k, recording in series
+            for end in matching.ends(signals[k], recording, self.manifest, ahead)
+        ]
         found = self.work.made(self, [origin for _, _, origin in asked], horizon, levels)
         result: list[list[Forecast]] = [[] for _ in signals]
         for (k, recording, origin), made in zip(asked, found, strict=True):
@@ -203,7 +199,7 @@ class Forecaster:
         `levels` are those of the bands in percent; `keep` is given all that is forecast, block by block.
         """
         horizon = horizon or self.config.window.n_input
-        ordered = [self._ordered(self._own(signal)) for signal in signals]
+        ordered = [matching.ordered(self._own(signal), self.manifest, self.scaler) for signal in signals]
         ranges = [self._first_targets(signal) for signal in signals]
         return self.work.evaluate(self, ordered, ranges, Request(horizon, stride, tuple(levels), keep))
 
@@ -214,7 +210,7 @@ class Forecaster:
 
         `made` has by name what predictors made of the same origins before, scaled; it is added to.
         """
-        made, context = {} if made is None else made, self.context(origins)
+        made, context = {} if made is None else made, self.context(origins, horizon)
         parts = predictor.carrying if isinstance(predictor, Combination) else (predictor,)
         for one in parts:
             if one.name not in made:
@@ -226,7 +222,8 @@ class Forecaster:
         """Forecast in scaled units, `given` being the origins' context and the horizon."""
         context, horizon = given
         if self.config.carry_state and predictor is self.predictor:
-            return np.concatenate([carried(predictor, self._scaled(one), horizon) for one in origins])
+            scaled = (matching.scaled_origins(one, self.scaler, self.manifest.n_channels) for one in origins)
+            return np.concatenate([carried(predictor, one, horizon) for one in scaled])
         return rollout(predictor, context, horizon)
 
     def origins(self, signal: Signal, rows: Sequence[int] | None = None) -> list[Origins]:
@@ -236,66 +233,29 @@ class Forecaster:
         """
         signal = self._own(signal)
         self.require(signal)
-        recording = list(signal.series())[-1]
-        ends = self._ends(signal, recording)
+        ends = matching.ends(signal, list(signal.series())[-1], self.manifest, self.config.window.n_input)
         return ends if rows is None else [replace(end, rows=np.asarray(rows, dtype=np.int64)) for end in ends]
 
-    def context(self, origins: Sequence[Origins]) -> Context:
-        """Return the contexts of `origins`, scaled, as a predictor sees them."""
-        context = contexts(origins, self.config.window.context)
-        return Context(
-            self.scaler.transform(context.values, context.channel), context.channel, self._beside(context.exogenous)
-        )
+    def latest(self, signal: Signal) -> int:
+        """Return the last row of the last recording of `signal` from which the next segment can be forecast.
+
+        It is its end, or lies before it where too little is known of the known columns' future.
+        """
+        recording, n_input = list(signal.series())[-1], self.config.window.n_input
+        unknown = n_input - len(matching.told(signal, recording, self.manifest, n_input))
+        return len(recording) - (unknown if self.manifest.channels.known else 0)
+
+    def context(self, origins: Sequence[Origins], horizon: int = 1) -> Context:
+        """Return the contexts of `origins`, scaled, as a predictor sees them that is to forecast `horizon` samples."""
+        window = self.config.window
+        found = contexts(origins, window.context, reached(horizon, window))
+        return matching.scaled_context(found, self.scaler, self.manifest.n_channels)
 
     # --- parts --------------------------------------------------------------------------
 
     def _own(self, signal: Signal) -> Signal:
         """Return `signal` as the model knows signals: symbols with its codes."""
         return self.work.own(signal, self.manifest.channels.labels)
-
-    def _scaled(self, origins: Origins) -> Origins:
-        """Return `origins` in a scaled copy of the whole recording."""
-        values = self.scaler.transform(origins.values[None], np.array([origins.channel]))[0]
-        return replace(origins, values=values, exogenous=self._beside(origins.exogenous))
-
-    def _beside(self, exogenous: NDArray | None) -> Array | None:
-        """Scale exogenous channels (..., X)."""
-        first = self.manifest.n_channels
-        return None if exogenous is None else (exogenous - self.scaler.mean[first:]) / self.scaler.scale[first:]
-
-    def _ends(self, signal: Signal, recording: Recording) -> list[Origins]:
-        """Return the end of `recording` as an origin of each of the model's channels."""
-        columns, count = self._columns(signal), self.manifest.n_channels
-        beside = recording.values[:, columns[count:]] if columns[count:] else None
-        end = np.array([len(recording)])
-        return [Origins(recording.values[:, column], c, end, beside) for c, column in enumerate(columns[:count])]
-
-    def _columns(self, signal: Signal) -> list[int]:
-        """Return where the model's columns stand in `signal`; SignalError if they or its rate do not fit."""
-        check_rate(signal, self.manifest.sample_rate_hz, "the model was trained")
-        wanted = self.manifest.channels.columns
-        missing = [name for name in wanted if name not in signal.columns]
-        if not missing:
-            return [signal.columns.index(name) for name in wanted]
-        if len(wanted) == len(signal.columns) == 1:
-            return [0]
-        found = f"it has the channels {', '.join(signal.columns)}"
-        raise SignalError(
-            found,
-            path=signal.path,
-            expected=f"{', '.join(wanted)}, as the model was trained",
-            hint="Name the columns with --column.",
-        )
-
-    def _ordered(self, signal: Signal) -> Signal:
-        """Return `signal` with the model's channels, in the model's order."""
-        columns, recordings, channels = self._columns(signal), signal.recordings, self.manifest.channels
-        if columns != list(range(len(signal.columns))):  # else no copy is made of a long signal
-            recordings = tuple(replace(r, values=r.values[:, columns]) for r in recordings)
-        for recording in recordings:
-            self.scaler.check(recording.values, channels.columns, signal.path)
-        named = replace(signal, channels=channels.target, exogenous=channels.exogenous, units=channels.units)
-        return replace(named, recordings=recordings)
 
     def _first_targets(self, signal: Signal) -> list[int]:
         """Return for each recording the first row that may be scored: the test part of what was trained on.
@@ -343,8 +303,3 @@ def _horizons(prepared: Prepared, config: RunConfig) -> list[int]:
     )
     segments = min(window.n_step, longest // (2 * window.n_input))
     return [window.n_input, *([segments * window.n_input] if segments > 1 else [])]
-
-
-def _short(recording: Recording, need: int) -> str:
-    label = f"series {recording.label!r}" if recording.label else "the last recording"
-    return f"{label} has {len(recording)} rows, and the model looks back on {need}"

@@ -17,27 +17,40 @@ Index = NDArray[np.int64]
 class Origins:
     """Places in one channel of one recording.
 
-    `values` (T,) is the channel, whose number is `channel`; `exogenous` (T, X) the channels beside
-    it, or None; `rows` (O,) the row of each first target: what stands before it is known.
+    `values` (T,) is the channel, whose number is `channel`; `rows` (O,) the row of each first target:
+    what stands before it is known. The X channels beside it, or None: `exogenous` (T, .) those of
+    which the past alone is known, `known` (T + F, .) those of which the future is.
     """
 
     values: NDArray[np.floating]
     channel: int
     rows: Index
     exogenous: NDArray[np.floating] | None = None
+    known: NDArray[np.floating] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def context(self, length: int) -> Context:
-        """Return copies of the `length` rows before each origin.
+    def context(self, length: int, ahead: int = 0) -> Context:
+        """Return copies of the `length` rows before each origin, and of `ahead` more of the known channels.
+
+        Past its last row a known channel keeps its last value.
 
         >>> Origins(np.arange(9.0), 0, np.array([3, 5])).context(2).values.tolist()
         [[1.0, 2.0], [3.0, 4.0]]
         """
-        seen = self.rows[:, None] + np.arange(-length, 0)
+        seen, channel = self.rows[:, None] + np.arange(-length, 0), np.full(len(self), self.channel, dtype=np.int64)
         beside = None if self.exogenous is None else self.exogenous[seen].astype(np.float64)
-        return Context(self.values[seen].astype(np.float64), np.full(len(self), self.channel, dtype=np.int64), beside)
+        return Context(
+            self.values[seen].astype(np.float64), channel, beside, self.planned(self.rows - length, length + ahead)
+        )
+
+    def planned(self, begin: Index, count: int) -> Array | None:
+        """Return copies of `count` rows of the known channels from each of `begin` (B,) on, (B, count, .), or None."""
+        if self.known is None:
+            return None
+        rows = np.minimum(begin[:, None] + np.arange(count), len(self.known) - 1)
+        return self.known[rows].astype(np.float64)
 
     def truth(self, horizon: int) -> Array:
         """Return copies of the `horizon` rows from each origin on, (O, H)."""
@@ -49,11 +62,22 @@ class Origins:
             yield replace(self, rows=self.rows[begin : begin + size])
 
 
-def contexts(origins: Sequence[Origins], length: int) -> Context:
+def split(beside: NDArray, known: int) -> tuple[NDArray | None, NDArray | None]:
+    """Part the channels that stand beside another (T, X) into the exogenous and the last `known`, None where none is.
+
+    >>> split(np.ones((5, 3)), 0)[1] is None
+    True
+    """
+    first = beside.shape[-1] - known
+    return (beside[..., :first] if first else None), (beside[..., first:] if known else None)
+
+
+def contexts(origins: Sequence[Origins], length: int, ahead: int = 0) -> Context:
     """Return the contexts of all `origins` as one batch."""
-    found = [one.context(length) for one in origins]
+    found = [one.context(length, ahead) for one in origins]
     if len(found) == 1:
         return found[0]
-    beside = [one.exogenous for one in found if one.exogenous is not None]
+    exogenous = [one.exogenous for one in found if one.exogenous is not None]
+    known = [one.known for one in found if one.known is not None]
     values, channel = (np.concatenate(part) for part in zip(*((one.values, one.channel) for one in found), strict=True))
-    return Context(values, channel, np.concatenate(beside) if beside else None)
+    return Context(values, channel, *(np.concatenate(part) if part else None for part in (exogenous, known)))

@@ -14,6 +14,7 @@ from forecaster import networks
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import SignalError, TooShortError, UsageError
 from forecaster.predictors import Combination, Parts, direct, kind, names, parameters
+from forecaster.reading.calendar import SCALE
 from forecaster.scaling import Scaler, check_size
 from forecaster.signals import Recording, Signal
 from forecaster.spectrum import dominant_period
@@ -50,7 +51,7 @@ def prepare(signals: Sequence[Signal], config: RunConfig) -> Prepared:
     bounds = tuple(boundaries(len(recording), config.split) for recording in recordings)
     _long_enough(recordings, bounds, config)
     training = (r.values[:b1] for r, (b1, _) in zip(recordings, bounds, strict=True))
-    scaler = Scaler.identity() if config.window.symbols else Scaler.fit(training)
+    scaler = Scaler.identity() if config.window.symbols else _of_calendar(Scaler.fit(training), signals[0])
     for signal in signals:
         for recording in signal.recordings:
             scaler.check(recording.values, signal.columns, signal.path)
@@ -58,6 +59,13 @@ def prepare(signals: Sequence[Signal], config: RunConfig) -> Prepared:
     runs = Runs.join([r.values for r in recordings], scaler.mean, scaler.scale, exogenous=exogenous)
     b1, b2 = (np.repeat(np.array(b, dtype=np.int64), len(signals[0].channels)) for b in zip(*bounds, strict=True))
     return Prepared(recordings, bounds, scaler, _parts(runs, (b1, b2), config.window))
+
+
+def _of_calendar(scaler: Scaler, signal: Signal) -> Scaler:
+    """Return `scaler` with the columns of a calendar, the last ones, scaled as over whole cycles."""
+    first = len(signal.columns) - 2 * len(signal.calendar)
+    own = np.arange(len(signal.columns)) >= first
+    return Scaler(np.where(own, 0.0, scaler.mean), np.where(own, SCALE, scaler.scale))
 
 
 def _parts(runs: Runs, bounds: tuple[NDArray[np.int64], NDArray[np.int64]], window: Window) -> Parts:
@@ -83,9 +91,9 @@ def resolved(config: RunConfig, signals: Sequence[Signal]) -> RunConfig:
         able = ", ".join(name for name in names() if kind(name).carries)
         found = f"--carry-state: {config.predictor} has no state that can be carried."
         raise UsageError(found, hint=f"These have: {able}.")
-    beside = len(signals[0].exogenous)
     reading = config.reading.model_copy(update={"symbols": bool(signals[0].symbols)})
-    own = {"exogenous": beside, "symbols": 0, **(_symbol_window(config, signals) if signals[0].symbols else {})}
+    own = {"exogenous": len(signals[0].exogenous), "known": signals[0].known, "symbols": 0}
+    own |= _symbol_window(config, signals) if signals[0].symbols else {}
     try:
         window = Window.model_validate(config.window.model_dump() | own)
     except ValidationError:
@@ -214,10 +222,15 @@ def _alike(signals: Sequence[Signal]) -> None:
     first = signals[0]
     for other in signals[1:]:
         check_rate(other, first.sample_rate_hz, f"{first.path} is")
-        if (other.channels, other.exogenous) != (first.channels, first.exogenous):
-            found = f"it has the channels {', '.join(other.columns)}"
-            expected = f"{', '.join(first.columns)}, as {first.path} has"
-            raise SignalError(found, path=other.path, expected=expected, hint="Name the columns with --column.")
+        if (other.channels, other.exogenous, other.known) != (first.channels, first.exogenous, first.known):
+            found, expected = (
+                f"{', '.join(one.columns)}, {one.known} known" if one.known else ", ".join(one.columns)
+                for one in (other, first)
+            )
+            hint = "Name the columns with --column."
+            raise SignalError(
+                f"it has the channels {found}", path=other.path, expected=f"{expected}, as {first.path} has", hint=hint
+            )
 
 
 def _long_enough(recordings: Sequence[Recording], bounds: Sequence[tuple[int, int]], config: RunConfig) -> None:

@@ -67,7 +67,9 @@ def channels_of(signals: Sequence[Signal]) -> tuple[Channels, tuple[TrainingData
     first = signals[0]
     try:
         units = first.units or ("",) * len(first.channels)
-        channels = Channels(target=first.channels, exogenous=first.exogenous, units=units, labels=first.symbols)
+        channels = Channels(
+            target=first.channels, exogenous=first.exogenous, known=first.known, units=units, labels=first.symbols
+        )
         return channels, tuple(TrainingData.of(signal) for signal in signals)
     except ValidationError as error:
         hint = "Rename the columns in the file's header."

@@ -25,7 +25,6 @@ from forecaster.origins import Origins, contexts
 from forecaster.predictors.base import Array, Carrying, Context, Predictor
 from forecaster.predictors.combination import Combination
 from forecaster.predictors.symbolic import SymbolPredictor, likeliest
-from forecaster.windows import joined
 
 ROWS = 128
 """Windows that advance together: enough to be fast, few enough to stay in the cache."""
@@ -42,15 +41,25 @@ def forecast(predictor: Predictor, origins: Sequence[Origins], horizon: int, *, 
     """
     if carry:
         return np.concatenate([carried(predictor, one, horizon) for one in origins])
-    return rollout(predictor, contexts(origins, predictor.window.context), horizon)
+    window = predictor.window
+    return rollout(predictor, contexts(origins, window.context, reached(horizon, window)), horizon)
+
+
+def reached(horizon: int, window: Window) -> int:
+    """Return the samples of the segments that `horizon` samples reach into.
+
+    >>> reached(101, Window(n_step=2, n_input=100))
+    200
+    """
+    return -(-horizon // window.n_input) * window.n_input
 
 
 def rollout(predictor: Predictor, context: Context, horizon: int) -> Array:
     """Forecast `horizon` samples after each window of `context`: (B, H).
 
     A row's bits depend on its own context alone, not on its neighbours or its place. The future
-    of exogenous channels is not known: their last segment is repeated. Each member of a
-    combination feeds back its own forecasts.
+    of exogenous channels is not known: their last segment is repeated, unless they are `known`;
+    where those end, their last value is. Each member of a combination feeds back its own forecasts.
     """
     if isinstance(predictor, Combination):
         return predictor.mix({one.name: rollout(one, context, horizon) for one in predictor.carrying}, context)
@@ -93,10 +102,10 @@ def carried(predictor: Predictor, origins: Origins, horizon: int) -> Array:
     stateful, n_input = cast(Carrying, predictor), predictor.window.n_input
     with one_thread().limit(limits=1), np.errstate(over="ignore", invalid="ignore"):
         state, segment = _warmed(stateful, origins)
-        known = _segments(origins, origins.rows - n_input, n_input)[:, n_input:]
         made = [segment]
-        while len(made) * n_input < horizon:
-            state, segment = stateful.advance(state, np.concatenate((segment, known), axis=1))
+        while (done := len(made) * n_input) < horizon:
+            step = (segment, *_beside(origins, origins.rows - n_input, origins.rows + done, n_input))
+            state, segment = stateful.advance(state, np.concatenate(step, axis=1))
             made.append(segment)
     return np.concatenate(made, axis=1)[:, :horizon]
 
@@ -121,8 +130,18 @@ def _warmed(predictor: Carrying, origins: Origins) -> tuple[tuple[NDArray, ...],
 def _segments(origins: Origins, begin: NDArray[np.int64], n_input: int) -> Array:
     """Return one step's input (P, N (1 + X)) from each row in `begin` (P,); rows past the end repeat the last."""
     rows = np.minimum(begin[:, None] + np.arange(n_input), len(origins.values) - 1)
-    own = origins.values[rows][:, None]
-    return (own if origins.exogenous is None else joined(own, origins.exogenous[rows]))[:, 0]
+    return np.concatenate((origins.values[rows], *_beside(origins, begin, begin + n_input, n_input)), axis=1)
+
+
+def _beside(
+    origins: Origins, begin: NDArray[np.int64], ahead: NDArray[np.int64], n_input: int
+) -> Iterator[NDArray[np.floating]]:
+    """Yield what stands beside a segment: exogenous channels from `begin` (P,) on, known ones from `ahead` (P,)."""
+    if origins.exogenous is not None:
+        rows = np.minimum(begin[:, None] + np.arange(n_input), len(origins.values) - 1)
+        yield origins.exogenous[rows].swapaxes(1, 2).reshape(len(rows), -1)
+    if (known := origins.planned(ahead, n_input)) is not None:
+        yield known.swapaxes(1, 2).reshape(len(begin), -1)
 
 
 def _blocks(batch: int, window: Window) -> Iterator[slice]:
@@ -138,10 +157,16 @@ def _loop(predictor: Predictor, context: Context, horizon: int) -> Array:
     buffer = np.empty((batch, length + segments * n_input))
     buffer[:, :length] = context.values
     beside = _repeated(context.exogenous, n_input, segments)
+    known = _lengthened(context.known, length + segments * n_input)
     begin = 0
     while begin < horizon:
         seen = slice(begin, begin + length)
-        now = Context(buffer[:, seen], context.channel, None if beside is None else beside[:, seen])
+        now = Context(
+            buffer[:, seen],
+            context.channel,
+            None if beside is None else beside[:, seen],
+            None if known is None else known[:, begin:],
+        )
         made = predictor.predict(now)[:, : buffer.shape[1] - seen.stop]
         buffer[:, seen.stop : seen.stop + made.shape[1]] = made
         begin += made.shape[1]
@@ -153,3 +178,10 @@ def _repeated(exogenous: Array | None, n_input: int, segments: int) -> Array | N
     if exogenous is None:
         return None
     return np.concatenate((exogenous, np.tile(exogenous[:, -n_input:], (1, segments, 1))), axis=1)
+
+
+def _lengthened(known: Array | None, rows: int) -> Array | None:
+    """Continue `known` (B, L + F, .) by its own last value to at least `rows`."""
+    if known is None or known.shape[1] >= rows:
+        return known
+    return np.concatenate((known, np.repeat(known[:, -1:], rows - known.shape[1], axis=1)), axis=1)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.origins import Origins
+from forecaster.origins import Origins, split
 from forecaster.predictors.base import Array
 from forecaster.windows import Windows
 
@@ -108,8 +108,8 @@ def _at(windows: Windows, r: int, rows: Index) -> Origins:
     """Return origins at `rows` of run r, in scaled units."""
     runs = windows.runs
     values, begin = runs.run(r), int(runs.beside_start[r])
-    beside = runs.beside[begin : begin + len(values)] if windows.window.exogenous else None
-    return Origins(values, int(runs.channel[r]), rows, beside)
+    beside = split(runs.beside[begin : begin + len(values)], windows.window.known)
+    return Origins(values, int(runs.channel[r]), rows, *beside)
 
 
 def _runs(windows: Windows, channel: int) -> Index:

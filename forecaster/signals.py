@@ -16,7 +16,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from forecaster.config import Cycle
+
 TimeKind = Literal["samples", "seconds", "timestamps", "epoch-s", "epoch-ms", "epoch-us", "epoch-ns"]
+EPOCH_NS = {"epoch-s": 10**9, "epoch-ms": 10**6, "epoch-us": 10**3, "epoch-ns": 1}
+"""Nanoseconds in the unit of an epoch."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +63,36 @@ class TimeAxis:
             return np.add(int(self.start), np.round(index * self.step).astype(np.int64))
         return np.add(int(self.start), index * int(self.step))
 
+    @property
+    def is_absolute(self) -> bool:
+        """Say whether the axis tells the date and the time of day, as neither seconds nor sample numbers do."""
+        return self.kind not in ("samples", "seconds")
+
+    def instants(self, first: int, count: int) -> NDArray[np.int64]:
+        """Return the instants of samples `first` to `first + count - 1`, in nanoseconds since 1970.
+
+        Timestamps by the clock that the file shows, epochs by UTC; ValueError for other kinds.
+
+        >>> TimeAxis("epoch-s", 60, 1).instants(1, 1).tolist()
+        [61000000000]
+        """
+        if not self.is_absolute:
+            raise ValueError(f"{self.kind} are no instants")
+        if self.kind == "timestamps":
+            return self._counted(first, count)
+        return np.round(self.stamps(first, count) * EPOCH_NS[self.kind]).astype(np.int64)
+
+    def _counted(self, first: int, count: int) -> NDArray[np.int64]:
+        """Return the stamps of samples as nanoseconds, of an axis of timestamps."""
+        if self.calendar is not None:
+            return self._calendar_ns(first, count)
+        if float(self.step).is_integer():
+            return int(self.start) + np.arange(first, first + count) * int(self.step)
+        return int(self.start) + np.round(np.arange(first, first + count) * self.step).astype(np.int64)
+
     def _texts(self, first: int, count: int) -> NDArray[Any]:
         """Write timestamps, with as many digits of a second as start and step need."""
-        if self.calendar is not None:
-            stamps = self._calendar_ns(first, count)
-        elif float(self.step).is_integer():
-            stamps = int(self.start) + np.arange(first, first + count) * int(self.step)
-        else:
-            stamps = int(self.start) + np.round(np.arange(first, first + count) * self.step).astype(np.int64)
+        stamps = self._counted(first, count)
         unit, size = _clock_unit(int(self.start), 0 if self.calendar else self.step)
         rounded = (stamps + size // 2) // size * size if size > 1 else stamps
         texts = np.datetime_as_string(rounded.astype("datetime64[ns]"), unit=unit)
@@ -124,12 +150,14 @@ class Recording:
 
     `values` (T, C + X) float64, all finite, the exogenous channels last; `time` its axis; `line` the
     file's line of the first row; `label` the series' name where the layout holds one series a row, else empty.
+    `future` (F, .) has what the file tells of its known columns after the last row, None where it tells nothing.
     """
 
     values: NDArray[np.float64]
     time: TimeAxis
     line: int = 1
     label: str = ""
+    future: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -141,8 +169,9 @@ class Signal:
 
     `name` is the input's relative path without suffix; `channels` has C names, `units` C
     units ("" where unknown); `exogenous` has X names of channels that are not forecast but may
-    help; `sample_rate_hz` is None where neither the file nor the user
-    gave one. `sha256` and `rows` identify the file that was read. `notes` tells in plain
+    help. Of the last `known` of them the future is known too: from the file, and behind those, a
+    sine and a cosine each, from the cycles of the `calendar`. `sample_rate_hz` is None where neither
+    the file nor the user gave one. `sha256` and `rows` identify the file that was read. `notes` tells in plain
     words what the reader did beyond reading (values interpolated, duplicates dropped, ...).
     Where the one channel holds symbols, `symbols` is their alphabet, and values are places in it.
     """
@@ -157,6 +186,8 @@ class Signal:
     rows: int = 0
     notes: tuple[str, ...] = field(default=())
     exogenous: tuple[str, ...] = ()
+    known: int = 0
+    calendar: tuple[Cycle, ...] = ()
     symbols: tuple[str, ...] = ()
 
     @property

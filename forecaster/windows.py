@@ -34,7 +34,7 @@ class Runs:
 
     `flat` (M,) float32, scaled; run r is ``flat[start[r] : start[r] + length[r]]`` and belongs
     to channel ``channel[r]``. `beside` (M', X) has the exogenous channels of the recordings end
-    to end, scaled; those of run r begin at ``beside_start[r]``.
+    to end, scaled, each at its own time; those of run r begin at ``beside_start[r]``.
     """
 
     flat: NDArray[np.float32]
@@ -135,10 +135,14 @@ class Windows:
         return joined(inputs, beside), targets
 
     def exogenous(self, index: Index) -> NDArray[np.float32]:
-        """Gather the exogenous channels that the windows `index` look back on, (B, L, X)."""
+        """Gather the exogenous channels that the windows `index` see, (B, L, X), the known ones a segment ahead."""
         r = np.searchsorted(np.cumsum(self.count), index, side="right")
         place = self.runs.beside_start[r] + self.first[r] + (index - self.before[r]) * self.window.stride
-        return self.runs.beside[place[:, None] + np.arange(self.window.context)]
+        rows, known = place[:, None] + np.arange(self.window.context), self.window.known
+        seen = self.runs.beside[rows]
+        if known:
+            seen[:, :, -known:] = self.runs.beside[rows + self.window.n_input, -known:]
+        return seen
 
     def contexts(self, index: Index) -> NDArray[np.float32]:
         """Gather the channel's own samples that the windows `index` look back on, (B, L)."""
@@ -170,12 +174,12 @@ class Windows:
 
 
 def joined(segments: NDArray, exogenous: NDArray) -> NDArray:
-    """Put the segments of `exogenous` (B, L, X) behind those of the channel (B, S, N): (B, S, N (1 + X)).
+    """Put the segments of `exogenous` (B, S N, X) behind the steps (B, S, n): (B, S, n + N X).
 
     >>> joined(np.array([[[1], [2]]]), np.array([[[10, 100], [20, 200]]])).tolist()
     [[[1, 10, 100], [2, 20, 200]]]
     """
-    batch, n_step, n_input = segments.shape
+    (batch, n_step, _), n_input = segments.shape, exogenous.shape[1] // segments.shape[1]
     beside = exogenous.reshape(batch, n_step, n_input, -1).swapaxes(2, 3).reshape(batch, n_step, -1)
     return np.concatenate((segments, beside), axis=2)
 

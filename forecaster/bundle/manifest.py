@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, FailFast, Field, model_validator
 
 from forecaster.bundle.strict_json import complaint
-from forecaster.config import Frozen, Positive, RunConfig, Split, Task, Window
+from forecaster.config import MAX_BESIDE, Frozen, Positive, RunConfig, Split, Task, Window
 from forecaster.errors import printable
 from forecaster.intervals import IntervalState
 from forecaster.signals import Signal
@@ -49,10 +49,14 @@ Values = Annotated[tuple[Scalar, ...], Field(max_length=MAX_CHANNELS)]
 
 
 class Channels(Frozen):
-    """The columns that are forecast, those that help, the targets' units (C,); of symbols, the K labels in order."""
+    """The columns that are forecast, those that help, the targets' units (C,); of symbols, the K labels in order.
+
+    Of the last `known` exogenous columns the future is known.
+    """
 
     target: Annotated[Names, Field(min_length=1)]
     exogenous: Names = ()
+    known: Annotated[int, Field(ge=0, le=MAX_BESIDE)] = 0
     labels: Names = ()
     units: Names = ()
 
@@ -60,6 +64,12 @@ class Channels(Frozen):
     def columns(self) -> tuple[str, ...]:
         """The names of all columns that the model reads, (C + X): the targets first."""
         return (*self.target, *self.exogenous)
+
+    @property
+    def parted(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The exogenous columns of which the past alone is known, and the known ones."""
+        first = len(self.exogenous) - self.known
+        return self.exogenous[:first], self.exogenous[first:]
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -160,6 +170,7 @@ class Manifest(Frozen):
         _equal("scaler.mean", len(self.scaler.mean), len(self.channels.columns))
         _equal("scaler.scale", len(self.scaler.scale), len(self.channels.columns))
         _equal("channels.exogenous", len(self.channels.exogenous), self.window.exogenous)
+        _equal("channels.known", self.channels.known, self.window.known)
         _equal("channels.labels", len(self.channels.labels), self.window.symbols)
         _check_task(self)
         _unique("predictors", [one.name for one in self.predictors])

@@ -74,6 +74,7 @@ def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
 
     manifest = forecaster.manifest
     window, split, rate_hz = manifest.window, manifest.split, manifest.sample_rate_hz
+    past, known = manifest.channels.parted
     counts = parameter_counts(forecaster)
     return [
         ("model", f"{model}, format {manifest.format}, created {manifest.created}"),
@@ -87,7 +88,8 @@ def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
         ("sample rate", "not known" if rate_hz is None else f"{rate_hz:.6g} Hz"),
         ("channels", ", ".join(_channels(forecaster))),
         *([("symbols", f"{window.symbols}: {listed(manifest.channels.labels)}")] if window.symbols else []),
-        *([("exogenous", ", ".join(manifest.channels.exogenous))] if manifest.channels.exogenous else []),
+        *([("exogenous", ", ".join(past))] if past else []),
+        *([("known", ", ".join(known))] if known else []),
         ("split", f"{split.training:g}/{split.validation:g}/{split.test:g} percent"),
         ("seed", str(manifest.seed)),
         *(

@@ -33,7 +33,9 @@ def beside(item: Input, reading: ReadingOptions, columns: Sequence[str]) -> list
     """Survey the text columns of a file that were left out; those that hold no symbols are passed over."""
     found = []
     for name in columns[:MOST_COLUMNS] if item.path != "-" else ():
-        column = reading.model_copy(update={"columns": (name,), "exogenous": (), "units": ()})
+        column = reading.model_copy(
+            update={"columns": (name,), "exogenous": (), "known": (), "calendar": (), "units": ()}
+        )
         survey = alone(item, column, ["--column", name])
         found += [survey] if survey else []
     return found

@@ -130,6 +130,11 @@ on_error = option(
 reading = together(
     option("--column", "columns", type=Listed(), multiple=True, help="Channel to read; repeatable.  [all numbers]"),
     option("--exogenous", type=Listed(), multiple=True, help="Channel that helps and is not forecast; repeatable."),
+    option("--known", type=Listed(), multiple=True, help="Exogenous channel whose future is known; repeatable."),
+    option(
+        "--calendar", type=click.Choice(["minute-of-hour", "hour-of-day", "day-of-week", "day-of-year"]), multiple=True,
+        help="Known channels made from the time stamps; repeatable.",
+    ),
     option("--time-column", "time_columns", type=Listed(), multiple=True, help="Time column; twice for date and time."),
     option("--no-time", is_flag=True, default=None, help="There is no time column."),
     option("--time-format", metavar="FORMAT", help="strptime format of the time stamps."),

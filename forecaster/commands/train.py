@@ -195,8 +195,9 @@ def _trained(run: _Run, result: _Result) -> list[str]:
     shares = "/".join(f"{share:g}" for share in (split.training, split.validation, split.test))
     window = run.config.window
     context, horizon = (samples_and_time(length, run.rate_hz) for length in (window.context, window.n_input))
-    beside = [printable(name, 40) for name in run.signals[0].exogenous]
-    seen = _channels(channels, "channel") + (f", with {_channels(beside, 'exogenous channel')}" if beside else "")
+    kinds = zip(("exogenous", "known"), result.forecaster.manifest.channels.parted, strict=True)
+    beside = {f"{kind} channel": [printable(name, 40) for name in own] for kind, own in kinds if own}
+    seen = _channels(channels, "channel") + "".join(f", with {_channels(own, kind)}" for kind, own in beside.items())
     return [
         f"{run.config.predictor} on {shown}: {rows} rows, split {shares}, {seen}",
         *_symbols(result.forecaster.manifest.channels.labels),

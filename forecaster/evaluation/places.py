@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Window
-from forecaster.origins import Origins
+from forecaster.origins import Origins, split
 from forecaster.signals import Signal
 
 Index = NDArray[np.int64]
@@ -50,5 +50,4 @@ def places(signal: Signal, first_targets: Sequence[int], *, context: int, horizo
 def located(signal: Signal, channel: int, place: Place) -> Origins:
     """Return the origins of one channel of a recording; the recording's last columns stand beside it."""
     values, targets = signal.recordings[place.recording].values, len(signal.channels)
-    beside = values[:, targets:] if signal.exogenous else None
-    return Origins(values[:, channel], channel, place.rows, beside)
+    return Origins(values[:, channel], channel, place.rows, *split(values[:, targets:], signal.known))

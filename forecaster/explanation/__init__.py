@@ -91,7 +91,7 @@ def explain(model: Forecaster, signal: Signal, *, at: int | None = None, channel
     OutputError if what the model computes is not finite.
     """
     recording = list(signal.series())[-1]
-    c, row = _channel(model, channel), _row(model, len(recording), at)
+    c, row = _channel(model, channel), _row(model, model.latest(signal), at)
     origin = model.origins(signal, [row])[c]
     forecast = model.run(model.predictor, [origin], model.config.window.n_input)[0]
     _check_finite(model, forecast)
@@ -165,8 +165,7 @@ def _check_finite(model: Forecaster, *found: NDArray[np.floating]) -> None:
 
 def _spread(model: Forecaster, signal: Signal, count: int) -> list[int]:
     """Return up to `count` rows of the last recording from which it can be forecast, evenly spread."""
-    rows = len(list(signal.series())[-1])
-    found = np.unique(np.linspace(model.config.window.context, rows, count).astype(np.int64))
+    found = np.unique(np.linspace(model.config.window.context, model.latest(signal), count).astype(np.int64))
     return [int(row) for row in found]
 
 

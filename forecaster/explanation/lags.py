@@ -13,7 +13,7 @@ Difficult" (1994); decks A to E, the vanishing gradient.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -87,7 +87,7 @@ def _squares(predictor: Predictor, one: Context) -> Array:
         values = moved.values.copy()
         values[np.arange(len(lags)), lags] += STEP
         values[np.arange(len(lags), len(rows)), lags] -= STEP
-        forecast = predictor.predict(Context(values, moved.channel, moved.exogenous))
+        forecast = predictor.predict(replace(moved, values=values))
         slope = (forecast[: len(lags)] - forecast[len(lags) :]) / (2 * STEP)
         found[lags] = np.square(slope).sum(axis=1)
     return found

@@ -35,23 +35,33 @@ Specs = dict[str, TensorSpec]
 class Context:
     """What forecasts look back on, in scaled units.
 
-    `values` (B, L); `channel` (B,), each window's channel; `exogenous` (B, L, X), the channels
-    beside it over the same samples, or None where there are none.
+    `values` (B, L); `channel` (B,), each window's channel. The X channels beside it, or None where
+    there are none: `exogenous` (B, L, .) those of which the past alone is known, over the same
+    samples; `known` (B, L + F, .) those of which the future is, over the same samples and the F
+    that follow, a segment at least.
     """
 
     values: Array
     channel: Channel
     exogenous: Array | None = None
+    known: Array | None = None
 
     def __getitem__(self, rows: Any) -> Self:
         """Return the windows `rows`, a slice or an index."""
-        beside = None if self.exogenous is None else self.exogenous[rows]
-        return type(self)(self.values[rows], self.channel[rows], beside)
+        beside = (None if part is None else part[rows] for part in (self.exogenous, self.known))
+        return type(self)(self.values[rows], self.channel[rows], *beside)
 
     def segments(self, window: Window) -> Array:
-        """Return the windows as steps (B, S, N (1 + X)): each segment, then those of the exogenous channels."""
+        """Return the windows as steps (B, S, N (1 + X)): each segment, then those of the exogenous channels.
+
+        The known ones are a segment ahead: the last step sees what they do over the next segment.
+        """
         own = self.values.reshape(len(self.values), window.n_step, window.n_input)
-        return own if self.exogenous is None else joined(own, self.exogenous)
+        if self.exogenous is not None:
+            own = joined(own, self.exogenous)
+        if self.known is not None:
+            own = joined(own, self.known[:, window.n_input : window.n_input + window.context])
+        return own
 
 
 @dataclass(frozen=True)

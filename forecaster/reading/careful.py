@@ -21,14 +21,14 @@ from forecaster.reading.symbols import check_cell
 
 
 def explain(
-    source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptions, *, rows: int | None = None
+    source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptions, *, rows: int | None = None, skip: int = 0
 ) -> None:
-    """Raise SignalError for the first row that is not as it should be; return if there is none."""
+    """Raise SignalError for the first row that is not as it should be; return if there is none. `skip` rows pass."""
     if source.facts.quotes:
         check_quotes(source, sniffed)
     last = None if rows is None else sniffed.first_line + rows - 1
     for number, line in enumerate(source.lines(), start=1):
-        if number < sniffed.first_line:
+        if number < sniffed.first_line + skip:
             continue
         cells = split_line(line, sniffed.delimiter)
         if (last is not None and number > last) or (_blank(line) and _only_blank_follow(source, number)):

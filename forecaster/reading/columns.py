@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from forecaster.config import ReadingOptions
 from forecaster.reading.cells import PATTERNS, unit_of
@@ -29,7 +29,7 @@ INDEX_NAMES = frozenset(["", *_INDEX.split()])
 class Roles:
     """Column numbers from 0: `time` (none, one, or date and clock), `channels`, `group`, `blank` to be checked.
 
-    The last `exogenous` of the channels are not to be forecast.
+    The last `exogenous` of the channels are not to be forecast; of the last `known` of those the future is known.
     """
 
     time: tuple[int, ...]
@@ -40,6 +40,7 @@ class Roles:
     notes: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     exogenous: int = 0
+    known: int = 0
 
     @property
     def needed(self) -> tuple[int, ...]:
@@ -72,14 +73,20 @@ def choose(sniffed: Sniffed, options: ReadingOptions, source: Source) -> Roles:
     if options.symbols and not options.columns:
         labels = _labels(sniffed, [*time, group], [*timelike, *time, group], path=path)
         return Roles(time, (labels,), group, units=("",))
-    beside = tuple(dict.fromkeys(resolve(name, sniffed, path, "--exogenous") for name in options.exogenous))
-    _distinct(beside, time, group, sniffed=sniffed, path=path, option="--exogenous")
-    if options.columns:
-        channels = tuple(dict.fromkeys(resolve(name, sniffed, path, "--column") for name in options.columns))
-        _distinct(channels, time, group, sniffed=sniffed, path=path)
-        _apart(channels, beside, sniffed, path)
+    named = {"--column": options.columns, "--exogenous": options.exogenous, "--known": options.known}
+    chosen = {
+        option: tuple(dict.fromkeys(resolve(name, sniffed, path, option) for name in named[option])) for option in named
+    }
+    for option, columns in chosen.items():
+        _distinct(columns, time, group, sniffed=sniffed, path=path, option=option)
+    _apart(chosen, sniffed, path)
+    channels, past, known = chosen.values()
+    beside = past + known
+    if channels:
         units = _units(sniffed, channels, options, path)
-        return Roles(time, channels + beside, group, notes=tuple(notes), units=units, exogenous=len(beside))
+        return Roles(
+            time, channels + beside, group, notes=tuple(notes), units=units, exogenous=len(beside), known=len(known)
+        )
     found = _channels(sniffed, time, group, timelike=timelike, notes=notes)
     channels = tuple(index for index in found if index not in beside)
     blank = tuple(i for i, kind in enumerate(sniffed.kinds) if kind == "empty" and i not in (*time, group))
@@ -91,7 +98,9 @@ def choose(sniffed: Sniffed, options: ReadingOptions, source: Source) -> Roles:
     label = _label(sniffed, time, group)
     _refuse_clock(sniffed, channels, time, source=source, options=options)
     units = _units(sniffed, channels, options, path)
-    return Roles(time, channels + beside, group, blank, label, tuple(notes), units, len(beside))
+    return Roles(
+        time, channels + beside, group, blank, label, tuple(notes), units, exogenous=len(beside), known=len(known)
+    )
 
 
 def _labels(sniffed: Sniffed, taken: Sequence[int | None], timelike: Sequence[int | None], *, path: str) -> int:
@@ -113,7 +122,7 @@ def _distinct(
     *,
     sniffed: Sniffed,
     path: str,
-    option: str = "--column",
+    option: str,
 ) -> None:
     for index in channels:
         if index == group or index in time:
@@ -122,11 +131,12 @@ def _distinct(
             raise RefusalError(found, path=path, advice="--no-time frees a time column.")
 
 
-def _apart(channels: tuple[int, ...], beside: tuple[int, ...], sniffed: Sniffed, path: str) -> None:
-    """Refuse a column that is both forecast and exogenous."""
-    both = [sniffed.names[index] for index in channels if index in beside]
-    if both:
-        raise RefusalError(f"{both[0]!r} is both --column and --exogenous", path=path, expected="one of them")
+def _apart(chosen: Mapping[str, tuple[int, ...]], sniffed: Sniffed, path: str) -> None:
+    """Refuse a column that has two roles of: to be forecast, exogenous, known."""
+    for (option, first), (other, second) in combinations(chosen.items(), 2):
+        both = [sniffed.names[index] for index in first if index in second]
+        if both:
+            raise RefusalError(f"{both[0]!r} is both {option} and {other}", path=path, expected="one of them")
 
 
 def letters(name: str) -> str:

@@ -11,11 +11,11 @@ import numpy as np
 
 from forecaster.config import ReadingOptions
 from forecaster.errors import SignalError
-from forecaster.reading import columns, cutting, layouts, regular, suspicion, symbols
+from forecaster.reading import calendar, columns, cutting, future, layouts, regular, suspicion, symbols
 from forecaster.reading.columns import Roles
 from forecaster.reading.dialect import Dialect, Sniffed, sniff
 from forecaster.reading.refusal import RefusalError, applied, merged
-from forecaster.reading.regular import Timing, Track
+from forecaster.reading.regular import Grid, Timing, Track
 from forecaster.reading.source import Source, open_source
 from forecaster.reading.table import Table, load, suspect_code
 from forecaster.reading.times import Stamps, parse
@@ -76,7 +76,8 @@ def _with_tried_options(path: str, options: ReadingOptions, refusal: RefusalErro
 def _read(path: str, options: ReadingOptions, name: str | None) -> Reading:
     source = open_source(path, options.encoding)
     try:
-        return _read_text(source, options, name or _stem(path))
+        found = _read_text(source, options, name or _stem(path))
+        return replace(found, signal=calendar.added(found.signal, options.calendar))
     except UnicodeError as error:
         raise source.undecodable(error) from None
     except OSError as error:
@@ -90,9 +91,10 @@ def _stem(path: str) -> str:
 
 
 def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
-    if options.exogenous and options.layout != "columns":
-        found = f"--exogenous together with --layout {options.layout}"
-        raise RefusalError(found, path=source.path, expected="exogenous channels in columns of their own")
+    for option, names in (("--exogenous", options.exogenous), ("--known", options.known)):
+        if names and options.layout != "columns":
+            found = f"{option} together with --layout {options.layout}"
+            raise RefusalError(found, path=source.path, expected="exogenous channels in columns of their own")
     if options.layout == "wide" and not options.symbols:
         return _read_wide(source, options, name)
     sniffed = symbols.sniff(source, options) if options.symbols else sniff(source, options)
@@ -111,9 +113,12 @@ def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
     channels = columns.channel_names(sniffed, roles.channels)
     if stamps is not None:
         suspicion.refuse_long(source, sniffed, roles, options, t=stamps.values, rows=len(table))
-    doubts = suspicion.refuse_numbering(table.values, sniffed, roles, options, path=source.path)
+    doubts = suspicion.refuse_numbering(
+        table.values[: len(table) - table.ahead], sniffed, roles, options, path=source.path
+    )
     notes = [*sniffed.notes, *roles.notes, *table.notes, *(stamps.notes if stamps else ()), *doubts]
     track, channels = _track(table, stamps, channels, roles=roles, options=options, path=source.path)
+    track.ahead, track.exogenous, track.known = table.ahead, roles.exogenous, roles.known
     timing, rate, records = _timed(track, options, notes)
     if not records:
         raise RefusalError("no row without missing cells", path=source.path, line=sniffed.first_line)
@@ -123,6 +128,7 @@ def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
         name=name,
         channels=channels,
         exogenous=beside,
+        known=roles.known,
         recordings=tuple(records),
         units=roles.units if len(roles.units) == len(channels) else roles.units[:1] * len(channels),
         sample_rate_hz=rate,
@@ -139,11 +145,12 @@ def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
 
 def _refuse_code(table: Table, sniffed: Sniffed, roles: Roles, *, options: ReadingOptions, path: str) -> None:
     """Refuse values that look like a code for missing, unless --na says what missing is."""
-    code = None if options.na or options.symbols else suspect_code(table.values)
+    measured = table.values[: len(table) - table.ahead]
+    code = None if options.na or options.symbols else suspect_code(measured)
     if code is None:
         return
-    row, channel = np.argwhere(table.values == code)[0]
-    count = int((table.values == code).sum())
+    row, channel = np.argwhere(measured == code)[0]
+    count = int((measured == code).sum())
     raise RefusalError(
         f"the value {code:g} stands {count} times, far from all others: it looks like a code for missing",
         path=path,
@@ -182,20 +189,29 @@ def _blocks(group: Any, rows: int, options: ReadingOptions) -> Any:
 def _timed(track: Track, options: ReadingOptions, notes: list[str]) -> tuple[Timing, float | None, list[Recording]]:
     """Make the axis regular, cut the recordings, and tell in `notes` what was done."""
     if track.t is None:
-        pairs, filled = cutting.segments(track, None, options)
-        records = cutting.recordings(track, None, pairs, options)
+        records, filled = _cut(track, None, options, notes)
         _count_notes(notes, filled=filled)
         step = None if options.rate_hz is None else 1 / options.rate_hz
         return Timing(step, interpolated=filled), options.rate_hz, records
+    future.refuse_early(track)
     duplicates = regular.ordered(track, options)
     grid = regular.grid(track)
     gaps, inserted = (0, 0) if grid is None else regular.handle_gaps(track, grid, options)
-    pairs, filled = cutting.segments(track, None if grid is None else grid.gap, options)
-    records = cutting.recordings(track, grid, pairs, options)
+    records, filled = _cut(track, grid, options, notes)
     step_s = None if grid is None or track.kind == "samples" else grid.mean * track.unit_s
     rate = options.rate_hz or (None if not step_s else float(f"{1 / step_s:.9g}"))
     _count_notes(notes, filled=filled, duplicates=duplicates, gaps=gaps, inserted=inserted, how=options.duplicates)
     return Timing(step_s, None if grid is None else grid.jitter, gaps, duplicates, filled), rate, records
+
+
+def _cut(track: Track, grid: Grid | None, options: ReadingOptions, notes: list[str]) -> tuple[list[Recording], int]:
+    """Cut the rows into recordings, the last one with what is known of its future; and the cells filled."""
+    told = future.taken(track, grid, notes)
+    pairs, filled = cutting.segments(track, None if grid is None else grid.gap, options)
+    records = cutting.recordings(track, grid, pairs, options)
+    if told is not None and records:
+        records[-1] = replace(records[-1], future=future.after(track, grid, told, pairs[-1][1]))
+    return records, filled
 
 
 def _count_notes(

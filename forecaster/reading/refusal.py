@@ -12,6 +12,8 @@ from forecaster.errors import SignalError
 NAMES = {
     "columns": "--column",
     "exogenous": "--exogenous",
+    "known": "--known",
+    "calendar": "--calendar",
     "time_columns": "--time-column",
     "time_format": "--time-format",
     "rate_hz": "--rate",

@@ -40,7 +40,11 @@ class Timing:
 
 @dataclass
 class Track:
-    """The rows on their way: values, stamps, blocks that no recording may cross, and rows of the file."""
+    """The rows on their way: values, stamps, blocks that no recording may cross, and rows of the file.
+
+    The last `exogenous` columns are not forecast; of the last `known` of them the future is known, in the
+    last `ahead` rows.
+    """
 
     values: NDArray[np.float64]
     block: NDArray[np.int64] | None
@@ -49,6 +53,9 @@ class Track:
     stamps: Stamps | None = None
     t: Any = None  # (T,) stamps, or None without a time column
     row: NDArray[np.int64] | None = None
+    ahead: int = 0
+    exogenous: int = 0
+    known: int = 0
 
     def line(self, index: int) -> int:
         """Return the file's line of row `index`."""

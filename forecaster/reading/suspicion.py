@@ -37,12 +37,12 @@ def refuse_numbering(
 ) -> list[str]:
     """Refuse a channel that numbers recordings by its name and values; return notes on those that may.
 
-    Raises SignalError unless the channels or the groups were chosen.
+    Raises SignalError unless the channels or the groups were chosen; exogenous ones were.
     """
     notes: list[str] = []
     if options.group_column or options.recording_rows or options.columns or len(roles.channels) < 2:
         return notes
-    for place, index in enumerate(roles.channels):
+    for place, index in enumerate(roles.channels[: len(roles.channels) - roles.exogenous]):
         column, name = values[:, place], sniffed.names[index]
         head = column[: 1 << 20]
         if not (head == np.round(head)).all():  # NaN is not

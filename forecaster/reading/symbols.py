@@ -54,7 +54,8 @@ def refuse_options(options: ReadingOptions, path: str) -> None:
     if options.duplicates == "mean":
         found = "--duplicates mean with labels: symbols have no mean"
         raise RefusalError(found, path=path, fix={"duplicates": "first"})
-    for name, given in (("--exogenous", options.exogenous), ("--unit", options.units)):
+    beside = {"--exogenous": options.exogenous, "--known": options.known, "--calendar": options.calendar}
+    for name, given in {**beside, "--unit": options.units}.items():
         if given:
             raise RefusalError(f"{name} with labels", path=path, expected="a column of labels alone")
     if len(options.columns) > 1:

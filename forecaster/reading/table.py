@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import ReadingOptions
-from forecaster.reading import careful, symbols
+from forecaster.reading import careful, future, symbols
 from forecaster.reading.columns import Roles
 from forecaster.reading.dialect import Sniffed
 from forecaster.reading.refusal import RefusalError
@@ -26,7 +26,8 @@ Arrays = dict[int, NDArray[Any]]
 class Table:
     """Columns as read: `values` (T, C) with NaN where a cell is missing; raw `time` and `group` columns.
 
-    `alphabet` has the symbols where the values are places in it.
+    `alphabet` has the symbols where the values are places in it. The last `ahead` rows hold what is
+    known of the future.
     """
 
     values: NDArray[np.float64]
@@ -35,6 +36,7 @@ class Table:
     first_line: int
     notes: tuple[str, ...] = ()
     alphabet: tuple[str, ...] = ()
+    ahead: int = 0
 
     def __len__(self) -> int:
         return len(self.values)
@@ -46,7 +48,9 @@ def load(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptions
         arrays = _parse(source, sniffed, roles, options)
     except (ValueError, OverflowError, Warning) as error:
         source.finish()
-        careful.explain(source, sniffed, roles, options)
+        counts = future.counted(source, sniffed, roles, options)
+        careful.explain(source, sniffed, roles, options, rows=counts[0] if counts[1] else None)
+        future.check(source, sniffed, roles, options, counts=counts)
         if isinstance(error, UnicodeError):
             raise source.undecodable(error) from None
         raise RefusalError(f"cannot be read as a table: {error}", path=source.path) from None
@@ -59,9 +63,13 @@ def load(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptions
     if options.symbols:
         index = roles.channels[0]
         arrays[index], alphabet = symbols.coded(arrays[index], options)
-    _check(source, sniffed, roles, arrays=arrays, options=options, alphabet=alphabet)
+    ahead = future.rows(roles, arrays)
+    measured = {index: column[: rows - ahead] for index, column in arrays.items()}
+    _check(source, sniffed, roles, arrays=measured, options=options, alphabet=alphabet)
+    future.check(source, sniffed, roles, options, counts=(rows - ahead, ahead))
     notes += _empty_columns(source, sniffed, roles, arrays)
     table = _collected(sniffed, roles, arrays, notes)
+    table.ahead = ahead
     if options.symbols:
         symbols.check_alphabet(alphabet, rows, path=source.path, column=sniffed.names[roles.channels[0]])
         table.alphabet = alphabet

@@ -1,0 +1,129 @@
+"""A signal as a model knows it: its columns in the model's order, and what is known of their future."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.bundle import Manifest
+from forecaster.errors import SignalError, TooShortError
+from forecaster.origins import Origins, split
+from forecaster.predictors.base import Context
+from forecaster.preparation import check_rate
+from forecaster.reading.calendar import future, names
+from forecaster.scaling import Scaler
+from forecaster.signals import Recording, Signal
+
+Array = NDArray[np.float64]
+
+
+def places(signal: Signal, manifest: Manifest) -> list[int]:
+    """Return where the model's columns stand in `signal`; SignalError if they or its rate do not fit."""
+    check_rate(signal, manifest.sample_rate_hz, "the model was trained")
+    wanted = manifest.channels.columns
+    missing = [name for name in wanted if name not in signal.columns]
+    if not missing:
+        return [signal.columns.index(name) for name in wanted]
+    if len(wanted) == len(signal.columns) == 1:
+        return [0]
+    found = f"it has the channels {', '.join(signal.columns)}"
+    raise SignalError(
+        found,
+        path=signal.path,
+        expected=f"{', '.join(wanted)}, as the model was trained",
+        hint="Name the columns with --column.",
+    )
+
+
+def ordered(signal: Signal, manifest: Manifest, scaler: Scaler) -> Signal:
+    """Return `signal` with the model's channels, in the model's order, to be scored: without its future."""
+    columns, recordings, channels = places(signal, manifest), signal.recordings, manifest.channels
+    if columns != list(range(len(signal.columns))):  # else no copy is made of a long signal
+        recordings = tuple(replace(r, values=r.values[:, columns], future=None) for r in recordings)
+    for recording in recordings:
+        scaler.check(recording.values, channels.columns, signal.path)
+    named = replace(signal, channels=channels.target, exogenous=channels.exogenous, units=channels.units)
+    return replace(named, known=channels.known, recordings=recordings)
+
+
+def ends(signal: Signal, recording: Recording, manifest: Manifest, ahead: int) -> list[Origins]:
+    """Return the end of `recording` as an origin of each channel, with up to `ahead` rows of the known columns."""
+    columns, count = places(signal, manifest), manifest.n_channels
+    past, known = split(recording.values[:, columns[count:]], manifest.channels.known)
+    if known is not None:
+        known = np.concatenate((known, told(signal, recording, manifest, ahead)))
+    end = np.array([len(recording)])
+    return [Origins(recording.values[:, column], c, end, past, known) for c, column in enumerate(columns[:count])]
+
+
+def told(signal: Signal, recording: Recording, manifest: Manifest, ahead: int) -> Array:
+    """Return what `signal` tells of the model's known columns after the end of `recording`: (F, .), F up to `ahead`."""
+    wanted, given = manifest.channels.parted[1], signal.exogenous[len(signal.exogenous) - signal.known :]
+    if not set(wanted) <= set(given):
+        return np.empty((0, len(wanted)))
+    return future(signal, recording, ahead)[:, [given.index(name) for name in wanted]]
+
+
+def require(signal: Signal, manifest: Manifest, scaler: Scaler, ahead: int) -> None:
+    """Raise SignalError, or TooShortError, unless the `ahead` rows after every series can be forecast."""
+    columns, need = places(signal, manifest), manifest.window.context
+    for recording in signal.series():
+        if len(recording) < need:
+            raise TooShortError(
+                _short(recording, need),
+                path=signal.path,
+                hint="Train a model with a shorter context: --n-step, --n-input.",
+            )
+        seen = recording.values if manifest.config.carry_state else recording.values[-need:]
+        scaler.check(seen[:, columns], manifest.channels.columns, signal.path)
+        if manifest.channels.known and ahead:
+            later = told(signal, recording, manifest, ahead)
+            _refuse_unknown(signal, manifest, len(later), ahead)
+            first = len(columns) - manifest.channels.known
+            Scaler(scaler.mean[first:], scaler.scale[first:]).check(later, manifest.channels.parted[1], signal.path)
+
+
+def _refuse_unknown(signal: Signal, manifest: Manifest, found: int, wanted: int) -> None:
+    """Raise SignalError if `found` rows of known values are fewer than are `wanted`."""
+    if found >= wanted:
+        return
+    computed = names(signal.calendar)
+    plan = [name for name in manifest.channels.parted[1] if name not in computed]
+    rows = f"{found} row{'' if found == 1 else 's'}"
+    raise SignalError(
+        f"it tells what {', '.join(plan)} will be for {rows} after the last measured one",
+        path=signal.path,
+        expected=f"{wanted}, as many as are forecast",
+        hint="Add rows with a time stamp and the known cells filled, the others empty"
+        + (f"; or forecast fewer: -n {found}." if found else "."),
+    )
+
+
+def _short(recording: Recording, need: int) -> str:
+    label = f"series {recording.label!r}" if recording.label else "the last recording"
+    return f"{label} has {len(recording)} rows, and the model looks back on {need}"
+
+
+def scaled_context(context: Context, scaler: Scaler, channels: int) -> Context:
+    """Return `context` as a predictor sees it; the columns behind the `channels` stand beside them."""
+    past, known = _scaled_beside((context.exogenous, context.known), scaler, channels)
+    return Context(scaler.transform(context.values, context.channel), context.channel, past, known)
+
+
+def scaled_origins(origins: Origins, scaler: Scaler, channels: int) -> Origins:
+    """Return `origins` in a scaled copy of the whole recording."""
+    values = scaler.transform(origins.values[None], np.array([origins.channel]))[0]
+    past, known = _scaled_beside((origins.exogenous, origins.known), scaler, channels)
+    return replace(origins, values=values, exogenous=past, known=known)
+
+
+def _scaled_beside(
+    parts: tuple[NDArray | None, NDArray | None], scaler: Scaler, first: int
+) -> tuple[Array | None, Array | None]:
+    """Scale the exogenous channels (..., .) and the known ones behind them, the first of them column `first`."""
+    past, known = parts
+    last = first if past is None else first + past.shape[-1]
+    own = None if past is None else (past - scaler.mean[first:last]) / scaler.scale[first:last]
+    return own, (None if known is None else (known - scaler.mean[last:]) / scaler.scale[last:])

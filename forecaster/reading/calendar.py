@@ -1,0 +1,121 @@
+"""The calendar as known columns: where in the hour, the day, the week or the year a sample lies.
+
+Each cycle gives a sine and a cosine, so that its end lies beside its beginning. They follow from
+the time stamps alone, for any sample of the past and of the future.
+
+Source: Hyndman and Athanasopoulos, "Forecasting: Principles and Practice" (3rd ed., 2021), section 7.4, Fourier series.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.config import Cycle
+from forecaster.reading.refusal import RefusalError
+from forecaster.signals import Recording, Signal, TimeAxis
+
+MINUTE_NS = 60 * 10**9
+HOUR_NS = 60 * MINUTE_NS
+DAY_NS = 24 * HOUR_NS
+MONDAY_NS = 3 * DAY_NS
+"""From a Monday to the first of January 1970, a Thursday."""
+LENGTH_NS: dict[Cycle, int] = {
+    "minute-of-hour": HOUR_NS,
+    "hour-of-day": DAY_NS,
+    "day-of-week": 7 * DAY_NS,
+    "day-of-year": 365 * DAY_NS,
+}
+SCALE = 0.5**0.5
+"""The standard deviation of a sine over whole cycles: a part of one may not stretch the rest."""
+
+
+def names(cycles: Sequence[Cycle]) -> tuple[str, ...]:
+    """Return the names of the columns.
+
+    >>> names(["hour-of-day"])
+    ('sin hour-of-day', 'cos hour-of-day')
+    """
+    return tuple(f"{wave} {cycle}" for cycle in cycles for wave in ("sin", "cos"))
+
+
+def columns(time: TimeAxis, cycles: Sequence[Cycle], first: int, count: int) -> NDArray[np.float64]:
+    """Return the columns of `count` samples from sample `first` of an axis on: (count, 2 cycles).
+
+    >>> columns(TimeAxis("timestamps", 0, 6 * HOUR_NS), ["hour-of-day"], 1, 2).tolist()
+    [[1.0, 0.0], [0.0, -1.0]]
+    """
+    instants = time.instants(first, count)
+    result = np.empty((count, 2 * len(cycles)))
+    for k, cycle in enumerate(cycles):
+        angle = 2 * np.pi * _share(instants, cycle)
+        result[:, 2 * k], result[:, 2 * k + 1] = np.sin(angle), np.cos(angle)
+    return np.round(result, 12) + 0.0
+
+
+def _share(instants: NDArray[np.int64], cycle: Cycle) -> NDArray[np.float64]:
+    """Return which share of its cycle has passed at each instant; weeks begin on Monday, leap years are longer."""
+    if cycle != "day-of-year":
+        shift = MONDAY_NS if cycle == "day-of-week" else 0
+        return (instants + shift) % LENGTH_NS[cycle] / LENGTH_NS[cycle]
+    year = instants.astype("datetime64[ns]").astype("datetime64[Y]")
+    begin, end = (one.astype("datetime64[ns]").astype(np.int64) for one in (year, year + 1))
+    return np.asarray((instants - begin) / (end - begin))
+
+
+def added(signal: Signal, cycles: Sequence[Cycle]) -> Signal:
+    """Return `signal` with the columns of `cycles` behind all others. Raises RefusalError where time is not absolute.
+
+    Steps of more than half a cycle do not show it, and are refused too.
+    """
+    chosen = tuple(dict.fromkeys(cycles))
+    if not chosen:
+        return signal
+    _check(signal, chosen)
+    recordings = tuple(
+        replace(one, values=np.concatenate((one.values, columns(one.time, chosen, 0, len(one))), axis=1))
+        for one in signal.recordings
+    )
+    own = names(chosen)
+    beside, known = (*signal.exogenous, *own), signal.known + len(own)
+    return replace(signal, recordings=recordings, exogenous=beside, known=known, calendar=chosen)
+
+
+def _check(signal: Signal, cycles: Sequence[Cycle]) -> None:
+    for recording in signal.recordings:
+        given = f"--calendar {cycles[0]}"
+        if not recording.time.is_absolute:
+            what = {"samples": "it has no time", "seconds": "its time is in seconds"}[recording.time.kind]
+            raise RefusalError(f"{given}: {what}", path=signal.path, expected="stamps with a date, or epochs")
+        step = _step_ns(recording)
+        for cycle in cycles:
+            if 2 * step > LENGTH_NS[cycle]:
+                found = f"--calendar {cycle}: a sample every {step / DAY_NS:.3g} days does not show it"
+                raise RefusalError(found, path=signal.path, expected=_longer(step))
+
+
+def _step_ns(recording: Recording) -> float:
+    first, second = recording.time.instants(0, 2).tolist()
+    return float(second - first)
+
+
+def _longer(step: float) -> str:
+    able = [cycle for cycle, length in LENGTH_NS.items() if 2 * step <= length]
+    return " or ".join(able) if able else "no calendar at such steps"
+
+
+def future(signal: Signal, recording: Recording, count: int) -> NDArray[np.float64]:
+    """Return what is known of up to `count` samples after the end of `recording`: (F, K), F at most `count`.
+
+    The columns of a file end where its rows do; a calendar never does.
+    """
+    from_file = signal.known - 2 * len(signal.calendar)
+    told = np.empty((count, 0))
+    if from_file:
+        told = np.empty((0, from_file)) if recording.future is None else recording.future[:count]
+    if not signal.calendar:
+        return told
+    return np.concatenate((told, columns(recording.time, signal.calendar, len(recording), len(told))), axis=1)
