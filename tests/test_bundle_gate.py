@@ -108,6 +108,7 @@ EDITS = {
     "a horizon beyond all bounds": (at("intervals", "horizon", value=10**9), "horizon"),
     "a context beyond all bounds": (at("window", "n_step", value=10**7), "larger than 10000000"),
     "more exogenous channels than the window has": (at("channels", "exogenous", value=["x"]), "for 3 channels"),
+    "more known channels than the window has": (at("channels", "known", value=1), "for 0 channels"),
     "a state carried by what has none": (at("config", "carry_state", value=True), "carry_state"),
     "a huge number": (at("scaler", "mean", value=[1e301, 0.0]), r"1e\+301.*1e300"),
     "an integer out of range": (at("seed", value=2**31), "seed"),

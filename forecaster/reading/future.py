@@ -128,6 +128,7 @@ def after(track: Track, grid: Grid | None, told: NDArray[np.float64], end: int) 
     between = track.values[end:, -track.known :]
     cut = ~track.joint() if grid is None else ~track.joint() | grid.gap
     if np.isnan(between).any() or cut[end - 1 :].any():
-        found = f"the last row in which every channel has a value is {len(between)} rows before the known values go on"
+        rows = f"{len(between)} row{'' if len(between) == 1 else 's'}"
+        found = f"the last row in which every channel has a value is {rows} before the known values go on"
         raise track.refuse(found, end, expected=GOES_ON)
     return np.concatenate((between, told))

@@ -65,8 +65,8 @@ def load(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptions
         arrays[index], alphabet = symbols.coded(arrays[index], options)
     ahead = future.rows(roles, arrays)
     measured = {index: column[: rows - ahead] for index, column in arrays.items()}
-    _check(source, sniffed, roles, arrays=measured, options=options, alphabet=alphabet)
     future.check(source, sniffed, roles, options, counts=(rows - ahead, ahead))
+    _check(source, sniffed, roles, arrays=measured, options=options, alphabet=alphabet)
     notes += _empty_columns(source, sniffed, roles, arrays)
     table = _collected(sniffed, roles, arrays, notes)
     table.ahead = ahead
