@@ -62,7 +62,7 @@ class Forecaster:
 
     `stored` holds the evaluations of the held-back part as JSON, taken when it was trained;
     `history` the learning curve, a row an epoch; `interrupted` tells that Ctrl-C ended the
-    training early; `name` is the folder it was loaded from or saved to; `known` is there only
+    training early, `notes` what it left out; `name` is the folder it was loaded from or saved to; `known` is there only
     while `fit` scores beside other models.
     """
 
@@ -72,6 +72,7 @@ class Forecaster:
     stored: list[dict[str, Any]] = field(default_factory=list)
     history: list[dict[str, float]] = field(default_factory=list)
     interrupted: bool = False
+    notes: tuple[str, ...] = ()
     name: str = ""
     known: dict[int, Known] | None = field(default=None, repr=False)
 
@@ -101,7 +102,7 @@ class Forecaster:
         work = TASKS[trained.predictors[0].task]
         state, quantiles = work.calibrate(trained.predictors[0], prepared.parts, config)
         manifest = manifest_of(signals, config, scaler=prepared.scaler, made=trained.predictors, state=state)
-        model = cls(manifest, trained.predictors, quantiles, [], trained.history, trained.interrupted)
+        model = cls(manifest, trained.predictors, quantiles, [], trained.history, trained.interrupted, trained.notes)
         model.known = shared.known if shared else None
         model.stored = [thinned(model.evaluate(signals, horizon=h).to_json()) for h in _horizons(prepared, config)]
         model.known = None

@@ -131,9 +131,7 @@ def _recipes(config: RunConfig, signals: Sequence[Signal]) -> dict[str, Any]:
         return {"recipe": _recipe(config.recipe, config.predictor), "recipes": {}}
     if not issubclass(kind(config.predictor), Combination):
         return {"recipes": {}}
-    found = {
-        name: config.recipes.get(name) or _budgeted(config, name, signals) for name in networks.members()
-    }
+    found = {name: config.recipes.get(name) or _budgeted(config, name, signals) for name in networks.members()}
     return {"recipes": found}
 
 

@@ -19,7 +19,8 @@ from forecaster.predictors.combination import Members, convex
 from forecaster.preparation import prepare, resolved
 from forecaster.rollout import rollout
 from forecaster.splits import calibrated_from
-from forecaster.training.combining import combine
+from forecaster.training.combining import Judged, combine
+from forecaster.training.folds import earlier
 from tests.test_model import signal_of, wave
 
 WINDOW = Window(n_step=4, n_input=10)
@@ -93,6 +94,37 @@ class TestWeights:
         np.testing.assert_array_equal(found[1][1], errors)
 
 
+class TestFold:
+    def test_it_is_fitted_chosen_and_judged_in_this_order_within_the_training_part(self, parts):
+        fold = earlier(parts)
+        pieces = (fold.parts.training, fold.parts.validation, fold.judged)
+        ends = [int(one.first[0] + one.count[0] - 1 + one.span) for one in pieces]
+        begins = [int(one.first[0]) + WINDOW.context for one in pieces]
+        assert ends == [336, 392, 560]
+        assert begins == [40, 336, 392]
+
+    def test_a_short_training_part_has_none(self):
+        assert earlier(prepare([signal_of(wave(120))], RunConfig(window=WINDOW)).parts) is None
+
+    def test_what_comes_after_the_training_part_does_not_reach_it(self):
+        found = []
+        for last in (0.0, 99.0):
+            values = wave(800)
+            values[560:] = last
+            split = {"training": 70, "validation": 15, "test": 15}
+            made = prepare([signal_of(values)], RunConfig(window=WINDOW, split=split)).parts
+            found.append(earlier(made).judged.stretch(0))
+        np.testing.assert_array_equal(*found)
+
+    def test_both_parts_have_a_say(self, parts):
+        """On validation one member is right, on the fold the other."""
+        fitted = [kind(name).fit(parts) for name in ("last-value", "seasonal-naive")]
+        alone = combine(fitted, parts)
+        both = combine(fitted, parts, Judged(fitted[::-1], earlier(parts).judged))
+        assert alone.shares(0, 1)["seasonal-naive"] == pytest.approx(1)
+        assert 0.2 < both.shares(0, 1)["seasonal-naive"] < 0.8
+
+
 class TestMixing:
     def test_each_segment_has_its_weights_and_the_last_hold_on(self, parts):
         made = mixture([[[1, 0, 0], [0, 0.5, 0.5]]], parts)
@@ -139,7 +171,7 @@ class TestModel:
         first, second = (one.forecast([signal], horizon=73)[0][0].mean for one in (auto, again))
         assert first.tobytes() == second.tobytes()
         assert again.manifest.combination.next == auto.predictor.shares(0, 1)
-        assert again.config.recipes["linear-lstm"].learning_rate == 5e-4
+        assert again.config.recipes["linear-lstm"].learning_rate == 1e-4
 
     def test_evaluate_and_forecast_agree(self, auto):
         signal = signal_of(wave(500, seed=4), "new")
@@ -151,7 +183,7 @@ class TestModel:
 
     def test_the_members_are_scored_beside_the_baselines(self, auto):
         scores = auto.stored[0]["parts"][0]["scores"]
-        assert {"model", "linear-lstm", "stacked-lstm", "ridge", "mean"} <= set(scores)
+        assert {"model", "segment-gru", "level-ridge", "template-ridge", "ridge", "mean"} <= set(scores)
         best = min(values["nmse"] for name, values in scores.items() if name != "model")
         assert scores["model"]["nmse"] <= 1.3 * best
 
@@ -166,18 +198,37 @@ class TestModel:
     def test_a_short_recording_gets_fewer_steps_unless_they_are_asked_for(self):
         signal = signal_of(wave(800))
         found = resolved(RunConfig(window=WINDOW), [signal]).recipes
-        assert {name: recipe.steps for name, recipe in found.items()} == {"linear-lstm": 200, "stacked-lstm": 200}
+        assert {name: recipe.steps for name, recipe in found.items()} == {"linear-lstm": 200, "segment-gru": 200}
         again = resolved(RunConfig(window=WINDOW, recipes=found), [signal]).recipes
         assert again == found
         asked = resolved(RunConfig(window=WINDOW, recipe=QUICK), [signal]).recipes
         assert {recipe.steps for recipe in asked.values()} == {20}
+
+    def test_a_network_that_fails_or_adds_nothing_is_left_out(self):
+        wild = QUICK.model_copy(update={"learning_rate": 1e38, "clip_norm": None, "schedule": "constant"})
+        model = Forecaster.fit([signal_of(wave(1200))], RunConfig(window=WINDOW, recipe=wild))
+        assert not {"linear-lstm", "segment-gru"} & {one.name for one in model.predictors}
+        first, second = model.notes
+        assert first.startswith("linear-lstm is left out of the combination")
+        assert first.endswith("nothing to add to ridge.")
+        assert second.startswith("segment-gru is left out of the combination: The losses or the weights stopped being")
+        assert model.stored[0]["parts"][0]["scores"]["model"]["nmse"] < 0.1
+
+    def test_a_linear_path_alone_says_where_it_stays(self):
+        wild = QUICK.model_copy(update={"learning_rate": 1e38, "clip_norm": None, "schedule": "constant"})
+        model = Forecaster.fit([signal_of(wave(1200))], RunConfig(predictor="linear-lstm", window=WINDOW, recipe=wild))
+        assert model.notes == (
+            "linear-lstm stays where it started: on the validation part it found nothing to add to ridge.",
+        )
+        scores = model.stored[0]["parts"][0]["scores"]
+        assert scores["model"]["nmse"] == pytest.approx(scores["ridge"]["nmse"], rel=1e-4)
 
     def test_each_network_has_a_learning_curve_of_its_own(self, auto):
         from forecaster.plots import learning_curve
 
         figure = learning_curve(auto.history, names=tuple(auto.config.recipes))
         titles = [axes.get_title(loc="left") for axes in figure.axes]
-        assert titles == ["Learning curve: linear-lstm", "Learning curve: stacked-lstm"]
+        assert titles == ["Learning curve: linear-lstm", "Learning curve: segment-gru"]
         steps = [axes.lines[0].get_xdata() for axes in figure.axes]
         assert all((np.diff(x) > 0).all() for x in steps)
 

@@ -65,14 +65,17 @@ def test_saved_and_loaded_it_forecasts_the_same_bytes(model, tmp_path):
     assert first.mean.tobytes() == second.mean.tobytes()
 
 
-def test_auto_has_the_direct_network_among_its_members_in_this_mode_alone():
+def test_in_auto_the_direct_mode_has_members_that_make_several_segments():
     signal = signal_of(wave(1200))
-    closed, direct = (
-        resolved(RunConfig(window=WINDOW, horizon_mode=mode), [signal]).recipes for mode in ("closed-loop", "direct")
-    )
-    assert set(direct) - set(closed) == {"segment-gru"}
-    model = Forecaster.fit([signal], RunConfig(window=WINDOW, horizon_mode="direct", recipe=QUICK))
-    assert "segment-gru" in model.stored[1]["parts"][0]["scores"]
+    made = {
+        mode: Forecaster.fit([signal], RunConfig(window=WINDOW, horizon_mode=mode, recipe=QUICK))
+        for mode in ("closed-loop", "direct")
+    }
+    closed, direct = ({one.name: one for one in model.predictors} for model in made.values())
+    assert set(direct) - set(closed) == {"direct-ridge"}
+    assert closed["segment-gru"].parameters.segments == 1
+    assert direct["segment-gru"].parameters.segments == direct["direct-ridge"].parameters.segments == 4
+    assert "segment-gru" in made["direct"].stored[1]["parts"][0]["scores"]
 
 
 def test_what_makes_one_segment_at_a_time_is_refused():

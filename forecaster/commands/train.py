@@ -116,6 +116,8 @@ def _fit(terminal: Terminal, run: _Run) -> tuple[Forecaster, float]:
     terminal.say("context {}, horizon {}".format(*lengths))
     began = time.monotonic()
     forecaster = Forecaster.fit(run.signals, run.config, progress=terminal.training())
+    for note in forecaster.notes:
+        terminal.say(f"note: {printable(note)}")
     if forecaster.interrupted:
         terminal.warn("interrupted: the best weights so far are kept.")
     return forecaster, time.monotonic() - began

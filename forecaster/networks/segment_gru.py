@@ -28,7 +28,7 @@ from forecaster.networks._numpy import Quantities, Units, layer
 
 AUTO = True
 DIRECT = True
-RECIPE = {"steps": 1600, "learning_rate": 1e-3, "noise": 0.0, "dropout": 0.5, "loss": "mae", "average": 0.995}
+RECIPE = {"steps": 1600, "noise": 0.05, "dropout": 0.2, "loss": "mae", "average": 0.995}
 
 
 class Parameters(Frozen):

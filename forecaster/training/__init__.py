@@ -120,7 +120,7 @@ def _combined(parts: Parts, config: RunConfig, progress: Progress, fitted: Mappi
             interrupted = True
             break
         except TrainingError as error:
-            notes.append(f"{name} is left out of the combination: {error.found}")
+            notes.append(f"{name} is left out of the combination: {error.args[0]}")
             continue
         history += [{"network": float(number), **row} for row in outcome.history]
         if outcome.improved:
