@@ -8,6 +8,7 @@ The tree::
     │   └── TooShortError           exit 2   a signal with too few rows for the window
     ├── ModelError                  exit 2   a model folder that the gate refuses
     ├── TrainingError               exit 1   training that produced no usable model
+    │   └── DivergedError           exit 1   the losses or the weights of a network stopped being finite
     └── OutputError                 exit 1   a result that cannot be written
 
 A message says what was found, where (file, line, column), what was expected and what to do
@@ -97,6 +98,10 @@ class ModelError(ForecasterError):
 
 class TrainingError(ForecasterError):
     """Training that produced no usable model."""
+
+
+class DivergedError(TrainingError):
+    """A network whose losses or weights stopped being finite."""
 
 
 class OutputError(ForecasterError):

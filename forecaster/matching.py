@@ -38,7 +38,7 @@ def places(signal: Signal, manifest: Manifest) -> list[int]:
 
 
 def ordered(signal: Signal, manifest: Manifest, scaler: Scaler) -> Signal:
-    """Return `signal` with the model's channels, in the model's order, to be scored: without its future."""
+    """Return `signal` with the model's channels, in the model's order, to be scored."""
     columns, recordings, channels = places(signal, manifest), signal.recordings, manifest.channels
     if columns != list(range(len(signal.columns))):  # else no copy is made of a long signal
         recordings = tuple(replace(r, values=r.values[:, columns], future=None) for r in recordings)

@@ -22,7 +22,7 @@ from forecaster import matching, predictors
 from forecaster.bundle import Manifest, TrainingData, dump_metrics, load, save
 from forecaster.bundle.card import card
 from forecaster.config import RunConfig
-from forecaster.errors import OutputError, SignalError
+from forecaster.errors import OutputError, SignalError, TooShortError
 from forecaster.evaluation import LEVELS, Evaluation, Keep, Known, Request
 from forecaster.forecasts import Forecast
 from forecaster.origins import Origins, contexts
@@ -244,7 +244,11 @@ class Forecaster:
         """
         recording, n_input = list(signal.series())[-1], self.config.window.n_input
         unknown = n_input - len(matching.told(signal, recording, self.manifest, n_input))
-        return len(recording) - (unknown if self.manifest.channels.known else 0)
+        latest, need = len(recording) - (unknown if self.manifest.channels.known else 0), self.config.window.context
+        if latest < need:
+            hint = "Let the file hold the known columns' future, or more measured rows."
+            raise TooShortError(f"{latest} rows have a known future, and the model looks back on {need}", hint=hint)
+        return latest
 
     def context(self, origins: Sequence[Origins], horizon: int = 1) -> Context:
         """Return the contexts of `origins`, scaled, as a predictor sees them that is to forecast `horizon` samples."""

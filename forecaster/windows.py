@@ -99,10 +99,14 @@ class Windows:
 
     def farther(self, ahead: int) -> Windows:
         """Return the windows over the same rows whose targets are `ahead` segments long: fewer, if there are any."""
-        covered = np.where(self.count > 0, (self.count - 1) * self.window.stride + self.span, 0)
-        room = covered - self.window.context - ahead * self.window.n_input
+        room = self.covered - self.window.context - ahead * self.window.n_input
         count = np.where(room >= 0, room // self.window.stride + 1, 0).astype(np.int64)
         return replace(self, count=count, ahead=ahead)
+
+    @property
+    def covered(self) -> Index:
+        """The rows of each run that its windows cover, (R,)."""
+        return np.where(self.count > 0, (self.count - 1) * self.window.stride + self.span, 0).astype(np.int64)
 
     @property
     def span(self) -> int:

@@ -78,6 +78,16 @@ def test_in_auto_the_direct_mode_has_members_that_make_several_segments():
     assert "segment-gru" in made["direct"].stored[1]["parts"][0]["scores"]
 
 
+def test_a_fold_too_short_for_several_segments_is_done_without():
+    split = {"training": 40, "validation": 40, "test": 20}
+    model = Forecaster.fit(
+        [signal_of(wave(370))],
+        RunConfig(window=Window(n_step=5, n_input=5), horizon_mode="direct", split=split, recipe=QUICK),
+    )
+    assert model.config.ahead > 1
+    assert model.predictor.name == "auto"
+
+
 def test_what_makes_one_segment_at_a_time_is_refused():
     config = RunConfig(predictor="gru", window=WINDOW, horizon_mode="direct")
     with pytest.raises(UsageError, match=r"gru forecasts one segment.*auto, direct-ridge, segment-gru"):

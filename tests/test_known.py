@@ -365,6 +365,12 @@ def test_explain_stops_where_the_plan_does(trained, tmp_path):
     assert "12 to 58" in message
 
 
+def test_explain_refuses_what_is_as_long_as_the_context_but_has_no_plan(trained, tmp_path):
+    folder, _ = trained
+    message = refused("explain", folder / "m", write(tmp_path / "now.csv", 13, 0), "-o", tmp_path / "out")
+    assert "rows have a known future, and the model looks back on 12" in message
+
+
 def test_known_options_stand_in_a_settings_file(tmp_path):
     (tmp_path / "s.toml").write_text('predictor = "ridge"\n[reading]\nknown = ["plan"]\ncalendar = ["hour-of-day"]\n')
     file = write(tmp_path / "line.csv", 600, 4)

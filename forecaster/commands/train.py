@@ -259,6 +259,7 @@ def _summary(run: _Run, result: _Result) -> dict[str, Any]:
         "training_data": [data.model_dump(mode="json") for data in manifest.training_data],
         "seconds": round(result.seconds, 3),
         "interrupted": result.forecaster.interrupted,
+        "notes": list(result.forecaster.notes),
         "history": result.forecaster.history,
         "evaluations": result.forecaster.stored,
         "next": _next(run),

@@ -3,7 +3,7 @@
     y = sum over members m of w[c, j, m] y_m,   w >= 0, sum over m = 1
 
 Every member rolls its own closed loop; the weights of segment j mix what the members made for
-it, and beyond the last the last ones hold. They are found on the validation part by
+it, and beyond the last the last ones hold. They are found on what no member was fitted to, by
 `forecaster.training.combining`.
 
 Source: Bates and Granger, "The Combination of Forecasts" (1969); Breiman, "Stacked Regressions"
@@ -45,7 +45,7 @@ class Members(Frozen):
 
 @dataclass(frozen=True)
 class Combination:
-    """The best mixture of the cheap predictors and the networks, found on the validation part."""
+    """The best mixture of the cheap predictors and the networks, found on what none of them was fitted to."""
 
     name: ClassVar[str] = "auto"
     task: ClassVar[Task] = "forecast"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from forecaster import networks
 from forecaster.config import RunConfig, Task
 from forecaster.equations.products import one_thread
-from forecaster.errors import TrainingError
+from forecaster.errors import DivergedError
 from forecaster.predictors import AUTO, Combination, Parts, Predictor, baselines, direct, kind
 from forecaster.training.progress import Progress, Silent
 
@@ -60,7 +60,9 @@ def train(
         own = _closed(parts.farther(config.ahead) if config.ahead > 1 else parts, config.predictor)
         return Trained((own, *fitted.values()))
     outcome = _network(parts, config, progress or Silent(), fitted)
-    notes = () if outcome.improved else (f"{config.predictor} stays where it started: {NOTHING}",)
+    notes = (
+        () if outcome.improved or outcome.interrupted else (f"{config.predictor} stays where it started: {NOTHING}",)
+    )
     return Trained((outcome.predictor, *fitted.values()), outcome.history, outcome.interrupted, notes)
 
 
@@ -89,7 +91,8 @@ def _refitted(parts: Parts, ahead: int) -> Judged | None:
     from forecaster.training.folds import earlier
 
     fold = earlier(parts)
-    if fold is None or not len(fold.parts.farther(ahead).training):
+    far = fold.parts.farther(ahead) if fold else None
+    if fold is None or far is None or not (len(far.training) and len(far.validation)):
         return None
     members = (*_baselines(fold.parts, "forecast").values(), *_closed_members(fold.parts, ahead))
     return Judged(members, fold.judged)
@@ -102,15 +105,19 @@ def _network(parts: Parts, config: RunConfig, progress: Progress, fitted: Mappin
 
 
 def _combined(parts: Parts, config: RunConfig, progress: Progress, fitted: Mapping[str, Predictor]) -> Trained:
-    """Train the networks one after the other, and combine them with the rest; Ctrl-C combines what there is.
-
-    A network that fails, or ends where it started, is left out, and `notes` says so.
-    """
+    """Train the networks one after the other, and combine them with the rest; Ctrl-C combines what there is."""
     from forecaster.training.combining import combine
 
-    made = _closed_members(parts, config.ahead)
-    history: list[dict[str, float]] = []
-    notes: list[str] = []
+    made, refitted = _closed_members(parts, config.ahead), _refitted(parts, config.ahead)
+    trained = _networks(parts, config, progress, fitted)
+    made += trained.predictors
+    combined: Any = combine((*fitted.values(), *made), parts, refitted)
+    return replace(trained, predictors=(combined, *made, *fitted.values()))
+
+
+def _networks(parts: Parts, config: RunConfig, progress: Progress, fitted: Mapping[str, Predictor]) -> Trained:
+    """Train the networks of a combination; `notes` says which failed, or ended where it started, and is left out."""
+    made, history, notes = [], [], []
     interrupted = False
     for number, (name, recipe) in enumerate(config.recipes.items(), start=1):
         own = config.model_copy(update={"predictor": name, "recipe": recipe, "recipes": {}})
@@ -119,18 +126,15 @@ def _combined(parts: Parts, config: RunConfig, progress: Progress, fitted: Mappi
         except KeyboardInterrupt:
             interrupted = True
             break
-        except TrainingError as error:
-            notes.append(f"{name} is left out of the combination: {error.args[0]}")
+        except DivergedError as error:
+            notes.append(f"{name} is left out of the combination: {error.message}")
             continue
         history += [{"network": float(number), **row} for row in outcome.history]
+        interrupted = outcome.interrupted
         if outcome.improved:
             made.append(outcome.predictor)
-        else:
-            notes.append(
-                f"{name} is left out of the combination: on the validation part it found nothing to add to ridge."
-            )
-        if outcome.interrupted:
-            interrupted = True
+        elif not interrupted:
+            notes.append(f"{name} is left out of the combination: {NOTHING}")
+        if interrupted:
             break
-    combined: Any = combine((*fitted.values(), *made), parts, _refitted(parts, config.ahead))
-    return Trained((combined, *made, *fitted.values()), history, interrupted, tuple(notes))
+    return Trained(tuple(made), history, interrupted, tuple(notes))

@@ -6,7 +6,7 @@ earlier fold of the training part; then those of the mixture so found and the ne
 validation part alone. An origin where most are far off counts less for it, so that a few loud
 moments do not decide. One channel is little to go by, so half of what is weighed is its own and half the mean
 of all channels; what is fed back has fewer origins still, so neighbouring segments are weighed
-together, and half of the weights are those of the next segment.
+together, and two thirds of the weights are those of the next segment.
 
 Source: Breiman, "Stacked Regressions" (1996).
 """
@@ -26,7 +26,7 @@ from forecaster.predictors.combination import Members, convex, kept, scaled
 from forecaster.rollout import forecast
 from forecaster.windows import Windows
 
-BESIDE = 2
+BESIDE = 5
 """Segments on either side that are weighed with a fed-back one."""
 LARGEST = 1e6
 """An error that ran away counts as this, in scaled units."""
@@ -51,14 +51,13 @@ def combine(members: Sequence[Predictor], parts: Parts, earlier: Judged | None =
     members = (*closed, *(one for one in members if one.name in known))
     count, ahead = len(closed), sampling.segments(parts.validation)
     later = _by_channel(Judged(members, parts.validation), parts.channels, ahead)
-    evidence = [[one if one is None else _scaled(one[:, :count, :count]) for one in later]]
+    evidence = [[_scaled(one, slice(count)) for one in later]]
     if earlier:
-        before = _by_channel(earlier, parts.channels, ahead)
-        evidence.append([one if one is None else _scaled(one) for one in before])
+        evidence.append([_scaled(one) for one in _by_channel(earlier, parts.channels, ahead)])
     bases = _weights([_sum(found) for found in zip(*evidence, strict=True)])
     choices = [_choices(one, len(members)) for one in bases]
-    mixed = [one if one is None else _scaled(k @ one @ k.swapaxes(1, 2)) for k, one in zip(choices, later, strict=True)]
-    weights = np.einsum("cjk,cjkm->cjm", np.stack(_weights(mixed)), np.stack(choices))
+    mixed = [None if one is None else k @ one @ k.swapaxes(1, 2) for k, one in zip(choices, later, strict=True)]
+    weights = np.einsum("cjk,cjkm->cjm", np.stack(_weights([_scaled(one) for one in mixed])), np.stack(choices))
     parameters = Members(members=tuple(one.name for one in members), segments=ahead)
     tensors = {"weights": np.stack([_settled(one) for one in weights])}
     return Combination.restore(parameters, tensors, parts.window).bound(members)
@@ -79,8 +78,8 @@ def _choices(base: Array, count: int) -> Array:
 
 
 def _settled(weights: Array) -> Array:
-    """Return weights (J, M), those of fed-back segments halfway to the next one's, without what is too small."""
-    return np.stack([kept(weights[0]), *(kept((row + weights[0]) / 2) for row in weights[1:])])
+    """Return weights (J, M), those of fed-back segments by two thirds the next one's, without what is too small."""
+    return np.stack([kept(weights[0]), *(kept((row + 2 * weights[0]) / 3) for row in weights[1:])])
 
 
 def _sum(found: Sequence[Array | None]) -> Array | None:
@@ -88,9 +87,9 @@ def _sum(found: Sequence[Array | None]) -> Array | None:
     return np.sum(known, axis=0) if known else None
 
 
-def _scaled(moments: Array) -> Array:
-    """Return moments (J, M, M), the least error of each segment 1."""
-    return np.stack([scaled(one) for one in moments])
+def _scaled(moments: Array | None, members: slice = slice(None)) -> Array | None:
+    """Return the moments (J, M, M) of some `members`, the least error of each segment 1."""
+    return None if moments is None else np.stack([scaled(one[members, members]) for one in moments])
 
 
 def _by_channel(judged: Judged, channels: int, ahead: int) -> list[Array | None]:
@@ -118,11 +117,13 @@ def _products(members: Sequence[Predictor], sample: sampling.Sample, ahead: int)
     Those of an origin count by the root of what the middle one of the members is off there.
     """
     truth = sample.truth()
+    there = np.isfinite(truth)
     made = np.stack([sample.made(partial(forecast, one)) for one in members])
-    errors = np.where(np.isfinite(truth), np.clip(made - truth, -LARGEST, LARGEST), 0.0)
+    errors = np.where(there, np.clip(made - truth, -LARGEST, LARGEST), 0.0)
     errors = errors.reshape(*errors.shape[:2], ahead, -1)
     size = np.median(np.square(errors).mean(axis=3), axis=0)
-    mean = size.mean(axis=0)
+    known = there.reshape(len(truth), ahead, -1).any(axis=2).sum(axis=0)
+    mean = size.sum(axis=0) / np.maximum(known, 1)
     share = size / np.where(mean > 0, mean, 1.0)
     errors *= ((share + QUIET) ** -0.25)[:, :, None]
     found: Array = np.einsum("aojn,bojn->jab", errors, errors, optimize=True)

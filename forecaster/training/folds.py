@@ -9,12 +9,13 @@ Source: Tashman, "Out-of-sample Tests of Forecasting Accuracy" (2000): rolling o
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from forecaster.predictors import Parts
-from forecaster.windows import Windows
+from forecaster.windows import Runs, Windows
 
 FITTED, CHOSEN = 0.6, 0.7
 """Where the fold's training and validation targets end, as shares of the training part; the rest is judged."""
@@ -28,23 +29,33 @@ class Fold(NamedTuple):
 
 
 def earlier(parts: Parts) -> Fold | None:
-    """Return the fold within the training part of `parts`; None where one of its three pieces has no window."""
-    fitted, chosen, judged = (
-        _within(parts.training, *shares) for shares in ((0, FITTED), (FITTED, CHOSEN), (CHOSEN, 1))
-    )
-    if not all(len(one) for one in (fitted, chosen, judged)) or not set(_channels(judged)) <= set(_channels(fitted)):
+    """Return the fold within the training part of `parts`; None where one of its three pieces has no window.
+
+    A channel's level is that of the rows to fit on: the scaler knows the rows that are judged.
+    """
+    pieces = [_within(parts.training, *shares) for shares in ((0, FITTED), (FITTED, CHOSEN), (CHOSEN, 1))]
+    if not all(len(one) for one in pieces):
         return None
+    runs = _levelled(pieces[0])
+    fitted, chosen, judged = (replace(one, runs=runs) for one in pieces)
     return Fold(Parts(fitted, chosen), judged)
 
 
 def _within(training: Windows, begin: float, end: float) -> Windows:
     """Return the windows whose targets lie in a share of the rows that `training` covers; from 0 on, at its stride."""
-    rows = np.where(training.count > 0, (training.count - 1) * training.window.stride + training.span, 0)
     window = training.window if begin == 0 else training.window.model_copy(update={"stride": 1})
-    targets = tuple(training.first + np.rint(share * rows).astype(np.int64) for share in (begin, end))
-    return Windows.between(training.runs, (targets[0], targets[1]), window)
+    first, last = (training.first + np.rint(share * training.covered).astype(np.int64) for share in (begin, end))
+    return Windows.between(training.runs, (first, last), window)
 
 
-def _channels(windows: Windows) -> list[int]:
-    found: list[int] = np.unique(windows.runs.channel[windows.count > 0]).tolist()
-    return found
+def _levelled(fitted: Windows) -> Runs:
+    """Return the runs with every channel's mean over the rows of `fitted` taken away."""
+    runs, flat = fitted.runs, fitted.runs.flat.copy()
+    for channel in np.unique(runs.channel):
+        own = np.flatnonzero(runs.channel == channel)
+        known = [fitted.stretch(int(r)) for r in own if fitted.count[r]]
+        rows = sum(len(one) for one in known)
+        level = sum(float(one.sum(dtype=np.float64)) for one in known) / max(1, rows)
+        for r in own:
+            flat[runs.start[r] : runs.start[r] + runs.length[r]] -= np.float32(level)
+    return replace(runs, flat=flat)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from forecaster import networks
 from forecaster.config import Recipe, RunConfig, Window
-from forecaster.errors import TrainingError
+from forecaster.errors import DivergedError
 from forecaster.networks import Setting, network
 from forecaster.predictors import Parts, Predictor, kind, parameters
 from forecaster.training.objectives import OBJECTIVES, Example, Objective
@@ -50,7 +50,7 @@ def train_network(
 ) -> Outcome:
     """Train the network that `config` names on the training windows; `fitted` are the baselines it may start from.
 
-    Raises TrainingError if the loss or the weights are not finite, UsageError if the network
+    Raises DivergedError if the loss or the weights are not finite, UsageError if the network
     does not have the parameters named.
     """
     own = parameters(config.predictor, {**networks.ahead(config.predictor, config.ahead), **config.parameters})
@@ -158,4 +158,4 @@ def _checked(keeper: Any) -> dict[str, NDArray[np.float32]]:
     if best is not None and all(np.isfinite(tensor).all() for tensor in best.values()):
         return best
     hint = "Try a lower learning rate: --learning-rate 0.001, or look at the signal with 'forecaster check'."
-    raise TrainingError(f"The losses or the weights stopped being finite at step {keeper.step}.", hint=hint)
+    raise DivergedError(f"The losses or the weights stopped being finite at step {keeper.step}.", hint=hint)
