@@ -3,8 +3,9 @@
 Protocol of Zhou et al., "Informer" (2021): 12 months train, 4 validate, 4 test; every channel
 z-scored by its training part; MSE and MAE over all channels, steps and test windows, each window
 counted. One model for all channels, which are forecast independently. Nothing is chosen by the
-test part: how far ridge looks back, alpha and the best step of each network by validation, and that the mean of all of them is
-what counts was decided before, as was the noise of each. Published figures: as their papers give them.
+test part: how far ridge looks back, alpha and the best step of each network by validation; that the
+mean of all of them is what counts was decided before, and so was the noise of each. Published
+figures: as their papers give them.
 
     python benchmarks/ett.py --data ETTh1.csv
 """
