@@ -472,6 +472,7 @@ class TestOthers:
 
 
 class TestDemo:
+    @pytest.mark.slow
     def test_it_runs_twice_and_shows_its_commands(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "rotor.csv").write_bytes(synthesis.to_csv("rotor", 4500, 1000.0, 1))
         monkeypatch.setattr("forecaster.commands.demo.SHIPPED", tmp_path / "rotor.csv")

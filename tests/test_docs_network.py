@@ -23,6 +23,7 @@ def run(words, folder, cwd):
     return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_network_of_the_page_passes_the_contract_and_trains(tmp_path):
     networks = tmp_path / "networks"
     networks.mkdir()

@@ -24,6 +24,7 @@ def run(line):
     assert result.exit_code == 0, result.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "rows", "commands"), KINDS, ids=[kind for kind, _, _ in KINDS])
 def test_each_kind_runs_and_gives_as_many_rows_as_it_says(kind, rows, commands, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
