@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs" / "ADD_A_NETWORK.md").read_text(encoding="utf-8")
 PLUGIN = "import forecaster.networks\nforecaster.networks.__path__.append({folder!r})\n"
