@@ -59,8 +59,9 @@ class Window(Frozen):
     """A window: S = n_step consecutive segments of N = n_input samples, taken every `stride`.
 
     `exogenous` is X, the channels that stand beside the one that is forecast; of the last `known` of
-    them the future is known too, and they stand one segment ahead. `symbols` is K, the size of the
-    alphabet where the samples are codes of symbols, else 0. All three follow from the data.
+    them the future is known too, and they stand one segment ahead. `others` is C - 1, the other channels
+    that are forecast, where each sees them, else 0. `symbols` is K, the size of the alphabet where the
+    samples are codes of symbols, else 0. All four follow from the data.
     """
 
     n_step: Annotated[int, Field(ge=1, le=MAX_CONTEXT)] = 25
@@ -68,12 +69,18 @@ class Window(Frozen):
     stride: Annotated[int, Field(ge=1, le=MAX_CONTEXT)] = 1
     exogenous: Annotated[int, Field(ge=0, le=MAX_BESIDE)] = 0
     known: Annotated[int, Field(ge=0, le=MAX_BESIDE)] = 0
+    others: Annotated[int, Field(ge=0, le=MAX_BESIDE)] = 0
     symbols: Annotated[int, Field(ge=0, le=MAX_BESIDE)] = 0
 
     @property
+    def columns(self) -> int:
+        """The segments in a step: 1 + X, and those of the others with a mark of the own channel, C - 1 + C."""
+        return 1 + self.exogenous + (2 * self.others + 1 if self.others else 0)
+
+    @property
     def width(self) -> int:
-        """N (1 + X), the numbers that one step sees: its segment, then the exogenous ones; K for a one-hot symbol."""
-        return self.symbols or self.n_input * (1 + self.exogenous)
+        """The numbers that one step sees: N for each of its columns, or K for a one-hot symbol."""
+        return self.symbols or self.n_input * self.columns
 
     @property
     def context(self) -> int:
@@ -86,6 +93,8 @@ class Window(Frozen):
             raise ValueError(f"a window of {self.n_step} x {self.width} samples is larger than {MAX_CONTEXT}")
         if self.known > self.exogenous:
             raise ValueError(f"{self.known} known channels among {self.exogenous} exogenous ones")
+        if self.symbols and self.others:
+            raise ValueError("symbols are one channel, and have no others")
         return self
 
 
@@ -147,7 +156,8 @@ class RunConfig(Frozen):
     """A whole training run, resolved: what `config` in model.json records.
 
     `recipe` is how a network is trained; a combination of several has the one of each in `recipes`.
-    In the direct mode a network that can makes the next `ahead` segments in one pass.
+    In the direct mode a network that can makes the next `ahead` segments in one pass. `joint` shows
+    each channel the others that are forecast.
     """
 
     predictor: Text = "auto"
@@ -157,6 +167,7 @@ class RunConfig(Frozen):
     split: Split = Split()
     recipe: Recipe = Recipe()
     recipes: Annotated[dict[Text, Recipe], Field(max_length=64)] = Field(default_factory=dict)
+    joint: bool = False
     carry_state: bool = False
     horizon_mode: Literal["closed-loop", "direct"] = "closed-loop"
     ahead: Annotated[int, Field(ge=1, le=4096)] = 1

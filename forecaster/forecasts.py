@@ -14,6 +14,7 @@ CARRIED = (
     "it is another forecast than one that re-reads its window"
 )
 REREAD = "the window is re-read for every segment, the forecast ones fed back"
+JOINT = "each channel sees all others that are forecast; in closed loop they advance together"
 Array = NDArray[np.float64]
 Bands = dict[int, tuple[Array, Array] | None]
 

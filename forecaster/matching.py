@@ -54,8 +54,10 @@ def ends(signal: Signal, recording: Recording, manifest: Manifest, ahead: int) -
     past, known = split(recording.values[:, columns[count:]], manifest.channels.known)
     if known is not None:
         known = np.concatenate((known, told(signal, recording, manifest, ahead)))
-    end = np.array([len(recording)])
-    return [Origins(recording.values[:, column], c, end, past, known) for c, column in enumerate(columns[:count])]
+    end, targets = np.array([len(recording)]), recording.values[:, columns[:count]] if manifest.window.others else None
+    return [
+        Origins(recording.values[:, column], c, end, past, known, targets) for c, column in enumerate(columns[:count])
+    ]
 
 
 def told(signal: Signal, recording: Recording, manifest: Manifest, ahead: int) -> Array:
@@ -109,14 +111,16 @@ def _short(recording: Recording, need: int) -> str:
 def scaled_context(context: Context, scaler: Scaler, channels: int) -> Context:
     """Return `context` as a predictor sees it; the columns behind the `channels` stand beside them."""
     past, known = _scaled_beside((context.exogenous, context.known), scaler, channels)
-    return Context(scaler.transform(context.values, context.channel), context.channel, past, known)
+    mean, scale = scaler.mean[:channels], scaler.scale[:channels]
+    targets = None if context.targets is None else (context.targets - mean) / scale
+    return Context(scaler.transform(context.values, context.channel), context.channel, past, known, targets)
 
 
 def scaled_origins(origins: Origins, scaler: Scaler, channels: int) -> Origins:
     """Return `origins` in a scaled copy of the whole recording."""
     values = scaler.transform(origins.values[None], np.array([origins.channel]))[0]
     past, known = _scaled_beside((origins.exogenous, origins.known), scaler, channels)
-    return replace(origins, values=values, exogenous=past, known=known)
+    return replace(origins, values=values, exogenous=past, known=known, targets=None)
 
 
 def _scaled_beside(

@@ -253,7 +253,7 @@ class Forecaster:
     def context(self, origins: Sequence[Origins], horizon: int = 1) -> Context:
         """Return the contexts of `origins`, scaled, as a predictor sees them that is to forecast `horizon` samples."""
         window = self.config.window
-        found = contexts(origins, window.context, reached(horizon, window))
+        found = contexts(origins, window.context, reached(horizon, window), joint=window.others > 0)
         return matching.scaled_context(found, self.scaler, self.manifest.n_channels)
 
     # --- parts --------------------------------------------------------------------------

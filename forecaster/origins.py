@@ -19,7 +19,8 @@ class Origins:
 
     `values` (T,) is the channel, whose number is `channel`; `rows` (O,) the row of each first target:
     what stands before it is known. The X channels beside it, or None: `exogenous` (T, .) those of
-    which the past alone is known, `known` (T + F, .) those of which the future is.
+    which the past alone is known, `known` (T + F, .) those of which the future is. `targets` (T, C) has all
+    channels that are forecast, the own one among them.
     """
 
     values: NDArray[np.floating]
@@ -27,23 +28,30 @@ class Origins:
     rows: Index
     exogenous: NDArray[np.floating] | None = None
     known: NDArray[np.floating] | None = None
+    targets: NDArray[np.floating] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def context(self, length: int, ahead: int = 0) -> Context:
+    def context(self, length: int, ahead: int = 0, *, joint: bool = False) -> Context:
         """Return copies of the `length` rows before each origin, and of `ahead` more of the known channels.
 
-        Past its last row a known channel keeps its last value.
+        Past its last row a known channel keeps its last value. `joint` copies the other channels too.
 
         >>> Origins(np.arange(9.0), 0, np.array([3, 5])).context(2).values.tolist()
         [[1.0, 2.0], [3.0, 4.0]]
         """
         seen, channel = self.rows[:, None] + np.arange(-length, 0), np.full(len(self), self.channel, dtype=np.int64)
         beside = None if self.exogenous is None else self.exogenous[seen].astype(np.float64)
-        return Context(
-            self.values[seen].astype(np.float64), channel, beside, self.planned(self.rows - length, length + ahead)
-        )
+        known = self.planned(self.rows - length, length + ahead)
+        targets = self.targets[seen].astype(np.float64) if joint and self.targets is not None else None
+        return Context(self.values[seen].astype(np.float64), channel, beside, known, targets)
+
+    def siblings(self) -> list[Origins]:
+        """Return the same places in each of the recording's channels."""
+        if self.targets is None:
+            return [self]
+        return [replace(self, values=self.targets[:, c], channel=c) for c in range(self.targets.shape[1])]
 
     def planned(self, begin: Index, count: int) -> Array | None:
         """Return copies of `count` rows of the known channels from each of `begin` (B,) on, (B, count, .), or None."""
@@ -72,12 +80,13 @@ def split(beside: NDArray, known: int) -> tuple[NDArray | None, NDArray | None]:
     return (beside[..., :first] if first else None), (beside[..., first:] if known else None)
 
 
-def contexts(origins: Sequence[Origins], length: int, ahead: int = 0) -> Context:
+def contexts(origins: Sequence[Origins], length: int, ahead: int = 0, *, joint: bool = False) -> Context:
     """Return the contexts of all `origins` as one batch."""
-    found = [one.context(length, ahead) for one in origins]
+    found = [one.context(length, ahead, joint=joint) for one in origins]
     if len(found) == 1:
         return found[0]
     exogenous = [one.exogenous for one in found if one.exogenous is not None]
     known = [one.known for one in found if one.known is not None]
+    targets = [one.targets for one in found if one.targets is not None]
     values, channel = (np.concatenate(part) for part in zip(*((one.values, one.channel) for one in found), strict=True))
-    return Context(values, channel, *(np.concatenate(part) if part else None for part in (exogenous, known)))
+    return Context(values, channel, *(np.concatenate(part) if part else None for part in (exogenous, known, targets)))

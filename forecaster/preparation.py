@@ -82,7 +82,7 @@ def resolved(config: RunConfig, signals: Sequence[Signal]) -> RunConfig:
     """Return `config` with what the data decide of the window: how many channels stand beside, how many symbols.
 
     Raises UsageError if the window grows too large by them, `carry_state` asks for a state that the
-    predictor does not have, or `parameters` names others than its own; SignalError where it
+    predictor does not have, `joint` for other channels where there are none, or `parameters` names others than its own; SignalError where it
     forecasts symbols and the signals are numbers, or the other way round.
     """
     _of_one_task(config.predictor, signals)
@@ -93,6 +93,7 @@ def resolved(config: RunConfig, signals: Sequence[Signal]) -> RunConfig:
         raise UsageError(found, hint=f"These have: {able}.")
     reading = config.reading.model_copy(update={"symbols": bool(signals[0].symbols)})
     own = {"exogenous": len(signals[0].exogenous), "known": signals[0].known, "symbols": 0}
+    own["others"] = _others(config, signals[0])
     own |= _symbol_window(config, signals) if signals[0].symbols else {}
     try:
         window = Window.model_validate(config.window.model_dump() | own)
@@ -101,6 +102,24 @@ def resolved(config: RunConfig, signals: Sequence[Signal]) -> RunConfig:
     chosen = config.model_copy(update={"window": window, "reading": reading})
     chosen = chosen.model_copy(update={"ahead": _ahead(chosen, signals)})
     return chosen.model_copy(update=_recipes(chosen, signals))
+
+
+def _others(config: RunConfig, signal: Signal) -> int:
+    """Return how many other channels each of those that are forecast sees.
+
+    Raises UsageError where `joint` can mean nothing.
+    """
+    if not config.joint:
+        return 0
+    if signal.symbols:
+        raise UsageError("--joint: symbols are one channel, which has no others to see.", hint="Leave it out.")
+    if config.carry_state:
+        found = "--joint: a state is carried for each channel alone, past what the others were forecast to be."
+        raise UsageError(found, hint="Leave out --joint or --carry-state.")
+    if len(signal.channels) == 1:
+        found = f"--joint: {signal.channels[0]} is the only channel to be forecast, and has no others to see."
+        raise UsageError(found, hint="Read more with --column, or leave it out.")
+    return len(signal.channels) - 1
 
 
 def _ahead(config: RunConfig, signals: Sequence[Signal]) -> int:
@@ -162,7 +181,8 @@ def _size(window: Window, own: dict[str, int]) -> str:
     """Say how large a window is by what the data add to it."""
     if own["symbols"]:
         return f"{window.n_step} symbols out of {own['symbols']}"
-    return f"{window.n_step} x {window.n_input} with {own['exogenous']} exogenous channels"
+    others = f"{own['others']} other and " if own["others"] else ""
+    return f"{window.n_step} x {window.n_input} with {others}{own['exogenous']} exogenous channels"
 
 
 def _of_one_task(name: str, signals: Sequence[Signal]) -> None:

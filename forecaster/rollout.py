@@ -24,6 +24,7 @@ from forecaster.errors import OutputError, UsageError
 from forecaster.origins import Origins, contexts
 from forecaster.predictors.base import Array, Carrying, Context, Predictor
 from forecaster.predictors.combination import Combination
+from forecaster.predictors.network import NetworkPredictor
 from forecaster.predictors.symbolic import SymbolPredictor, likeliest
 
 ROWS = 128
@@ -42,6 +43,11 @@ def forecast(predictor: Predictor, origins: Sequence[Origins], horizon: int, *, 
     if carry:
         return np.concatenate([carried(predictor, one, horizon) for one in origins])
     window = predictor.window
+    if window.others:
+        size = max(1, VALUES // (window.context * (1 + window.others)))
+        origins = [block for one in origins for block in one.blocks(size)]
+        found = (contexts([one], window.context, reached(horizon, window), joint=True) for one in origins)
+        return np.concatenate([rollout(predictor, one, horizon) for one in found])
     return rollout(predictor, contexts(origins, window.context, reached(horizon, window)), horizon)
 
 
@@ -59,12 +65,15 @@ def rollout(predictor: Predictor, context: Context, horizon: int) -> Array:
 
     A row's bits depend on its own context alone, not on its neighbours or its place. The future
     of exogenous channels is not known: their last segment is repeated, unless they are `known`;
-    where those end, their last value is. Each member of a combination feeds back its own forecasts.
+    where those end, their last value is. Channels that see each other advance together, each fed back
+    to all, whether or not all are asked for. Each member of a combination feeds back its own forecasts.
     """
     if isinstance(predictor, Combination):
         return predictor.mix({one.name: rollout(one, context, horizon) for one in predictor.carrying}, context)
     result = np.empty((len(context.values), horizon))
     with one_thread().limit(limits=1), np.errstate(over="ignore", invalid="ignore"):
+        if context.targets is not None and _feeds_others(predictor, horizon):
+            return _together(predictor, context, horizon)
         for rows in _blocks(len(result), predictor.window):
             result[rows] = _loop(predictor, context[rows], horizon)
     return result
@@ -166,11 +175,64 @@ def _loop(predictor: Predictor, context: Context, horizon: int) -> Array:
             context.channel,
             None if beside is None else beside[:, seen],
             None if known is None else known[:, begin:],
+            context.targets,  # no predictor that looks at them comes here a second time: see `_together`
         )
         made = predictor.predict(now)[:, : buffer.shape[1] - seen.stop]
         buffer[:, seen.stop : seen.stop + made.shape[1]] = made
         begin += made.shape[1]
     return buffer[:, length : length + horizon]
+
+
+def _feeds_others(predictor: Predictor, horizon: int) -> bool:
+    """Whether what is made of one channel is shown to others: a network's segments beyond what it makes at once."""
+    if not isinstance(predictor, NetworkPredictor):
+        return False
+    return horizon > predictor.window.n_input * getattr(predictor.parameters, "segments", 1)
+
+
+def _together(predictor: Predictor, context: Context, horizon: int) -> Array:
+    """Advance all C channels of each row's origin, in one buffer (O, C, L + H rounded up); return the rows' own.
+
+    A row holds the past of all channels, so it needs no other one; rows of one origin share its forecasts.
+    """
+    first, origin = _distinct(context)
+    (_, length, count), n_input = context.targets.shape, predictor.window.n_input  # type: ignore[union-attr]
+    segments, one = -(-horizon // n_input), context[first]
+    buffer = np.empty((len(first), count, length + segments * n_input))
+    buffer[:, :, :length] = one.targets.swapaxes(1, 2)  # type: ignore[union-attr]
+    beside = _repeated(one.exogenous, n_input, segments)
+    known = _lengthened(one.known, buffer.shape[2])
+    begin = 0
+    while begin < horizon:
+        seen, made = slice(begin, begin + length), 0
+        for rows in _blocks(len(first) * count, predictor.window):
+            o, c = np.divmod(np.arange(len(first) * count)[rows], count)
+            now = Context(
+                buffer[o, c, seen],
+                c,
+                None if beside is None else beside[o, seen],
+                None if known is None else known[o, begin:],
+                buffer[o, :, seen].swapaxes(1, 2),
+            )
+            found = predictor.predict(now)[:, : buffer.shape[2] - seen.stop]
+            made = found.shape[1]
+            buffer[o, c, seen.stop : seen.stop + made] = found
+        begin += made
+    return buffer[origin, context.channel, length : length + horizon]
+
+
+def _distinct(context: Context) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return a row of each origin in `context`, (O,), and which of them each row belongs to, (B,)."""
+    parts = [part for part in (context.targets, context.exogenous, context.known) if part is not None]
+    seen: dict[bytes, int] = {}
+    first: list[int] = []
+    origin: list[int] = []
+    for row in range(len(context.values)):
+        place = seen.setdefault(b"".join(part[row].tobytes() for part in parts), len(seen))
+        if place == len(first):
+            first.append(row)
+        origin.append(place)
+    return np.array(first, dtype=np.int64), np.array(origin, dtype=np.int64)
 
 
 def _repeated(exogenous: Array | None, n_input: int, segments: int) -> Array | None:

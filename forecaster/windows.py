@@ -66,6 +66,16 @@ class Runs:
                 _scale_into(beside[begin : begin + len(values), x], values[:, column], (mean[column], scale[column]))
         return cls(flat, start, length, channel, beside, np.repeat(first, channels))
 
+    @property
+    def channels(self) -> int:
+        """C, the number of channels of a recording."""
+        return int(self.channel.max()) + 1
+
+    def targets(self, r: int) -> NDArray[np.float32]:
+        """Return all channels of the recording that run r belongs to, a view (T, C)."""
+        begin, rows = int(self.start[r - self.channel[r]]), int(self.length[r])
+        return self.flat[begin : begin + self.channels * rows].reshape(self.channels, rows).T
+
     def run(self, r: int) -> NDArray[np.float32]:
         """Return run r, a view (T,)."""
         return self.flat[self.start[r] : self.start[r] + self.length[r]]
@@ -129,14 +139,15 @@ class Windows:
         return self.origin[r] + index * self.window.stride, self.runs.channel[r]
 
     def take(self, index: Index) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Gather the windows `index` (B,): inputs (B, S, N (1 + X)) and targets (B, `ahead` N)."""
-        place, _ = self.places(np.asarray(index))
+        """Gather the windows `index` (B,): inputs (B, S, width) and targets (B, `ahead` N)."""
+        place, channel = self.places(np.asarray(index))
         rows = sliding_window_view(self.runs.flat, self.span)[place]
         inputs, targets = self._segments(rows), rows[:, self.window.context :]
-        if not self.window.exogenous:
-            return inputs, targets
-        beside = self.exogenous(index)
-        return joined(inputs, beside), targets
+        if self.window.others:
+            inputs = with_others(inputs, self.all_contexts(index), channel)
+        if self.window.exogenous:
+            inputs = joined(inputs, self.exogenous(index))
+        return inputs, targets
 
     def exogenous(self, index: Index) -> NDArray[np.float32]:
         """Gather the exogenous channels that the windows `index` see, (B, L, X), the known ones a segment ahead."""
@@ -147,6 +158,13 @@ class Windows:
         if known:
             seen[:, :, -known:] = self.runs.beside[rows + self.window.n_input, -known:]
         return seen
+
+    def all_contexts(self, index: Index) -> NDArray[np.float32]:
+        """Gather all channels of the recordings over the samples that the windows `index` look back on, (B, L, C)."""
+        runs, r = self.runs, np.searchsorted(np.cumsum(self.count), index, side="right")
+        row = self.first[r] + (index - self.before[r]) * self.window.stride
+        each = (r - runs.channel[r])[:, None] + np.arange(runs.channels)
+        return sliding_window_view(runs.flat, self.window.context)[runs.start[each] + row[:, None]].swapaxes(1, 2)
 
     def contexts(self, index: Index) -> NDArray[np.float32]:
         """Gather the channel's own samples that the windows `index` look back on, (B, L)."""
@@ -186,6 +204,31 @@ def joined(segments: NDArray, exogenous: NDArray) -> NDArray:
     (batch, n_step, _), n_input = segments.shape, exogenous.shape[1] // segments.shape[1]
     beside = exogenous.reshape(batch, n_step, n_input, -1).swapaxes(2, 3).reshape(batch, n_step, -1)
     return np.concatenate((segments, beside), axis=2)
+
+
+def others(channels: int) -> Index:
+    """Return for each of C channels the others in order, (C, C - 1).
+
+    >>> others(3).tolist()
+    [[1, 2], [0, 2], [0, 1]]
+    """
+    place = np.arange(channels - 1)
+    return place + (place >= np.arange(channels)[:, None])
+
+
+def with_others(segments: NDArray, targets: NDArray, channel: Index) -> NDArray:
+    """Put behind the steps (B, S, n) the segments of all `targets` (B, S N, C) but the own, then a mark of the own.
+
+    The mark tells weights that all channels share which of them `channel` (B,) they work for: C columns, 1 in its
+    own and 0 in the others.
+
+    >>> with_others(np.array([[[1.0]]]), np.array([[[1.0, 5.0]]]), np.array([0])).tolist()
+    [[[1.0, 5.0, 1.0, 0.0]]]
+    """
+    count = targets.shape[2]
+    beside = np.take_along_axis(targets, others(count)[channel][:, None], axis=2)
+    mark = np.broadcast_to(np.eye(count, dtype=targets.dtype)[channel][:, None], targets.shape)
+    return joined(segments, np.concatenate((beside, mark), axis=2))
 
 
 def suggest(training_rows: int, period: float | None) -> tuple[int, int] | None:

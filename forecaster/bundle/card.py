@@ -62,6 +62,7 @@ def _about(manifest: Manifest, history: str) -> str:
         f"- It looks back on: {window.context} samples{_in_time(window.context, rate)}, in {window.n_step} segments",
         f"- It forecasts: the next {window.n_input}{_in_time(window.n_input, rate)}; then from its own forecasts",
         *([f"- Beside the signal it sees: {_listed([escape(one) for one in beside])}"] if beside else []),
+        *(["- Beside each channel it sees all others that it forecasts"] if window.others else []),
         *([f"- Known ahead, to the end of a forecast: {_listed([escape(one) for one in known])}"] if known else []),
         *([f"- Symbols: {_listed([escape(one) for one in manifest.channels.labels])}"] if window.symbols else []),
         *(["- Its state is carried from the first sample of a recording on"] if manifest.config.carry_state else []),

@@ -171,6 +171,7 @@ class Manifest(Frozen):
         _equal("scaler.scale", len(self.scaler.scale), len(self.channels.columns))
         _equal("channels.exogenous", len(self.channels.exogenous), self.window.exogenous)
         _equal("channels.known", self.channels.known, self.window.known)
+        _check_joint(self)
         _equal("channels.labels", len(self.channels.labels), self.window.symbols)
         _check_task(self)
         _unique("predictors", [one.name for one in self.predictors])
@@ -206,6 +207,14 @@ def _check_task(manifest: Manifest) -> None:
         _equal("channels.exogenous", len(manifest.channels.exogenous), 0)
         if manifest.scaler != ScalerState(mean=(0.0,), scale=(1.0,)):
             raise ValueError("symbols are not scaled: scaler must have mean 0 and scale 1")
+
+
+def _check_joint(manifest: Manifest) -> None:
+    """Check that channels that see each other are several, all of them, and carry no state."""
+    joint = manifest.config.joint
+    if joint and (manifest.n_channels == 1 or manifest.config.carry_state):
+        raise ValueError("joint channels are two or more, and no state is carried")
+    _equal("window.others", manifest.window.others, manifest.n_channels - 1 if joint else 0)
 
 
 def _check_combination(manifest: Manifest) -> None:

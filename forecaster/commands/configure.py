@@ -47,7 +47,9 @@ def nested(given: Mapping[str, Any], file: Path | None) -> Nested:
         settings["recipe"] = {**LECTURE.model_dump(), **settings["recipe"]}
     return {
         **settings,
-        **{name: given[name] for name in ("predictor", "seed", "carry_state", "horizon_mode") if name in given},
+        **{
+            name: given[name] for name in ("predictor", "seed", "joint", "carry_state", "horizon_mode") if name in given
+        },
     }
 
 

@@ -69,7 +69,7 @@ def _text(forecaster: Forecaster, model: Path) -> str:
 def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
     """Return the facts of a model, a label and a text each."""
     from forecaster.bundle.card import carried_by
-    from forecaster.forecasts import CARRIED, REREAD
+    from forecaster.forecasts import CARRIED, JOINT, REREAD
     from forecaster.reading.symbols import listed
 
     manifest = forecaster.manifest
@@ -87,6 +87,7 @@ def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
         ("beyond it", CARRIED if manifest.config.carry_state else REREAD),
         ("sample rate", "not known" if rate_hz is None else f"{rate_hz:.6g} Hz"),
         ("channels", ", ".join(_channels(forecaster))),
+        *([("joint", JOINT)] if window.others else []),
         *([("symbols", f"{window.symbols}: {listed(manifest.channels.labels)}")] if window.symbols else []),
         *([("exogenous", ", ".join(past))] if past else []),
         *([("known", ", ".join(known))] if known else []),

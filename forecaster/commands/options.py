@@ -89,7 +89,11 @@ split = option("--split", metavar="A/B/C", help="Percent for training, validatio
 recipe = option("--recipe", type=click.Choice(["default", "lecture"]), help="How a network is trained.  [default]")
 steps = option("--steps", type=click.IntRange(1, 10**7), help="Training steps: the budget.")
 learning_rate = option("--learning-rate", type=click.FloatRange(0, 10, min_open=True), help="Highest learning rate.")
-training = together(n_step, n_input, stride, split, recipe, steps, learning_rate, seed)
+joint = option(
+    "--joint", is_flag=True, default=None,
+    help="Show a network, beside each channel, all others that are forecast; they advance together.",
+)  # fmt: skip
+training = together(n_step, n_input, stride, split, joint, recipe, steps, learning_rate, seed)
 carry_state = option(
     "--carry-state", is_flag=True, default=None,
     help="Carry the predictor's state over the whole recording, in place of re-reading the window.",

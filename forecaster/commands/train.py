@@ -187,7 +187,7 @@ def _report(terminal: Terminal, run: _Run, result: _Result) -> None:
 def _trained(run: _Run, result: _Result) -> list[str]:
     """Say in plain words what was trained on what."""
     from forecaster.bundle.card import carried_by
-    from forecaster.forecasts import CARRIED
+    from forecaster.forecasts import CARRIED, JOINT
 
     names = [printable(signal.name, 60) for signal in run.signals]
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
@@ -204,6 +204,7 @@ def _trained(run: _Run, result: _Result) -> list[str]:
         f"{run.config.predictor} on {shown}: {rows} rows, split {shares}, {seen}",
         *_symbols(result.forecaster.manifest.channels.labels),
         f"window: {window.n_step} segments of {window.n_input}, context {context}, horizon {horizon}",
+        *([f"joint: {JOINT}"] if run.config.joint else []),
         *([f"note: {CARRIED}"] if run.config.carry_state else []),
         *([f"carried by: {carried}"] if (carried := carried_by(result.forecaster.manifest)) else []),
         f"{_steps(result.forecaster)}{result.seconds:.1f} s",

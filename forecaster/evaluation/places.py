@@ -49,5 +49,6 @@ def places(signal: Signal, first_targets: Sequence[int], *, context: int, horizo
 
 def located(signal: Signal, channel: int, place: Place) -> Origins:
     """Return the origins of one channel of a recording; the recording's last columns stand beside it."""
-    values, targets = signal.recordings[place.recording].values, len(signal.channels)
-    return Origins(values[:, channel], channel, place.rows, *split(values[:, targets:], signal.known))
+    values, count = signal.recordings[place.recording].values, len(signal.channels)
+    beside = split(values[:, count:], signal.known)
+    return Origins(values[:, channel], channel, place.rows, *beside, targets=values[:, :count])

@@ -53,7 +53,7 @@ def stacked(y: Any, parameters: Any, n_input: int, setting: Setting) -> Any:
 
 def samples_of(segments: Any, window: Window, reach: int) -> Any:
     """Lay segments (B, S, N (1 + X)) out by sample, and keep the last `reach` of them: (B, L or reach, 1 + X)."""
-    columns = 1 + window.exogenous
+    columns = window.columns
     y = keras.layers.Reshape((window.n_step, columns, window.n_input))(segments)
     y = keras.layers.Reshape((window.context, columns))(keras.layers.Permute((1, 3, 2))(y))
     return keras.layers.Cropping1D((max(0, window.context - reach), 0))(y)

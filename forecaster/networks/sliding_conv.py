@@ -38,7 +38,7 @@ class Parameters(Frozen):
 
 def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
     """Name every tensor and its shape; a kernel is (taps, channels in, filters)."""
-    channels, filters = 1 + window.exogenous, parameters.filters
+    channels, filters = window.columns, parameters.filters
     shapes: Shapes = {}
     for k in range(1, parameters.layers + 1):
         shapes |= {f"conv_{k}.kernel": (parameters.taps, channels, filters), f"conv_{k}.bias": (filters,)}

@@ -29,6 +29,7 @@ __all__ = [
     "BASELINES",
     "Combination",
     "Context",
+    "NetworkPredictor",
     "Parts",
     "Predictor",
     "SymbolPredictor",

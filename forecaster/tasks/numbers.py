@@ -18,6 +18,7 @@ from forecaster.origins import Origins
 from forecaster.predictors import Parts, Predictor
 from forecaster.signals import Signal
 from forecaster.tasks.base import Array, Model, itself, scored
+from forecaster.tasks.together import Together, batches
 
 
 def calibrate(
@@ -37,9 +38,9 @@ def own(signal: Signal, labels: tuple[str, ...]) -> Signal:
 
 def made(model: Model, origins: Sequence[Origins], horizon: int, levels: Sequence[int]) -> list[dict[str, Any]]:
     """Return mean and bands from each of `origins`."""
-    mean = model.run(model.predictors[0], origins, horizon)
+    means = [model.run(model.predictors[0], some, horizon) for some in batches(model, origins)]
     found = []
-    for row, origin in zip(mean, origins, strict=True):
+    for row, origin in zip(np.concatenate(means), origins, strict=True):
         bands, reasons = _bands(model, origin.channel, row, levels)
         found.append({"mean": row, "bands": bands, "reasons": reasons})
     return found
@@ -47,12 +48,13 @@ def made(model: Model, origins: Sequence[Origins], horizon: int, levels: Sequenc
 
 def evaluate(model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[int]], request: Request) -> Evaluation:
     """Score the model and what stands beside it."""
+    together = Together(model)
     last: tuple[Origins | None, dict[str, Array]] = (None, {})
 
     def from_(predictor: Predictor, origins: Origins, horizon: int) -> Array:
         nonlocal last  # the predictors take turns at a block of origins: what one has made, a combination need not
         if last[0] is not origins:
-            last = (origins, {})
+            last = (origins, together.of(origins, horizon))
         return model.run(predictor, [origins], horizon, last[1])
 
     return score(
