@@ -82,8 +82,9 @@ def resolved(config: RunConfig, signals: Sequence[Signal]) -> RunConfig:
     """Return `config` with what the data decide of the window: how many channels stand beside, how many symbols.
 
     Raises UsageError if the window grows too large by them, `carry_state` asks for a state that the
-    predictor does not have, `joint` for other channels where there are none, or `parameters` names others than its own; SignalError where it
-    forecasts symbols and the signals are numbers, or the other way round.
+    predictor does not have, `joint` for other channels where there are none, or `parameters` names
+    others than its own; SignalError where it forecasts symbols and the signals are numbers, or the
+    other way round.
     """
     _of_one_task(config.predictor, signals)
     parameters(config.predictor, config.parameters)
