@@ -211,7 +211,7 @@ def _together(predictor: Predictor, context: Context, horizon: int) -> Array:
                 buffer[o, c, seen],
                 c,
                 None if beside is None else beside[o, seen],
-                None if known is None else known[o, begin:],
+                None if known is None else known[o, begin : seen.stop + n_input],
                 buffer[o, :, seen].swapaxes(1, 2),
             )
             found = predictor.predict(now)[:, : buffer.shape[2] - seen.stop]
