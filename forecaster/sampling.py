@@ -109,7 +109,8 @@ def _at(windows: Windows, r: int, rows: Index) -> Origins:
     runs = windows.runs
     values, begin = runs.run(r), int(runs.beside_start[r])
     beside = split(runs.beside[begin : begin + len(values)], windows.window.known)
-    return Origins(values, int(runs.channel[r]), rows, *beside, targets=runs.targets(r))
+    targets = runs.targets(r) if windows.window.others else None
+    return Origins(values, int(runs.channel[r]), rows, *beside, targets=targets)
 
 
 def _runs(windows: Windows, channel: int) -> Index:
