@@ -31,15 +31,17 @@ def _part(part: Mapping[str, Any], sample_rate_hz: float | None, levels: Sequenc
     from forecaster.errors import printable
 
     title = " / ".join(printable(part[key]) for key in ("signal", "channel") if part[key])
+    if not part["origins"]:
+        whys = dict.fromkeys(printable(text, 400) for text in part["reasons"].values())
+        return "\n".join([f"{title}: not scored", *(f"  {why}" for why in whys)])
     coverages = [f"coverage-{level}" for level in sorted(set(levels))]
     known = {metric for scores in part["scores"].values() for metric in scores}
     names = [name for name in (*BEFORE, *coverages, *BEHIND) if name in known]
     rows = [[printable(name), *(number(scores.get(key)) for key in names)] for name, scores in part["scores"].items()]
     lines = [f"{title}: {part['origins']} origins", table(["", *names], rows), *_reasons(part, names)]
-    if part["origins"]:
-        lines += _bands(part.get("bands"), levels)
-        lines += _spectrum(part.get("spectrum"), sample_rate_hz)
-        lines += _free_run(part.get("free_run"))
+    lines += _bands(part.get("bands"), levels)
+    lines += _spectrum(part.get("spectrum"), sample_rate_hz)
+    lines += _free_run(part.get("free_run"))
     return "\n".join(lines)
 
 
