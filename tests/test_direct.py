@@ -12,8 +12,9 @@ from forecaster.networks import Setting, network
 from forecaster.predictors import Context
 from forecaster.preparation import prepare, resolved
 from forecaster.rollout import rollout
-from forecaster.training.network import train_network, weights_of
+from forecaster.training.network import train_network
 from forecaster.training.progress import Silent
+from forecaster.training.weights import weights_of
 from tests.test_model import signal_of, wave
 
 WINDOW = Window(n_step=4, n_input=10)

@@ -11,9 +11,10 @@ from forecaster.errors import TrainingError, UsageError
 from forecaster.predictors import Context
 from forecaster.training import train
 from forecaster.training.feed import batches, shuffled
-from forecaster.training.network import learning_rate, train_network
+from forecaster.training.network import train_network
 from forecaster.training.progress import Silent
 from forecaster.training.quiet import stderr_aside
+from forecaster.training.schedule import learning_rate
 from tests.test_predictors import parts_of
 
 WINDOW = Window(n_step=4, n_input=10)

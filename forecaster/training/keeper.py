@@ -9,8 +9,9 @@ from typing import Any
 import keras
 
 from forecaster.config import Recipe
-from forecaster.training.network import learning_rate, weights_of
 from forecaster.training.progress import Progress
+from forecaster.training.schedule import learning_rate
+from forecaster.training.weights import weights_of
 
 
 class Keeper(keras.callbacks.Callback):

@@ -24,6 +24,7 @@ from forecaster.predictors import Parts, Predictor, kind, parameters
 from forecaster.training.objectives import OBJECTIVES, Example, Objective
 from forecaster.training.progress import Progress
 from forecaster.training.quiet import stderr_aside, tensorflow
+from forecaster.training.weights import weight_name
 
 MAX_VALIDATION = 2048
 """Validation windows that are looked at after each epoch, evenly spread."""
@@ -81,8 +82,8 @@ def _start(model: Any, module: Any, own: Any, given: tuple[Window, Mapping[str, 
         return False
     start = module.initial(own, *given)
     for variable in model.trainable_variables:
-        if _name(variable.path) in start:
-            variable.assign(start[_name(variable.path)].astype(np.float32))
+        if weight_name(variable.path) in start:
+            variable.assign(start[weight_name(variable.path)].astype(np.float32))
     return True
 
 
@@ -90,32 +91,6 @@ def _held_back(parts: Parts) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the validation windows that are looked at, evenly spread, with their targets."""
     looked_at = max(1, min(MAX_VALIDATION, MAX_VALUES // (parts.window.n_step * parts.window.width)))
     return parts.validation.take(np.unique(np.linspace(0, len(parts.validation) - 1, looked_at).astype(np.int64)))
-
-
-def learning_rate(recipe: Recipe, step: Any, cos: Any = math.cos) -> Any:
-    """Return the learning rate at `step`: constant, or a linear warm-up and a cosine to zero.
-
-    >>> recipe = Recipe(steps=100, learning_rate=1.0, warmup=0.1)
-    >>> [round(learning_rate(recipe, step), 3) for step in (0, 9, 55, 100)]
-    [0.1, 1.0, 0.5, 0.0]
-    """
-    if recipe.schedule == "constant":
-        return recipe.learning_rate
-    warmup = max(1, round(recipe.warmup * recipe.steps))
-    ramp = (step + 1) / warmup
-    fall = 0.5 * (1 + cos(math.pi * (step - warmup) / max(1, recipe.steps - warmup)))
-    return recipe.learning_rate * (ramp if step < warmup else fall)
-
-
-def weights_of(model: Any) -> dict[str, NDArray[np.float32]]:
-    """Return the trained tensors of a Keras model by layer and weight name."""
-    return {_name(variable.path): np.array(variable.numpy()) for variable in model.trainable_variables}
-
-
-def _name(path: str) -> str:
-    """Shorten ``lstm_1/lstm_cell/kernel`` to ``lstm_1.kernel``."""
-    parts = path.split("/")
-    return f"{parts[0]}.{parts[-1]}"
 
 
 def _compile(model: Any, recipe: Recipe, loss: str) -> None:
