@@ -9,6 +9,7 @@ import numpy as np
 
 from forecaster.errors import printable
 from forecaster.plots.style import (
+    COLOURS,
     DASHES,
     FAINT,
     INK,
@@ -96,10 +97,12 @@ def _example(axes: Axes, example: Example, part: Part, rival: str) -> None:
 
 
 def _by_step(axes: Axes, part: Part) -> None:
-    """Draw the error of every predictor by step of the horizon."""
+    """Draw the error by step: the model's on top, its rival's, and the best-known baselines'."""
     drawn: list[float] = []
     key = "rmse" if part.scores["model"]["nmse"] is None else "nmse"
-    for name, rows in part.by_step.items():
+    shown = [name for name in part.by_step if name in COLOURS or name == part.verdict.baseline]
+    for name in sorted(shown, key="model".__eq__):
+        rows = part.by_step[name]
         values = np.array([np.nan if row[key] is None else row[key] for row in rows], dtype=float)
         drawn += values[np.isfinite(values)].tolist()
         width = stroke(len(values), 2.2 if name == "model" else 1.4)

@@ -46,9 +46,9 @@ def combine(members: Sequence[Predictor], parts: Parts, earlier: Judged | None =
 
     `earlier` has those in closed form once more, in the same order, as the fold fitted them.
     """
-    known = networks.names()
-    closed = [one for one in members if one.name not in known]
-    members = (*closed, *(one for one in members if one.name in known))
+    trained = networks.names()
+    closed = [one for one in members if one.name not in trained]
+    members = (*closed, *(one for one in members if one.name in trained))
     count, ahead = len(closed), sampling.segments(parts.validation)
     later = _by_channel(Judged(members, parts.validation), parts.channels, ahead)
     evidence = [[_scaled(one, slice(count)) for one in later]]
