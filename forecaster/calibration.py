@@ -12,20 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster import sampling
+from forecaster.local_scale import local_scale
 from forecaster.predictors.base import Parts, Predictor
 from forecaster.rollout import forecast
 from forecaster.windows import Windows
 
+LARGEST, HUGE = 1e300, 1e100
 MAX_QUANTILES = 4_000_000
 """Quantiles of all channels and steps together: 16 MB in the model folder."""
 
 
 @dataclass(frozen=True)
 class Residuals:
-    """Scaled forecast errors (O, H) of one channel, NaN beyond the part; how many are separate at each step, (H,)."""
+    """Forecast errors (O, H) of one channel in units of the local scale, NaN beyond the part.
+
+    `separate` (H,) tells how many independent ones they are worth at each step; `reference` is the mean square
+    error of the next segment, scaled, 0 if it cannot be told.
+    """
 
     errors: NDArray[np.float64]
     separate: NDArray[np.int64]
+    reference: float
 
 
 def residuals(predictor: Predictor, parts: Parts, *, carry: bool = False) -> list[Residuals]:
@@ -36,7 +43,7 @@ def residuals(predictor: Predictor, parts: Parts, *, carry: bool = False) -> lis
     """
     windows, n_input = parts.calibration, parts.window.n_input
     if windows is None or not len(windows):
-        return [Residuals(np.zeros((0, n_input)), np.ones(n_input, dtype=np.int64))] * parts.channels
+        return [Residuals(np.zeros((0, n_input)), np.ones(n_input, dtype=np.int64), 0.0)] * parts.channels
     made = partial(forecast, predictor, carry=carry)
     return [_of(made, windows, channel, _segments(parts, windows)) for channel in range(parts.channels)]
 
@@ -50,22 +57,59 @@ def _segments(parts: Parts, windows: Windows) -> int:
 def _of(made: sampling.Made, windows: Windows, channel: int, ahead: int) -> Residuals:
     """Return the errors of one channel: those of the near origins, then of the far."""
     n_input, near = windows.window.n_input, sampling.near(windows, channel)
-    first = near.made(made) - near.truth()
-    apart = _separate(near, first, n_input)
+    plain = near.made(made) - near.truth()
+    usual = _mean_square(plain)
+    first = plain / _scale(made, near, windows, usual)
+    apart = _separate(near, first)
     if ahead == 1:
-        return Residuals(first, apart)
+        return Residuals(first, apart, usual)
     far = sampling.far(windows, channel, ahead)
-    rest = far.made(made) - far.truth()
-    apart = np.concatenate((apart, _separate(far, rest, n_input)[n_input:]))
+    rest = (far.made(made) - far.truth()) / _scale(made, far, windows, usual)
+    apart = np.concatenate((apart, _separate(far, rest)[n_input:]))
     rest[:, :n_input] = np.nan
     first = np.pad(first, ((0, 0), (0, rest.shape[1] - n_input)), constant_values=np.nan)
-    return Residuals(np.concatenate((first, rest)), apart)
+    return Residuals(np.concatenate((first, rest)), apart, usual)
 
 
-def _separate(sample: sampling.Sample, errors: NDArray[np.float64], n_input: int) -> NDArray[np.int64]:
-    """Return for each step how many segments the origins that have a target there are spread over, (H,)."""
-    segments = [(k << 40) + one.rows // n_input for k, one in enumerate(sample.origins)]
-    place = np.concatenate([np.zeros(0, dtype=np.int64), *segments])
-    known = ~np.isnan(errors[:, n_input - 1 :: n_input])
-    found = np.array([max(1, len(np.unique(place[column]))) for column in known.T], dtype=np.int64)
-    return np.repeat(found, n_input)
+def _mean_square(errors: NDArray[np.float64]) -> float:
+    """Return the mean square of the errors that are known; 0 if it is not finite."""
+    with np.errstate(over="ignore"):
+        squares = np.square(errors[~np.isnan(errors)])
+        mean = float(squares.mean()) if squares.size else 0.0
+    return mean if mean <= LARGEST else 0.0
+
+
+def _scale(made: sampling.Made, sample: sampling.Sample, windows: Windows, usual: float) -> NDArray[np.float64]:
+    """Return the local scale at each origin of a channel, (O, 1)."""
+    if not sample.origins:
+        return np.ones((0, 1))
+    reference = np.full(sample.origins[0].channel + 1, usual)
+    return local_scale(made, sample.origins, windows.window, reference)[:, None]
+
+
+def _separate(sample: sampling.Sample, errors: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return for each step how many independent origins those that have a target there are worth, (H,)."""
+    known = (~np.isnan(errors)).sum(axis=0)
+    sizes = [len(one) for one in sample.origins]
+    worth = sum(_effective(np.abs(run)) for run in np.split(errors, np.cumsum(sizes)[:-1])) if sizes else 0.0
+    return np.maximum(1, known * worth / max(1, len(errors))).astype(np.int64)
+
+
+def _effective(errors: NDArray[np.float64]) -> float:
+    """Return the effective number of the origins of one run by the autocorrelation of their absolute `errors` (O, H).
+
+    It is summed over the lags until it first falls to 0.
+
+    Source: Geyer 1992, "Practical Markov Chain Monte Carlo", section 3.3.
+    """
+    count = len(errors)
+    held = np.minimum(errors, HUGE)
+    weights = ~np.isnan(held)
+    mean = np.where(weights, held, 0).sum(axis=0) / np.maximum(1, weights.sum(axis=0))
+    power = np.abs(np.fft.rfft(np.where(weights, held - mean, 0), 2 * count, axis=0)) ** 2
+    covariance = np.fft.irfft(power.sum(axis=1), 2 * count)[:count]
+    if not covariance[0] > 0:
+        return float(count)
+    correlation = covariance / covariance[0]
+    first = int(np.argmax(correlation <= 0)) or count
+    return float(count / (1 + 2 * correlation[1:first].sum()))

@@ -1,9 +1,10 @@
 """Split-conformal bands: how far off the forecast was on the validation part, step by step.
 
 For each channel and step the absolute residuals of the calibration origins are sorted; the band
-at level p is the ceil((m + 1) p / 100 * n / m)-th smallest of the n, of which m count as separate:
-origins overlap, and only those a segment apart say something new. With m = n it covers at least
-p percent of new targets wherever these are exchangeable with the calibration part.
+at level p is the ceil((m + 1) p / 100 * n / m)-th smallest of the n, which are worth m independent
+ones: origins overlap, and so their errors resemble each other. With m = n it covers at least
+p percent of new targets wherever these are exchangeable with the calibration part. The residuals
+may come in units of a local scale (`local_scale`): then the bounds do, too.
 
 Source: Lei, G'Sell, Rinaldo, Tibshirani, Wasserman 2018, "Distribution-Free Predictive
 Inference for Regression", section 2.2; by step: Stankeviciute, Alaa, van der Schaar 2021.
@@ -29,13 +30,16 @@ class IntervalState(Frozen):
     """What the stored quantiles are good for.
 
     `levels` in percent; `horizon` the steps that were calibrated (0: none); `origins` the
-    number of validation origins per channel; `reason` why there is no band at all, or "".
+    number of validation origins per channel; `reason` why there is no band at all, or "";
+    `reference` the mean square error there by channel, scaled, which the local scale is measured by
+    (left out: the bands are as wide everywhere).
     """
 
     levels: Annotated[tuple[Annotated[int, Field(ge=1, le=99)], ...], Field(max_length=99)] = LEVELS
     horizon: Annotated[int, Field(ge=0, le=MAX_CONTEXT)] = 0
     origins: tuple[Annotated[int, Field(ge=0, le=10**12)], ...] = ()
     reason: Text = ""
+    reference: tuple[Annotated[float, Field(ge=0, le=1e300)], ...] = ()
 
     @model_validator(mode="after")
     def _ascending(self) -> IntervalState:
@@ -45,12 +49,13 @@ class IntervalState(Frozen):
 
 
 def calibrate(
-    errors: Sequence[NDArray], separate: Sequence[NDArray] = (), *, reason: str = ""
+    errors: Sequence[NDArray], separate: Sequence[NDArray] = (), *, reference: Sequence[float] = (), reason: str = ""
 ) -> tuple[IntervalState, NDArray[np.float32]]:
     """Take the quantiles of the absolute residuals: one (O_c, H) array a channel, scaled units.
 
     NaN stands where there was nothing to compare with, so that steps may have fewer origins.
-    `separate` has for each channel how many of them count as separate at each step, (H,); all, if it is left out.
+    `separate` has for each channel how many independent ones they are worth at each step, (H,); all, if left out.
+    `reference` is kept for those whose residuals come in units of a local scale.
     Returns the state and the quantiles (C, H, 99). A level that n origins cannot give (its
     rank exceeds n) holds the largest residual, and `band` refuses it. With no origin in any
     channel the state has horizon 0 and the `reason`.
@@ -65,7 +70,7 @@ def calibrate(
         return IntervalState(origins=origins, reason=reason), np.zeros((len(errors), 0, len(LEVELS)), np.float32)
     apart = separate or counts
     quantiles = np.stack([_quantiles(np.abs(rows), horizon, m) for rows, m in zip(errors, apart, strict=True)])
-    return IntervalState(horizon=horizon, origins=origins), quantiles
+    return IntervalState(horizon=horizon, origins=origins, reference=tuple(reference)), quantiles
 
 
 def band(

@@ -182,7 +182,7 @@ class Coverage:
     shares: list[Array] = field(default_factory=list)
 
     def add(self, truth: Array, forecast: Array, half_width: Array) -> None:
-        """Add a block of origins (O, H); `half_width` (H,) is that of the band, whose borders belong to it."""
+        """Add a block of origins (O, H); `half_width` (H,) or (O, H) is that of the band; borders belong to it."""
         inside = (forecast - half_width <= truth) & (truth <= forecast + half_width)
         self.shares.append(inside.mean(axis=1))
 

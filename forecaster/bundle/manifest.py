@@ -235,6 +235,8 @@ def _check_intervals(state: IntervalState, n_channels: int) -> None:
         raise ValueError("intervals.origins is out of range")
     if state.horizon:
         _equal("intervals.origins", len(state.origins), n_channels)
+    if state.reference:
+        _equal("intervals.reference", len(state.reference), n_channels)
 
 
 def _unique(what: str, names: Iterable[str]) -> None:

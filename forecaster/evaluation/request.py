@@ -20,7 +20,7 @@ class Made:
     """What was forecast from a block of origins in one recording, in the signal's unit.
 
     `recording` is its number in `signal`; `truth` (B, H); `forecasts` NAME -> (B, H); `half_widths`
-    level -> (H,) of the model's bands, None where there is none.
+    level -> (B, H) of the model's bands, where there is one.
     """
 
     signal: Signal
@@ -28,7 +28,7 @@ class Made:
     origins: Origins
     truth: Array
     forecasts: Mapping[str, Array]
-    half_widths: Mapping[int, Array | None]
+    half_widths: Mapping[int, Array]
 
 
 Keep = Callable[[Made], None]

@@ -36,6 +36,8 @@ Forecast = Callable[[Origins, int], Array]
 """origins (O,) and horizon -> H steps (O, H), in the signal's unit."""
 Band = Callable[[int, int, int], tuple[Array | None, str]]
 """level, channel, horizon -> half the width of the model's band (H,) in the signal's unit, or None and the reason."""
+Local = Callable[[Sequence[Origins]], Array]
+"""origins -> what the width of the model's bands is to be multiplied by at each, (O,)."""
 BLOCK = 128
 PARTS_WITH_EXAMPLES = 4
 NOT_THEIRS = "bands belong to the model alone"
@@ -57,6 +59,7 @@ class Job:
     stride: int
     mase_scale: Sequence[float | None]
     band: Band | None
+    local: Local | None
     itself: str
     levels: tuple[int, ...]
     shown: int
@@ -79,6 +82,7 @@ def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
     stride: int | None = None,
     mase_scale: Sequence[float | None],
     band: Band | None = None,
+    local: Local | None = None,
     model: str = "",
     itself: str = "",
     known: Known | None = None,
@@ -90,7 +94,8 @@ def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
     Recording r of signal i is scored from row ``ranges[i][r]`` on: the first target that may be
     scored; its context may reach back before it. `mase_scale` (C,) is the seasonal-naive
     error of each channel on the training part, `model` the name that the result carries,
-    `itself` the baseline that the model is, if it is one. `known` is filled, and read by the next
+    `itself` the baseline that the model is, if it is one. `local` says how the width of `band` differs from
+    origin to origin. `known` is filled, and read by the next
     call with the same signals, ranges, horizon, stride and baselines: they are scored once.
     The coverage of the bands is taken at `levels` and at 90 percent. `keep` is given all that is
     forecast, block by block; then nothing is taken from `known`.
@@ -102,7 +107,7 @@ def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
     if horizon < 1 or stride < 1:
         raise UsageError(f"The horizon ({horizon}) and the stride ({stride}) must be at least 1 sample.")
     every, shown = tuple(sorted({*LEVELS, *levels})), max(levels, default=LEVELS[0])
-    job = Job(forecasts, window, horizon, stride, mase_scale, band, itself, every, shown, keep)
+    job = Job(forecasts, window, horizon, stride, mase_scale, band, local, itself, every, shown, keep)
     parts: list[Part] = []
     for signal, first_targets in zip(signals, ranges, strict=True):
         found = places(signal, first_targets, context=window.context, horizon=horizon, stride=stride)
@@ -201,10 +206,17 @@ class _Pass:
             made[name] = forecast = self.job.forecasts[name](block, self.job.horizon)
             self.sums[name].add(truth, forecast)
             self.sums[name].likeness.add(self.past, forecast[looked_at], transform)
+        widths = self._widths(block)
         for level, coverage in self.covered.items():
-            coverage.add(truth, made["model"], _known(self.half_widths[level]))
+            coverage.add(truth, made["model"], widths[level])
         if self.job.keep is not None:
-            self.job.keep(Made(self.signal, recording, block, truth, made, self.half_widths))
+            self.job.keep(Made(self.signal, recording, block, truth, made, widths))
+
+    def _widths(self, block: Origins) -> dict[int, Array]:
+        """Return half the width of each band that there is, at each origin of a block: (O, H) by level."""
+        there = {level: half for level, half in self.half_widths.items() if half is not None}
+        scale = self.job.local([block]) if self.job.local and there else np.ones(len(block))
+        return {level: scale[:, None] * half for level, half in there.items()}
 
     def scores(self, name: str) -> dict[str, Score]:
         """Take all metrics of a predictor from the sums."""
@@ -254,16 +266,12 @@ class _Pass:
         job, level = self.job, self.job.shown
         three = chosen(self.sums["model"].tally.origin_mse, self.places)
         sizes = (job.window.context, job.horizon)
-        drawn = (
-            example(kind, self.signal, self.channel, place=place, ahead=job.forecasts, sizes=sizes)
-            for kind, place in three.items()
-        )
-        return tuple(replace(one, half_width=self.half_widths[level], level=level) for one in drawn)
-
-
-def _known(half_width: Array | None) -> Array:
-    """The half width of a band that is known to be there."""
-    return np.zeros(0) if half_width is None else half_width
+        drawn = []
+        for kind, place in three.items():
+            one = example(kind, self.signal, self.channel, place=place, ahead=job.forecasts, sizes=sizes)
+            width = self._widths(located(self.signal, self.channel, place)).get(level)
+            drawn.append(replace(one, half_width=None if width is None else width[0], level=level))
+        return tuple(drawn)
 
 
 def _empty(

@@ -14,6 +14,7 @@ from forecaster.config import RunConfig
 from forecaster.errors import SignalError
 from forecaster.evaluation import Evaluation, Request
 from forecaster.evaluation import evaluate as score
+from forecaster.local_scale import local_scale
 from forecaster.origins import Origins
 from forecaster.predictors import Parts, Predictor
 from forecaster.signals import Signal
@@ -26,7 +27,8 @@ def calibrate(
 ) -> tuple[intervals.IntervalState, NDArray[np.float32]]:
     """Return the quantiles of the residuals on the validation part, and what they are good for."""
     found = calibration.residuals(predictor, parts, carry=config.carry_state)
-    return intervals.calibrate([one.errors for one in found], [one.separate for one in found])
+    reference = [one.reference for one in found]
+    return intervals.calibrate([one.errors for one in found], [one.separate for one in found], reference=reference)
 
 
 def own(signal: Signal, labels: tuple[str, ...]) -> Signal:
@@ -39,9 +41,10 @@ def own(signal: Signal, labels: tuple[str, ...]) -> Signal:
 def made(model: Model, origins: Sequence[Origins], horizon: int, levels: Sequence[int]) -> list[dict[str, Any]]:
     """Return mean and bands from each of `origins`."""
     means = [model.run(model.predictors[0], some, horizon) for some in batches(model, origins)]
+    scales = [_local(model, some) for some in batches(model, origins)]
     found = []
-    for row, origin in zip(np.concatenate(means), origins, strict=True):
-        bands, reasons = _bands(model, origin.channel, row, levels)
+    for row, origin, scale in zip(np.concatenate(means), origins, np.concatenate(scales), strict=True):
+        bands, reasons = _bands(model, origin.channel, row, levels, scale=scale)
         found.append({"mean": row, "bands": bands, "reasons": reasons})
     return found
 
@@ -68,6 +71,7 @@ def evaluate(model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[
         keep=request.keep,
         mase_scale=_mase_scale(model),
         band=partial(_half_width, model),
+        local=partial(_local, model),
         model=model.name,
         itself=itself(model),
         known=None if model.known is None else model.known.setdefault(request.horizon, {}),
@@ -85,14 +89,23 @@ def _mase_scale(model: Model) -> list[float | None]:
 
 
 def _half_width(model: Model, level: int, channel: int, horizon: int) -> tuple[Array | None, str]:
-    """Return half the width of a band, (H,) in the channel's unit, or None and the reason."""
+    """Return half the width of a band at local scale 1, (H,) in the channel's unit, or None and the reason."""
     state = model.manifest.intervals
     half, reason = intervals.band(state, model.quantiles, level, channel=channel, horizon=horizon)
     return (None if half is None else half * model.manifest.scaler.scale[channel]), reason
 
 
+def _local(model: Model, origins: Sequence[Origins]) -> Array:
+    """Return what the width of every band is to be multiplied by at each of `origins`, (O,)."""
+    reference = np.array(model.manifest.intervals.reference)
+    if not reference.any():
+        return np.ones(sum(len(one) for one in origins))
+    unit = np.array(model.manifest.scaler.scale[: len(reference)])
+    return local_scale(partial(model.run, model.predictors[0]), origins, model.manifest.window, reference * unit**2)
+
+
 def _bands(
-    model: Model, channel: int, mean: Array, levels: Sequence[int]
+    model: Model, channel: int, mean: Array, levels: Sequence[int], *, scale: float
 ) -> tuple[dict[int, tuple[Array, Array] | None], dict[str, str]]:
     """Return the bands about `mean` (H,), NaN beyond the calibrated steps, and why any is missing."""
     bands: dict[int, tuple[Array, Array] | None] = {}
@@ -103,6 +116,6 @@ def _bands(
         if half is not None and reach < len(mean):
             _, reason = _half_width(model, level, channel, len(mean))
             half = np.concatenate((half, np.full(len(mean) - reach, np.nan)))
-        bands[level] = None if half is None else (mean - half, mean + half)
+        bands[level] = None if half is None else (mean - half * scale, mean + half * scale)
         reasons |= {str(level): reason} if reason else {}
     return bands, reasons

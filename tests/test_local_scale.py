@@ -1,0 +1,67 @@
+"""The local scale: about 1 where nothing has changed, and nothing after the origin is looked at."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecaster.config import Window
+from forecaster.local_scale import MOST, WEIGHT, local_scale
+from forecaster.origins import Origins
+
+WINDOW = Window(n_step=2, n_input=5)
+
+
+def nothing(origins, horizon):
+    """Forecast 0 everywhere."""
+    return np.zeros((sum(len(one) for one in origins), horizon))
+
+
+def scale(values, rows, reference=1.0, made=nothing):
+    return local_scale(made, [Origins(values, 0, np.asarray(rows))], WINDOW, np.array([reference]))
+
+
+def test_it_is_the_root_of_the_mean_error_of_the_last_two_segments_and_the_usual():
+    values = np.repeat([9.0, 9.0, 2.0, 3.0, 9.0], 5)  # rows 10 to 14 err by 2, 15 to 19 by 3
+    assert scale(values, [20])[0] == pytest.approx(np.sqrt((WEIGHT + 4 + 9) / (WEIGHT + 2)))
+    assert scale(values, [20], 4.0)[0] == pytest.approx(np.sqrt((WEIGHT + 1 + 9 / 4) / (WEIGHT + 2)))
+
+
+def test_a_segment_without_a_context_before_it_does_not_count():
+    values = np.repeat([9.0, 9.0, 2.0, 3.0, 9.0], 5)
+    assert scale(values, [15])[0] == pytest.approx(np.sqrt((WEIGHT + 4) / (WEIGHT + 1)))
+    assert scale(values, [10, 14]).tolist() == [1, 1]
+
+
+@given(row=st.integers(10, 60), seed=st.integers(0, 99))
+def test_what_comes_after_the_origin_changes_nothing(row, seed):
+    rng = np.random.default_rng(seed)
+    one = rng.normal(size=80)
+    other = np.concatenate((one[:row], rng.normal(size=80 - row) * 1e6))
+    assert scale(one, [row]).tobytes() == scale(other, [row]).tobytes()
+
+
+@given(rows=st.lists(st.integers(10, 75), min_size=1, max_size=12, unique=True))
+def test_alone_and_among_others_it_is_the_same(rows):
+    values = np.random.default_rng(1).normal(size=80)
+    together = scale(values, sorted(rows))
+    assert together.tolist() == [scale(values, [row])[0] for row in sorted(rows)]
+
+
+def test_several_channels_have_their_own_usual_error():
+    values = np.full(40, 2.0)
+    origins = [Origins(values, channel, np.array([30])) for channel in (0, 1)]
+    found = local_scale(nothing, origins, WINDOW, np.array([4.0, 1.0]))
+    assert found == pytest.approx([1, np.sqrt((WEIGHT + 8) / (WEIGHT + 2))])
+
+
+def test_without_a_usual_error_the_bands_stay_as_they_are():
+    assert scale(np.full(40, 2.0), [30], 0.0).tolist() == [1]
+
+
+@pytest.mark.parametrize("bad", [np.inf, np.nan, 1e200])
+def test_a_forecast_that_ran_away_widens_without_end_of_the_numbers(bad):
+    def made(origins, horizon):
+        return np.full((sum(len(one) for one in origins), horizon), bad)
+
+    assert scale(np.zeros(40), [30], made=made).tolist() == [MOST]
