@@ -173,6 +173,32 @@ class TestConfigure:
         assert (config["predictor"], config["seed"]) == ("ridge", 1)
         assert config["split"]["training"] == 70
 
+    def test_the_model_json_of_a_model_repeats_its_run(self, sine_csv: Path, tmp_path: Path) -> None:
+        args = (
+            "--predictor",
+            "gru",
+            "--set",
+            "units_1=4",
+            "--steps",
+            20,
+            "--seed",
+            3,
+            "--split",
+            "60/20/20",
+            "--no-time",
+        )
+        ok("train", sine_csv, "-o", tmp_path / "one", *args, *SMALL)
+        ok("train", sine_csv, "-o", tmp_path / "two", "--config", tmp_path / "one" / "model.json")
+        tensors = [next((tmp_path / name).glob("data-*/tensors.safetensors")).read_bytes() for name in ("one", "two")]
+        configs = [json.loads((tmp_path / name / "model.json").read_bytes())["config"] for name in ("one", "two")]
+        assert tensors[0] == tensors[1]
+        assert configs[0] == configs[1]
+
+    @pytest.mark.parametrize("text", ["", "{}", '{"format": 2}', "[" * 3000])
+    def test_another_json_is_refused(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "run.json").write_text(text)
+        assert "run.json" in refused("train", "x.csv", "-o", tmp_path / "m", "--config", tmp_path / "run.json")
+
     def test_several_names_in_the_environment_stand_between_commas(self) -> None:
         params = {param.name: param for param in (cli.get_command(click.Context(cli), "check") or cli).params}
         assert params["columns"].type.split_envvar_value("acc x,acc y") == ["acc x", "acc y"]

@@ -1,4 +1,4 @@
-"""From options, the environment and a TOML file to the frozen configuration of a run."""
+"""From options, the environment and a file to the frozen configuration of a run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from forecaster.bundle.gate import MAX_MANIFEST, parse_manifest
 from forecaster.commands.spans import Span
 from forecaster.config import LECTURE, ReadingOptions, RunConfig, Task
 from forecaster.errors import UsageError, printable
@@ -34,7 +35,7 @@ def reading(given: Mapping[str, Any], base: ReadingOptions | None = None) -> Rea
 
 def nested(given: Mapping[str, Any], file: Path | None) -> Nested:
     """Return the settings of a run as they stand in `file`, overridden by the options that were given."""
-    settings = {} if file is None else _toml(file)
+    settings = {} if file is None else _from_file(file)
     for section, names in _SECTIONS.items():
         own = {key: given[name] for name, key in names.items() if name in given}
         if own:
@@ -180,12 +181,24 @@ def _keys(model: type[BaseModel], path: Sequence[object]) -> list[str]:
     return list(model.model_fields)
 
 
-def _toml(file: Path) -> Nested:
-    """Read a TOML file of settings."""
+def _from_file(file: Path) -> Nested:
+    """Read the settings of a TOML file, or those that a model.json records: they repeat its run."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        with file.open("rb") as stream:
+            content = stream.read(MAX_MANIFEST + 1)
     except OSError as error:
         raise UsageError(f"--config {printable(file)}: {error.strerror}.") from None
+    if len(content) > MAX_MANIFEST:
+        raise UsageError(f"--config {printable(file)} has more than {MAX_MANIFEST} bytes: it is no file of settings.")
+    if file.suffix.lower() == ".json":
+        return parse_manifest(content, str(file)).config.model_dump(mode="json")
+    return _toml(content, file)
+
+
+def _toml(content: bytes, file: Path) -> Nested:
+    """Parse a TOML file of settings."""
+    try:
+        return tomllib.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # also integers of thousands of digits, and endless brackets
         raise UsageError(f"--config {printable(file)} is not TOML: {printable(error)}.") from None
 

@@ -106,7 +106,10 @@ settings = option(
     "--set", "settings", metavar="NAME=VALUE", multiple=True, help="Set a number by its name; repeatable."
 )
 config = option(
-    "--config", type=FilePath(), metavar="FILE.toml", help="Read settings from a file; options win over it."
+    "--config",
+    type=FilePath(),
+    metavar="FILE",
+    help="Read settings from a TOML file, or a MODEL/model.json; options win over it.",
 )
 horizon = option("-n", "--horizon", type=SpanType(), help="Samples to forecast, or a time.  [the model's N]")
 origins = option("--stride", type=SpanType(), help="Samples from one scored origin to the next.  [min(H, N)]")
