@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import io
 import os
 import secrets
 import shutil
@@ -41,6 +42,16 @@ def write_file(path: Path | str, data: bytes | str, *, durable: bool = True) -> 
             replace_in(folder, target.name, content, durable=durable)
         finally:
             os.close(folder)
+
+
+def open_regular(path: Path | str, *, follow: bool = True) -> io.BufferedReader:
+    """Open a regular file to read. Raises OSError for anything else, at once: a named pipe would wait for a writer."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    handle = os.open(path, flags)
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return os.fdopen(handle, "rb")
+    os.close(handle)
+    raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
 
 
 @contextlib.contextmanager

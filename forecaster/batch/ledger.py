@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 from forecaster.batch.names import MANIFEST
 from forecaster.errors import UsageError, printable
-from forecaster.files import write_file
+from forecaster.files import open_regular, write_file
 
 LARGEST = 1 << 30
 
@@ -41,6 +42,7 @@ class Ledger:
     model: dict[str, str]
     options: dict[str, Any]
     entries: dict[str, Entry] = field(default_factory=dict)
+    earlier: frozenset[str] = frozenset()  # the outputs that a manifest named which stood in the folder before
 
     @classmethod
     def open(cls, directory: Path, model: dict[str, str], options: dict[str, Any], *, overwrite: bool) -> Ledger:
@@ -50,10 +52,11 @@ class Ledger:
             UsageError: the folder holds something else, and `overwrite` was not given.
         """
         ledger = cls(directory, model, options)
-        if directory.exists() and not directory.is_dir():
+        if os.path.lexists(directory) and not directory.is_dir():
             raise UsageError(f"{printable(directory)} is not a folder.", hint="Give a folder with -o DIR.")
         old = _load(directory / MANIFEST)
         same = old is not None and _same(old, ledger)
+        ledger.earlier = frozenset(entry.output for entry in _entries(old) if entry.output)
         if old is not None and same and not overwrite:
             ledger.entries = {item["path"]: Entry(**item) for item in old["files"]}
         elif directory.exists() and any(directory.iterdir()):
@@ -69,7 +72,12 @@ class Ledger:
             return False
         if entry.picture is not None and not (self.directory / entry.picture).is_file():
             return False
-        return _unchanged(path, entry.input) and _digest(self.directory / entry.output) == entry.sha256
+        return _unchanged(path, entry.input) and _own_digest(self.directory / entry.output) == entry.sha256
+
+    def made(self, path: str) -> bool:
+        """Tell whether `path` is a forecast that the folder's manifest named: it is no input."""
+        folder, name = os.path.split(os.path.abspath(path))
+        return name in self.earlier and os.path.realpath(folder) == os.path.realpath(self.directory)
 
     def add(self, entry: Entry) -> None:
         """Record the outcome of one input."""
@@ -111,18 +119,24 @@ def _unchanged(path: str, known: Mapping[str, Any]) -> bool:
 def _digest(path: Path) -> str | None:
     """Return a file's SHA-256, or None where it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
 
 
+def _own_digest(path: Path) -> str | None:
+    """Return the SHA-256 of a file that this program wrote; a symbolic link is none."""
+    return None if path.is_symlink() else _digest(path)
+
+
 def _load(path: Path) -> dict[str, Any] | None:
     """Return an earlier manifest, or None where there is none that this program wrote."""
     try:
-        if path.stat().st_size > LARGEST:
-            return None
-        found = json.loads(path.read_bytes())
+        with open_regular(path, follow=False) as file:
+            if os.fstat(file.fileno()).st_size > LARGEST:
+                return None
+            found = json.loads(file.read())
         for item in found["files"]:
             entry = Entry(**item)
             if not isinstance(item["path"], str) or not isinstance(item.get("input", {}), dict):
@@ -152,9 +166,14 @@ def _refusal(directory: Path, old: Mapping[str, Any] | None) -> str:
 
 def _remove_outputs(directory: Path, old: Mapping[str, Any] | None) -> None:
     """Remove what an earlier batch wrote and nobody has changed; the user's own files stay."""
-    for entry in (Entry(**item) for item in (old or {"files": []})["files"]):
-        if entry.output is not None and _digest(directory / entry.output) == entry.sha256:
+    for entry in _entries(old):
+        if entry.output is not None and _own_digest(directory / entry.output) == entry.sha256:
             (directory / entry.output).unlink(missing_ok=True)
+
+
+def _entries(old: Mapping[str, Any] | None) -> list[Entry]:
+    """Return the entries of an earlier manifest."""
+    return [Entry(**item) for item in (old or {"files": []})["files"]]
 
 
 def failed(path: str, error: Exception) -> Entry:

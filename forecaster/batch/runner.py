@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,8 +16,8 @@ from forecaster.batch.ledger import Entry, Ledger
 from forecaster.batch.names import check_template, output_names, picture_name
 from forecaster.batch.tables import Format, encode, require_parquet
 from forecaster.config import ReadingOptions
-from forecaster.errors import ForecasterError, printable
-from forecaster.files import write_file
+from forecaster.errors import ForecasterError, UsageError, printable
+from forecaster.files import reasons, write_file
 from forecaster.reading import read_signal
 
 if TYPE_CHECKING:
@@ -86,8 +87,12 @@ def run(
     if job.form == "parquet":
         require_parquet()
     ledger = Ledger.open(job.directory, ledgers.model_identity(model), job.options(), overwrite=job.overwrite)
-    job.directory.mkdir(parents=True, exist_ok=True)
-    batch = _Batch(forecaster, job, Outcome(ledger), _names(inputs, job, ledger))
+    inputs = [item for item in inputs if not ledger.made(item.path)]
+    names = _names(inputs, job, ledger)
+    _refuse_own_inputs(inputs, names, job)
+    with reasons(job.directory):
+        job.directory.mkdir(parents=True, exist_ok=True)
+    batch = _Batch(forecaster, job, Outcome(ledger), names)
     batch.through(inputs, tick or (lambda count: None))
     return batch.outcome
 
@@ -95,6 +100,19 @@ def run(
 def _names(inputs: Sequence[Input], job: Job, ledger: Ledger) -> dict[str, str]:
     kept = {path: entry.output for path, entry in ledger.entries.items() if entry.output is not None}
     return output_names([(item.path, item.name) for item in inputs], job.filename, job.form, kept)
+
+
+def _refuse_own_inputs(inputs: Sequence[Input], names: dict[str, str], job: Job) -> None:
+    """Refuse outputs that would take the place of an input, whatever paths lead to it."""
+    given = {os.path.realpath(item.path): item.path for item in inputs if item.path != "-"}
+    for output in names.values():
+        for name in (output, picture_name(output, job.form)) if job.figure else (output,):
+            path = os.path.realpath(job.directory / name)
+            if path in given:
+                found = (
+                    f"The forecast {printable(name)} would take the place of the input {printable(given[path], 400)}."
+                )
+                raise UsageError(found, hint="Give another folder with -o, or another --filename.")
 
 
 @dataclass

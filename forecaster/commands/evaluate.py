@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,10 +127,12 @@ def _written(
 ) -> Evaluation:
     """Score, and write all forecasts meanwhile: the whole file, or none."""
     from forecaster.batch.backtest import Backtest
-    from forecaster.errors import printable
+    from forecaster.errors import UsageError, printable
     from forecaster.files import writing
 
     path = chosen["forecasts"]
+    if any(os.path.realpath(path) == os.path.realpath(signal.path) for signal in found if signal.path != "-"):
+        raise UsageError(f"--forecasts {printable(path, 400)} would take the place of an input.")
     with writing(path) as append:
         backtest = Backtest(append, chosen["levels"])
         evaluation = _evaluated(forecaster, found, chosen, backtest)

@@ -55,7 +55,7 @@ def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chos
     forecaster = Forecaster.load(model)
     options.check_task(ctx, forecaster.manifest.task, "levels")
     job = _job(forecaster, options.given(ctx), chosen)
-    found = inputs.find(signals)
+    found = inputs.find(signals, apart=job.directory)
     outcome = _run(terminal, lambda tick: batch.run(forecaster, model, found, job, tick=tick), len(found))
     if chosen["as_json"]:
         terminal.json(outcome.ledger.to_json())

@@ -26,7 +26,8 @@ def alone(item: Input, reading: ReadingOptions, arguments: Sequence[str]) -> Lab
         found = look(item, reading, arguments)
     except SignalError:
         return None
-    return None if any(kind(symbol) == "number" for symbol in found.symbols) else found
+    kinds = {kind(symbol) for symbol in found.symbols}
+    return None if "number" in kinds or kinds <= {"missing", "empty"} or len(found.symbols) == 1 else found
 
 
 def beside(item: Input, reading: ReadingOptions, columns: Sequence[str]) -> list[LabelSurvey]:

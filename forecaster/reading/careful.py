@@ -137,7 +137,7 @@ def bad_cell(
     elif len(text) > 256:
         fix = {}
     elif (mark := _thousands_mark(text.strip(), sniffed, options)) is not None:
-        fix = {"thousands": mark}
+        fix = {} if _either(text, sniffed) else {"thousands": mark}
     return RefusalError(found, path=source.path, line=line, column=column, expected=expected, fix=fix)
 
 
@@ -145,6 +145,11 @@ def _thousands_mark(text: str, sniffed: Sniffed, options: ReadingOptions) -> str
     """Return what seems to part the thousands in 1,234.5 or 1.234.567, if no option says."""
     grouped = re.fullmatch(r"[+-]?[0-9]{1,3}([,.' _])[0-9]{3}(?:\1[0-9]{3})*(?:[.,][0-9]+)?", text)
     return grouped[1] if grouped and grouped[1] != sniffed.decimal and options.thousands is None else None
+
+
+def _either(text: str, sniffed: Sniffed) -> bool:
+    """Tell 6,125 among numbers with points: a decimal comma, or one between thousands."""
+    return PATTERNS["," if sniffed.decimal == "." else "."].fullmatch(text) is not None
 
 
 def _described(text: str, sniffed: Sniffed, options: ReadingOptions) -> str:
@@ -158,7 +163,8 @@ def _described(text: str, sniffed: Sniffed, options: ReadingOptions) -> str:
     if stripped.lower() in MISSING_WORDS:
         return f"{shown} stands for no number"
     if (mark := _thousands_mark(stripped, sniffed, options)) is not None:
-        return f"{shown} holds {mark!r}, perhaps between thousands"
+        decimal = ", or a decimal mark" if _either(text, sniffed) else ""
+        return f"{shown} holds {mark!r}, perhaps between thousands{decimal}"
     if PATTERNS[other].fullmatch(text):
         return f"{shown} has the decimal mark {other!r}, not {sniffed.decimal!r}"
     return f"{shown}{_what(stripped)}"
@@ -172,7 +178,7 @@ def _what(text: str) -> str:
         return " has underscores"
     if text.lower() in ("true", "false"):
         return " is a truth value"
-    if not text.isascii() and any(c.isdigit() for c in text):
+    if any(c.isdigit() and not c.isascii() for c in text):
         return " has digits that are not 0 to 9"
     return ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -70,6 +71,8 @@ def choose(sniffed: Sniffed, options: ReadingOptions, source: Source) -> Roles:
     timelike = [i for i in range(sniffed.width) if i != group and _is_time(sniffed, i)]
     time = _time_columns(sniffed, options, path, timelike)
     notes: list[str] = []
+    if not time:
+        _refuse_unknown_time(sniffed, options, path)
     if options.symbols and not options.columns:
         labels = _labels(sniffed, [*time, group], [*timelike, *time, group], path=path)
         return Roles(time, (labels,), group, units=("",))
@@ -101,6 +104,26 @@ def choose(sniffed: Sniffed, options: ReadingOptions, source: Source) -> Roles:
     return Roles(
         time, channels + beside, group, blank, label, tuple(notes), units, exogenous=len(beside), known=len(known)
     )
+
+
+def _refuse_unknown_time(sniffed: Sniffed, options: ReadingOptions, path: str) -> None:
+    """Refuse to leave out, as text, a column that is called time: order, gaps and rate stand in it."""
+    if options.no_time or options.columns or options.symbols or not sniffed.header:
+        return
+    for index, what in enumerate(sniffed.kinds):
+        name = sniffed.names[index]
+        first = next((row[index] for row in sniffed.sample if index < len(row)), "")
+        digits = any(c.isdigit() for c in first)
+        if digits and what == "text" and letters(name) in TIME_NAMES and "number" in sniffed.kinds:
+            raise RefusalError(
+                f"{first!r} is no time stamp of a known kind",
+                path=path,
+                line=sniffed.first_line,
+                column=name,
+                expected="such as 2022-08-05 15:26:13",
+                fix={"no_time": True},
+                advice=f"`--time-column {shlex.quote(name)} --time-format '%Y%m%dT%H%M%S'` names its format.",
+            )
 
 
 def _labels(sniffed: Sniffed, taken: Sequence[int | None], timelike: Sequence[int | None], *, path: str) -> int:
@@ -151,8 +174,9 @@ def _is_time(sniffed: Sniffed, index: int) -> bool:
         return True
     if kind not in ("number", "empty"):
         return False
-    if not sniffed.header:
-        return kind == "number" and index == 0 and sniffed.width > 1 and _ramp(sniffed, index)
+    if not sniffed.header or (name == "column" and sniffed.names[index] == "column_1"):
+        first = kind == "number" and index == 0 and sniffed.width > 1
+        return first and _ramp(sniffed, index) and not _is_index(sniffed, index)
     if name in TIME_NAMES:
         return True
     hints = name.startswith(("time", "epoch")) or name.endswith("time") or "timestamp" in name

@@ -8,12 +8,13 @@ from collections import Counter
 from dataclasses import dataclass
 
 from forecaster.config import ReadingOptions
-from forecaster.reading import labview
+from forecaster.reading import headers, labview
 from forecaster.reading.cells import CLOCK, DATA_KINDS, column_kind, kind
 from forecaster.reading.refusal import RefusalError
-from forecaster.reading.source import Source
+from forecaster.reading.source import LINE_CHARACTERS, Source
 
 SAMPLE_LINES = 40
+csv.field_size_limit(max(LINE_CHARACTERS, csv.field_size_limit()))  # a cell is refused for what it holds
 CANDIDATES = ("\t", ";", "|", ",")
 SPELLED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " ", "whitespace": " "}
 GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:(?:,[0-9]{3})+\.[0-9]*|(?:,[0-9]{3}){2,})")
@@ -83,6 +84,8 @@ def sniff(source: Source, options: ReadingOptions) -> Sniffed:
         return _no_numbers(source, rows, options)
     if start > 1:
         raise _preamble(source, rows, start, options=options, mark=delimiter)
+    if start == 0 and not options.no_header:
+        headers.refuse_numbers_of_columns(source, rows, options)
     return described(source, rows, start, options=options, marks=(delimiter, decimal))
 
 
@@ -187,12 +190,17 @@ def _refuse_ambiguous_comma(source: Source, body: list[str], delimiter: str) -> 
 def _refuse_thousands(source: Source, body: list[str], delimiter: str, options: ReadingOptions) -> None:
     """Refuse 1,234.5 and 1,234,567: those commas can only part the thousands."""
     for line in body if options.thousands is None else ():
-        for cell in split_line(line, delimiter):
+        for index, cell in enumerate(split_line(line, delimiter)):
             if GROUPED.fullmatch(cell.strip()):
-                found = f"{cell.strip()!r} has commas between thousands"
-                at = options.skip_rows + body.index(line) + 1
+                names = split_line(body[0], delimiter)
+                named = index < len(names) and kind(names[index]) == "text"
                 raise RefusalError(
-                    found, expected="plain decimal numbers", fix={"thousands": ","}, path=source.path, line=at
+                    f"{cell.strip()!r} has commas between thousands",
+                    expected="plain decimal numbers",
+                    fix={"thousands": ","},
+                    path=source.path,
+                    line=options.skip_rows + body.index(line) + 1,
+                    column=names[index].strip() if named else index + 1,
                 )
 
 
@@ -305,40 +313,24 @@ def _names(
         extra = header[width:]
         labview = header[0] == "X_Value" and extra == ["Comment"]
         if any(extra) and not labview:
-            raise _header_width(source, header, data[0], options)
+            raise headers.other_width(source, header, data[0], options)
         notes.append(
             "the header names a column 'Comment' that no row has" if labview else "the header ends in a delimiter"
         )
         header = header[:width]
     if len(header) < width and any(c.strip(",; \t") for row in data for c in row[len(header) :]):
-        raise _header_width(source, header, next(row for row in data if len(row) > len(header)), options)
+        raise headers.other_width(source, header, next(row for row in data if len(row) > len(header)), options)
     header += [""] * (width - len(header))
     return _unique(header, notes)
 
 
-def _header_width(source: Source, header: list[str], row: list[str], options: ReadingOptions) -> RefusalError:
-    line = options.skip_rows + 2
-    fix = (
-        {"layout": "wide"}
-        if len(row) > 20 and len(header) > 20
-        else {"skip_rows": options.skip_rows + 1, "no_header": True}
-    )
-    return RefusalError(
-        f"a row with {len(row)} fields under a header with {len(header)}",
-        path=source.path,
-        line=line,
-        expected="as many fields as names",
-        fix=fix,
-        advice="" if "layout" in fix else "The columns then have numbers for names.",
-    )
-
-
 def _unique(header: list[str], notes: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Tell columns of the same name apart by their number; name those without one."""
-    names: list[str] = []
+    names, taken = list[str](), set[str]()
     for number, name in enumerate(header, start=1):
-        again = bool(name) and name in names
+        again = bool(name) and name in taken
         if again:
             notes.append(f"a second column {name!r} is called '{name} #{number}'")
         names.append(f"{name} #{number}" if again else name or f"column_{number}")
+        taken.add(names[-1])
     return tuple(names), tuple(notes)

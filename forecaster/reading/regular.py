@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import ReadingOptions
+from forecaster.reading import suspicion
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.times import Stamps
 from forecaster.signals import TimeKind
@@ -112,6 +113,7 @@ def ordered(track: Track, options: ReadingOptions) -> int:
     if len(back):
         if not options.sort:
             at = int(back[0]) + 1
+            suspicion.refuse_anew(track, back, show(track, at))
             found = f"the time steps back from {show(track, at - 1)} to {show(track, at)} ({len(back)} in all)"
             raise track.refuse(found, at, expected="later stamps in later rows", fix={"sort": True})
         keys = (track.t,) if track.block is None else (track.t, track.block)

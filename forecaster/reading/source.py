@@ -34,7 +34,17 @@ MAGIC = (
     (b"TDSm", "a LabVIEW TDMS file", "Export it as CSV or .lvm."),
     (b"\x93NUMPY", "a NumPy file", "Write it as CSV first (numpy.savetxt)."),
     (b"\x89PNG", "a picture", ""),
+    (b"\xff\xd8\xff", "a picture", ""),
+    (b"GIF8", "a picture", ""),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Unpack it first."),
+    (b"Rar!\x1a\x07", "a RAR archive", "Unpack it first."),
     (b"SQLite format 3", "an SQLite database", "Export the table as CSV."),
+)
+MARKUP = (
+    (b"<!doctype html", "a web page", "Was the download an error page?"),
+    (b"<html", "a web page", "Was the download an error page?"),
+    (b"<?xml", "an XML document", "Export its table as CSV."),
+    (b"version https://git-lfs", "a Git LFS pointer", "Fetch the file that it stands for: git lfs pull."),
 )
 ENCODINGS = "such as utf-8, utf-16, latin-1"
 UTF_BOMS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"))
@@ -206,8 +216,8 @@ def _decodes(data: bytes, encoding: str) -> bool:
     return True
 
 
-def _refuse_binary(source: Source) -> None:
-    """Name files that are not text at all."""
+def _refuse_kinds(source: Source) -> None:
+    """Name files of another kind by how they begin."""
     head = source.head
     for magic, what, todo in MAGIC:
         if head.startswith(magic) and magic.startswith(b"PK") and (b"xl/" in head or b"[Content_Types]" in head[:200]):
@@ -215,6 +225,15 @@ def _refuse_binary(source: Source) -> None:
             raise RefusalError(found, path=source.path, expected="a CSV file", advice="Save the sheet as CSV.")
         if head.startswith(magic):
             raise RefusalError(f"is {what}, not text", path=source.path, expected="a CSV file", advice=todo)
+    for begin, what, todo in MARKUP:
+        if head[:256].removeprefix(codecs.BOM_UTF8).lstrip().lower().startswith(begin):
+            raise RefusalError(f"is {what}, not a table", path=source.path, line=1, expected="a CSV file", advice=todo)
+
+
+def _refuse_binary(source: Source) -> None:
+    """Refuse what is no text, or text in another encoding."""
+    _refuse_kinds(source)
+    head = source.head
     if source.encoding != "utf-8":
         return
     for bom, name in (*UTF_BOMS, *UTF16_BOMS):
@@ -226,6 +245,9 @@ def _refuse_binary(source: Source) -> None:
                 expected="UTF-8",
                 fix={"encoding": name},
             )
+    if head.startswith(codecs.BOM_UTF8 * 2):
+        found, advice = "starts with two marks of UTF-8", "Take one out: it would be part of the first name or number."
+        raise RefusalError(found, path=source.path, line=1, expected="one mark, or none", advice=advice)
     if b"\0" in head[:4096]:
         raise _nul(source)
 
@@ -239,7 +261,21 @@ def _nul(source: Source) -> RefusalError:
             found = f"every other byte is NUL: the text looks like {name.upper()}"
             return RefusalError(found, path=source.path, line=1, expected="UTF-8", fix={"encoding": name})
     found = "holds NUL bytes: it is a binary file, or it was damaged"
-    return RefusalError(found, path=source.path, expected="a text file", advice="Export the signal as CSV.")
+    return RefusalError(
+        found, path=source.path, line=_line_of_nul(source), expected="a text file", advice="Export the signal as CSV."
+    )
+
+
+def _line_of_nul(source: Source) -> int:
+    """Return the line of the first NUL byte."""
+    line = 1
+    with source.binary() as file:
+        while chunk := file.read(CHUNK_BYTES):
+            before, found, _ = chunk.partition(b"\0")
+            line += before.count(b"\n")
+            if found:
+                break
+    return line
 
 
 def _not_utf8(source: Source) -> RefusalError:

@@ -133,7 +133,7 @@ def _without_end(source: Source, sniffed: Sniffed, arrays: Arrays) -> tuple[int,
 
 
 def _is_blank(value: Any) -> bool:
-    return not value.strip(",; \t") if isinstance(value, str) else bool(np.isnan(value))
+    return not value.strip(",; \t") if isinstance(value, str) else bool(value != value)  # noqa: PLR0124 - NaN
 
 
 def _blank_end(source: Source, delimiter: str) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import ReadingOptions
+from forecaster.reading import suspicion
 from forecaster.reading.cells import CLOCK, DAY, STAMP, kind
 from forecaster.reading.columns import Roles, letters
 from forecaster.reading.dialect import Sniffed
@@ -26,6 +27,7 @@ CLOCK_SECOND = 1_500_000_000  # a logger that writes whole seconds may be off by
 YEARS = (1678, 2261)
 DAY_NS = 86_400_000_000_000
 FEW_BAD = 0.01
+BLOCK = 1024
 NO_TIME = {"no_time": True}
 HEADER_UNITS = {"ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0}
 
@@ -68,7 +70,7 @@ def _joined(raw: tuple[NDArray[Any], ...]) -> NDArray[Any]:
 
 def _refuse_empty(raw: tuple[NDArray[Any], ...], sniffed: Sniffed, where: dict[str, Any]) -> None:
     for column in raw:
-        empty = np.flatnonzero([not isinstance(cell, str) for cell in column])
+        empty = np.flatnonzero([not isinstance(cell, str | int) for cell in column])
         if len(empty):
             line = sniffed.first_line + int(empty[0])
             raise RefusalError("an empty time stamp", line=line, expected="a time in every row", fix=NO_TIME, **where)
@@ -95,7 +97,8 @@ def _numeric(values: NDArray[Any], sniffed: Sniffed, index: int, *, where: dict[
     bad = np.flatnonzero(~np.isfinite(values.astype(np.float64)))
     if len(bad):
         line = sniffed.first_line + int(bad[0])
-        raise RefusalError("an empty time stamp", line=line, expected="a time in every row", fix=NO_TIME, **where)
+        found = "an empty time stamp" if np.isnan(float(values[bad[0]])) else "a time stamp without an end"
+        raise RefusalError(found, line=line, expected="a time in every row", fix=NO_TIME, **where)
     name, column = sniffed.names[index], where["column"]
     low, high = float(values.min()), float(values.max())
     whole = values.dtype.kind in "iu"
@@ -108,6 +111,7 @@ def _numeric(values: NDArray[Any], sniffed: Sniffed, index: int, *, where: dict[
             return Stamps(epoch, values.astype(np.int64) if whole else values, unit_s, column)
     if sniffed.header is False and whole and _counts(values):
         return Stamps("samples", values.astype(np.int64), 1.0, column, notes=("the first column counts the samples",))
+    suspicion.refuse_serial(values, sniffed, name, where=where)
     return _seconds(values, name, column)
 
 
@@ -223,7 +227,8 @@ def _try(texts: NDArray[Any], form: str) -> NDArray[np.int64] | None:
     import pandas as pd
 
     try:
-        return _nanoseconds(pd.to_datetime(texts, format="ISO8601" if form == "iso" else form))
+        parsed = pd.to_datetime(texts, format="ISO8601" if form == "iso" else form)
+        return None if parsed.tz is not None else _nanoseconds(parsed)  # offsets are taken off before
     except (ValueError, OverflowError, TypeError):
         pass
     if form == "iso" or "%S" not in form:
@@ -295,7 +300,8 @@ def _mixed_offsets(texts: NDArray[Any], column: str, sniffed: Sniffed, *, where:
     except (ValueError, OverflowError, TypeError):
         raise _first_bad(texts, ["iso"], sniffed, where) from None
     if not all(OFFSET_TEXT.search(str(text)) for text in texts):
-        raise RefusalError("stamps with and without a UTC offset", line=sniffed.first_line, fix=NO_TIME, **where)
+        line = sniffed.first_line + _first_other_offset(texts)
+        raise RefusalError("stamps with and without a UTC offset", line=line, fix=NO_TIME, **where)
     try:
         values = _nanoseconds(stamps.tz_localize(None))
     except OverflowError:
@@ -304,10 +310,30 @@ def _mixed_offsets(texts: NDArray[Any], column: str, sniffed: Sniffed, *, where:
 
 
 def _first_bad(texts: NDArray[Any], forms: list[str], sniffed: Sniffed, where: dict[str, Any]) -> RefusalError:
-    for row, text in enumerate(texts):
-        if all(_try(np.array([text], dtype=object), form) is None for form in forms):
-            return _no_stamp(str(text), sniffed.first_line + row, where)
-    return RefusalError("stamps in more than one format", line=sniffed.first_line, fix=NO_TIME, **where)
+    rows = [row for form in forms if (row := _first_failing(texts, form)) is not None]
+    if len(rows) == len(forms):
+        row = max(rows)  # up to there one of the formats fits
+        return _no_stamp(str(texts[row]), sniffed.first_line + row, where)
+    line = sniffed.first_line + _first_other_offset(texts)
+    return RefusalError("stamps in more than one format", line=line, fix=NO_TIME, **where)
+
+
+def _first_failing(texts: NDArray[Any], form: str) -> int | None:
+    """Return the first row that a format does not fit: block by block, for there may be millions."""
+    for begin in range(0, len(texts), BLOCK):
+        block = texts[begin : begin + BLOCK]
+        if _try(block, form) is None:
+            alone = (k for k in range(len(block)) if _try(block[k : k + 1], form) is None)
+            row = next(alone, None)
+            if row is not None:
+                return begin + row
+    return None
+
+
+def _first_other_offset(texts: NDArray[Any]) -> int:
+    """Return the first row that has an offset where the first has none, or none where the first has one."""
+    has = OFFSET_TEXT.search(str(texts[0])) is None
+    return next((row for row, text in enumerate(texts) if (OFFSET_TEXT.search(str(text)) is None) != has), 0)
 
 
 def _no_stamp(text: str, line: int, where: dict[str, Any]) -> RefusalError:
