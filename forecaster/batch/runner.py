@@ -15,8 +15,8 @@ from forecaster.batch.ledger import Entry, Ledger
 from forecaster.batch.names import check_template, output_names, picture_name
 from forecaster.batch.tables import Format, encode, require_parquet
 from forecaster.config import ReadingOptions
-from forecaster.errors import ForecasterError, printable
-from forecaster.files import write_file
+from forecaster.errors import ForecasterError, UsageError, printable
+from forecaster.files import holding, write_within
 from forecaster.reading import read_signal
 
 if TYPE_CHECKING:
@@ -80,15 +80,18 @@ def run(
 
     Raises:
         UsageError: a folder that holds something else, a file name template that cannot work.
-        OSError: the results cannot be written.
+        OutputError: the results cannot be written, or another program writes into the folder.
     """
     check_template(job.filename, len(inputs) > 1)
     if job.form == "parquet":
         require_parquet()
-    ledger = Ledger.open(job.directory, ledgers.model_identity(model), job.options(), overwrite=job.overwrite)
-    job.directory.mkdir(parents=True, exist_ok=True)
-    batch = _Batch(forecaster, job, Outcome(ledger), _names(inputs, job, ledger))
-    batch.through(inputs, tick or (lambda count: None))
+    if job.directory.exists() and not job.directory.is_dir():
+        raise UsageError(f"{printable(job.directory)} is not a folder.", hint="Give a folder with -o DIR.")
+    with holding(job.directory) as folder:
+        ledger = Ledger.open(job.directory, ledgers.model_identity(model), job.options(), overwrite=job.overwrite)
+        batch = _Batch(forecaster, job, Outcome(ledger), _names(inputs, job, ledger), folder)
+        batch.through(inputs, tick or (lambda count: None))
+        ledger.finish()
     return batch.outcome
 
 
@@ -105,6 +108,7 @@ class _Batch:
     job: Job
     outcome: Outcome
     names: dict[str, str]
+    folder: int
 
     def through(self, inputs: Sequence[Input], tick: Callable[[int], None]) -> None:
         """Take all inputs to their end, the manifest written after every chunk."""
@@ -203,7 +207,7 @@ class _Batch:
 
     def _write(self, files: dict[str, bytes]) -> None:
         for name, data in files.items():
-            write_file(self.job.directory / name, data)
+            write_within(self.folder, self.job.directory / name, data)
 
     def _note(self, entry: Entry, forecasts: list[Forecast], notes: tuple[str, ...]) -> None:
         self.outcome.ledger.add(entry)

@@ -33,6 +33,7 @@ from forecaster.files import kind_of
 MANIFEST = "model.json"
 MAX_MANIFEST = 2**20
 MAX_TEXT = 16 * 2**20
+RACES = 20  # writers that may commit, one after the other, while one reader reads
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_NONBLOCK: opening a named pipe must not wait for its writer.
 FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -150,13 +151,16 @@ def _read_manifest(folder: int, path: Path | str) -> bytes:
 
 
 def _again(folder: int, first: bytes, path: Path | str, gone: VanishedError) -> Loaded:
-    """Try once more with the model.json of the writer that won the race, if there was one."""
-    second = _read_manifest(folder, path)
-    try:
-        if second != first:
-            return _load(folder, second, str(path))
-    except VanishedError as again:
-        gone = again
+    """Try again with the model.json of the writer that won the race, if there was one, and so on with the next."""
+    for _ in range(RACES):
+        latest = _read_manifest(folder, path)
+        if latest == first:
+            break
+        first = latest
+        try:
+            return _load(folder, latest, str(path))
+        except VanishedError as again:
+            gone = again
     found = f"no {gone}, the data that belongs to this {MANIFEST}"
     raise refused(str(path), found, f"a {MANIFEST} that was not edited, with its data beside it") from None
 
