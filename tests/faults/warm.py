@@ -24,6 +24,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from forecaster import model, record
+from forecaster.__main__ import main
 from forecaster.batch import runner
 from forecaster.commands.group import cli
 from forecaster.files import TEMPORARY
@@ -48,11 +49,16 @@ class Child:
     pid: int
     words: Path
     pipe: int
+    gate: int
 
     def moment(self, timeout_s: float = 60) -> bool:
         """Wait until the child tells that it has come to the interesting part; False if it never did."""
         ready, _, _ = select.select([self.pipe], [], [], timeout_s)
         return bool(ready) and os.read(self.pipe, 1) == b"x"
+
+    def release(self) -> None:
+        """Let a child that was held begin."""
+        os.close(self.gate)
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send it a signal: it is our child and not waited for yet, so that its number cannot be another's."""
@@ -70,24 +76,29 @@ class Child:
 def spawn(work: Callable[[Callable[[], None]], int], folder: Path, *, held: bool = False) -> Child:
     """Fork; run `work` in `folder`; it gets a function that tells the parent of its moment.
 
-    With `held` the child waits for SIGCONT before it begins.
+    With `held` the child waits to be released before it begins.
     """
     ours, theirs = os.pipe()
+    gate, opener = os.pipe()
     handle, words = tempfile.mkstemp(prefix="words-")
     pid = os.fork()
     if pid:
         os.close(theirs)
         os.close(handle)
-        return Child(pid, Path(words), ours)
+        os.close(gate)
+        child = Child(pid, Path(words), ours, opener)
+        if not held:
+            child.release()
+        return child
     code = 97
     try:
         os.close(ours)
+        os.close(opener)
         os.dup2(handle, 2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.chdir(folder)
-        if held:
-            os.kill(os.getpid(), signal.SIGSTOP)
-        code = work(lambda: (os.write(theirs, b"x"), None)[1])
+        os.read(gate, 1)
+        code = work(lambda: _tell(theirs))
     except KeyboardInterrupt:
         code = 130
     finally:
@@ -96,12 +107,15 @@ def spawn(work: Callable[[Callable[[], None]], int], folder: Path, *, held: bool
         os._exit(code)
 
 
+def _tell(pipe: int) -> None:
+    with contextlib.suppress(OSError):  # it may be what a fault falls upon
+        os.write(pipe, b"x")
+
+
 def command(arguments: Sequence[object], hook: Hook | None = None) -> Callable[[Callable[[], None]], int]:
     """Return the work of running the command line, after `hook` was given the function that tells the moment."""
 
     def work(tell: Callable[[], None]) -> int:
-        from forecaster.__main__ import main
-
         if hook is not None:
             hook(tell)
         else:
@@ -146,6 +160,18 @@ def at_save(tell: Callable[[], None]) -> None:
         return real(*arguments, **options)
 
     model.save = told
+
+
+def at_save_together(tell: Callable[[], None]) -> None:
+    """Save at the next full tenth of a second: two trainings then write at the same moment."""
+    real = model.save
+
+    def waited(*arguments: object, **options: object) -> object:
+        time.sleep(0.1 - time.time() % 0.1)
+        return real(*arguments, **options)
+
+    model.save = waited
+    tell()
 
 
 def at_batch(tell: Callable[[], None]) -> None:
@@ -213,6 +239,4 @@ def table(rows: Mapping[str, Mapping[str, int]]) -> str:
 
 if __name__ == "__main__":
     freeze()
-    from forecaster.__main__ import main
-
     main()
