@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from tests.faults import models, warm
@@ -43,7 +44,7 @@ class Case:
     begin: Callable[[Path], warm.Child | Process]
     judge: Callable[[Path], str]
     again: Callable[[Path], str]
-    span: float
+    span: Callable[[], float]
     share: float
     can_signal: bool = True
     counts: Counter[str] = field(default_factory=Counter)
@@ -78,7 +79,7 @@ def disturb(case: Case, folder: Path, number: int, rng: random.Random) -> None:
     case.place(folder)
     child = case.begin(folder)
     child.moment()
-    time.sleep(rng.uniform(0, 1.1 * case.span))
+    time.sleep(rng.uniform(0, 1.1 * case.span()))
     child.kill(number)
     code, said = child.end()
     case.counts["done"] += 1
@@ -167,23 +168,31 @@ def model_cases(stage: Stage) -> list[Case]:
     def judge(before: models.Model | None) -> Callable[[Path], str]:
         return lambda folder: models.judge_model(folder / "m", before, new)
 
-    def timed(place: Callable[[Path], None], name: str, hook: warm.Hook | None) -> float:
-        place(_made(stage.root / name))
-        return warm.must(over, stage.root / name, hook=hook)
+    def timed(place: Callable[[Path], None], hook: warm.Hook | None) -> Callable[[], float]:
+        return lru_cache(lambda: warm.must(over, _copy(place, _fresh(stage.root)), hook=hook))
 
     def train(hook: warm.Hook | None) -> Callable[[Path], warm.Child]:
         return lambda folder: warm.start(over, folder, hook=hook)
 
     cases = [
-        Case("save over and over", stage.place_old, _saver(stage), judge(old), finish, 0.05, 0.25, can_signal=False)
+        Case(
+            "save over and over",
+            stage.place_old,
+            _saver(stage),
+            judge(old),
+            finish,
+            lambda: 0.05,
+            0.25,
+            can_signal=False,
+        )
     ]
     for name, place, before in (("over", stage.place_old, old), ("new", _nothing, None)):
         for part, hook, share in (("all of train", None, 0.08), ("the save of train", warm.at_save, 0.14)):
-            span = timed(place, f"timed-{name}-{part}", hook)
+            span = timed(place, hook)
             cases.append(Case(f"{part}, {name}", place, train(hook), judge(before), finish, span, share))
-    place, span = stage.place_old, 4 * cases[1].span + 1.5
+    place, inner = stage.place_old, cases[1].span
     own: Callable[[Path], Process] = lambda folder: Process(over, folder)  # noqa: E731
-    cases.append(Case("train as a process", place, own, judge(old), finish, span, 0.03))
+    cases.append(Case("train as a process", place, own, judge(old), finish, lambda: 4 * inner() + 1.5, 0.03))
     return cases
 
 
@@ -226,13 +235,32 @@ def batch_cases(stage: Stage) -> list[Case]:
         ("over", stage.place_batch, stage.earlier, stage.over),
         ("new", _nothing, {}, stage.fresh),
     ):
-        span = warm.must(stage.batch, _copy(place, stage.root / f"timed-batch-{name}"), hook=warm.at_batch)
-        cases.append(Case(f"forecast, {name}", place, begin, judge(before, after), finish(after), span, 0.125))
+        span = _timed(stage, place)
+        cases.append(Case(f"forecast {name}", place, begin, judge(before, after), finish(after), span, 0.125))
     own: Callable[[Path], Process] = lambda folder: Process(stage.batch, folder)  # noqa: E731
-    span = cases[0].span + 1.5
+    inner = cases[0].span
     before, after = stage.earlier, stage.over
-    cases.append(Case("forecast as a process", stage.place_batch, own, judge(before, after), finish(after), span, 0.03))
+    cases.append(
+        Case(
+            "forecast as a process",
+            stage.place_batch,
+            own,
+            judge(before, after),
+            finish(after),
+            lambda: inner() + 1.5,
+            0.03,
+        )
+    )
     return cases
+
+
+def _timed(stage: Stage, place: Callable[[Path], None]) -> Callable[[], float]:
+    return lru_cache(lambda: warm.must(stage.batch, _copy(place, _fresh(stage.root)), hook=warm.at_batch))
+
+
+def _fresh(root: Path) -> Path:
+    """Return a place for a folder that is not there yet."""
+    return Path(tempfile.mkdtemp(dir=root)) / "timed"
 
 
 def _settled(found: warm.Tree) -> warm.Tree:
@@ -249,12 +277,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1000, help="kills")
     parser.add_argument("--signals", type=int, default=0, help="Ctrl-C and SIGTERM, half each")
+    parser.add_argument("--only", default="", help="the cases whose names begin with one of these words, by commas")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     rng = random.Random(chosen.seed)
     with tempfile.TemporaryDirectory(prefix="kills-") as place:
         stage = Stage(Path(place))
         cases = [*model_cases(stage), *batch_cases(stage)]
+        cases = [case for case in cases if case.name.startswith(tuple(chosen.only.split(",")))]
         bad = _series("kill -9", cases, [signal.SIGKILL] * chosen.count, rng)
         both = [signal.SIGINT, signal.SIGTERM] * ((chosen.signals + 1) // 2)
         softer = [case for case in cases if case.can_signal]

@@ -27,6 +27,8 @@ ERRORS = ("ENOSPC", "EIO")
 BAD = ("torn", "lost", "false 0", "words", "unfinished", "uncleaned")
 HEADS = ("points", "runs", "missed", "exit 0", "old", "new", "mixed", *BAD)
 PAGE = 4096
+NEEDED = {"train": "train", "forecast": "plot", "evaluate": "evaluate", "explain": "explain", "compare": "compare"}
+NEEDED |= {"lecture": "lecture"}
 
 
 @dataclass
@@ -53,9 +55,10 @@ class Case:
         return [*self.arguments, *(["--overwrite"] if can else [])]
 
 
-def cases(root: Path) -> list[Case]:
-    """Return the commands that write, each with its undisturbed result."""
-    warm.warm(_made(root / "warm"))
+def cases(root: Path, only: str) -> list[Case]:
+    """Return the commands that write and whose case's name begins with `only`, each with its undisturbed result."""
+    needed = {name for name in NEEDED if name.startswith(only.partition(",")[0])}
+    warm.warm(_made(root / "warm"), needed | {NEEDED[name] for name in needed})
     warm.signals(root / "in", 5)
     warm.signals(root / "long", 1, rows=400)
     signal, model = str(root / "long" / "s00.csv"), str(root / "model" / "m")
@@ -63,7 +66,6 @@ def cases(root: Path) -> list[Case]:
     batch = ["forecast", model, str(root / "in"), "-o", "out", "-q"]
     scored = ["evaluate", model, signal, "--plot", "p.png", "--forecasts", "b.csv", "-q"]
     made = ["synthesize", "-o", "x/s.csv", "--kind", "sine", "--rows", "3000", "-q"]
-    warm.must(train, _made(root / "model"))
     old = {
         "nothing": [],
         "model": [*train, "--seed", "2"],
@@ -71,10 +73,6 @@ def cases(root: Path) -> list[Case]:
         "scores": [*scored[:2], signal, *scored[3:], "-n", "5"],
         "signal": [*made, "--seed", "9"],
     }
-    for name, line in old.items():
-        folder = _made(root / "before" / name)
-        if line:
-            warm.must(line, folder, hook=warm.at_batch)
     before = {name: root / "before" / name for name in old}
     found = [
         Case("train, new", train, before["nothing"], ("m",)),
@@ -91,7 +89,14 @@ def cases(root: Path) -> list[Case]:
              before["nothing"], ("c/ridge",)),
         Case("lecture", ["lecture", "activations", "--plot", "f/l.pdf", "-q"], before["nothing"]),
     ]  # fmt: skip
+    found = [one for one in found if one.name.startswith(only)]
+    if any(model in case.arguments for case in found):
+        warm.must(train, _made(root / "model"))
     for case in found:
+        if not case.before.exists():
+            line = old[case.before.name]
+            _made(case.before)
+            warm.must(line, case.before, hook=warm.at_batch) if line else None
         place = case.lay(root / "after" / case.name)
         warm.must(case.arguments, place, hook=case.hook)
         case.after = warm.tree(place)
@@ -230,7 +235,7 @@ def main() -> int:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sweep-") as place:
         root = Path(place)
-        found = [one for one in cases(root) if one.name.startswith(chosen.only)]
+        found = cases(root, chosen.only)
         traced = not chosen.without_strace and tracing.available()
         print("faults by strace" if traced else "no strace: the calls of Python's os are patched instead")
         way = tracing if traced else patching

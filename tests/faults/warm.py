@@ -4,6 +4,7 @@
 as in the children, so that two runs of the same training give the same bytes.
 """
 
+# ruff: noqa: E402
 from __future__ import annotations
 
 import os
@@ -17,7 +18,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -180,8 +181,11 @@ def at_batch(tell: Callable[[], None]) -> None:
     tell()
 
 
-def warm(folder: Path) -> None:
-    """Run the commands once in this process, so that its children have all their modules."""
+def warm(folder: Path, wanted: Container[str] = ("forecast",)) -> None:
+    """Run the `wanted` commands once in this process, so that its children have all their modules.
+
+    A model is trained in any case.
+    """
     freeze()
     home = Path.cwd()
     os.chdir(folder)
@@ -189,12 +193,16 @@ def warm(folder: Path) -> None:
         for line in (
             ["synthesize", "-o", "w.csv", "--kind", "sine", "--rows", "400"],
             ["train", "w.csv", "-o", "w", *WINDOW, "-q"],
-            ["forecast", "w", "w.csv", "-o", "wf", "--plot", "-q"],
+            ["forecast", "w", "w.csv", "-o", "wf", "-q"],
+            ["plot", "w", "w.csv", "-o", "wp", "--plot", "-q"],
             ["evaluate", "w", "w.csv", "--plot", "w.png", "--forecasts", "b.csv"],
             ["explain", "w", "w.csv", "-o", "we"],
             ["compare", "w.csv", "--predictors", "ridge", *WINDOW[2:], "--plot", "c.png"],
             ["lecture", "activations", "--plot", "l.png"],
         ):
+            if line[0] not in ("synthesize", "train") and line[0] not in wanted:
+                continue
+            line[0] = line[0].replace("plot", "forecast")
             found = CliRunner().invoke(cli, line, prog_name="forecaster")
             if found.exit_code:
                 raise RuntimeError(f"{line} ended with {found.exit_code}: {found.output}")
