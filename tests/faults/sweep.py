@@ -85,7 +85,8 @@ def cases(root: Path, only: str) -> list[Case]:
         Case("explain", ["explain", model, signal, "-o", "e", "-q"], before["nothing"]),
         Case("synthesize, new", made, before["nothing"]),
         Case("synthesize, over", [*made, "--overwrite"], before["signal"]),
-        Case("compare", ["compare", signal, "--predictors", "ridge", *warm.WINDOW[2:], "-o", "c", "--plot", "p.svg", "-q"],
+        Case("compare",
+             ["compare", signal, "--predictors", "ridge", *warm.WINDOW[2:], "-o", "c", "--plot", "p.svg", "-q"],
              before["nothing"], ("c/ridge",)),
         Case("lecture", ["lecture", "activations", "--plot", "f/l.pdf", "-q"], before["nothing"]),
     ]  # fmt: skip
@@ -165,7 +166,7 @@ def _plain(code: int, said: str, fault: str) -> bool:
     """Tell whether the exit code fits the fault, and the words are for people."""
     if "Traceback" in said or "this is a bug" in said or "ignored in" in said or len(said.encode()) > 2200:
         return False
-    if (name := fault.split()[0]) in SIGNALS:
+    if (name := fault.split(maxsplit=1)[0]) in SIGNALS:
         return code in (0, SIGNALS[name])
     return code == 0 or (code in (1, 2) and any(words in said for words in ("Error:", "written")))
 

@@ -101,7 +101,7 @@ def _calls(log: str) -> Iterator[tuple[str, str, str]]:
 def _reaches(rest: str, folder: Path) -> bool:
     """Tell whether a call, its descriptors shown with their paths, has to do with `folder`."""
     inside = str(folder.resolve())
-    if rest.startswith("AT_FDCWD") or rest.startswith('"'):
+    if rest.startswith(("AT_FDCWD", '"')):
         named = _QUOTED.search(rest)
         return named is not None and (not named[1].startswith("/") or named[1].startswith(inside))
-    return f"<{inside}" in rest.split(",")[0]
+    return f"<{inside}" in rest.split(",", maxsplit=1)[0]
