@@ -1,1 +1,1 @@
-"""Faults and fuzzing: tools that break things on purpose, and count what becomes of it."""
+"""Fault and fuzzing tools: each module is a command, counts what it tried, and exits with 1 if anything went wrong."""

@@ -64,7 +64,7 @@ def attack(
     inject = ("-e", f"inject={point.name}:{kind}={fault}:when={point.number}")
     code, said, log = _traced(arguments, folder, hook, inject)
     if kind == "signal":
-        return code, said, True
+        return code, said, f"SIG{fault}" in log
     hit = any("(INJECTED)" in rest and _reaches(rest, folder) for _, _, rest in _calls(log))
     return code, said, hit or "(INJECTED)" in log
 
