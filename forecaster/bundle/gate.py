@@ -33,7 +33,6 @@ from forecaster.files import kind_of
 MANIFEST = "model.json"
 MAX_MANIFEST = 2**20
 MAX_TEXT = 16 * 2**20
-RACES = 20  # writers that may commit, one after the other, while one reader reads
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_NONBLOCK: opening a named pipe must not wait for its writer.
 FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -152,7 +151,7 @@ def _read_manifest(folder: int, path: Path | str) -> bytes:
 
 def _again(folder: int, first: bytes, path: Path | str, gone: VanishedError) -> Loaded:
     """Try again with the model.json of the writer that won the race, if there was one, and so on with the next."""
-    for _ in range(RACES):
+    for _ in range(20):  # so many writers may commit, one after the other, while one reader reads
         latest = _read_manifest(folder, path)
         if latest == first:
             break
