@@ -60,8 +60,8 @@ def test_a_full_stdout_is_told_and_a_full_log_stops_no_work(tmp_path, sine_csv):
 
 @pytest.mark.slow
 def test_every_kind_of_command_and_fault():
-    said = tool("sweep", "--limit", 2, "--faults", "ENOSPC,EIO,TERM", "--no-disk")
-    assert totals(said)["runs"] >= 24
+    said = tool("sweep", "--limit", 1, "--faults", "EIO,TERM", "--no-disk")
+    assert totals(said)["runs"] >= 12
 
 
 @pytest.mark.slow

@@ -39,6 +39,7 @@ class Case:
     arguments: list[str]
     before: Path
     models: tuple[str, ...] = ()
+    partial: str = ""  # a picture of what was finished when Ctrl-C came
     hook: warm.Hook | None = None
     after: warm.Tree = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
@@ -77,9 +78,9 @@ def cases(root: Path, only: str) -> list[Case]:
     found = [
         Case("train, new", train, before["nothing"], ("m",)),
         Case("train, over", [*train, "--overwrite"], before["model"], ("m",)),
-        Case("forecast --plot, one", [*batch[:2], signal, *batch[3:], "--plot"], before["nothing"], (), warm.at_batch),
-        Case("forecast, new", batch, before["nothing"], (), warm.at_batch),
-        Case("forecast, over", [*batch, "--overwrite"], before["batch"], (), warm.at_batch),
+        Case("forecast --plot, one", [*batch[:2], signal, *batch[3:], "--plot"], before["nothing"], hook=warm.at_batch),
+        Case("forecast, new", batch, before["nothing"], hook=warm.at_batch),
+        Case("forecast, over", [*batch, "--overwrite"], before["batch"], hook=warm.at_batch),
         Case("evaluate, new", scored, before["nothing"]),
         Case("evaluate, over", scored, before["scores"]),
         Case("explain", ["explain", model, signal, "-o", "e", "-q"], before["nothing"]),
@@ -87,7 +88,7 @@ def cases(root: Path, only: str) -> list[Case]:
         Case("synthesize, over", [*made, "--overwrite"], before["signal"]),
         Case("compare",
              ["compare", signal, "--predictors", "ridge", *warm.WINDOW[2:], "-o", "c", "--plot", "p.svg", "-q"],
-             before["nothing"], ("c/ridge",)),
+             before["nothing"], ("c/ridge",), "p.svg"),
         Case("lecture", ["lecture", "activations", "--plot", "f/l.pdf", "-q"], before["nothing"]),
     ]  # fmt: skip
     found = [one for one in found if one.name.startswith(only)]
@@ -109,9 +110,11 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def judge(case: Case, folder: Path) -> str:
+def judge(case: Case, folder: Path, fault: str = "") -> str:
     """Name what stands: "old", "new", whole pieces of both ("mixed"), or what must not be."""
     before, found, after = warm.tree(case.before), warm.tree(folder), case.after
+    if case.partial and fault.startswith("INT") and (found.get(case.partial) or b"").endswith(b"</svg>\n"):
+        found[case.partial] = after[case.partial]
     seen = set()
     for path in case.models:
         old, new = _model(before, path), _model(after, path)
@@ -148,7 +151,7 @@ def _rest(found: warm.Tree, own: tuple[str, ...]) -> warm.Tree:
 def check(case: Case, folder: Path, ended: tuple[int, str], fault: str) -> None:
     """Count what a disturbed run has left, and whether the next one puts it right."""
     code, said = ended
-    verdict = judge(case, folder)
+    verdict = judge(case, folder, fault)
     case.counts["runs"] += 1
     case.counts[verdict] += 1
     case.counts["exit 0"] += code == 0
