@@ -68,9 +68,16 @@ class Process:
         return warm.EXITS.get(self.process.returncode, self.process.returncode), said
 
 
-_MAIN = (
-    f"from forecaster import record; record.now = lambda: {warm.MOMENT!r}\nfrom forecaster.__main__ import main; main()"
-)
+# The clock is frozen first, which imports the package: as guarded as the program's own imports are.
+_MAIN = f"""
+from forecaster.__main__ import main
+try:
+    from forecaster import record
+    record.now = lambda: {warm.MOMENT!r}
+except KeyboardInterrupt:
+    sys.exit(130)
+main()
+"""
 
 
 def disturb(case: Case, folder: Path, number: int, rng: random.Random) -> None:
