@@ -2,7 +2,7 @@
 
 A file is written under a temporary name beside its place and renamed into it. A program that
 is killed leaves at most a file whose name begins with `TEMPORARY`; it was locked while its
-writer lived, so that `remove_leftovers` can tell the dead from the living.
+writer lived, so that `remove_leftovers`, which every writer calls, can tell the dead from the living.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ from forecaster.errors import OutputError, printable
 TEMPORARY = ".forecaster-tmp-"
 
 
+class UnconfirmedError(OSError):
+    """What was written stands under its name, but the disk did not confirm that it will stay."""
+
+
 def write_file(path: Path | str, data: bytes | str, *, durable: bool = True) -> None:
     """Write `data` (text as UTF-8) to `path`, replacing a regular file, making its folders.
 
@@ -34,14 +38,42 @@ def write_file(path: Path | str, data: bytes | str, *, durable: bool = True) -> 
     """
     target = Path(path)
     content = data.encode() if isinstance(data, str) else data
+    with reasons(target), _parent(target) as folder:
+        replace_in(folder, target.name, content, durable=durable)
+
+
+def write_within(folder: int, target: Path, content: bytes) -> None:
+    """Write `content` to `target` as `write_file` does; its folder is open as `folder`, and was tidied by its holder.
+
+    Raises: OutputError as `write_file` does.
+    """
     with reasons(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
         _refuse_special(target)
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            replace_in(folder, target.name, content, durable=durable)
-        finally:
-            os.close(folder)
+        replace_in(folder, target.name, content)
+
+
+@contextlib.contextmanager
+def holding(folder: Path) -> Iterator[int]:
+    """Make `folder` if need be, and yield it open, tidied, and locked: one program at a time writes many files there.
+
+    Raises: OutputError if it cannot be made or opened, or if another program holds it.
+    """
+    with contextlib.ExitStack() as stack:
+        with reasons(folder):
+            make_folders(folder)
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, handle)
+            free = lock(handle)
+        if not free:
+            raise busy(folder)
+        remove_leftovers(handle)
+        yield handle
+
+
+def busy(place: Path) -> OutputError:
+    """Return what the second of two writers is told."""
+    hint = "Wait for it to end, or choose another name."
+    return OutputError(f"{printable(place, 400)} is being written by another program.", hint=hint)
 
 
 def open_regular(path: Path | str, *, follow: bool = True) -> io.BufferedReader:
@@ -61,17 +93,11 @@ def writing(path: Path | str) -> Iterator[Callable[[bytes], None]]:
     Raises: OutputError as `write_file` does.
     """
     target = Path(path)
-    with reasons(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _refuse_special(target)
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     with contextlib.ExitStack() as stack:
-        stack.callback(os.close, folder)
-        name = temporary_name()
         with reasons(target):
-            handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder)
+            folder = stack.enter_context(_parent(target))
+            name, handle = _locked_file(folder)
         stack.callback(os.close, handle)
-        lock(handle)
 
         def append(content: bytes) -> None:
             with reasons(target):
@@ -87,15 +113,39 @@ def writing(path: Path | str) -> Iterator[Callable[[bytes], None]]:
                 os.unlink(name, dir_fd=folder)
             raise
         with reasons(target):
-            sync_folder(folder)
+            confirm(folder)
+
+
+@contextlib.contextmanager
+def _parent(target: Path) -> Iterator[int]:
+    """Yield the folder of `target`, made if need be, open and tidied."""
+    make_folders(target.parent)
+    _refuse_special(target)
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        remove_leftovers(folder)
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def make_folders(folder: Path) -> None:
+    """Make `folder` and those above it that are missing; their names are on disk on return."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in missing:
+        with contextlib.suppress(PermissionError):  # a folder that may be written to, and not read
+            handle = os.open(one.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                sync_folder(handle)
+            finally:
+                os.close(handle)
 
 
 def replace_in(folder: int, name: str, content: bytes, *, durable: bool = True) -> None:
     """Write `content` to `name` in the open `folder` by one rename."""
-    temporary = temporary_name()
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder)
+    temporary, handle = _locked_file(folder)
     try:
-        lock(handle)
         write_all(handle, content, durable=durable)
         os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
@@ -105,7 +155,18 @@ def replace_in(folder: int, name: str, content: bytes, *, durable: bool = True) 
     finally:
         os.close(handle)
     if durable:
+        confirm(folder)
+
+
+def confirm(folder: int) -> None:
+    """Wait until a name that stands in the open `folder` by now is on disk.
+
+    Raises: UnconfirmedError, which says that it stands all the same.
+    """
+    try:
         sync_folder(folder)
+    except OSError as error:
+        raise UnconfirmedError(error.errno, error.strerror) from None
 
 
 def sync_folder(folder: int) -> None:
@@ -131,6 +192,30 @@ def temporary_name() -> str:
     return TEMPORARY + secrets.token_hex(8)
 
 
+def _locked_file(folder: int) -> tuple[str, int]:
+    """Make a temporary file in the open `folder` and lock it, before anybody takes it for a leftover."""
+    while True:
+        name = temporary_name()
+        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder)
+        try:
+            if lock(handle) and is_still(folder, name, handle):
+                return name, handle
+        except BaseException:
+            os.close(handle)
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=folder)
+            raise
+        os.close(handle)
+
+
+def is_still(parent: int, name: str, handle: int) -> bool:
+    """Tell whether `name` in the open folder `parent` is still what is open as `handle`."""
+    try:
+        return os.path.samestat(os.stat(name, dir_fd=parent, follow_symlinks=False), os.fstat(handle))
+    except FileNotFoundError:
+        return False
+
+
 def lock(handle: int) -> bool:
     """Take the lock of an open file or folder; False if another program holds it."""
     try:
@@ -144,11 +229,17 @@ def lock(handle: int) -> bool:
 
 
 def remove_leftovers(folder: int) -> None:
-    """Remove from the open `folder` what programs that were killed have left, and nothing else."""
-    for name in os.listdir(folder):
-        if name.startswith(TEMPORARY):
-            with contextlib.suppress(OSError):
-                _remove_if_dead(folder, name)
+    """Remove from the open `folder` what programs that were killed have left, and nothing else, as far as that goes."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            if name.startswith(TEMPORARY):
+                with contextlib.suppress(OSError):
+                    _remove_if_dead(folder, name)
+
+
+def is_vacant(folder: Path) -> bool:
+    """Tell whether a folder is absent or holds nothing; what a killed writer left does not count."""
+    return not folder.exists() or all(one.name.startswith(TEMPORARY) for one in folder.iterdir())
 
 
 def remove_tree(folder: int, name: str) -> None:
@@ -197,6 +288,9 @@ def reasons(path: Path | str) -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        if isinstance(error, UnconfirmedError):
+            found = f"{printable(path, 400)} was written whole, but the disk did not confirm it: {reason}."
+            raise OutputError(found, hint="Check the disk: after a power cut it may be as it was before.") from None
         raise OutputError(f"{printable(path, 400)} could not be written: {reason}.", hint=_advice(error)) from None
 
 

@@ -6,7 +6,9 @@ import csv
 import hashlib
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecaster import batch, synthesis
+from forecaster.batch import runner
 from forecaster.batch.names import check_template, output_names, picture_name, safe_stem
 from forecaster.config import ReadingOptions, RunConfig
 from forecaster.errors import ForecasterError, OutputError, UsageError
+from forecaster.files import TEMPORARY, holding
 from forecaster.forecasts import Forecast
 from forecaster.model import Forecaster
 from forecaster.reading import inputs, read_signal
@@ -285,6 +289,53 @@ class TestRun:
         )
         listed = {item["output"] for item in json.loads((tmp_path / "out" / "manifest.json").read_text())["files"]}
         assert {path.name for path in (tmp_path / "out").glob("*.csv")} == listed
+
+    def test_what_is_overwritten_stays_until_all_of_the_new_stands(
+        self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        out, again = tmp_path / "out", job(tmp_path / "out", horizon=5, overwrite=True)
+        batch.run(forecaster, model, inputs.find([str(signals)]), job(out))
+        before = {path.name: path.read_bytes() for path in out.glob("*.csv")}
+        real, calls = runner.write_within, []
+
+        def stopped(*given: Any) -> None:
+            calls.append(given)
+            if len(calls) > 2:
+                raise OutputError("the disk is full")
+            real(*given)
+
+        monkeypatch.setattr(runner, "write_within", stopped)
+        monkeypatch.setattr(runner, "WRITERS", 1)
+        found = [item for item in inputs.find([str(signals)]) if "/a/" in item.path]
+        with pytest.raises(OutputError):
+            batch.run(forecaster, model, found, again)
+        kept = [name for name, content in before.items() if (out / name).read_bytes() == content]
+        assert len(kept) == 10
+        monkeypatch.undo()
+        batch.run(forecaster, model, found, replace(again, overwrite=False))
+        document = json.loads((out / "manifest.json").read_text())
+        assert {path.name for path in out.glob("*.csv")} == {item["output"] for item in document["files"]}
+        assert set(document) == {"model", "options", "files"}
+
+    @pytest.mark.parametrize("replaced", [{"../victim.csv": "x"}, ["x"], "x", {"": None}])
+    def test_a_manifest_that_replaces_what_lies_outside_is_another_programs(
+        self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path, replaced: object
+    ) -> None:
+        found = inputs.find([str(signals / "a")])
+        document = batch.run(forecaster, model, found, job(tmp_path / "out")).ledger.to_json()
+        (tmp_path / "out" / "manifest.json").write_text(json.dumps({**document, "replaced": replaced}))
+        with pytest.raises(UsageError, match="other files"):
+            batch.run(forecaster, model, found, job(tmp_path / "out"))
+
+    def test_of_two_batches_in_one_folder_the_second_is_told(
+        self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path
+    ) -> None:
+        found = inputs.find([str(signals / "a")])
+        with holding(tmp_path / "out"), pytest.raises(OutputError, match="being written by another program"):
+            batch.run(forecaster, model, found, job(tmp_path / "out"))
+        (tmp_path / "out" / f"{TEMPORARY}dead").write_text("half")
+        batch.run(forecaster, model, found, job(tmp_path / "out"))
+        assert not list((tmp_path / "out").glob(".*"))
 
     def test_far_horizons_make_small_chunks(
         self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import itertools
 import json
 import os
 import subprocess
@@ -384,6 +385,47 @@ def test_killed_at_any_step_the_old_or_the_new_model_stands(tmp_path, exists):
     assert len(outcomes) > 15
     assert set(outcomes) == {old, 2}
     assert outcomes == [old] * outcomes.count(old) + [2] * outcomes.count(2)
+
+
+@pytest.mark.parametrize(("exists", "step"), [*((True, n) for n in range(1, 9)), *((False, n) for n in range(1, 10))])
+def test_a_disk_that_fails_takes_nothing_and_leaves_nothing(tmp_path, monkeypatch, exists, step):
+    """Until the last fsync, that of the commit itself: then the new model stands, and it is told so."""
+    write(tmp_path / "m", seed=0) if exists else None
+    before, real, calls = names(tmp_path / "m") if exists else [], os.fsync, []
+
+    def failing(handle):
+        calls.append(handle)
+        if len(calls) == step:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", failing)
+    last = step == (8 if exists else 9)
+    with pytest.raises(OutputError, match="did not confirm it" if last else r"could not be written: Input/output"):
+        write(tmp_path / "m", seed=1, overwrite=True)
+    monkeypatch.undo()
+    if last:
+        assert load(tmp_path / "m").manifest.seed == 1
+    elif exists:
+        assert load(tmp_path / "m").manifest.seed == 0
+        assert names(tmp_path / "m") == before
+    assert names(tmp_path) == (["m"] if exists or last else [])
+
+
+def test_a_reader_follows_writers_that_commit_and_commit(tmp_path, monkeypatch):
+    """Two commits between each model.json and its data: the reader tries again until it is the quicker one."""
+    write(tmp_path / "m", seed=0)
+    real, seeds = gate.read_file, iter(range(1, 11))
+
+    def raced(folder, name, limit, where):
+        content = real(folder, name, limit, where)
+        if name == "model.json" and where:  # a writer looks at it too, and says no place
+            for seed in itertools.islice(seeds, 2):
+                write(tmp_path / "m", seed=seed, overwrite=True)
+        return content
+
+    monkeypatch.setattr(gate, "read_file", raced)
+    assert load(tmp_path / "m").manifest.seed == 10
 
 
 @pytest.mark.parametrize(("commits", "seed"), [(1, 0), (2, 2)])

@@ -31,6 +31,13 @@ def model(sine_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def wrapped(stop: BaseException) -> RuntimeError:
+    """Return what Python makes of a signal that falls into the making of a class."""
+    error = RuntimeError("Error calling __set_name__")
+    error.__cause__ = stop
+    return error
+
+
 class TestGroup:
     def test_help_lists_every_command(self) -> None:
         text = ok("--help").stdout
@@ -73,6 +80,8 @@ class TestBoundary:
             (SignalError("a hole", path="x.csv", line=3), 2, "x.csv:3"),
             (KeyboardInterrupt(), 130, "interrupted"),
             (boundary.Terminated(), 143, "terminated"),
+            (wrapped(KeyboardInterrupt()), 130, "interrupted"),
+            (wrapped(boundary.Terminated()), 143, "terminated"),
             (MemoryError(), 1, "memory"),
             (OSError(28, "No space left on device", "out/x"), 1, "disk is full: out/x"),
             (PermissionError(13, "Permission denied", "out/x"), 1, "Permission denied: out/x"),

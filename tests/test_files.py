@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from forecaster import files
 from forecaster.errors import OutputError
-from forecaster.files import TEMPORARY, lock, remove_leftovers, write_file, writing
+from forecaster.files import TEMPORARY, holding, is_vacant, lock, remove_leftovers, write_file, write_within, writing
 
 
 def names(folder):
@@ -136,3 +137,79 @@ def test_a_growing_file_replaces_no_folder(tmp_path):
 
     with pytest.raises(OutputError, match="folder"):
         write()
+
+
+def fails_after(monkeypatch, name, count, number=errno.EIO):
+    """Let a call of `os` fail from its `count`-th on."""
+    real, calls = getattr(os, name), []
+
+    def failing(*given, **options):
+        calls.append(given)
+        if len(calls) >= count:
+            raise OSError(number, os.strerror(number))
+        return real(*given, **options)
+
+    monkeypatch.setattr(os, name, failing)
+
+
+def test_a_file_that_the_disk_does_not_confirm_stands_and_is_told(tmp_path, monkeypatch):
+    write_file(tmp_path / "x.csv", "old")
+    fails_after(monkeypatch, "fsync", 2)
+    with pytest.raises(OutputError, match=r"x\.csv was written whole, but the disk did not confirm it: Input/output"):
+        write_file(tmp_path / "x.csv", "new")
+    assert (tmp_path / "x.csv").read_text() == "new"
+    assert names(tmp_path) == ["x.csv"]
+
+
+def test_a_file_that_the_disk_does_not_take_is_not_there(tmp_path, monkeypatch):
+    fails_after(monkeypatch, "fsync", 1)
+    with pytest.raises(OutputError, match=r"x\.csv could not be written: Input/output error"):
+        write_file(tmp_path / "x.csv", "new")
+    assert names(tmp_path) == []
+
+
+def test_the_next_writer_takes_away_what_a_dead_one_left(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"{TEMPORARY}{name}").write_text("half")
+        assert is_vacant(tmp_path)
+        if name == "one":
+            write_file(tmp_path / "x.csv", "x")
+        else:
+            with writing(tmp_path / "x.csv") as append:
+                append(b"x")
+        assert names(tmp_path) == ["x.csv"]
+        assert not is_vacant(tmp_path)
+        (tmp_path / "x.csv").unlink()
+    assert is_vacant(tmp_path / "absent")
+
+
+def test_a_file_taken_for_a_leftover_before_it_was_locked_is_made_anew(tmp_path, monkeypatch):
+    real, taken = files.lock, []
+
+    def late(handle):
+        if not taken:
+            taken.append(True)
+            files.lock = real
+            folder = os.open(tmp_path, os.O_RDONLY)
+            remove_leftovers(folder)
+            os.close(folder)
+        return real(handle)
+
+    monkeypatch.setattr(files, "lock", late)
+    write_file(tmp_path / "x.csv", "whole")
+    assert taken
+    assert (tmp_path / "x.csv").read_text() == "whole"
+
+
+def test_a_folder_is_held_by_one_program(tmp_path):
+    place = tmp_path / "a" / "out"
+    with holding(place) as folder:
+        write_within(folder, place / "x.csv", b"x")
+        with pytest.raises(OutputError, match=r"out is being written by another program\. Wait"), holding(place):
+            raise AssertionError("it was let in")
+        (place / "link").symlink_to(tmp_path / "precious")
+        with pytest.raises(OutputError, match="symbolic link"):
+            write_within(folder, place / "link", b"x")
+    (place / f"{TEMPORARY}dead").write_text("half")
+    with holding(place):
+        assert names(place) == ["link", "x.csv"]

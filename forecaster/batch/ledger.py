@@ -1,7 +1,8 @@
 """`manifest.json` in a folder of forecasts: what was made, with what, and what failed.
 
 It is what a second call goes by. A file is done if its input has not changed, and its output
-is there with the bytes that the manifest names.
+is there with the bytes that the manifest names. While a batch overwrites another, "replaced"
+names the outputs of the earlier one: they stay until all of the new ones stand.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from forecaster.batch.names import MANIFEST
 from forecaster.errors import UsageError, printable
-from forecaster.files import open_regular, write_file
+from forecaster.files import is_vacant, open_regular, reasons, write_file
 
 LARGEST = 1 << 30
 
@@ -42,6 +43,7 @@ class Ledger:
     model: dict[str, str]
     options: dict[str, Any]
     entries: dict[str, Entry] = field(default_factory=dict)
+    replaced: dict[str, str | None] = field(default_factory=dict)
     earlier: frozenset[str] = frozenset()  # the outputs that a manifest named which stood in the folder before
 
     @classmethod
@@ -52,17 +54,16 @@ class Ledger:
             UsageError: the folder holds something else, and `overwrite` was not given.
         """
         ledger = cls(directory, model, options)
-        if os.path.lexists(directory) and not directory.is_dir():
-            raise UsageError(f"{printable(directory)} is not a folder.", hint="Give a folder with -o DIR.")
         old = _load(directory / MANIFEST)
         same = old is not None and _same(old, ledger)
-        ledger.earlier = frozenset(entry.output for entry in _entries(old) if entry.output)
+        ledger.earlier = frozenset(_outputs(old))
         if old is not None and same and not overwrite:
             ledger.entries = {item["path"]: Entry(**item) for item in old["files"]}
-        elif directory.exists() and any(directory.iterdir()):
+            ledger.replaced = old["replaced"]
+        elif not is_vacant(directory):
             if not overwrite:
                 raise UsageError(_refusal(directory, old), hint="Give another folder, or --overwrite.")
-            _remove_outputs(directory, old)
+            ledger.replaced = _outputs(old)
         return ledger
 
     def done(self, path: str) -> bool:
@@ -86,7 +87,20 @@ class Ledger:
     def to_json(self) -> dict[str, Any]:
         """Return the manifest's content, its files in the order of their paths."""
         files = [asdict(self.entries[path]) for path in sorted(self.entries)]
-        return {"model": self.model, "options": self.options, "files": files}
+        replaced = {"replaced": self.replaced} if self.replaced else {}
+        return {"model": self.model, "options": self.options, "files": files, **replaced}
+
+    def finish(self) -> None:
+        """Remove what an earlier batch wrote and nobody has changed, now that its successors stand."""
+        if not self.replaced:
+            return
+        own = {entry.output for entry in self.entries.values()}
+        for output, sha256 in self.replaced.items():
+            if output not in own and _own_digest(self.directory / output) == sha256:
+                with reasons(self.directory / output):
+                    (self.directory / output).unlink(missing_ok=True)
+        self.replaced = {}
+        self.write()
 
     def write(self) -> None:
         """Write the manifest in one rename."""
@@ -137,14 +151,17 @@ def _load(path: Path) -> dict[str, Any] | None:
             if os.fstat(file.fileno()).st_size > LARGEST:
                 return None
             found = json.loads(file.read())
+        replaced = found.get("replaced", {})
+        if not all(map(_within, replaced.keys())):
+            return None
         for item in found["files"]:
             entry = Entry(**item)
             if not isinstance(item["path"], str) or not isinstance(item.get("input", {}), dict):
                 return None
             if not _within(entry.output) or not _within(entry.picture):
                 return None
-        return {"model": found["model"], "options": found["options"], "files": found["files"]}
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return {"model": found["model"], "options": found["options"], "files": found["files"], "replaced": replaced}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
@@ -164,11 +181,10 @@ def _refusal(directory: Path, old: Mapping[str, Any] | None) -> str:
     return f"{printable(directory)} holds {what}."
 
 
-def _remove_outputs(directory: Path, old: Mapping[str, Any] | None) -> None:
-    """Remove what an earlier batch wrote and nobody has changed; the user's own files stay."""
-    for entry in _entries(old):
-        if entry.output is not None and _own_digest(directory / entry.output) == entry.sha256:
-            (directory / entry.output).unlink(missing_ok=True)
+def _outputs(old: Mapping[str, Any] | None) -> dict[str, str | None]:
+    """Return the outputs of an earlier batch with their hashes; the user's own files are not among them."""
+    own = {entry.output: entry.sha256 for entry in _entries(old) if entry.output is not None}
+    return (old["replaced"] if old else {}) | own
 
 
 def _entries(old: Mapping[str, Any] | None) -> list[Entry]:

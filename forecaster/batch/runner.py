@@ -17,7 +17,7 @@ from forecaster.batch.names import check_template, output_names, picture_name
 from forecaster.batch.tables import Format, encode, require_parquet
 from forecaster.config import ReadingOptions
 from forecaster.errors import ForecasterError, UsageError, printable
-from forecaster.files import reasons, write_file
+from forecaster.files import holding, write_within
 from forecaster.reading import read_signal
 
 if TYPE_CHECKING:
@@ -81,19 +81,21 @@ def run(
 
     Raises:
         UsageError: a folder that holds something else, a file name template that cannot work.
-        OSError: the results cannot be written.
+        OutputError: the results cannot be written, or another program writes into the folder.
     """
     check_template(job.filename, len(inputs) > 1)
     if job.form == "parquet":
         require_parquet()
-    ledger = Ledger.open(job.directory, ledgers.model_identity(model), job.options(), overwrite=job.overwrite)
-    inputs = [item for item in inputs if not ledger.made(item.path)]
-    names = _names(inputs, job, ledger)
-    _refuse_own_inputs(inputs, names, job)
-    with reasons(job.directory):
-        job.directory.mkdir(parents=True, exist_ok=True)
-    batch = _Batch(forecaster, job, Outcome(ledger), names)
-    batch.through(inputs, tick or (lambda count: None))
+    if os.path.lexists(job.directory) and not job.directory.is_dir():
+        raise UsageError(f"{printable(job.directory)} is not a folder.", hint="Give a folder with -o DIR.")
+    with holding(job.directory) as folder:
+        ledger = Ledger.open(job.directory, ledgers.model_identity(model), job.options(), overwrite=job.overwrite)
+        inputs = [item for item in inputs if not ledger.made(item.path)]
+        names = _names(inputs, job, ledger)
+        _refuse_own_inputs(inputs, names, job)
+        batch = _Batch(forecaster, job, Outcome(ledger), names, folder)
+        batch.through(inputs, tick or (lambda count: None))
+        ledger.finish()
     return batch.outcome
 
 
@@ -123,6 +125,7 @@ class _Batch:
     job: Job
     outcome: Outcome
     names: dict[str, str]
+    folder: int
 
     def through(self, inputs: Sequence[Input], tick: Callable[[int], None]) -> None:
         """Take all inputs to their end, the manifest written after every chunk."""
@@ -221,7 +224,7 @@ class _Batch:
 
     def _write(self, files: dict[str, bytes]) -> None:
         for name, data in files.items():
-            write_file(self.job.directory / name, data)
+            write_within(self.folder, self.job.directory / name, data)
 
     def _note(self, entry: Entry, forecasts: list[Forecast], notes: tuple[str, ...]) -> None:
         self.outcome.ledger.add(entry)

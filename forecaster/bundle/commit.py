@@ -29,8 +29,12 @@ from forecaster.bundle.tensors import Tensors
 from forecaster.errors import ModelError, OutputError, UsageError, printable
 from forecaster.files import (
     TEMPORARY,
+    busy,
+    confirm,
+    is_still,
     kind_of,
     lock,
+    make_folders,
     reasons,
     remove_leftovers,
     remove_tree,
@@ -129,21 +133,22 @@ def _rehearse(manifest: Manifest, files: Files) -> None:
 
 def _create(place: Path, manifest: Manifest, files: Files) -> None:
     """Make a new model folder under a temporary name, and rename it into place."""
-    place.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(place.parent)
     with _opened(place.parent) as parent:
         remove_leftovers(parent)
         name, handle = _locked_folder(parent)
         try:
             _write_data(handle, manifest.data_name, files)
-            replace_in(handle, gate.MANIFEST, manifest.to_json())
+            _write_new(handle, gate.MANIFEST, manifest.to_json())
+            sync_folder(handle)
             _rename_new(parent, name, place)
-            sync_folder(parent)
         except BaseException:
             with contextlib.suppress(OSError):
                 remove_tree(parent, name)
             raise
         finally:
             os.close(handle)
+        confirm(parent)
 
 
 def _rename_new(parent: int, name: str, place: Path) -> None:
@@ -152,7 +157,7 @@ def _rename_new(parent: int, name: str, place: Path) -> None:
         os.rename(name, place.name, src_dir_fd=parent, dst_dir_fd=parent)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-            raise _busy(place) from None
+            raise busy(place) from None
         raise
 
 
@@ -160,13 +165,25 @@ def _replace(place: Path, manifest: Manifest, files: Files, *, overwrite: bool) 
     """Put a new model into a folder that is there: empty, or with an old model."""
     with _opened(place) as folder:
         if not lock(folder):
-            raise _busy(place)
+            raise busy(place)
         _refuse_existing(place, overwrite=overwrite)  # again: another program may have been quicker
         remove_leftovers(folder)
         previous = _data_name(folder)
-        _write_data(folder, manifest.data_name, files)
-        replace_in(folder, gate.MANIFEST, manifest.to_json())
+        kept = set(os.listdir(folder))
+        try:
+            _write_data(folder, manifest.data_name, files)
+            replace_in(folder, gate.MANIFEST, manifest.to_json())
+        except BaseException:
+            _take_back(folder, manifest.data_name, kept)
+            raise
         _remove_old(folder, {manifest.data_name, previous})
+
+
+def _take_back(folder: int, name: str, kept: set[str]) -> None:
+    """Remove the data directory of a commit that failed: a full disk needs the room."""
+    with contextlib.suppress(OSError):
+        if name not in kept and name != _data_name(folder):
+            remove_tree(folder, name)
 
 
 def _write_data(folder: int, name: str, files: Files) -> None:
@@ -233,17 +250,9 @@ def _locked_folder(parent: int) -> tuple[str, int]:
             handle = os.open(name, gate.FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=parent)
         except FileNotFoundError:
             continue
-        if lock(handle) and _is_still(parent, name, handle):
+        if lock(handle) and is_still(parent, name, handle):
             return name, handle
         os.close(handle)
-
-
-def _is_still(parent: int, name: str, handle: int) -> bool:
-    """Tell whether `name` is still the open folder."""
-    try:
-        return os.path.samestat(os.stat(name, dir_fd=parent, follow_symlinks=False), os.fstat(handle))
-    except FileNotFoundError:
-        return False
 
 
 def _remove_old(folder: int, kept: set[str | None]) -> None:
@@ -289,11 +298,6 @@ def _check_parents(place: Path, path: Path | str) -> None:
 def _check_writable(folder: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-
-
-def _busy(place: Path) -> OutputError:
-    hint = "Wait for it to end, or choose another name."
-    return OutputError(f"{printable(place, 400)} is being written by another program.", hint=hint)
 
 
 @contextlib.contextmanager

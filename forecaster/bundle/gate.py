@@ -150,13 +150,16 @@ def _read_manifest(folder: int, path: Path | str) -> bytes:
 
 
 def _again(folder: int, first: bytes, path: Path | str, gone: VanishedError) -> Loaded:
-    """Try once more with the model.json of the writer that won the race, if there was one."""
-    second = _read_manifest(folder, path)
-    try:
-        if second != first:
-            return _load(folder, second, str(path))
-    except VanishedError as again:
-        gone = again
+    """Try again with the model.json of the writer that won the race, if there was one, and so on with the next."""
+    for _ in range(20):  # so many writers may commit, one after the other, while one reader reads
+        latest = _read_manifest(folder, path)
+        if latest == first:
+            break
+        first = latest
+        try:
+            return _load(folder, latest, str(path))
+        except VanishedError as again:
+            gone = again
     found = f"no {gone}, the data that belongs to this {MANIFEST}"
     raise refused(str(path), found, f"a {MANIFEST} that was not edited, with its data beside it") from None
 

@@ -50,7 +50,7 @@ def _explain(error: BaseException, terminal: Terminal) -> int:
     """Tell what `error` means to the user; return the exit code."""
     if isinstance(error, BrokenPipeError):
         return _hush()
-    message, code = _verdict(error)
+    message, code = _verdict(_stop(error) or error)
     if terminal.verbose and isinstance(error, Exception):
         import traceback
 
@@ -58,6 +58,13 @@ def _explain(error: BaseException, terminal: Terminal) -> int:
     with contextlib.suppress(OSError):
         click.echo(f"Error: {message}"[:MESSAGE_LIMIT], err=True)
     return code
+
+
+def _stop(error: BaseException | None) -> BaseException | None:
+    """Return the Ctrl-C or SIGTERM behind `error`: Python wraps one that falls into the making of a class."""
+    while error is not None and not isinstance(error, KeyboardInterrupt | Terminated):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _verdict(error: BaseException) -> tuple[str, int]:

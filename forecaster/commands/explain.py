@@ -93,9 +93,11 @@ def _reach(one: Reach) -> str:
 
 def _check_folder(path: Path, *, overwrite: bool) -> None:
     """Refuse a folder that holds something, before the work is done."""
+    from forecaster.files import is_vacant
+
     if path.exists() and not path.is_dir():
         raise OutputError(f"{printable(path)} is not a folder.", hint="Choose another with -o.")
-    if path.is_dir() and any(path.iterdir()) and not overwrite:
+    if not is_vacant(path) and not overwrite:
         raise UsageError(f"{printable(path)} is not empty.", hint="Choose another folder, or add --overwrite.")
 
 

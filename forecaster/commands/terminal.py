@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import time
@@ -41,13 +42,15 @@ class Terminal:
         click.echo(json.dumps(value, indent=2, allow_nan=False))
 
     def say(self, text: str) -> None:
-        """Tell something on stderr, unless `-q`."""
+        """Tell something on stderr, unless `-q`; a log on a full disk must not end an hour's training."""
         if not self.quiet:
-            click.echo(text, err=True)
+            with contextlib.suppress(OSError):
+                click.echo(text, err=True)
 
     def warn(self, text: str) -> None:
         """Tell something on stderr that `-q` must not hide."""
-        click.echo(printable(text, 2000), err=True)
+        with contextlib.suppress(OSError):
+            click.echo(printable(text, 2000), err=True)
 
     def training(self) -> TrainingBar | TrainingLines | None:
         """Return the progress of a training for this terminal, or None where `-q` was given."""

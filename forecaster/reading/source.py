@@ -164,7 +164,7 @@ def open_source(path: str, encoding: str | None) -> Source:
     """Open `path` ("-" is standard input); refuse what is no regular text file."""
     chosen = _known_encoding(encoding, path)
     if path == "-":
-        data = sys.stdin.buffer.read()
+        data = b"" if sys.stdin is None else sys.stdin.buffer.read()  # a program may be started without one
         source = Source(path, chosen, data[:HEAD_BYTES], len(data), data)
     else:
         source = _open_file(path, chosen)
