@@ -24,7 +24,7 @@ from forecaster.bundle.card import card
 from forecaster.config import RunConfig
 from forecaster.errors import OutputError, SignalError, TooShortError
 from forecaster.evaluation import LEVELS, Evaluation, Keep, Known, Request
-from forecaster.forecasts import Forecast
+from forecaster.forecasts import Forecast, runaway
 from forecaster.origins import Origins, contexts
 from forecaster.predictors import Combination
 from forecaster.predictors.base import Context, Predictor
@@ -290,6 +290,7 @@ class Forecaster:
             time=recording.time,
             first=len(recording),
             sample_rate_hz=signal.sample_rate_hz,
+            warning="" if signal.symbols else runaway(made["mean"], made["history"]),
             **made,
         )
 

@@ -383,6 +383,12 @@ class TestEvaluate:
 
 
 class TestForecast:
+    def test_a_forecast_that_ran_away_is_told(self, sine_csv: Path, tmp_path: Path) -> None:
+        ok("train", sine_csv, "-o", tmp_path / "m", "--predictor", "mean", *SMALL)
+        (tmp_path / "far.csv").write_text("x\n" + "\n".join(str(50 + k % 2) for k in range(120)) + "\n")
+        result = ok("forecast", tmp_path / "m", tmp_path / "far.csv", "-o", tmp_path / "out", "--no-time", "-q")
+        assert "warning: far: from step 1 on the forecast is more than 10 times" in result.stderr
+
     def test_one_file(self, model: Path, sine_csv: Path, tmp_path: Path) -> None:
         result = ok("forecast", model, sine_csv, "-o", tmp_path / "out", "-n", "0.3s", "--level", 50, "--level", 90)
         lines = (tmp_path / "out" / "sine.forecast.csv").read_text().splitlines()

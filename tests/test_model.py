@@ -241,3 +241,10 @@ def test_a_carried_state_reads_the_whole_recording_so_all_of_it_is_checked():
     values[10] = 1e200
     with pytest.raises(SignalError, match=r"acc.*1e\+200"):
         model.forecast([signal_of(values, "new")])
+
+
+def test_a_forecast_far_from_its_context_is_told():
+    model = Forecaster.fit([signal_of(wave(800))], CONFIG.model_copy(update={"predictor": "mean"}))
+    near, far = (model.forecast([signal_of(wave(100) + offset, "other")])[0][0] for offset in (0, 30))
+    assert near.warning == ""
+    assert far.warning.startswith("from step 1 on the forecast is more than 10 times as far")

@@ -68,6 +68,7 @@ class Outcome:
     skipped: list[str] = field(default_factory=list)
     failed: dict[str, ForecasterError] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     last: list[Forecast] = field(default_factory=list)
 
@@ -233,6 +234,8 @@ class _Batch:
         self.outcome.notes[entry.path] = notes
         for forecast in forecasts:
             self.outcome.reasons.update(forecast.reasons)
+            if forecast.warning:
+                self.outcome.warnings.append(f"{forecast.unique_id}: {forecast.warning}")
 
 
 def _attempt(forecaster: Forecaster, chunk: list[tuple[Input, Signal]], job: Job) -> Iterator[Attempt]:

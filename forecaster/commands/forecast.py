@@ -110,6 +110,10 @@ def _report(terminal: Terminal, found: Sequence[Input], outcome: Outcome, foreca
         terminal.say(f"note: {CARRIED}")
     for reason in sorted(set(outcome.reasons.values())):
         terminal.warn(f"note: {reason}")
+    for warning in outcome.warnings[:SHOWN_FAILURES]:
+        terminal.warn(f"warning: {warning}")
+    if len(outcome.warnings) > SHOWN_FAILURES:
+        terminal.warn(f"warning: {len(outcome.warnings) - SHOWN_FAILURES} more forecasts ran away like these")
     for path, error in list(outcome.failed.items())[:SHOWN_FAILURES]:
         terminal.warn(_failure(path, str(error)))
     if len(outcome.failed) > SHOWN_FAILURES:

@@ -139,7 +139,7 @@ def count(rng: np.random.Generator) -> bool:
 
 def gap(rng: np.random.Generator) -> bool:
     """Whether windows stay within a recording, and the targets of the parts within their part."""
-    recordings = [np.zeros((int(rng.integers(30, 120)), 1)) for _ in range(int(rng.integers(1, 5)))]
+    recordings = [np.zeros((int(rng.integers(40, 120)), 1)) for _ in range(int(rng.integers(1, 5)))]
     begin = 0
     for one in recordings:
         one[:, 0] = np.arange(begin, begin + len(one))
