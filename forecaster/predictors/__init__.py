@@ -133,6 +133,6 @@ def _known(name: str) -> Any:
 def _first(error: Exception) -> str:
     """Return the first complaint of a validation, in one line."""
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
     return str(error)
