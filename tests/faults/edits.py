@@ -41,8 +41,9 @@ VALUES: tuple[Any, ...] = (
 OPTIONS: tuple[Any, ...] = (
     True, False, None, 0, 1, 5, 10**9, 0.5, 1e300, 5e-324, "", "a", "b", "x", "nobody", "1", ",", ".", ";", "\t", " ",
     "\n", '"', "'", "_", ".*", "(((", "\\", "utf-16", "utf-7", "idna", "punycode", "undefined", "zlib_codec", "rot13",
-    "../x", "%d", "%d%d%d", "%Y-%m-%d", "%", "%z%z", "ISO8601", "mixed", "split", "interpolate", "first", "mean", "wide",
-    "long", "columns", [], ["a"], ["a", "a"], ["b"], ["0"], [""], ["a", "b", "c", "d", "e", "f"], ["hour-of-day"], ["NA", "x", "1"],
+    "../x", "%d", "%d%d%d", "%Y-%m-%d", "%", "%z%z", "ISO8601", "mixed", "split", "interpolate", "first", "mean",
+    "wide", "long", "columns", [], ["a"], ["a", "a"], ["b"], ["0"], [""], ["a", "b", "c", "d", "e", "f"],
+    ["hour-of-day"], ["NA", "x", "1"],
 )  # fmt: skip
 
 
@@ -172,6 +173,16 @@ def sealed(contents: Contents) -> None:
         return document
 
     _edit(contents, MANIFEST, change)
+
+
+def mutated(genuine: Contents, rng: random.Random) -> Contents:
+    """Return changed contents: one edit to four, mostly with hashes that are true again."""
+    contents = dict(genuine)
+    for _ in range(rng.choice([1, 1, 1, 1, 2, 2, 3, 4])):
+        rng.choice(EDITS)(contents, rng)
+    if rng.random() < 0.85:
+        sealed(contents)
+    return contents
 
 
 def _chosen(contents: Contents, rng: random.Random) -> tuple[str, bytes]:
