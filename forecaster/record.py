@@ -23,7 +23,7 @@ from forecaster.signals import Signal
 
 STORED_STEPS = 2000
 MOST_SPECTRA = 100
-STORED_BYTES, STORED_OBJECTS = 1_500_000, 18_000
+STORED_BYTES, STORED_OBJECTS = 1_500_000, 14_000
 """What the parts of one evaluation may take in metrics.json: the gate reads two of them."""
 
 

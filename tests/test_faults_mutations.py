@@ -9,6 +9,7 @@ import pytest
 
 from forecaster import bundle
 from forecaster.record import STORED_BYTES, history_text, thinned
+from tests.commands import ok
 from tests.faults import edits, hostile, samples
 from tests.faults.bench import Bench
 from tests.faults.command_line import told_by_the_command
@@ -133,7 +134,7 @@ def test_every_kind_of_sample_loads(bench):
 def test_a_long_history_is_thinned_to_what_the_gate_reads():
     rows = [{"step": float(n), "loss": 1 / (n + 1)} for n in range(70_000)]
     found = bundle.records.parse_history(history_text(rows).encode(), "history.csv")
-    assert len(found) == 49_999
+    assert len(found) == 24_999
     assert (found[0], found[-1]) == (rows[0], rows[-1])
     assert history_text(rows[:100]).count("\n") == 101
 
@@ -149,6 +150,13 @@ def test_the_scores_of_very_many_parts_are_cut_to_what_the_gate_reads():
     text = bundle.dump_metrics([found, found])
     assert len(text) < 3 * STORED_BYTES
     assert len(bundle.records.parse_metrics(text.encode(), "metrics.json")) == 2
+
+
+def test_a_stored_evaluation_without_its_verdict_is_shown(bench, tmp_path):
+    contents = contents_of(bench.place / "joint") | {"metrics.json": b'[{"horizon": 1, "stride": 1, "parts": []}]'}
+    edits.sealed(contents)
+    lay_out(tmp_path / "m", contents, bench.place / "elsewhere", genuine="data-x")
+    assert "1 ahead, every 1" in ok("inspect", tmp_path / "m").stdout
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a device is made by root alone")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from forecaster.bundle.refusal import refused
 from forecaster.bundle.strict_json import complaint, parse
@@ -15,7 +16,7 @@ from forecaster.errors import printable
 MAX_FIELD = 40
 MAX_VERDICT = 2000
 MAX_ERRORS = 1000
-MAX_CELLS = 100_000
+MAX_CELLS = 50_000
 """Numbers in history.csv."""
 COLUMN = re.compile(r"[a-z][a-z0-9_]{0,39}")
 PLAIN = re.compile(r"[-+.0-9e]+")
@@ -31,12 +32,13 @@ class _Record(BaseModel):
     model_config = ConfigDict(extra="allow", allow_inf_nan=False)
 
 
-class StepScore(_Record):
-    """The scores of one step ahead."""
+class StepScore(TypedDict):
+    """The scores of one step ahead: a plain dictionary, because there are thousands."""
 
+    __pydantic_config__ = _Record.model_config  # type: ignore[misc]
     step: Steps
-    nmse: Value = None
-    rmse: Value = None
+    nmse: NotRequired[Value]
+    rmse: NotRequired[Value]
 
 
 class Skill(_Record):

@@ -19,8 +19,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from forecaster.bundle.gate import MANIFEST
+import numpy as np
+
+from forecaster.bundle.gate import MANIFEST, parse_manifest
 from forecaster.bundle.manifest import FILES, data_name
+from forecaster.bundle.tensors import DTYPES, format_tensors, implied
 
 WEIGHTS, HISTORY, METRICS, CARD = FILES
 MEGABYTE = 2**20
@@ -194,6 +197,39 @@ def _many(document: dict[str, Any]) -> None:
     document["predictors"] = [{**predictor, "name": f"p{n}"} for n in range(5000)]
 
 
+def _large_and_wrong(model: Path) -> None:
+    """Let model.json imply a ridge of 36 MB, and give it that, but for one number that is none."""
+    document, width = json.loads((model / MANIFEST).read_text()), 3000
+    (ridge,) = (one for one in document["predictors"] if one["name"] == "ridge")
+    ridge["parameters"]["taps"] = width
+    for place in (document, document["config"]):
+        place["window"] |= {"n_step": 1, "n_input": width}
+    document |= {"predictors": [ridge], "combination": None}
+    content = json.dumps(document).encode()
+    specs = implied(parse_manifest(content, MANIFEST), MANIFEST)
+    tensors = {name: np.zeros(spec.shape, DTYPES[spec.dtype]) for name, spec in specs.items()}
+    tensors["ridge/kernel"][-1, -1] = np.nan
+    (data_of(model) / WEIGHTS).write_bytes(format_tensors(tensors, specs))
+    _commit(model, content)
+    seal(model)
+
+
+def _as_large_as_it_may_be(model: Path) -> None:
+    """Fill every file to its limit, and let the last one that is read be wrong."""
+    rows = [{"step": k, "nmse": k + 0.123456789, "rmse": k + 1.5} for k in range(29_900)]
+    text = "\U0001f600" + "a" * 1990
+    part = {"signal": "s", "channel": "c", "origins": 1, "scores": {}, "by_step": {"model": rows}}
+    scores = [{"horizon": 1, "stride": 1, "parts": [part], "more": [text] * 830}]
+    data, document = data_of(model), json.loads((model / MANIFEST).read_text())
+    (data / METRICS).write_text(json.dumps(scores, ensure_ascii=False))
+    (data / HISTORY).write_text("a\n" + "".join(f"{k}.5\n" for k in range(49_990)))
+    (data / CARD).write_text("\U0001f600" + "a" * (MEGABYTE // 4 - 10) + "\x1b")
+    own = {"rows": 1, "sha256": "0" * 64, "cut": "0" * 16}
+    document["training_data"] = [{"name": f"file {k}", **own} for k in range(6000)]
+    _commit(model, json.dumps(document).encode())
+    seal(model)
+
+
 def _not_first(document: dict[str, Any]) -> None:
     document["predictors"].append(document["predictors"].pop(0))
 
@@ -213,6 +249,7 @@ def _deep(depth: int) -> bytes:
 
 KEYS = b",".join(b'"%d":1' % n for n in range(60_000))
 FOLDERS: dict[str, Callable[[Path], Path | None]] = {
+    "everything as large as it may be, and a wrong card": _as_large_as_it_may_be,
     # model.json
     "a wall of brackets": manifest(lambda _: _deep(300_000)),
     "nested just too deep": manifest(lambda _: _deep(33)),
@@ -263,9 +300,10 @@ FOLDERS: dict[str, Callable[[Path], Path | None]] = {
     "a shape that is no number": entry("shape", lambda _: ["8"]),
     "a type that runs code": entry("dtype", lambda _: "O"),
     "not a number among the weights": weights(lambda b: b[:-4] + b"\x00\x00\xc0\x7f"),
+    "36 MB of weights, one of them not a number": _large_and_wrong,
     "a byte too many": weights(lambda b: b + b"\0"),
     # history.csv, metrics.json, README.md
-    "lines without end": file(HISTORY, b"a\n" + b"\n" * (4 * MEGABYTE - 3)),
+    "lines without end": file(HISTORY, b"a\n" + b"\n" * (2 * MEGABYTE - 3)),
     "columns without end": file(HISTORY, b",".join(b"a%d" % n for n in range(200_000))),
     "a formula": file(HISTORY, b"step,loss\n1,=cmd|' /C calc'!A0\n"),
     "scores without end": file(METRICS, b"[" + b"{}," * (MEGABYTE + 1000) + b"{}]"),

@@ -49,20 +49,30 @@ def _hangs(*_: object) -> None:
 
 
 def crafted(bench: Bench, names: Iterable[str], *, command: bool) -> None:
-    """Try crafted folders, with `command` by the command line as well: none may pass."""
-    for name in names:
-        model = hostile.make(bench.place / "crafted" / "m", name, bench.place / "combination")
-        bench.report.counts["crafted folders"] += 1
-        if not bench.attempt(model, f"crafted {name!r}", "combination", random.Random(name)):
-            bench.report.bad("not refused", name, "a crafted folder")
-        if command:
-            told = told_by_the_command(model, bench.files["combination"], bench.place / "crafted")
-            bench.report.counts["given to the command"] += 1
-            if told.complaint:
-                bench.report.bad("tracebacks", f"the command and {name!r}", told.complaint)
-        if (bench.place / "crafted" / hostile.PAYLOAD).exists():
-            bench.report.bad("executed", name, "the payload")
-        shutil.rmtree(bench.place / "crafted")
+    """Try crafted folders, with `command` by the command line as well: none may pass.
+
+    Another process makes them: what it takes to make one would blur what it takes to refuse it.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as maker:
+        for name in names:
+            model = maker.submit(
+                hostile.make, bench.place / "crafted" / "m", name, bench.place / "combination"
+            ).result()
+            _try(bench, name, model, command=command)
+
+
+def _try(bench: Bench, name: str, model: Path, *, command: bool) -> None:
+    bench.report.counts["crafted folders"] += 1
+    if not bench.attempt(model, f"crafted {name!r}", "combination", random.Random(name)):
+        bench.report.bad("not refused", name, "a crafted folder")
+    if command:
+        told = told_by_the_command(model, bench.files["combination"], bench.place / "crafted")
+        bench.report.counts["given to the command"] += 1
+        if told.complaint:
+            bench.report.bad("tracebacks", f"the command and {name!r}", told.complaint)
+    if (bench.place / "crafted" / hostile.PAYLOAD).exists():
+        bench.report.bad("executed", name, "the payload")
+    shutil.rmtree(bench.place / "crafted")
 
 
 def main() -> int:
