@@ -37,9 +37,9 @@ def implied(manifest: Manifest, where: str) -> Specs:
     """
     found: Specs = {}
     for one in manifest.predictors:
-        if one.name in predictors.names() and predictors.kind(one.name).task != manifest.task:
-            raise refused(where, f"the predictor {one.name!r}", f"one of the task {manifest.task}")
         own = _specs_of(one.name, one.parameters, manifest, where)
+        if predictors.kind(one.name).task != manifest.task:
+            raise refused(where, f"the predictor {one.name!r}", f"one of the task {manifest.task}")
         if sorted(one.tensors) != sorted(own):
             names = ", ".join(one.tensors) or "none"
             raise refused(where, f"the tensors {names} of {one.name!r}", ", ".join(sorted(own)) or "none")

@@ -125,9 +125,11 @@ def restore(name: str, parameters: dict[str, Any], tensors: dict[str, NDArray], 
 
 
 def _known(name: str) -> Any:
-    if name not in names():
-        raise ModelError(f"model.json names the predictor {name!r}, which this version does not have.")
-    return kind(name)
+    try:
+        return kind(name)
+    except UsageError:
+        found = f"model.json names the predictor {name!r}, which this version does not have."
+        raise ModelError(found) from None
 
 
 def _first(error: Exception) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import encodings
+import gc
 import importlib
 import pkgutil
 import random
@@ -181,6 +183,13 @@ def _is_finite(model: Forecaster, forecasts: list[Any]) -> bool:
 def _weight(model: Path) -> int:
     """Return the bytes of the weights in a folder."""
     return sum(one.lstat().st_size for one in model.glob("data-*/tensors.safetensors") if one.lstat().st_size < 2**32)
+
+
+def settle() -> None:
+    """Give back to the system what is free already: what the next folder takes is to be seen."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # another C library than glibc
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _reset_peak() -> None:

@@ -22,11 +22,13 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from tests.faults import hostile
-from tests.faults.bench import Bench
+from tests.faults.bench import Bench, settle
 from tests.faults.command_line import told_by_the_command
 from tests.faults.report import Report
 
 HANG = 120
+PARTS = 5
+"""What a worker does in parts, so that it is seen how far it is."""
 
 
 def run(numbers: range, seed: int, folders: bool = False) -> Report:
@@ -55,13 +57,12 @@ def crafted(bench: Bench, names: Iterable[str], *, command: bool) -> None:
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as maker:
         for name in names:
-            model = maker.submit(
-                hostile.make, bench.place / "crafted" / "m", name, bench.place / "combination"
-            ).result()
-            _try(bench, name, model, command=command)
+            made = maker.submit(hostile.make, bench.place / "crafted" / "m", name, bench.place / "combination")
+            _try(bench, name, made.result(), command=command)
 
 
 def _try(bench: Bench, name: str, model: Path, *, command: bool) -> None:
+    settle()
     bench.report.counts["crafted folders"] += 1
     if not bench.attempt(model, f"crafted {name!r}", "combination", random.Random(name)):
         bench.report.bad("not refused", name, "a crafted folder")
@@ -86,11 +87,13 @@ def main() -> int:
     if chosen.only is not None:
         total = run(range(chosen.only, chosen.only + 1), chosen.seed)
     else:
-        shares = [range(k, chosen.count, chosen.workers) for k in range(chosen.workers)]
+        parts = chosen.workers * PARTS
+        shares = [range(k, chosen.count, parts) for k in range(parts)]
         total = Report()
         with ProcessPoolExecutor(chosen.workers, mp_context=get_context("spawn")) as pool:
             for report in pool.map(run, shares, [chosen.seed] * len(shares), [share.start == 0 for share in shares]):
                 total.add(report)
+                print(f"{total.counts['mutations']:,} of {chosen.count:,}", file=sys.stderr, flush=True)
     print(total.text())
     return int(total.failed)
 
