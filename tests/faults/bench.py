@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 import random
 import shutil
+import sys
 import time
 import traceback
 import warnings
@@ -64,11 +65,23 @@ class Bench:
         for module in pkgutil.iter_modules(encodings.__path__):
             with contextlib.suppress(ImportError):
                 importlib.import_module(f"encodings.{module.name}")
+        odd = self.place / "odd.csv"
+        odd.write_text("a:b~c\nx:y~z\nu:v~w\n" * 4)  # no plain delimiter: the reader's last resort is asked
+        with contextlib.suppress(ForecasterError):
+            read_signal(odd)
+        assert "clevercsv" in sys.modules
         for name in samples.KINDS:
             model = Forecaster.load(self.place / name)
             model.forecast([samples.fitting(model.manifest) or samples.signal_of(samples.KINDS[name])])
             read_signal(self.files[name], model.config.reading)
             CliRunner().invoke(cli, ["inspect", str(self.place / name)])
+
+    def rebase(self) -> None:
+        """Count memory from here on: what many folders have left behind is told by itself."""
+        settle()
+        held = _memory("VmRSS")
+        self.report.most("MB held after the mutations", (held - self.rss) / 1024)
+        self.rss = held
 
     def mutation(self, seed: int, n: int) -> None:
         """Make the mutation `n`, and try it."""

@@ -55,6 +55,7 @@ def crafted(bench: Bench, names: Iterable[str], *, command: bool) -> None:
 
     Another process makes them: what it takes to make one would blur what it takes to refuse it.
     """
+    bench.rebase()
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as maker:
         for name in names:
             made = maker.submit(hostile.make, bench.place / "crafted" / "m", name, bench.place / "combination")
