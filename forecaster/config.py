@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
 
 MAX_CONTEXT = 10**7
 MAX_BESIDE = 4096
 Text = Annotated[str, Field(max_length=256)]
+Texts = Annotated[tuple[Text, ...], FailFast()]
 Cycle = Literal["minute-of-hour", "hour-of-day", "day-of-week", "day-of-year"]
 """A cycle of the calendar that tells a forecast where in it a sample lies."""
 Task = Literal["forecast", "symbols"]
@@ -30,22 +31,22 @@ class Frozen(BaseModel):
 class ReadingOptions(Frozen):
     """How a file becomes a signal; stored with the model and used again by forecast and evaluate."""
 
-    columns: tuple[Text, ...] = ()
-    exogenous: tuple[Text, ...] = ()
-    known: tuple[Text, ...] = ()
-    calendar: tuple[Cycle, ...] = ()
-    time_columns: tuple[Text, ...] = ()
+    columns: Texts = ()
+    exogenous: Texts = ()
+    known: Texts = ()
+    calendar: Annotated[tuple[Cycle, ...], FailFast()] = ()
+    time_columns: Texts = ()
     no_time: bool = False
     time_format: Text | None = None
     rate_hz: Positive | None = None
-    units: tuple[Text, ...] = ()
+    units: Texts = ()
     delimiter: Text | None = None
     decimal: Literal[".", ","] | None = None
     thousands: Literal[",", ".", " ", "'", "_"] | None = None
     no_header: bool = False
     skip_rows: Annotated[int, Field(ge=0, le=10**9)] = 0
     encoding: Text | None = None
-    na: tuple[Text, ...] = ()
+    na: Texts = ()
     missing: Literal["error", "split", "interpolate"] = "error"
     duplicates: Literal["error", "first", "mean"] = "error"
     sort: bool = False

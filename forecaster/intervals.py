@@ -17,7 +17,7 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import FailFast, Field, model_validator
 
 from forecaster.config import MAX_CONTEXT, Frozen, Text
 
@@ -35,9 +35,9 @@ class IntervalState(Frozen):
     (left out: the bands are as wide everywhere).
     """
 
-    levels: Annotated[tuple[Annotated[int, Field(ge=1, le=99)], ...], Field(max_length=99)] = LEVELS
+    levels: Annotated[tuple[Annotated[int, Field(ge=1, le=99)], ...], Field(max_length=99), FailFast()] = LEVELS
     horizon: Annotated[int, Field(ge=0, le=MAX_CONTEXT)] = 0
-    origins: tuple[Annotated[int, Field(ge=0, le=10**12)], ...] = ()
+    origins: Annotated[tuple[Annotated[int, Field(ge=0, le=10**12)], ...], FailFast()] = ()
     reason: Text = ""
     reference: tuple[Annotated[float, Field(ge=0, le=1e300)], ...] = ()
 

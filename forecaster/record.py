@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from forecaster import __version__, predictors
 from forecaster.bundle.manifest import Channels, Combination, Manifest, PredictorState, ScalerState, TrainingData, now
+from forecaster.bundle.records import MAX_CELLS
 from forecaster.config import RunConfig
 from forecaster.errors import SignalError
 from forecaster.intervals import IntervalState
@@ -21,6 +23,8 @@ from forecaster.signals import Signal
 
 STORED_STEPS = 2000
 MOST_SPECTRA = 100
+STORED_BYTES, STORED_OBJECTS = 1_500_000, 14_000
+"""What the parts of one evaluation may take in metrics.json: the gate reads two of them."""
 
 
 def manifest_of(
@@ -92,7 +96,8 @@ def _versions() -> dict[str, str]:
 def thinned(evaluation: dict[str, Any]) -> dict[str, Any]:
     """Keep at most `STORED_STEPS` rows of the errors by step, evenly spread, so that metrics.json stays small.
 
-    Beyond `MOST_SPECTRA` parts the spectra are left out too.
+    Beyond `MOST_SPECTRA` parts the spectra are left out too, and of very many parts the last ones:
+    "parts_left_out" counts them.
     """
     tables = [(part["by_step"], name) for part in evaluation["parts"] for name in part["by_step"]]
     kept = max(1, STORED_STEPS // max(1, len(tables)))
@@ -103,13 +108,27 @@ def thinned(evaluation: dict[str, Any]) -> dict[str, Any]:
     if len(evaluation["parts"]) > MOST_SPECTRA:
         for part in evaluation["parts"]:
             part.pop("spectrum", None)
+    return _fitting(evaluation)
+
+
+def _fitting(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Keep the first parts, as many as a model folder may hold."""
+    parts, size, objects = evaluation["parts"], 0, 0
+    for k, part in enumerate(parts):
+        text = json.dumps(part)
+        size, objects = size + len(text), objects + text.count("{") + text.count("[")
+        if k and (size > STORED_BYTES or objects > STORED_OBJECTS):
+            return {**evaluation, "parts": parts[:k], "parts_left_out": len(parts) - k}
     return evaluation
 
 
 def history_text(history: Sequence[Mapping[str, float]]) -> str:
-    """Write the learning curve as CSV."""
+    """Write the learning curve as CSV; of very many rows those that a model folder may hold, evenly spread."""
     if not history:
         return ""
     names = list(dict.fromkeys(name for row in history for name in row))
+    most = MAX_CELLS // len(names) - 1
+    if len(history) > most:
+        history = [history[k] for k in np.linspace(0, len(history) - 1, most).astype(np.int64)]
     rows = (",".join(repr(row[name]) if name in row else "" for name in names) for row in history)
     return "\n".join((",".join(names), *rows)) + "\n"

@@ -5,12 +5,10 @@ import importlib.util
 import json
 import os
 import pickle
-import random
 import shutil
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +16,6 @@ import pytest
 from safetensors.numpy import load as oracle_load
 from safetensors.numpy import save as oracle_save
 
-from forecaster import predictors
 from forecaster.bundle import Manifest, load, save
 from forecaster.errors import MESSAGE_LIMIT, ModelError
 
@@ -153,7 +150,7 @@ EDITS = {
     "a path for a file": (lambda d: d["files"].update({"../x": d["files"].pop("README.md")}), "files"),
     "a file not named": (lambda d: d["files"].pop("README.md"), "files"),
     "a moment that is none": (at("created", value="2025-13-01T00:00:00Z"), "created"),
-    "many wrong values": (at("config", "reading", "na", value=[1] * 200_000), "200000 values"),
+    "many wrong values": (at("config", "reading", "na", value=[1] * 200_000), r"config\.reading\.na\.0"),
     "a list": (lambda d: d.update(window=[1, 2, 3]), "window"),
 }
 
@@ -183,8 +180,8 @@ TEXTS = {
     "NaN": (b'{"format": 1, "seed": NaN}', "NaN"),
     "infinity": (b'{"format": 1, "seed": -Infinity}', "Infinity"),
     "overflow": (b'{"format": 1, "seed": 1e999}', "1e999"),
-    "a wall of brackets": (b"[" * 1_000_000, "deeper"),
-    "a wall of objects": (b'{"a":' * 200_000, "deeper"),
+    "a wall of brackets": (b"[" * 1_000_000, "1000000 objects and lists"),
+    "a wall of objects": (b'{"a":' * 200_000, "200000 objects and lists"),
     "a raw newline in a string": (b'{"format": "\n"}', "Invalid control character"),
     "too large": (b" " * (2**20 + 1), "1048577 bytes"),
     "a pickle": (pickle.dumps({"format": 1}), "UTF-8"),
@@ -456,123 +453,3 @@ def test_loading_opens_the_folder_and_nothing_else(model):
     # The one folder that is listed is the program's own, for the names of its networks.
     listed = {Path(argument) for event, argument in lines if event == "os.listdir"}
     assert listed <= {HERE.parent / "forecaster" / "networks"}
-
-
-def mutated(content, rng):
-    """Flip, cut, repeat, insert or splice a piece of `content`."""
-    begin = rng.randrange(len(content) + 1)
-    end = min(len(content), begin + rng.choice([0, 1, 1, 2, 8, 64]))
-    tokens = [
-        b"",
-        b"0",
-        b"-",
-        b"9" * 20,
-        b"1e999",
-        b"NaN",
-        b"null",
-        b"[",
-        b"]",
-        b"{",
-        b"}",
-        b'"',
-        b"\\u0000",
-        b",",
-        b"true",
-    ]
-    piece = rng.choice([rng.choice(tokens), rng.randbytes(rng.choice([1, 4, 8])), content[begin:end] * 2])
-    return content[:begin] + piece + content[end:]
-
-
-def nodes(document, path=()):
-    yield path
-    items = (
-        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
-    )
-    for key, value in items:
-        yield from nodes(value, (*path, key))
-
-
-VALUES = [
-    None,
-    True,
-    0,
-    -1,
-    1,
-    2,
-    10**7,
-    10**17,
-    0.5,
-    -0.0,
-    1e300,
-    5e-324,
-    "",
-    "ridge",
-    "x" * 256,
-    [],
-    [0],
-    [[]],
-    {},
-    {"a": 1},
-]
-
-
-def regrown(content, rng):
-    """Replace, delete or double a value of a JSON document."""
-    document = json.loads(content)
-    *path, key = rng.choice([one for one in nodes(document) if one])
-    place = document
-    for one in path:
-        place = place[one]
-    how = rng.randrange(4)
-    if how == 0:
-        del place[key]
-    elif how == 1 and isinstance(place, list):
-        place.append(place[key])
-    else:
-        place[key] = rng.choice(VALUES)
-    return json.dumps(document).encode()
-
-
-def mutation(n, document, contents):
-    """The n-th model.json and files: changed in one place, as bytes or as a document."""
-    rng, kind, files = random.Random(n), n % 4, dict(contents)
-    if kind < 2:
-        return (mutated if kind == 0 else regrown)(document, rng), files
-    name = rng.choice(sorted(files))
-    files[name] = (regrown if kind == 3 and name == "metrics.json" else mutated)(files[name], rng)
-    return document, files
-
-
-def laid_out(model, document, files):
-    (model / "data-x").mkdir(parents=True)
-    (model / "model.json").write_bytes(document)
-    for name, content in files.items():
-        (model / "data-x" / name).write_bytes(content)
-
-
-def loads(model):
-    """Load a model and make its predictors again: what passes the gate can be used."""
-    try:
-        found = load(model)
-    except ModelError:
-        return False
-    for one in found.manifest.predictors:
-        predictors.restore(one.name, one.parameters, found.tensors_of(one.name), found.manifest.window)
-    return True
-
-
-def test_random_mutations_load_or_are_refused(original, tmp_path):
-    document = (original / "model.json").read_bytes()
-    contents = {one.name: one.read_bytes() for one in data_of(original).iterdir()}
-    outcomes, begin, model = [], time.perf_counter(), tmp_path / "m"
-    for n in range(2000):
-        changed, files = mutation(n, document, contents)
-        laid_out(model, changed, files)
-        if changed == document:
-            seal(model)
-        else:
-            (model / "data-x").rename(model / data_of(original).name)
-        outcomes.append(loads(model))
-        shutil.rmtree(model)
-    print(f"\n2000 mutations: {sum(outcomes)} loaded, the rest refused, {time.perf_counter() - begin:.1f} s")
-    assert 50 < sum(outcomes) < 1000

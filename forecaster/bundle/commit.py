@@ -122,7 +122,7 @@ def _contents(manifest: Manifest, tensors: Tensors, texts: dict[str, str]) -> Fi
 def _rehearse(manifest: Manifest, files: Files) -> None:
     """Let the gate read in memory what is about to be written."""
     content = manifest.to_json()
-    limits = {gate.MANIFEST: gate.MAX_MANIFEST, **dict.fromkeys(FILES[1:], gate.MAX_TEXT)}
+    limits = {gate.MANIFEST: gate.MAX_MANIFEST, **gate.MAX_TEXTS}
     for name, limit in limits.items():
         size = len(content if name == gate.MANIFEST else files[name])
         if size > limit:

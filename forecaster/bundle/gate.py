@@ -32,10 +32,12 @@ from forecaster.files import kind_of
 
 MANIFEST = "model.json"
 MAX_MANIFEST = 2**20
-MAX_TEXT = 16 * 2**20
+MAX_RECORDS = 10_000
+"""Objects and lists in model.json: its files and predictors, and their parameters."""
+MAX_TEXTS = {"history.csv": 2**21, "metrics.json": 13 * 2**18, "README.md": 2**18}
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# O_NONBLOCK: opening a named pipe must not wait for its writer.
-FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+# O_NONBLOCK: opening a pipe that took the place of a file must not wait for its writer.
+FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def parse_manifest(buffer: bytes, where: str) -> Manifest:
 
     Raises: ModelError.
     """
-    found = parse(buffer, where)
+    found = parse(buffer, where, objects=MAX_RECORDS)
     if not isinstance(found, dict):
         raise refused(where, "JSON that is no object", "a manifest of format 1")
     if found.get("format") != FORMAT:
@@ -91,7 +93,7 @@ def parse_manifest(buffer: bytes, where: str) -> Manifest:
     try:
         return Manifest.model_validate_json(buffer, strict=True)
     except ValidationError as error:
-        raise refused(where, first_of(error)) from None
+        raise refused(where, first_of(error, found)) from None
 
 
 def check_files(manifest: Manifest, files: dict[str, bytes], specs: tensor_file.Specs, where: str) -> Loaded:
@@ -135,7 +137,7 @@ def _load(folder: int, manifest_bytes: bytes, where: str) -> Loaded:
     if manifest.files.keys() != set(FILES):
         raise refused(place, f"files {', '.join(sorted(manifest.files)) or 'none'}", ", ".join(FILES))
     specs = tensor_file.implied(manifest, place)
-    limits = dict.fromkeys(FILES, MAX_TEXT) | {FILES[0]: tensor_file.size_of(specs) + 64 * 1024}
+    limits = {FILES[0]: tensor_file.size_of(specs) + 64 * 1024, **MAX_TEXTS}
     name = data_name(manifest_bytes)
     files = _read_data(folder, name, limits, where)
     checked = check_files(manifest, files, specs, f"{where}/{name}")
@@ -229,12 +231,16 @@ def _no_folder(path: Path | str, kind: str) -> ModelError:
 
 @contextlib.contextmanager
 def _opened(folder: int, name: str, place: str) -> Iterator[int]:
+    """Open a regular file; anything else is not even opened, which alone can set off a device or a pipe's writer."""
     try:
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if not stat.S_ISREG(status.st_mode):
+            raise refused(place, f"a {kind_of(status)}", "a regular file")
         handle = os.open(name, FILE_FLAGS, dir_fd=folder)
     except FileNotFoundError:
         raise VanishedError(name) from None
     except OSError as error:
-        raise refused(place, _what(folder, name, error), "a regular file") from None
+        raise refused(place, _reason(error), "a regular file") from None
     try:
         yield handle
     finally:

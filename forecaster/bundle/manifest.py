@@ -45,7 +45,7 @@ Count = Annotated[int, Field(ge=0, le=10**12)]
 Number = Annotated[float, Field(ge=-1e300, le=1e300)]
 Names = Annotated[tuple[Name, ...], Field(max_length=MAX_CHANNELS), FailFast()]
 Scalar = bool | int | float | str | None
-Values = Annotated[tuple[Scalar, ...], Field(max_length=MAX_CHANNELS)]
+Values = Annotated[tuple[Scalar, ...], Field(max_length=MAX_CHANNELS, fail_fast=True)]
 
 
 class Channels(Frozen):

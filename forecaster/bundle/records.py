@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from forecaster.bundle.refusal import refused
 from forecaster.bundle.strict_json import complaint, parse
@@ -15,7 +16,10 @@ from forecaster.errors import printable
 MAX_FIELD = 40
 MAX_VERDICT = 2000
 MAX_ERRORS = 1000
+MAX_CELLS = 50_000
+"""Numbers in history.csv."""
 COLUMN = re.compile(r"[a-z][a-z0-9_]{0,39}")
+PLAIN = re.compile(r"[-+.0-9e]+")
 
 Value = Annotated[float, Field(ge=-1e300, le=1e300)] | None
 Steps = Annotated[int, Field(ge=0, le=10**12)]
@@ -28,12 +32,13 @@ class _Record(BaseModel):
     model_config = ConfigDict(extra="allow", allow_inf_nan=False)
 
 
-class StepScore(_Record):
-    """The scores of one step ahead."""
+class StepScore(TypedDict):
+    """The scores of one step ahead: a plain dictionary, because there are thousands."""
 
+    __pydantic_config__ = _Record.model_config  # type: ignore[misc]
     step: Steps
-    nmse: Value = None
-    rmse: Value = None
+    nmse: NotRequired[Value]
+    rmse: NotRequired[Value]
 
 
 class Skill(_Record):
@@ -66,7 +71,7 @@ class Peaks(_Record):
     """Peak and energies of a spectrum; of a predictor also what it is compared with."""
 
     peak: Value
-    energy: list[Annotated[float, Field(ge=0, le=1e300)]] | None
+    energy: Annotated[list[Annotated[float, Field(ge=0, le=1e300)]], Field(fail_fast=True)] | None
     peak_error: Value = None
     likeness: Likeness | None = None
 
@@ -76,7 +81,7 @@ class Spectrum(_Record):
 
     unit: str
     resolution: Value
-    edges: list[float]
+    edges: Annotated[list[float], FailFast()]
     truth: Peaks
     predictors: dict[str, Peaks]
     reasons: dict[str, str]
@@ -111,7 +116,7 @@ class Part(_Record):
     reasons: dict[str, Any] = Field(default_factory=dict)
     verdict: str = ""
     skill: Skill | None = None
-    bands: list[BandScore] | None = None
+    bands: Annotated[list[BandScore], Field(fail_fast=True)] | None = None
     spectrum: Spectrum | None = None
     free_run: FreeRun | None = None
 
@@ -135,9 +140,9 @@ def parse_metrics(buffer: bytes, where: str) -> list[dict[str, Any]]:
     """
     found = parse(buffer, where, longest=MAX_VERDICT)
     try:
-        _EVALUATIONS.validate_json(buffer, strict=True)
+        _EVALUATIONS.validate_python(found, strict=True)
     except ValidationError as error:
-        raise refused(where, first_of(error), "a list of evaluations") from None
+        raise refused(where, first_of(error, found), "a list of evaluations") from None
     checked: list[dict[str, Any]] = found
     return checked
 
@@ -151,23 +156,37 @@ def parse_history(buffer: bytes, where: str) -> History:
     [{'step': 100.0, 'loss': 0.5}, {'step': 200.0, 'loss': None}]
     """
     try:
-        lines = buffer.decode("ascii").splitlines()
+        text = buffer.decode("ascii")
     except UnicodeDecodeError:
         raise refused(where, "characters that are not ASCII", "numbers") from None
+    if (cells := text.count("\n") + text.count(",")) > MAX_CELLS:
+        raise refused(where, f"{cells} cells", f"at most {MAX_CELLS}")
+    lines = text.removesuffix("\n").split("\n") if text else []
     names = lines[0].split(",") if lines else []
     if not all(COLUMN.fullmatch(name) for name in names) or len(set(names)) < len(names):
         raise refused(where, f"the header {printable(','.join(names), 80)!r}", "names in small letters, each once")
     return [_row(line, names, f"{where}:{number}") for number, line in enumerate(lines[1:], 2)]
 
 
-def first_of(error: ValidationError) -> str:
-    """Return the first complaint of a validation: where, what, and the value."""
+def first_of(error: ValidationError, document: Any = None) -> str:
+    """Return the first complaint of a validation: where, what, and the value there in the `document`."""
     if error.error_count() > MAX_ERRORS:  # listing them would take seconds
         return f"{error.error_count()} values that are not valid"
-    first = error.errors(include_url=False, include_context=False)[0]
+    # Without their inputs: those of missing keys are the whole document, once for each.
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = ".".join(map(str, first["loc"]))
-    shown = printable(repr(first["input"])[:200], 60)
-    return f"{printable(place, 120)}{': ' if place else ''}{printable(first['msg'])} ({shown})"
+    shown = _value_at(document, first["loc"])
+    return f"{printable(place, 120)}{': ' if place else ''}{printable(first['msg'])}{shown}"
+
+
+def _value_at(document: Any, place: tuple[int | str, ...]) -> str:
+    """Show the value at `place`, in brackets, if it is a single one."""
+    for key in place:
+        there = isinstance(document, dict) and key in document
+        if there or (isinstance(document, list) and isinstance(key, int) and key < len(document)):
+            document = document[key]
+    plain = isinstance(document, str | int | float) and document not in ("", None)
+    return f" ({printable(repr(document)[:200], 60)})" if plain else ""
 
 
 def parse_card(buffer: bytes, where: str) -> str:
@@ -195,7 +214,7 @@ def _number(field: str, where: str) -> float | None:
     if not field:
         return None
     try:
-        value = float(field) if len(field) <= MAX_FIELD and "_" not in field else math.nan
+        value = float(field) if len(field) <= MAX_FIELD and PLAIN.fullmatch(field) else math.nan
     except ValueError:
         value = math.nan
     if not abs(value) <= 1e300:

@@ -1,8 +1,8 @@
 """JSON from a stranger: read strictly, or refused.
 
 Refused beyond what the standard refuses: a key twice, NaN and infinity, nesting deeper than 32
-(told before anything recurses), integers of more than 18 digits, magnitudes above 1e300,
-strings that are long or hold control characters.
+and more values than memory should go to (both told before anything is built), integers of more
+than 18 digits, magnitudes above 1e300, strings that are long or hold control characters.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import math
 import re
 import unicodedata
+from collections import Counter
 from typing import Any, NoReturn
 
 from forecaster.bundle.refusal import refused
@@ -19,14 +20,21 @@ from forecaster.errors import printable
 MAX_DEPTH = 32
 MAX_DIGITS = 18
 MAX_MAGNITUDE = 1e300
+MAX_KEYS = 1024
+"""Keys of one object."""
+MAX_ITEMS = 400_000
+"""Keys and values together: a number in a list takes some 40 bytes of memory."""
+MAX_OBJECTS = 30_000
+"""Objects and lists: one takes up to a kilobyte while it is checked."""
 
-# Possessive quantifiers: a long string costs no memory for ways back.
-STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+# Possessive quantifiers: a long string costs no memory for ways back. One that is never closed
+# reaches to the end: to look on behind its first quote would take time by the square of its length.
+STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 BRACKET = re.compile(r"[\[\]{}]")
 
 
-def parse(buffer: bytes, where: str, *, longest: int = 256) -> Any:
-    """Parse `buffer`, the content of `where`; strings have at most `longest` characters.
+def parse(buffer: bytes, where: str, *, longest: int = 256, objects: int = MAX_OBJECTS) -> Any:
+    """Parse `buffer`, the content of `where`: at most `objects` of them, strings of at most `longest` characters.
 
     Raises: ModelError.
 
@@ -34,11 +42,12 @@ def parse(buffer: bytes, where: str, *, longest: int = 256) -> Any:
     {'a': [1, 2.5, None]}
     """
     text = _decoded(buffer, where)
-    _check_depth(text, where)
+    _check_structure(text, where, objects)
     try:
         value = json.loads(text, **_Hooks(where).of())
     except json.JSONDecodeError as error:
         raise refused(where, f"{error.msg} at line {error.lineno}, column {error.colno}", "JSON") from None
+    del text  # up to four bytes a character, which the check below can use
     _check_strings(value, where, longest)
     return value
 
@@ -72,10 +81,11 @@ class _Hooks:
 
     def pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         """Make an object, refusing a key that comes twice."""
+        if len(pairs) > MAX_KEYS:
+            raise refused(self.where, f"an object of {len(pairs)} keys", f"at most {MAX_KEYS}")
         made = dict(pairs)
         if len(made) != len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for n, key in enumerate(keys) if key in keys[:n])
+            twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
             raise refused(self.where, f"the key {printable(twice, 80)!r} twice", "each key once")
         return made
 
@@ -107,10 +117,15 @@ def _decoded(buffer: bytes, where: str) -> str:
     return text
 
 
-def _check_depth(text: str, where: str) -> None:
-    """Refuse deep nesting by counting brackets outside strings, so that no parser ever recurses on it."""
+def _check_structure(text: str, where: str, most: int) -> None:
+    """Count what stands outside strings, so that no parser ever recurses on deep nesting, or builds too much."""
+    bare = STRING.sub("", text)
+    objects, items = bare.count("{") + bare.count("["), bare.count(",") + bare.count(":")
+    if objects > most or items > MAX_ITEMS:
+        expected = f"at most {most} and {MAX_ITEMS}"
+        raise refused(where, f"{objects} objects and lists, {items} keys and values", expected)
     depth = 0
-    for found in BRACKET.finditer(STRING.sub("", text)):
+    for found in BRACKET.finditer(bare):
         depth += 1 if found[0] in "[{" else -1
         if depth > MAX_DEPTH:
             raise refused(where, f"values nested deeper than {MAX_DEPTH}", f"at most {MAX_DEPTH} levels")

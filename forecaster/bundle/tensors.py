@@ -19,7 +19,7 @@ from forecaster.bundle.manifest import Manifest
 from forecaster.bundle.refusal import refused
 from forecaster.bundle.strict_json import MAX_MAGNITUDE, parse
 from forecaster.errors import ForecasterError, printable
-from forecaster.predictors import TensorSpec
+from forecaster.predictors import Combination, TensorSpec
 
 MAX_HEADER = 64 * 1024 - 8
 MAX_BYTES = 2 * 2**30
@@ -37,13 +37,14 @@ def implied(manifest: Manifest, where: str) -> Specs:
     """
     found: Specs = {}
     for one in manifest.predictors:
-        if one.name in predictors.names() and predictors.kind(one.name).task != manifest.task:
-            raise refused(where, f"the predictor {one.name!r}", f"one of the task {manifest.task}")
         own = _specs_of(one.name, one.parameters, manifest, where)
+        if predictors.kind(one.name).task != manifest.task:
+            raise refused(where, f"the predictor {one.name!r}", f"one of the task {manifest.task}")
         if sorted(one.tensors) != sorted(own):
             names = ", ".join(one.tensors) or "none"
             raise refused(where, f"the tensors {names} of {one.name!r}", ", ".join(sorted(own)) or "none")
         found |= {f"{one.name}/{name}": spec for name, spec in own.items()}
+    _check_combination(manifest, where)
     if manifest.config.carry_state and not predictors.kind(manifest.predictors[0].name).carries:
         raise refused(where, f"carry_state for {manifest.predictors[0].name!r}", "a predictor with a state")
     state = manifest.intervals
@@ -86,6 +87,20 @@ def format_tensors(tensors: Tensors, specs: Specs) -> bytes:
         if tensors[name].dtype != DTYPES[dtype] or tensors[name].shape != shape:
             raise ValueError(f"{name} is {tensors[name].dtype} {tensors[name].shape}, not {dtype} {shape}")
     return bytes(save({name: np.asarray(tensors[name], order="C") for name in sorted(specs)}))
+
+
+def _check_combination(manifest: Manifest, where: str) -> None:
+    """Refuse a combination that does not carry the forecast, or whose members are not there."""
+    names = [one.name for one in manifest.predictors]
+    if Combination.name not in names:
+        return
+    first = manifest.predictors[0]
+    if first.name != Combination.name:
+        raise refused(where, f"{Combination.name!r} behind {first.name!r}", "a combination before its members")
+    members = Combination.Parameters.model_validate(first.parameters).model_dump()["members"]
+    missing = [name for name in members if name not in names]
+    if missing:
+        raise refused(where, f"no predictor {missing[0]!r}, a member of the combination", "every member of it")
 
 
 def _specs_of(name: str, parameters: dict[str, Any], manifest: Manifest, where: str) -> Specs:

@@ -136,9 +136,12 @@ def _scores(forecaster: Forecaster) -> list[str]:
         names = list(parts[0]["scores"]) if parts else []
         first = next((key for name in names[:1] for key in parts[0]["scores"][name]), "nmse")
         rows = [
-            [f"{part['signal']} {part['channel']}", *(number(part["scores"][name].get(first)) for name in names)]
+            [
+                f"{part['signal']} {part['channel']}",
+                *(number(part["scores"].get(name, {}).get(first)) for name in names),
+            ]
             for part in parts
         ]
         title = f"{first}, {evaluation['horizon']} ahead, every {evaluation['stride']}"
-        lines += ["", table([title, *names], rows), evaluation["verdict"]]
+        lines += ["", table([title, *names], rows), evaluation.get("verdict", "")]
     return lines

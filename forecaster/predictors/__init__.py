@@ -125,14 +125,16 @@ def restore(name: str, parameters: dict[str, Any], tensors: dict[str, NDArray], 
 
 
 def _known(name: str) -> Any:
-    if name not in names():
-        raise ModelError(f"model.json names the predictor {name!r}, which this version does not have.")
-    return kind(name)
+    try:
+        return kind(name)
+    except UsageError:
+        found = f"model.json names the predictor {name!r}, which this version does not have."
+        raise ModelError(found) from None
 
 
 def _first(error: Exception) -> str:
     """Return the first complaint of a validation, in one line."""
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
     return str(error)

@@ -19,7 +19,7 @@ from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import FailFast, Field, model_validator
 
 from forecaster.config import Frozen, Task, Text, Window
 from forecaster.errors import ModelError
@@ -33,7 +33,7 @@ LEAST = 0.02
 class Members(Frozen):
     """The names of the members, and J, the segments that have weights of their own."""
 
-    members: Annotated[tuple[Text, ...], Field(min_length=1, max_length=64)]
+    members: Annotated[tuple[Text, ...], Field(min_length=1, max_length=64), FailFast()]
     segments: Annotated[int, Field(ge=1, le=MAX_SEGMENTS)] = 1
 
     @model_validator(mode="after")

@@ -18,7 +18,7 @@ from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from forecaster.config import Frozen, Task, Window
 from forecaster.equations.products import by_blocks, one_thread
@@ -46,7 +46,7 @@ class Frequencies(Frozen):
     """F, the most frequencies that a channel has, and for each channel the samples that the fit looks back on."""
 
     count: Annotated[int, Field(ge=0, le=MOST)]
-    taps: tuple[Annotated[int, Field(ge=1, le=MAX_TAPS)], ...]
+    taps: Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_TAPS)], ...], FailFast()]
 
 
 @dataclass(frozen=True)

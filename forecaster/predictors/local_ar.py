@@ -18,7 +18,7 @@ from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from forecaster.config import Frozen, Task, Window
 from forecaster.predictors.base import Array, Context, Parts, Specs
@@ -37,7 +37,7 @@ TINY = 1e-200
 class Orders(Frozen):
     """The order of each channel."""
 
-    orders: tuple[Annotated[int, Field(ge=1, le=ORDERS[-1])], ...]
+    orders: Annotated[tuple[Annotated[int, Field(ge=1, le=ORDERS[-1])], ...], FailFast()]
 
 
 @dataclass(frozen=True)

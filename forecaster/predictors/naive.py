@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from forecaster.config import MAX_CONTEXT, Frozen, Task, Window
 from forecaster.predictors.base import Array, Context, Parts, Specs
@@ -89,8 +89,8 @@ class Seasons(Frozen):
     period has lag 1: its seasonal naive forecast is the last value.
     """
 
-    lags: tuple[Lag, ...]
-    errors: tuple[Error, ...]
+    lags: Annotated[tuple[Lag, ...], FailFast()]
+    errors: Annotated[tuple[Error, ...], FailFast()]
 
 
 @dataclass(frozen=True)
