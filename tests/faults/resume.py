@@ -1,0 +1,181 @@
+"""Kills trainings at random moments, resumes them, and compares the weights with those of an undisturbed one.
+
+    python -m tests.faults.resume --rounds 3 [--seed 0] [--only gru,auto]
+
+Every network and every way to feed one is trained through the command line three times over: once
+undisturbed, and once killed (kill -9) at `--rounds` random moments and resumed after each. Exits
+with 1 if a byte of the tensors differs, a command fails, or no kill hit a training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from forecaster import networks
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = "[recipe]\nsteps = 1000\nsteps_per_epoch = 50\nbatch = 32\npatience = 1000\n"
+SIZES = ("--n-step", "5", "--n-input", "8")
+
+
+@dataclass
+class Case:
+    """What is trained: a name, a file, and the command's further arguments."""
+
+    name: str
+    signal: str
+    arguments: tuple[str, ...]
+
+
+@dataclass
+class Count:
+    """What became of a case."""
+
+    name: str
+    kills: int = 0
+    at: list[str] = field(default_factory=list)
+    result: str = ""
+
+
+def cases() -> list[Case]:
+    """Return every network, and every variant of what one is fed or how it is trained."""
+    made = []
+    for name in networks.names():
+        symbols = networks.task(name) == "symbols"
+        sizes = ("--n-step", "10") if symbols else SIZES
+        made.append(Case(name, "labels.csv" if symbols else "one.csv", ("--predictor", name, *sizes)))
+    made += [
+        Case("auto", "one.csv", SIZES),
+        Case("auto direct", "one.csv", (*SIZES, "--horizon-mode", "direct")),
+        Case("auto joint", "three.csv", (*SIZES, "--joint")),
+        Case("gru exogenous", "three.csv", ("--predictor", "gru", *SIZES, "--column", "a", "--exogenous", "b")),
+        Case("linear-lstm known", "three.csv", ("--predictor", "linear-lstm", *SIZES, "--column", "a", "--known", "c")),
+        Case("basic-rnn joint", "three.csv", ("--predictor", "basic-rnn", *SIZES, "--joint")),
+        Case("segment-gru direct", "one.csv", ("--predictor", "segment-gru", *SIZES, "--horizon-mode", "direct")),
+        Case("state-space carried", "one.csv", ("--predictor", "state-space", *SIZES, "--carry-state")),
+        Case("stacked-lstm lecture", "one.csv", ("--predictor", "stacked-lstm", *SIZES, "--recipe", "lecture")),
+    ]
+    return made
+
+
+def write_signals(folder: Path) -> None:
+    """Write the files that are trained on."""
+    rng, t = np.random.default_rng(7), np.arange(1500)
+    columns = [np.sin(t / (3 + k)) + 0.3 * rng.normal(size=len(t)) for k in range(3)]
+    (folder / "one.csv").write_text("a\n" + "".join(f"{x:.6f}\n" for x in columns[0]))
+    rows = zip(*columns, strict=True)
+    (folder / "three.csv").write_text("a,b,c\n" + "".join(",".join(f"{x:.6f}" for x in row) + "\n" for row in rows))
+    states = rng.choice(["on", "off", "fault"], size=len(t))
+    (folder / "labels.csv").write_text("state\n" + "".join(f"{one}\n" for one in states))
+    (folder / "settings.toml").write_text(SETTINGS)
+
+
+def start(case: Case, folder: Path, model: str, *more: str) -> subprocess.Popen:
+    """Start the command that trains a case."""
+    command = [sys.executable, "-m", "forecaster", "train", str(folder / case.signal), "-o", str(folder / model)]
+    command += [*case.arguments, "--config", str(folder / "settings.toml"), "--seed", "3", *more]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def until_training(process: subprocess.Popen) -> list[str]:
+    """Wait until the training begins, or the command ends; return what it said."""
+    said = []
+    for line in process.stderr:
+        said.append(line.strip())
+        if line.startswith("training:"):
+            break
+    return said
+
+
+def whole(case: Case, folder: Path) -> tuple[str, float]:
+    """Train undisturbed; return the hash of the tensors and the seconds from the start of the training."""
+    process = start(case, folder, "whole")
+    until_training(process)
+    began = time.monotonic()
+    rest = process.stderr.read()
+    if process.wait():
+        raise RuntimeError(rest[-500:])
+    return tensors_of(folder / "whole"), time.monotonic() - began
+
+
+def tensors_of(model: Path) -> str:
+    """Return the hash of a model's tensors."""
+    (found,) = model.glob("data-*/tensors.safetensors")
+    return hashlib.sha256(found.read_bytes()).hexdigest()
+
+
+def disturbed(case: Case, folder: Path, moments: list[float], count: Count) -> str:
+    """Train with a kill after each of some seconds of training, resumed each time; return the hash of the tensors."""
+    before, more = 0.0, ()
+    for moment in moments:
+        process = start(case, folder, "killed", *more)
+        said = until_training(process)
+        more = ("--resume",)
+        try:
+            process.wait(moment - before)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            count.kills += 1
+        process.stderr.close()
+        count.at += [one.split("after ")[1].rstrip(".") for one in said if one.startswith("resume:") and "after" in one]
+        before = moment
+    process = start(case, folder, "killed", "--resume")
+    said = process.stderr.read()
+    if process.wait():
+        raise RuntimeError(said[-500:])
+    count.at += [one.split("after ")[1] for one in said.splitlines() if one.startswith("resume:") and "after" in one]
+    left = [one.name for one in folder.iterdir() if one.name.startswith(".forecaster")]
+    return tensors_of(folder / "killed") if not left else f"left behind: {left}"
+
+
+def tried(case: Case, rounds: int, rng: random.Random) -> Count:
+    """Run one case and say what became of it."""
+    count = Count(case.name)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_signals(folder)
+        try:
+            expected, seconds = whole(case, folder)
+            moments = sorted(rng.uniform(0.05, 0.95) * seconds for _ in range(rounds))
+            found = disturbed(case, folder, moments, count)
+        except (RuntimeError, ValueError) as error:
+            count.result = f"FAILED: {str(error)[:200]}"
+            return count
+    count.result = "equal" if found == expected else f"UNEQUAL {found[:60]}"
+    return count
+
+
+def main() -> int:
+    """Run all cases and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3, help="kills in each training")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="names of cases, between commas")
+    chosen = parser.parse_args()
+    rng, wanted = random.Random(chosen.seed), set(filter(None, chosen.only.split(",")))
+    print(f"{'case':<24}{'kills':>6}  {'weights':<10}resumed after", flush=True)
+    counts = []
+    for case in cases():
+        if not wanted or case.name in wanted:
+            counts.append(tried(case, chosen.rounds, rng))
+            one = counts[-1]
+            print(f"{one.name:<24}{one.kills:>6}  {one.result:<10}{', '.join(one.at)}", flush=True)
+    bad = [one for one in counts if one.result != "equal" or not one.kills]
+    kills = sum(one.kills for one in counts)
+    print(f"{len(counts)} trainings, {kills} kills, {len(counts) - len(bad)} equal byte for byte, {len(bad)} not")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
