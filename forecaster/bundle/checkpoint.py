@@ -87,6 +87,8 @@ class Course(Frozen):
     def _agree(self) -> Self:
         if self.best_epoch >= len(self.history):
             raise ValueError(f"best_epoch {self.best_epoch} of {len(self.history)} epochs")
+        if not all(row.keys() >= {"step", "seconds"} for row in self.history):
+            raise ValueError("a row of history without step or seconds")
         return self
 
 
@@ -209,14 +211,17 @@ class Checkpoint:
         self._due = now + (now - began) / SHARE
 
     def _write(self, number: int, course: Course, tensors: Tensors) -> None:
-        folder = self._held()
+        folder, courses = self._held(), [*self.courses[:number], course]
         content = tensor_file.format_tensors(tensors, _specs_of(tensors)) if tensors else b""
         sha256 = hashlib.sha256(content).hexdigest() if tensors else None
         if sha256:
             replace_in(folder, _tensor_name(number, sha256), content)
-        courses = [*self.courses[:number], course.model_copy(update={"sha256": sha256})]
-        state = _State(run=self.run, courses=tuple(courses))
-        replace_in(folder, STATE, json.dumps(state.model_dump(mode="json"), allow_nan=False).encode())
+        courses[-1] = course.model_copy(update={"sha256": sha256})
+        state = _State(run=self.run, courses=tuple(courses)).model_dump(mode="json")
+        text = json.dumps(state, allow_nan=False).encode()
+        if len(text) > gate.MAX_TEXT:
+            raise ValueError(f"{STATE} would have {len(text)} bytes; at most {gate.MAX_TEXT} are allowed")
+        replace_in(folder, STATE, text)
         self.courses = courses
         kept = {_tensor_name(k, one.sha256) for k, one in enumerate(courses) if one.sha256}
         for name in os.listdir(folder):

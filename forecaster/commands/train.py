@@ -61,8 +61,7 @@ def command(ctx: click.Context, /, signals: tuple[str, ...], output: Path, **cho
     except TooShortError as error:
         raise _with_command(error, terminal.args, run) from None
     if found is None:
-        terminal.say(f"resume: nothing to do: {printable(output)} holds the finished model of this training.")
-        return 0
+        return _nothing_to_do(terminal, run, as_json=chosen["as_json"])
     forecaster, seconds = found
     _draw(terminal, forecaster, chosen["plot"])
     _report(terminal, run, _Result(forecaster, seconds, chosen["as_json"]))
@@ -109,6 +108,16 @@ def _prepare(ctx: click.Context, arguments: Sequence[str], output: Path, chosen:
     signals = tuple(read_signal(item.path, known.reading, name=item.name) for item in found)
     config = configure.run_config(configure.sizes(settings, signals[0].sample_rate_hz), source)
     return _Run(signals, config, output)
+
+
+def _nothing_to_do(terminal: Terminal, run: _Run, *, as_json: bool) -> int:
+    """Say that the training to be resumed has ended; `--json` gives what it gave."""
+    from forecaster.model import Forecaster
+
+    terminal.say(f"resume: nothing to do: {printable(run.output)} holds the finished model of this training.")
+    if as_json:
+        terminal.json(_summary(run, _Result(Forecaster.load(run.output), 0.0, as_json)))
+    return 0
 
 
 def _trained_and_saved(

@@ -65,7 +65,7 @@ def train(
         return Trained((own, *fitted.values()))
     slot = checkpoint.slot(0) if checkpoint else None
     outcome = _network(parts, config, fitted, given=(progress or Silent(), slot))
-    notes = [outcome.note] if outcome.note else []
+    notes = [f"{config.predictor}: {outcome.note}"] if outcome.note else []
     if not (outcome.improved or outcome.interrupted):
         notes.append(f"{config.predictor} stays where it started: {NOTHING}")
     return Trained((outcome.predictor, *fitted.values()), outcome.history, outcome.interrupted, tuple(notes))
@@ -140,7 +140,7 @@ def _networks(parts: Parts, config: RunConfig, fitted: Mapping[str, Predictor], 
             continue
         history += [{"network": float(number + 1), **row} for row in outcome.history]
         interrupted = outcome.interrupted
-        notes += [outcome.note] if outcome.note else []
+        notes += [f"{name}: {outcome.note}"] if outcome.note else []
         if outcome.improved:
             made.append(outcome.predictor)
         elif not interrupted:

@@ -68,9 +68,12 @@ class Keeper(keras.callbacks.Callback):
         return Course.model_validate({"name": self.name, **own})
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Start the clock, or let it go on."""
+        """Start the clock, or let it go on and tell the watcher how far the training is."""
         self.began = time.monotonic() - (self.history[-1]["seconds"] if self.history else 0.0)
         self.progress.start(self.recipe.steps)
+        if self.history:
+            last = self.history[-1]
+            self.progress.update(self.step, last["loss"], last["validation_loss"])
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Set the learning rate of the coming steps."""
@@ -104,14 +107,14 @@ class Keeper(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Note the epoch, without a loss that is not finite; keep the weights if they are the best on validation."""
-        loss, validation = float(logs["loss"]), float(logs["val_loss"])
+        loss, validation = float(logs["loss"]), float(logs["val_loss"]) if self._is_finite() else math.nan
         rate = float(self.model.optimizer.learning_rate)
         row = {"step": self.step, "loss": loss, "validation_loss": validation, "learning_rate": rate}
         finite = {name: value for name, value in row.items() if math.isfinite(value)}
         self.history.append({**finite, "seconds": round(time.monotonic() - self.began, 3)})
         self.keep(self.model, validation)
         self._set(self.own)
-        self.diverged = len(finite) < len(row) or not self._is_finite()
+        self.diverged = len(finite) < len(row)
         patience = self.recipe.patience
         if self.diverged or (patience is not None and epoch - self.best_epoch >= patience):
             self.model.stop_training = True

@@ -76,7 +76,7 @@ def train_network(
         course = keeper.course.model_copy(update={"note": keeper.note, "failed": outcome is None})
         slot.done(course, {} if outcome is None else outcome.predictor.tensors())
     if outcome is None:
-        raise DivergedError(keeper.note)
+        raise DivergedError(_sentence(keeper.note))
     return outcome
 
 
@@ -118,11 +118,15 @@ def _outcome(keeper: Any, own: Any, window: Window) -> Outcome | None:
 def _ended(slot: Slot, course: Course, own: Any, window: Window) -> Outcome:
     """Return what the training of a network gave before another was interrupted; DivergedError if it gave nothing."""
     if course.failed:
-        raise DivergedError(course.note)
+        raise DivergedError(_sentence(course.note))
     shapes = network(course.name).tensor_shapes(own, window)
     weights = slot.tensors({name: TensorSpec("F32", shape) for name, shape in shapes.items()})
     history = [{**row, "step": int(row["step"])} for row in course.history]
     return Outcome(kind(course.name).restore(own, weights, window), history, False, course.best_epoch >= 0, course.note)
+
+
+def _sentence(note: str) -> str:
+    return note[:1].upper() + note[1:]
 
 
 def _start(model: Any, module: Any, own: Any, given: tuple[Window, Mapping[str, Predictor]]) -> bool:

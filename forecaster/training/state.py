@@ -42,6 +42,8 @@ def read(model: Any, slot: Slot, course: Course, recipe: Recipe) -> Vectors:
     epochs = len(course.history)
     if course.step != epochs * recipe.steps_per_epoch or not 0 < course.step < recipe.steps:
         raise slot.refused(f"step {course.step} after {epochs} epochs of {recipe.steps_per_epoch} steps")
+    if not all(row.keys() >= {"loss", "validation_loss"} for row in course.history):
+        raise slot.refused("an epoch without its losses")
     size = sum(math.prod(one.shape) for one in model.trainable_variables)
     kinds = ["weights", *MOMENTS, *(["average"] if recipe.average else [])]
     kinds += ["best"] if course.best_loss is not None else []

@@ -2,9 +2,10 @@
 
     python -m tests.faults.resume --rounds 3 [--seed 0] [--only gru,auto]
 
-Every network and every way to feed one is trained through the command line three times over: once
-undisturbed, and once killed (kill -9) at `--rounds` random moments and resumed after each. Exits
-with 1 if a byte of the tensors differs, a command fails, or no kill hit a training.
+Every network and every way to feed one is trained through the command line twice: undisturbed, and
+killed (kill -9) at `--rounds` random moments and resumed after each. A moment lies a random time after
+the first checkpoint that the resumed training has written itself, so that every kill has something to
+destroy. Exits with 1 if a byte of the tensors differs, a command fails, or no kill hit a training.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ from pathlib import Path
 import numpy as np
 
 from forecaster import networks
+from forecaster.bundle import load
+from forecaster.bundle.checkpoint import PREFIX, STATE
+from forecaster.bundle.manifest import FILES
 
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = "[recipe]\nsteps = 1000\nsteps_per_epoch = 50\nbatch = 32\npatience = 1000\n"
+SETTINGS = "[recipe]\nsteps = 600\nsteps_per_epoch = 20\nbatch = 32\npatience = 1000\n"
 SIZES = ("--n-step", "5", "--n-input", "8")
 
 
@@ -110,33 +114,53 @@ def whole(case: Case, folder: Path) -> tuple[str, float]:
 
 def tensors_of(model: Path) -> str:
     """Return the hash of a model's tensors."""
-    (found,) = model.glob("data-*/tensors.safetensors")
-    return hashlib.sha256(found.read_bytes()).hexdigest()
+    return hashlib.sha256((model / load(model).manifest.data_name / FILES[0]).read_bytes()).hexdigest()
 
 
-def disturbed(case: Case, folder: Path, moments: list[float], count: Count) -> str:
-    """Train with a kill after each of some seconds of training, resumed each time; return the hash of the tensors."""
-    before, more = 0.0, ()
-    for moment in moments:
+def killed(process: subprocess.Popen, checkpoint: Path, delay: float) -> bool:
+    """Kill a training some seconds after it has written a checkpoint; False if it has ended before."""
+    before = stamp(checkpoint)
+    while process.poll() is None and stamp(checkpoint) == before:
+        time.sleep(0.01)
+    try:
+        process.wait(delay)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return True
+    return False
+
+
+def stamp(path: Path) -> tuple[int, int] | None:
+    """Return what changes whenever a file is replaced."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def disturbed(case: Case, folder: Path, delays: list[float], count: Count) -> str:
+    """Train with a kill after each delay, resumed each time; return the hash of the tensors."""
+    checkpoint, more = folder / f"{PREFIX}killed" / STATE, ()
+    for delay in delays:
         process = start(case, folder, "killed", *more)
-        said = until_training(process)
+        count.kills += killed(process, checkpoint, delay)
+        note(count, process.stderr.read())
         more = ("--resume",)
-        try:
-            process.wait(moment - before)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            count.kills += 1
-        process.stderr.close()
-        count.at += [one.split("after ")[1].rstrip(".") for one in said if one.startswith("resume:") and "after" in one]
-        before = moment
     process = start(case, folder, "killed", "--resume")
     said = process.stderr.read()
     if process.wait():
         raise RuntimeError(said[-500:])
-    count.at += [one.split("after ")[1] for one in said.splitlines() if one.startswith("resume:") and "after" in one]
+    note(count, said)
     left = [one.name for one in folder.iterdir() if one.name.startswith(".forecaster")]
     return tensors_of(folder / "killed") if not left else f"left behind: {left}"
+
+
+def note(count: Count, said: str) -> None:
+    """Note where a training said that it goes on."""
+    lines = [line.removeprefix("resume: ") for line in said.splitlines() if line.startswith("resume: ")]
+    count.at += [line.rstrip(".").replace(" goes on after step ", " ").replace(" is trained", "") for line in lines]
 
 
 def tried(case: Case, rounds: int, rng: random.Random) -> Count:
@@ -147,8 +171,8 @@ def tried(case: Case, rounds: int, rng: random.Random) -> Count:
         write_signals(folder)
         try:
             expected, seconds = whole(case, folder)
-            moments = sorted(rng.uniform(0.05, 0.95) * seconds for _ in range(rounds))
-            found = disturbed(case, folder, moments, count)
+            delays = [rng.uniform(0, seconds / (rounds + 1)) for _ in range(rounds)]
+            found = disturbed(case, folder, delays, count)
         except (RuntimeError, ValueError) as error:
             count.result = f"FAILED: {str(error)[:200]}"
             return count
@@ -170,7 +194,7 @@ def main() -> int:
         if not wanted or case.name in wanted:
             counts.append(tried(case, chosen.rounds, rng))
             one = counts[-1]
-            print(f"{one.name:<24}{one.kills:>6}  {one.result:<10}{', '.join(one.at)}", flush=True)
+            print(f"{one.name:<24}{one.kills:>6}  {one.result:<10}{'; '.join(one.at)}", flush=True)
     bad = [one for one in counts if one.result != "equal" or not one.kills]
     kills = sum(one.kills for one in counts)
     print(f"{len(counts)} trainings, {kills} kills, {len(counts) - len(bad)} equal byte for byte, {len(bad)} not")
