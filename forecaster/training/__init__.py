@@ -65,10 +65,15 @@ def train(
         return Trained((own, *fitted.values()))
     slot = checkpoint.slot(0) if checkpoint else None
     outcome = _network(parts, config, fitted, given=(progress or Silent(), slot))
-    notes = [f"{config.predictor}: {outcome.note}"] if outcome.note else []
-    if not (outcome.improved or outcome.interrupted):
-        notes.append(f"{config.predictor} stays where it started: {NOTHING}")
-    return Trained((outcome.predictor, *fitted.values()), outcome.history, outcome.interrupted, tuple(notes))
+    note = _note(config.predictor, outcome, "stays where it started")
+    return Trained((outcome.predictor, *fitted.values()), outcome.history, outcome.interrupted, note)
+
+
+def _note(name: str, outcome: Outcome, otherwise: str) -> tuple[str, ...]:
+    """Say what went wrong with a network, if something did; `otherwise` what becomes of one that is no better."""
+    if outcome.improved:
+        return (f"{name}: {outcome.note}",) if outcome.note else ()
+    return () if outcome.interrupted else (f"{name} {otherwise}: {outcome.note or NOTHING}",)
 
 
 def _baselines(parts: Parts, task: Task) -> dict[str, Predictor]:
@@ -140,11 +145,8 @@ def _networks(parts: Parts, config: RunConfig, fitted: Mapping[str, Predictor], 
             continue
         history += [{"network": float(number + 1), **row} for row in outcome.history]
         interrupted = outcome.interrupted
-        notes += [f"{name}: {outcome.note}"] if outcome.note else []
-        if outcome.improved:
-            made.append(outcome.predictor)
-        elif not interrupted:
-            notes.append(f"{name} is left out of the combination: {NOTHING}")
+        notes += _note(name, outcome, "is left out of the combination")
+        made += [outcome.predictor] if outcome.improved else []
         if interrupted:
             break
     return Trained(tuple(made), history, interrupted, tuple(notes))

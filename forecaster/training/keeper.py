@@ -54,10 +54,8 @@ class Keeper(keras.callbacks.Callback):
         if self.best is not None:
             best = f"of epoch {self.best_epoch + 1}" if self.best_epoch >= 0 else "that it started from"
             kept = f"the weights {best} are kept, the best before"
+        found = f"the losses or the weights stopped being finite in epoch {epoch}, by step {self.step}; {kept}."
         rate = f"--learning-rate {self.recipe.learning_rate / 3:.1g}"
-        found = (
-            f"{self.name}: the loss or the weights stopped being finite in epoch {epoch}, by step {self.step}; {kept}."
-        )
         return f"{found} Try a lower learning rate: {rate}, or look at the signal with 'forecaster check'."
 
     @property
