@@ -4,6 +4,8 @@ import fcntl
 import json
 import os
 import random
+import re
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from forecaster import networks
 from forecaster.bundle import Checkpoint, load
 from forecaster.bundle.checkpoint import PREFIX, SHARE, STATE, Course
 from forecaster.commands.boundary import Terminated
+from forecaster.commands.train import command as train_command
 from forecaster.config import ReadingOptions, Recipe, RunConfig, Window
 from forecaster.model import Forecaster
 from forecaster.signals import Recording, Signal, TimeAxis
@@ -241,6 +244,7 @@ def test_the_command_goes_on_and_leaves_nothing_behind(folder, model, tmp_path):
     stamps = model.stat().st_mtime_ns
     again = ok(*command(folder, model, "--resume", "--json"))
     assert "nothing to do" in again.stderr
+    assert "begins" not in again.stderr
     assert json.loads(again.stdout)["model"] == str(model)
     assert model.stat().st_mtime_ns == stamps
     assert "already holds a model" in refused(*command(folder, model))
@@ -379,6 +383,15 @@ def test_a_checkpoint_is_written_as_often_as_its_cost_allows(tmp_path, monkeypat
     assert 15 <= len(written) <= 1000 * SHARE / 0.5
 
 
+def test_no_network_is_written_without_those_before_it(tmp_path):
+    with Checkpoint.opened(tmp_path / "m", Forecaster.run_of([line()], config_of("gru")), resume=False) as checkpoint:
+        checkpoint.put(1, lambda: (Course(name="second"), {}))
+        assert not place_of(tmp_path / "m").exists()
+        for number, name in enumerate(("first", "second", "first again")):
+            checkpoint.put(number % 2, lambda name=name: (Course(name=name), {}))
+        assert [one.name for one in checkpoint.courses] == ["first again"]
+
+
 @pytest.mark.slow
 def test_ctrl_c_keeps_the_best_weights_and_the_checkpoint(folder, model, tmp_path, monkeypatch):
     whole = tmp_path / "whole"
@@ -397,6 +410,15 @@ def test_ctrl_c_keeps_the_best_weights_and_the_checkpoint(folder, model, tmp_pat
     assert "after step 30" in ok(*command(folder, model, "--resume")).stderr
     assert tensors_of(model) == tensors_of(whole)
     assert [one.name for one in model.parent.iterdir()] == ["m"]
+
+
+def test_the_guide_shows_the_command_and_the_place():
+    guide = (Path(__file__).parents[1] / "docs" / "RESUME.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\$ python cli.py train (.+)$", guide, re.MULTILINE)
+    first, second = (train_command.make_context("train", shlex.split(line)).params for line in shown)
+    assert second == {**first, "resume": True}
+    assert f"`{PREFIX}MODEL`" in guide
+    assert f"at most {100 * SHARE:g} % of the time" in " ".join(guide.split())
 
 
 # --- processes, killed -------------------------------------------------------------------

@@ -192,11 +192,11 @@ class Checkpoint:
             self.put(number, make)
 
     def put(self, number: int, make: Make) -> None:
-        """Write what `make` returns for network `number`; what stands for later ones goes.
+        """Write what `make` returns for network `number`, unless those before could not be; later ones go.
 
         Raises: OutputError if another program is training the same model.
         """
-        began, made = time.monotonic(), make()
+        began, made = time.monotonic(), make() if number <= len(self.courses) else None
         if made is None:
             return
         try:

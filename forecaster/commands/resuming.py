@@ -18,7 +18,7 @@ GOES_ON = "The same command with --resume goes on where it stood."
 
 @contextlib.contextmanager
 def opened(terminal: Terminal, output: Path, run: Run, *, resume: bool) -> Iterator[Checkpoint]:
-    """Yield the checkpoint beside `output`, having said what it holds; one whose network gave nothing is removed.
+    """Yield the checkpoint beside `output`; one whose network gave nothing is removed.
 
     Raises:
         UsageError: it is that of another run.
@@ -29,12 +29,6 @@ def opened(terminal: Terminal, output: Path, run: Run, *, resume: bool) -> Itera
     from forecaster.errors import DivergedError
 
     with Checkpoint.opened(output, run, resume=resume) as checkpoint:
-        if resume:
-            terminal.say(f"resume: {_stands(checkpoint)}")
-        elif checkpoint.found:
-            terminal.say(
-                "note: a training of this model was interrupted. This one begins anew; --resume would go on with it."
-            )
         try:
             yield checkpoint
         except DivergedError:
@@ -72,10 +66,13 @@ def is_finished(output: Path, run: Run, *, overwrite: bool) -> bool:
     return not different
 
 
-def _stands(checkpoint: Checkpoint) -> str:
-    """Say where a training goes on."""
+def stands(checkpoint: Checkpoint, *, resume: bool) -> str:
+    """Say where a training begins, or goes on; "" where there is nothing to say."""
+    if not resume:
+        anew = "note: a training of this model was interrupted. This one begins anew; --resume would go on with it."
+        return anew if checkpoint.found else ""
     if not checkpoint.courses:
-        return "nothing was left by an earlier training; this one begins at the beginning."
+        return "resume: nothing was left by an earlier training; this one begins at the beginning."
     *before, last = checkpoint.courses
     parts = [f"{one.name} is trained" for one in (*before, *([last] if last.done else []))]
-    return ", ".join(parts + ([] if last.done else [f"{last.name} goes on after step {last.step}"]))
+    return "resume: " + ", ".join(parts + ([] if last.done else [f"{last.name} goes on after step {last.step}"]))

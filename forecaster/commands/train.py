@@ -132,6 +132,8 @@ def _trained_and_saved(
     with resuming.opened(terminal, run.output, asked, resume=resume) as checkpoint:
         if own and not checkpoint.found:
             return None
+        if said := resuming.stands(checkpoint, resume=resume):
+            terminal.say(said)
         forecaster, seconds = _fit(terminal, run, checkpoint)
         forecaster.save(run.output, overwrite=overwrite or own)
         if not forecaster.interrupted:

@@ -145,9 +145,11 @@ def disturbed(case: Case, folder: Path, delays: list[float], count: Count) -> st
     checkpoint, more = folder / f"{PREFIX}killed" / STATE, ()
     for delay in delays:
         process = start(case, folder, "killed", *more)
-        count.kills += killed(process, checkpoint, delay)
+        hit = killed(process, checkpoint, delay)
         note(count, process.stderr.read())
-        more = ("--resume",)
+        if not hit:
+            break
+        count.kills, more = count.kills + 1, ("--resume",)
     process = start(case, folder, "killed", "--resume")
     said = process.stderr.read()
     if process.wait():
@@ -160,7 +162,7 @@ def disturbed(case: Case, folder: Path, delays: list[float], count: Count) -> st
 def note(count: Count, said: str) -> None:
     """Note where a training said that it goes on."""
     lines = [line.removeprefix("resume: ") for line in said.splitlines() if line.startswith("resume: ")]
-    count.at += [line.rstrip(".").replace(" goes on after step ", " ").replace(" is trained", "") for line in lines]
+    count.at += [line.replace(" goes on after step ", " ").replace(" is trained", " done") for line in lines]
 
 
 def tried(case: Case, rounds: int, rng: random.Random) -> Count:
