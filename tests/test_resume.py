@@ -26,7 +26,8 @@ from tests.commands import ok, refused, run
 from tests.faults.resume import cases, tried
 
 WINDOW = Window(n_step=3, n_input=4)
-RECIPE = Recipe(steps=70, steps_per_epoch=10, batch=8, learning_rate=5e-3)
+RECIPE = Recipe(steps=70, steps_per_epoch=10, batch=8, learning_rate=5e-3, patience=100)
+IMPATIENT = RECIPE.model_copy(update={"learning_rate": 0.5, "patience": 2})
 SMALL = {"units": 4, "units_1": 4, "units_2": 4, "hidden": 4, "filters": 3, "state": 4}
 
 
@@ -151,6 +152,7 @@ VARIANTS = {
     "direct": ("segment-gru", line(), {"horizon_mode": "direct"}),
     "carried": ("state-space", line(), {"carry_state": True}),
     "several files": ("gru", line(), {}),
+    "stopped early": ("gru", line(), {"recipe": IMPATIENT}),
 }
 
 
@@ -159,7 +161,8 @@ VARIANTS = {
 def test_every_way_to_feed_a_network_resumes_to_the_same_bytes(variant, tmp_path):
     name, signal, changes = VARIANTS[variant]
     signals = [signal, line(rows=300, seed=1)] if variant == "several files" else [signal]
-    resumed(signals, config_of(name, **changes), tmp_path, [(20, 1), (50, 1)])
+    kills = [(10, 1), (20, 1)] if variant == "stopped early" else [(20, 1), (50, 1)]
+    resumed(signals, config_of(name, **changes), tmp_path, kills)
 
 
 @pytest.mark.slow
