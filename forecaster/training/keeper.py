@@ -49,7 +49,9 @@ class Keeper(keras.callbacks.Callback):
 
     @property
     def note(self) -> str:
-        """Say where the loss stopped being finite, what is kept, and what to try."""
+        """Say where the loss stopped being finite, what is kept, and what to try; "" if it did not."""
+        if not self.diverged:
+            return ""
         epoch, kept = len(self.history), "there is nothing to keep"
         if self.best is not None:
             best = f"of epoch {self.best_epoch + 1}" if self.best_epoch >= 0 else "that it started from"

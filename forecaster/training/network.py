@@ -111,8 +111,7 @@ def _outcome(keeper: Any, own: Any, window: Window) -> Outcome | None:
     if keeper.best is None:
         return None
     predictor = kind(keeper.name).restore(own, keeper.best, window)
-    note = keeper.note if keeper.diverged else ""
-    return Outcome(predictor, keeper.history, keeper.interrupted, keeper.best_epoch >= 0, note)
+    return Outcome(predictor, keeper.history, keeper.interrupted, keeper.best_epoch >= 0, keeper.note)
 
 
 def _ended(slot: Slot, course: Course, own: Any, window: Window) -> Outcome:
