@@ -432,5 +432,4 @@ def test_the_guide_shows_the_command_and_the_place():
 def test_a_process_that_was_killed_is_resumed_to_the_same_bytes(name):
     (case,) = [one for one in cases() if one.name == name]
     count = tried(case, 2, random.Random())
-    assert count.result == "equal"
-    assert count.kills
+    assert (count.result, count.kills) == ("equal", 2)
