@@ -208,8 +208,8 @@ def _locked_file(folder: int) -> tuple[str, int]:
         os.close(handle)
 
 
-def is_still(parent: int, name: str, handle: int) -> bool:
-    """Tell whether `name` in the open folder `parent` is still what is open as `handle`."""
+def is_still(parent: int | None, name: str, handle: int) -> bool:
+    """Tell whether `name`, in the open folder `parent` if there is one, is still what is open as `handle`."""
     try:
         return os.path.samestat(os.stat(name, dir_fd=parent, follow_symlinks=False), os.fstat(handle))
     except FileNotFoundError:

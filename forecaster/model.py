@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster import matching, predictors
-from forecaster.bundle import Manifest, TrainingData, dump_metrics, load, save
+from forecaster.bundle import Checkpoint, Manifest, Run, TrainingData, dump_metrics, load, save
 from forecaster.bundle.card import card
 from forecaster.config import RunConfig
 from forecaster.errors import OutputError, SignalError, TooShortError
@@ -31,7 +31,7 @@ from forecaster.predictors.base import Context, Predictor
 from forecaster.predictors.naive import SeasonalNaive
 from forecaster.preparation import Prepared, prepare, resolved
 from forecaster.reading.symbols import one_alphabet
-from forecaster.record import channels_of, history_text, manifest_of, thinned
+from forecaster.record import channels_of, history_text, manifest_of, run_of, thinned
 from forecaster.rollout import carried, reached, rollout
 from forecaster.scaling import Scaler
 from forecaster.signals import Recording, Signal
@@ -86,10 +86,12 @@ class Forecaster:
         *,
         progress: Progress | None = None,
         shared: Shared | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> Forecaster:
         """Train on `signals` as `config` says, calibrate the bands, and score the held-back part.
 
-        `shared` is what was made before of the same signals for a model with the same window and split.
+        `shared` is what was made before of the same signals for a model with the same window and split;
+        `checkpoint` one of the same `run`, where the training goes on and is written as it goes.
         Raises SignalError or TooShortError for signals that do not fit, TrainingError if
         training gives nothing usable.
         """
@@ -97,7 +99,8 @@ class Forecaster:
         channels_of(signals)
         config = resolved(config, signals)
         prepared = shared.prepared if shared else prepare(signals, config)
-        trained = train(prepared.parts, config, progress, known=shared.fitted if shared else None)
+        known = shared.fitted if shared else None
+        trained = train(prepared.parts, config, progress, known=known, checkpoint=checkpoint)
         trained = replace(trained, predictors=_measured(trained.predictors, prepared))
         work = TASKS[trained.predictors[0].task]
         state, quantiles = work.calibrate(trained.predictors[0], prepared.parts, config)
@@ -107,6 +110,12 @@ class Forecaster:
         model.stored = [thinned(model.evaluate(signals, horizon=h).to_json()) for h in _horizons(prepared, config)]
         model.known = None
         return model
+
+    @staticmethod
+    def run_of(signals: Sequence[Signal], config: RunConfig) -> Run:
+        """Return what decides the weights that `fit` gives: what a checkpoint is compared by."""
+        signals = one_alphabet(signals)
+        return run_of(signals, resolved(config, signals))
 
     @classmethod
     def load(cls, path: str | Path) -> Forecaster:

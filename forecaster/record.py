@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from forecaster import __version__, predictors
+from forecaster.bundle.checkpoint import Run
 from forecaster.bundle.manifest import Channels, Combination, Manifest, PredictorState, ScalerState, TrainingData, now
 from forecaster.bundle.records import MAX_CELLS
 from forecaster.config import RunConfig
@@ -57,6 +58,11 @@ def manifest_of(
         intervals=state,
         training_data=channels_of(signals)[1],
     )
+
+
+def run_of(signals: Sequence[Signal], config: RunConfig) -> Run:
+    """Record what decides the weights of a run that is yet to be made; `config` is resolved."""
+    return Run(signals=channels_of(signals)[1], config=config, versions=_versions())
 
 
 def _combination(carrier: Any) -> Combination | None:

@@ -171,10 +171,10 @@ class TestTrouble:
 
         train = network.train_network
 
-        def trained(parts, config, progress, fitted):
+        def trained(parts, config, progress, fitted, **more):
             wild = Recipe(steps=20, learning_rate=1e300, clip_norm=None)
             chosen = config.model_copy(update={"recipe": wild}) if config.predictor == TWO[0] else config
-            return train(parts, chosen, progress, fitted)
+            return train(parts, chosen, progress, fitted, **more)
 
         monkeypatch.setattr(network, "train_network", trained)
 

@@ -1,6 +1,7 @@
 import os
 import signal
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +10,9 @@ import tensorflow as tf
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import TrainingError, UsageError
 from forecaster.predictors import Context
-from forecaster.training import train
+from forecaster.training import _note, train
 from forecaster.training.feed import batches, shuffled
-from forecaster.training.network import train_network
+from forecaster.training.network import Outcome, train_network
 from forecaster.training.progress import Silent
 from forecaster.training.quiet import stderr_aside
 from forecaster.training.schedule import learning_rate
@@ -173,3 +174,57 @@ def test_what_a_library_printed_is_shown_if_it_failed_not_if_it_was_interrupted(
     with pytest.raises(error):
         library()
     assert capfd.readouterr().err == shown
+
+
+def nan_from(step):
+    """A learning rate that destroys the weights from `step` on."""
+    return lambda recipe, now: 1e-3 if now < step else 1e30
+
+
+def test_a_training_that_runs_away_stops_there_and_says_where_and_what_to_try(sine, monkeypatch):
+    monkeypatch.setattr("forecaster.training.keeper.learning_rate", nan_from(20))
+    config = RunConfig(predictor="stacked-lstm", window=WINDOW, recipe=QUICK)
+    trained = train(parts_of(sine), config)
+    assert [row["step"] for row in trained.history] == [10, 20, 30]
+    (note,) = trained.notes
+    best = min(range(2), key=lambda k: trained.history[k]["validation_loss"]) + 1
+    assert note.startswith("stacked-lstm: the losses or the weights stopped being finite in epoch 3, by step 30;")
+    assert f"the weights of epoch {best} are kept" in note
+    assert "--learning-rate 0.001" in note
+    assert all(np.isfinite(one).all() for one in trained.predictors[0].tensors().values())
+
+
+def test_where_nothing_finite_was_reached_the_error_says_where_and_what_to_try(sine, monkeypatch):
+    monkeypatch.setattr("forecaster.training.keeper.learning_rate", nan_from(0))
+    with pytest.raises(
+        TrainingError, match=r"in epoch 1, by step 10; there is nothing to keep.*--learning-rate 0\.001"
+    ):
+        run(sine)
+
+
+def test_weights_that_are_not_finite_stop_a_training_whose_losses_are(sine, monkeypatch):
+    from forecaster.training.keeper import Keeper
+
+    def poison(self, epoch, logs, own=Keeper.on_epoch_end):
+        if epoch == 1:
+            bias = self.model.trainable_variables[-1]
+            bias.assign(bias * np.nan)
+            logs = {"loss": 0.5, "val_loss": 0.0}
+        own(self, epoch, logs)
+
+    monkeypatch.setattr(Keeper, "on_epoch_end", poison)
+    outcome = run(sine)
+    assert [row["step"] for row in outcome.history] == [10, 20]
+    assert "validation_loss" not in outcome.history[-1]
+    assert "the weights of epoch 1 are kept" in outcome.note
+    assert all(np.isfinite(tensor).all() for tensor in outcome.predictor.tensors().values())
+
+
+def test_a_network_that_is_no_better_than_its_start_is_told_apart_from_one_that_ran_away():
+    outcome = Outcome(None, [], interrupted=False, improved=False)
+    assert _note("gru", outcome, "is left out") == (
+        "gru is left out: on the validation part it found nothing to add to ridge.",
+    )
+    assert _note("gru", replace(outcome, note="it ran away."), "is left out") == ("gru is left out: it ran away.",)
+    assert _note("gru", replace(outcome, improved=True, note="it ran away."), "is left out") == ("gru: it ran away.",)
+    assert _note("gru", replace(outcome, interrupted=True), "is left out") == ()

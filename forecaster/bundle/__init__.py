@@ -7,6 +7,7 @@ Traceback (most recent call last):
 forecaster.errors.ModelError: There is no model at models/none. Train one with ...
 """
 
+from forecaster.bundle.checkpoint import Checkpoint, Run
 from forecaster.bundle.commit import check_target, dump_metrics, save
 from forecaster.bundle.gate import Loaded, load
 from forecaster.bundle.manifest import (
@@ -21,10 +22,12 @@ from forecaster.bundle.manifest import (
 
 __all__ = [
     "Channels",
+    "Checkpoint",
     "Combination",
     "Loaded",
     "Manifest",
     "PredictorState",
+    "Run",
     "ScalerState",
     "TrainingData",
     "check_target",

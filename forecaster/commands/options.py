@@ -76,6 +76,7 @@ verbose = option(
 speech = together(quiet, verbose)
 as_json = option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 overwrite = option("--overwrite", is_flag=True, help="Replace what is there.")
+resume = option("--resume", is_flag=True, help="Go on with a training that was interrupted, where it stood.")
 seed = option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of all chance.")
 
 predictor = option("--predictor", metavar="NAME", help="Kind of predictor; `predictors` lists them.  [auto]")

@@ -129,21 +129,25 @@ class TrainingLines:
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal, self._total, self._next, self._began = terminal, 0, 0.0, 0.0
+        self._resumed: int | None = None
         self._validation: float | None = None
 
     def start(self, total_steps: int) -> None:
         """Say how much work lies ahead."""
         self._total, self._next, self._began = total_steps, total_steps / 10, time.monotonic()
+        self._resumed = self._validation = None
         self._terminal.say(f"training: {total_steps} steps")
 
     def update(self, step: int, loss: float, validation_loss: float | None) -> None:
         """Say how far the training is: after the first look at the validation part, then every tenth."""
+        if self._resumed is None:  # the first thing told is a validation loss only where an earlier training had one
+            self._resumed = 0 if validation_loss is None else step
         first = validation_loss is not None and self._validation is None
         self._validation = validation_loss if validation_loss is not None else self._validation
         if step < self._next and not first:
             return
         self._next = step + self._total / 10
-        left = (time.monotonic() - self._began) * (self._total - step) / max(step, 1)
+        left = (time.monotonic() - self._began) * (self._total - step) / max(step - self._resumed, 1)
         self._terminal.say(f"step {step}/{self._total}: {_losses(loss, self._validation)}, about {left:.0f} s left")
 
     def finish(self) -> None:

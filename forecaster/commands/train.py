@@ -17,6 +17,7 @@ from forecaster.durations import samples_and_time
 from forecaster.errors import TooShortError, printable
 
 if TYPE_CHECKING:
+    from forecaster.bundle import Checkpoint
     from forecaster.config import RunConfig
     from forecaster.model import Forecaster
     from forecaster.signals import Signal
@@ -35,6 +36,7 @@ INTERRUPTED = 130
 @options.horizon_mode
 @options.config
 @options.overwrite
+@options.resume
 @options.plot("Draw the learning curve.")
 @options.as_json
 @options.reading
@@ -47,16 +49,20 @@ def command(ctx: click.Context, /, signals: tuple[str, ...], output: Path, **cho
 
     The last part of each recording is held back: the model is scored on it beside naive
     baselines, and the verdict says whether it is worth having. Ctrl-C ends the training and
-    keeps the best weights so far. Settings come from options, then FORECASTER_* variables,
-    then --config, then the defaults.
+    keeps the best weights so far as the model. After that, a kill or a power cut the same
+    command with --resume goes on from the last checkpoint, to the weights that an undisturbed
+    training would have given. Settings come from options, then FORECASTER_* variables, then
+    --config, then the defaults.
     """
     terminal: Terminal = ctx.obj
     run = _prepare(ctx, signals, output, chosen)
     try:
-        forecaster, seconds = _fit(terminal, run)
+        found = _trained_and_saved(terminal, run, overwrite=chosen["overwrite"], resume=chosen["resume"])
     except TooShortError as error:
         raise _with_command(error, terminal.args, run) from None
-    forecaster.save(output, overwrite=chosen["overwrite"])
+    if found is None:
+        return _nothing_to_do(terminal, run, as_json=chosen["as_json"])
+    forecaster, seconds = found
     _draw(terminal, forecaster, chosen["plot"])
     _report(terminal, run, _Result(forecaster, seconds, chosen["as_json"]))
     return INTERRUPTED if forecaster.interrupted else 0
@@ -96,7 +102,7 @@ def _prepare(ctx: click.Context, arguments: Sequence[str], output: Path, chosen:
     known = configure.run_config(configure.without_times(settings), source)
     settings = configure.for_task(settings, kind(known.predictor).task)
     known = configure.run_config(configure.without_times(settings), source)
-    check_target(output, overwrite=chosen["overwrite"])
+    check_target(output, overwrite=chosen["overwrite"] or chosen["resume"])
     options.check_picture(chosen["plot"])
     found = inputs.find(arguments)
     signals = tuple(read_signal(item.path, known.reading, name=item.name) for item in found)
@@ -104,8 +110,40 @@ def _prepare(ctx: click.Context, arguments: Sequence[str], output: Path, chosen:
     return _Run(signals, config, output)
 
 
-def _fit(terminal: Terminal, run: _Run) -> tuple[Forecaster, float]:
+def _nothing_to_do(terminal: Terminal, run: _Run, *, as_json: bool) -> int:
+    """Say that the training to be resumed has ended; `--json` gives what it gave."""
+    from forecaster.model import Forecaster
+
+    terminal.say(f"resume: nothing to do: {printable(run.output)} holds the finished model of this training.")
+    if as_json:
+        terminal.json(_summary(run, _Result(Forecaster.load(run.output), 0.0, as_json)))
+    return 0
+
+
+def _trained_and_saved(
+    terminal: Terminal, run: _Run, *, overwrite: bool, resume: bool
+) -> tuple[Forecaster, float] | None:
+    """Train and save, and return the model and the seconds; None where it was to be resumed and is finished."""
+    from forecaster.commands import resuming
+    from forecaster.model import Forecaster
+
+    asked = Forecaster.run_of(run.signals, run.config)
+    own = resume and resuming.is_finished(run.output, asked, overwrite=overwrite)
+    with resuming.opened(terminal, run.output, asked, resume=resume) as checkpoint:
+        if own and not checkpoint.found:
+            return None
+        if said := resuming.stands(checkpoint, resume=resume):
+            terminal.say(said)
+        forecaster, seconds = _fit(terminal, run, checkpoint)
+        forecaster.save(run.output, overwrite=overwrite or own)
+        if not forecaster.interrupted:
+            checkpoint.discard()
+    return forecaster, seconds
+
+
+def _fit(terminal: Terminal, run: _Run, checkpoint: Checkpoint) -> tuple[Forecaster, float]:
     """Train, and say before how far the model will look back and ahead."""
+    from forecaster.commands.resuming import GOES_ON
     from forecaster.model import Forecaster
 
     for signal in run.signals:
@@ -115,11 +153,11 @@ def _fit(terminal: Terminal, run: _Run) -> tuple[Forecaster, float]:
     lengths = (samples_and_time(length, run.rate_hz) for length in (window.context, window.n_input))
     terminal.say("context {}, horizon {}".format(*lengths))
     began = time.monotonic()
-    forecaster = Forecaster.fit(run.signals, run.config, progress=terminal.training())
+    forecaster = Forecaster.fit(run.signals, run.config, progress=terminal.training(), checkpoint=checkpoint)
     for note in forecaster.notes:
-        terminal.say(f"note: {printable(note)}")
+        terminal.say(f"note: {printable(note, 800)}")
     if forecaster.interrupted:
-        terminal.warn("interrupted: the best weights so far are kept.")
+        terminal.warn(f"interrupted: the best weights so far are kept. {GOES_ON if checkpoint.courses else ''}".strip())
     return forecaster, time.monotonic() - began
 
 

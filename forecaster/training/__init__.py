@@ -14,12 +14,14 @@ from forecaster.predictors import AUTO, Combination, Parts, Predictor, baselines
 from forecaster.training.progress import Progress, Silent
 
 if TYPE_CHECKING:
+    from forecaster.bundle.checkpoint import Checkpoint, Slot
     from forecaster.training.combining import Judged
     from forecaster.training.network import Outcome
 
 __all__ = ["Progress", "Silent", "Trained", "train"]
 
 
+Given = tuple[Progress, "Checkpoint | None"]
 NOTHING = "on the validation part it found nothing to add to ridge."
 
 
@@ -29,7 +31,7 @@ class Trained:
 
     `history` has a row an epoch: step, loss, validation_loss, learning_rate, seconds, and before them
     the number of the network where several were trained; a loss that stopped being finite is absent.
-    `notes` say in plain words what was left out.
+    `notes` say in plain words what was left out, and what went wrong.
     """
 
     predictors: tuple[Predictor, ...]
@@ -44,26 +46,34 @@ def train(
     progress: Progress | None = None,
     *,
     known: Mapping[str, Predictor] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Trained:
     """Fit the predictor that `config` names, and the baselines of its task beside it.
 
-    `known` has those baselines by name where they are already fitted on the same `parts`.
+    `known` has those baselines by name where they are already fitted on the same `parts`; networks go
+    on where the `checkpoint` stands, and are written there as they go on.
     """
     chosen = kind(config.predictor)
     fitted = dict(known) if known else _baselines(parts, chosen.task)
     if issubclass(chosen, Combination):
-        return _combined(parts, config, progress or Silent(), fitted)
+        return _combined(parts, config, fitted, given=(progress or Silent(), checkpoint))
     if config.predictor in fitted:
         own = fitted.pop(config.predictor)
         return Trained((own, *fitted.values()))
     if config.predictor not in networks.names():
         own = _closed(parts.farther(config.ahead) if config.ahead > 1 else parts, config.predictor)
         return Trained((own, *fitted.values()))
-    outcome = _network(parts, config, progress or Silent(), fitted)
-    notes = (
-        () if outcome.improved or outcome.interrupted else (f"{config.predictor} stays where it started: {NOTHING}",)
-    )
-    return Trained((outcome.predictor, *fitted.values()), outcome.history, outcome.interrupted, notes)
+    slot = checkpoint.slot(0) if checkpoint else None
+    outcome = _network(parts, config, fitted, given=(progress or Silent(), slot))
+    note = _note(config.predictor, outcome, "stays where it started")
+    return Trained((outcome.predictor, *fitted.values()), outcome.history, outcome.interrupted, note)
+
+
+def _note(name: str, outcome: Outcome, otherwise: str) -> tuple[str, ...]:
+    """Say what went wrong with a network, if something did; `otherwise` what becomes of one that is no better."""
+    if outcome.improved:
+        return (f"{name}: {outcome.note}",) if outcome.note else ()
+    return () if outcome.interrupted else (f"{name} {otherwise}: {outcome.note or NOTHING}",)
 
 
 def _baselines(parts: Parts, task: Task) -> dict[str, Predictor]:
@@ -98,43 +108,45 @@ def _refitted(parts: Parts, ahead: int) -> Judged | None:
     return Judged(members, fold.judged)
 
 
-def _network(parts: Parts, config: RunConfig, progress: Progress, fitted: Mapping[str, Predictor]) -> Outcome:
+def _network(
+    parts: Parts, config: RunConfig, fitted: Mapping[str, Predictor], *, given: tuple[Progress, Slot | None]
+) -> Outcome:
     from forecaster.training.network import train_network
 
-    return train_network(parts, config, progress, fitted)
+    return train_network(parts, config, given[0], fitted, slot=given[1])
 
 
-def _combined(parts: Parts, config: RunConfig, progress: Progress, fitted: Mapping[str, Predictor]) -> Trained:
+def _combined(parts: Parts, config: RunConfig, fitted: Mapping[str, Predictor], *, given: Given) -> Trained:
     """Train the networks one after the other, and combine them with the rest; Ctrl-C combines what there is."""
     from forecaster.training.combining import combine
 
     made, refitted = _closed_members(parts, config.ahead), _refitted(parts, config.ahead)
-    trained = _networks(parts, config, progress, fitted)
+    trained = _networks(parts, config, fitted, given=given)
     made += trained.predictors
     combined: Any = combine((*fitted.values(), *made), parts, refitted)
     return replace(trained, predictors=(combined, *made, *fitted.values()))
 
 
-def _networks(parts: Parts, config: RunConfig, progress: Progress, fitted: Mapping[str, Predictor]) -> Trained:
+def _networks(parts: Parts, config: RunConfig, fitted: Mapping[str, Predictor], *, given: Given) -> Trained:
     """Train the networks of a combination; `notes` says which failed, or ended where it started, and is left out."""
+    progress, checkpoint = given
     made, history, notes = [], [], []
     interrupted = False
-    for number, (name, recipe) in enumerate(config.recipes.items(), start=1):
+    for number, (name, recipe) in enumerate(config.recipes.items()):
         own = config.model_copy(update={"predictor": name, "recipe": recipe, "recipes": {}})
+        slot = checkpoint.slot(number) if checkpoint else None
         try:
-            outcome = _network(parts, own, progress, fitted)
+            outcome = _network(parts, own, fitted, given=(progress, slot))
         except KeyboardInterrupt:
             interrupted = True
             break
         except DivergedError as error:
             notes.append(f"{name} is left out of the combination: {error.message}")
             continue
-        history += [{"network": float(number), **row} for row in outcome.history]
+        history += [{"network": float(number + 1), **row} for row in outcome.history]
         interrupted = outcome.interrupted
-        if outcome.improved:
-            made.append(outcome.predictor)
-        elif not interrupted:
-            notes.append(f"{name} is left out of the combination: {NOTHING}")
+        notes += _note(name, outcome, "is left out of the combination")
+        made += [outcome.predictor] if outcome.improved else []
         if interrupted:
             break
     return Trained(tuple(made), history, interrupted, tuple(notes))

@@ -16,8 +16,10 @@ from forecaster.training.objectives import Examples, next_segment
 from forecaster.windows import Windows
 
 
-def batches(windows: Windows, *, batch: int, steps: int, seed: int, examples: Examples = next_segment) -> Any:
-    """Return a `tf.data.Dataset` of `steps` batches: the `examples` made of windows and their targets."""
+def batches(
+    windows: Windows, *, batch: int, steps: int, seed: int, examples: Examples = next_segment, first: int = 0
+) -> Any:
+    """Return a `tf.data.Dataset` of the batches `first` to `steps`: `examples` made of windows and targets."""
     import tensorflow as tf
 
     def take(index: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
@@ -32,7 +34,7 @@ def batches(windows: Windows, *, batch: int, steps: int, seed: int, examples: Ex
         targets.set_shape(shapes[1])
         return inputs, targets
 
-    return tf.data.Dataset.range(steps).map(gather).prefetch(4)
+    return tf.data.Dataset.range(first, steps).map(gather).prefetch(4)
 
 
 def shuffled(position: Any, windows: int, seed: int) -> Any:

@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster import networks
+from forecaster.bundle.checkpoint import Course, Slot
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import DivergedError
 from forecaster.networks import Setting, network
-from forecaster.predictors import Parts, Predictor, kind, parameters
+from forecaster.predictors import Parts, Predictor, TensorSpec, kind, parameters
+from forecaster.training import state
 from forecaster.training.objectives import OBJECTIVES, Example, Objective
 from forecaster.training.progress import Progress
 from forecaster.training.quiet import stderr_aside, tensorflow
@@ -37,43 +39,93 @@ MAX_VALUES = 50_000_000
 class Outcome:
     """A trained network and its learning curve.
 
-    `interrupted` tells that Ctrl-C ended it early, `improved` that it is better than what it started from.
+    `interrupted` tells that Ctrl-C ended it early, `improved` that it is better than what it started from;
+    `note` says that the loss stopped being finite, and what to try, or is "".
     """
 
     predictor: Predictor
     history: list[dict[str, float]]
     interrupted: bool
     improved: bool
+    note: str = ""
 
 
 def train_network(
-    parts: Parts, config: RunConfig, progress: Progress, fitted: Mapping[str, Predictor] | None = None
+    parts: Parts,
+    config: RunConfig,
+    progress: Progress,
+    fitted: Mapping[str, Predictor] | None = None,
+    *,
+    slot: Slot | None = None,
 ) -> Outcome:
     """Train the network that `config` names on the training windows; `fitted` are the baselines it may start from.
 
-    Raises DivergedError if the loss or the weights are not finite, UsageError if the network
-    does not have the parameters named.
+    `slot` is its part of the checkpoint: it goes on where that one stands, and is written there.
+    Raises DivergedError if the loss or the weights stopped being finite before there were any to keep,
+    UsageError if the network does not have the parameters named, ModelError if the checkpoint is damaged.
     """
     own = parameters(config.predictor, {**networks.ahead(config.predictor, config.ahead), **config.parameters})
     parts = parts.farther(getattr(own, "segments", 1))
+    if slot and slot.course and slot.course.name != config.predictor:
+        raise slot.refused(f"the course of {slot.course.name!r} in place of {config.predictor!r}")
+    if slot and slot.course and slot.course.done:
+        return _ended(slot, slot.course, own, parts.window)
+    keeper = _trained(parts, config, own, (progress, fitted or {}, slot))
+    outcome = _outcome(keeper, own, parts.window)
+    if slot and not keeper.interrupted:
+        course = keeper.course.model_copy(update={"note": keeper.note, "failed": outcome is None})
+        slot.done(course, {} if outcome is None else outcome.predictor.tensors())
+    if outcome is None:
+        raise DivergedError(_sentence(keeper.note))
+    return outcome
+
+
+def _trained(
+    parts: Parts, config: RunConfig, own: Any, given: tuple[Progress, Mapping[str, Predictor], Slot | None]
+) -> Any:
+    """Train from the start, or from where the checkpoint stands; return what was kept."""
     tensorflow()
     from forecaster.training.keeper import Keeper
 
-    recipe = config.recipe
+    recipe, (progress, fitted, slot) = config.recipe, given
     setting = Setting(config.seed, recipe.noise, recipe.dropout, recipe.name == "lecture")
     objective = OBJECTIVES[kind(config.predictor).task]
     with stderr_aside():
         model = network(config.predictor).build(own, parts.window, setting)
-        started = _start(model, network(config.predictor), own, (parts.window, fitted or {}))
+        started = _start(model, network(config.predictor), own, (parts.window, fitted))
         _compile(model, recipe, recipe.loss if objective.loss == "mse" else objective.loss)
-    keeper = Keeper(recipe, progress)
+    keeper = Keeper(config.predictor, recipe, progress, slot)
     held_back = objective.examples(*_held_back(parts), parts.window)
-    if started:
+    if slot and slot.course:
+        found = state.read(model, slot, slot.course, recipe)
+        state.restore(model, found)
+        keeper.resume(model, slot.course, found)
+    elif started:
         keeper.keep(model, float(model.evaluate(*held_back, batch_size=VALIDATION_BATCH, verbose=0)))
     _fit(model, parts, config, keeper=keeper, given=(objective, held_back))
-    weights = _checked(keeper)
-    predictor = kind(config.predictor).restore(own, weights, parts.window)
-    return Outcome(predictor, keeper.history, keeper.interrupted, keeper.best_epoch >= 0)
+    return keeper
+
+
+def _outcome(keeper: Any, own: Any, window: Window) -> Outcome | None:
+    """Return the best weights as a predictor; None where there are none to keep."""
+    if keeper.best is None:
+        return None
+    predictor = kind(keeper.name).restore(own, keeper.best, window)
+    return Outcome(predictor, keeper.history, keeper.interrupted, keeper.best_epoch >= 0, keeper.note)
+
+
+def _ended(slot: Slot, course: Course, own: Any, window: Window) -> Outcome:
+    """Return what the training of a network gave before another was interrupted; DivergedError if it gave nothing."""
+    if course.failed:
+        raise DivergedError(_sentence(course.note))
+    shapes = network(course.name).tensor_shapes(own, window)
+    weights = slot.tensors({name: TensorSpec("F32", shape) for name, shape in shapes.items()})
+    history = [{**row, "step": int(row["step"])} for row in course.history]
+    return Outcome(kind(course.name).restore(own, weights, window), history, False, course.best_epoch >= 0, course.note)
+
+
+def _sentence(note: str) -> str:
+    return note[:1].upper() + note[1:]
 
 
 def _start(model: Any, module: Any, own: Any, given: tuple[Window, Mapping[str, Predictor]]) -> bool:
@@ -108,10 +160,12 @@ def _fit(model: Any, parts: Parts, config: RunConfig, *, keeper: Any, given: tup
     recipe, (objective, held_back) = config.recipe, given
     epochs = math.ceil(recipe.steps / recipe.steps_per_epoch)
     steps = epochs * recipe.steps_per_epoch
-    feed = batches(parts.training, batch=recipe.batch, steps=steps, seed=config.seed, examples=objective.examples)
+    source = {"batch": recipe.batch, "steps": steps, "first": keeper.step, "seed": config.seed}
+    feed = batches(parts.training, **source, examples=objective.examples)
     options: Mapping[str, Any] = {
         "validation_data": held_back,
         "validation_batch_size": VALIDATION_BATCH,
+        "initial_epoch": len(keeper.history),
         "epochs": epochs,
         "steps_per_epoch": recipe.steps_per_epoch,
         "verbose": 0,
@@ -125,12 +179,3 @@ def _fit(model: Any, parts: Parts, config: RunConfig, *, keeper: Any, given: tup
             raise
     finally:
         keeper.progress.finish()
-
-
-def _checked(keeper: Any) -> dict[str, NDArray[np.float32]]:
-    """Return the best weights; refuse those that are not finite: a loss may look right while they are not."""
-    best: dict[str, NDArray[np.float32]] | None = keeper.best
-    if best is not None and all(np.isfinite(tensor).all() for tensor in best.values()):
-        return best
-    hint = "Try a lower learning rate: --learning-rate 0.001, or look at the signal with 'forecaster check'."
-    raise DivergedError(f"The losses or the weights stopped being finite at step {keeper.step}.", hint=hint)

@@ -1,0 +1,78 @@
+"""`train --resume`: what there is to go on with, and how to say it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forecaster.commands.terminal import Terminal
+from forecaster.errors import UsageError, printable
+
+if TYPE_CHECKING:
+    from forecaster.bundle import Checkpoint, Run
+
+GOES_ON = "The same command with --resume goes on where it stood."
+
+
+@contextlib.contextmanager
+def opened(terminal: Terminal, output: Path, run: Run, *, resume: bool) -> Iterator[Checkpoint]:
+    """Yield the checkpoint beside `output`; one whose network gave nothing is removed.
+
+    Raises:
+        UsageError: it is that of another run.
+        ModelError: it is damaged.
+        OutputError: another program is training the same model.
+    """
+    from forecaster.bundle import Checkpoint
+    from forecaster.errors import DivergedError
+
+    with Checkpoint.opened(output, run, resume=resume) as checkpoint:
+        try:
+            yield checkpoint
+        except DivergedError:
+            checkpoint.discard()
+            raise
+        if checkpoint.note:
+            terminal.warn(f"note: no checkpoint was kept, and --resume cannot go on with this run: {checkpoint.note}")
+
+
+def is_finished(output: Path, run: Run, *, overwrite: bool) -> bool:
+    """Tell whether `output` holds the model of this very run.
+
+    Raises:
+        UsageError: it holds another one, which may not be replaced.
+        ModelError: it holds one that cannot be read.
+    """
+    from forecaster.bundle import Run, load
+    from forecaster.bundle.checkpoint import listed
+    from forecaster.bundle.gate import MANIFEST
+    from forecaster.errors import ModelError
+
+    if not (output / MANIFEST).exists():
+        return False
+    try:
+        different = run.differences(Run.of(load(output).manifest), versions=False)
+    except ModelError:
+        if overwrite:
+            return False
+        raise
+    if different and not overwrite:
+        hint = "Repeat the command as it was, add --overwrite to replace the model, or choose another name."
+        raise UsageError(
+            f"--resume: {printable(output, 200)} holds the model of another training: {listed(different)}.", hint=hint
+        )
+    return not different
+
+
+def stands(checkpoint: Checkpoint, *, resume: bool) -> str:
+    """Say where a training begins, or goes on; "" where there is nothing to say."""
+    if not resume:
+        anew = "note: a training of this model was interrupted. This one begins anew; --resume would go on with it."
+        return anew if checkpoint.found else ""
+    if not checkpoint.courses:
+        return "resume: nothing was left by an earlier training; this one begins at the beginning."
+    *before, last = checkpoint.courses
+    parts = [f"{one.name} is trained" for one in (*before, *([last] if last.done else []))]
+    return "resume: " + ", ".join(parts + ([] if last.done else [f"{last.name} goes on after step {last.step}"]))
