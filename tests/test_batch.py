@@ -290,6 +290,22 @@ class TestRun:
         listed = {item["output"] for item in json.loads((tmp_path / "out" / "manifest.json").read_text())["files"]}
         assert {path.name for path in (tmp_path / "out").glob("*.csv")} == listed
 
+    def test_a_batch_that_stops_at_an_error_keeps_what_it_did_not_come_to(
+        self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path
+    ) -> None:
+        found, again = inputs.find([str(signals)]), job(tmp_path / "out", horizon=5, overwrite=True, stop_on_error=True)
+        batch.run(forecaster, model, found, job(tmp_path / "out"))
+        before = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.csv")}
+        good = Path(found[0].path).read_bytes()
+        Path(found[0].path).write_text("spoiled")
+        assert batch.run(forecaster, model, found, again).failed
+        assert {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.csv")} == before
+        Path(found[0].path).write_bytes(good)
+        assert len(batch.run(forecaster, model, found, replace(again, overwrite=False)).done) == len(found)
+        document = json.loads((tmp_path / "out" / "manifest.json").read_text())
+        assert {path.name for path in (tmp_path / "out").glob("*.csv")} == {one["output"] for one in document["files"]}
+        assert set(document) == {"model", "options", "files"}
+
     def test_what_is_overwritten_stays_until_all_of_the_new_stands(
         self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -251,6 +251,15 @@ def test_offsets_are_kept(reads):
     assert reading.signal.recordings[0].time.stamps(4, 1) == ["2022-03-27 03:00:00Z"]
 
 
+@pytest.mark.parametrize("options", [{}, {"time_format": "%Y-%m-%d %H:%M:%S%z"}], ids=["found", "given"])
+def test_a_bad_stamp_among_those_with_offsets_is_the_one_that_is_named(reads, options):
+    stamps = [f"2022-03-27 0{h}:00:00+0{z}:00" for h, z in ((0, 1), (1, 1), (3, 2), (4, 2), (5, 2))]
+    stamps[3] = "2022-03-27 99:00:00+02:00"
+    error = refused(reads, "t,v\n" + "".join(f"{stamp},1\n" for stamp in stamps), **options)
+    assert ":5: " in str(error)
+    assert "99:00:00" in str(error)
+
+
 def test_day_or_month_first(reads):
     ambiguous = "date,v\n" + "".join(f"04/11/2022 08:{m:02},1\n" for m in range(30))
     error = refused(reads, ambiguous)

@@ -370,6 +370,28 @@ def test_a_checkpoint_that_cannot_be_written_ends_no_training(folder, tmp_path):
     assert place_of(tmp_path / "m").read_text() == "in the way"
 
 
+def test_what_is_not_its_own_stays_in_its_folder(folder, tmp_path):
+    place_of(tmp_path / "m").mkdir()
+    (place_of(tmp_path / "m") / "notes.txt").write_text("mine")
+    ok(*command(folder, tmp_path / "m", "--steps", 20))
+    assert [one.name for one in place_of(tmp_path / "m").iterdir()] == ["notes.txt"]
+
+
+def test_a_model_that_was_interrupted_in_its_first_epoch_is_not_taken_for_the_whole(folder, tmp_path, monkeypatch):
+    asked = command(folder, tmp_path / "m", "--steps", 20, predictor="linear-lstm")
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("forecaster.training.keeper.Keeper.on_train_batch_end", stopped)
+        assert run(*asked).exit_code == 130
+    assert not load(tmp_path / "m").history
+    assert "begins at the beginning" in ok(*asked, "--resume").stderr
+    assert len(load(tmp_path / "m").history) == 2
+    assert [one.name for one in tmp_path.iterdir()] == ["m"]
+
+
 def test_a_checkpoint_is_written_as_often_as_its_cost_allows(tmp_path, monkeypatch):
     now, written = [100.0], []
     monkeypatch.setattr("forecaster.bundle.checkpoint.time.monotonic", lambda: now[0])

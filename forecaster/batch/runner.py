@@ -96,7 +96,8 @@ def run(
         _refuse_own_inputs(inputs, names, job)
         batch = _Batch(forecaster, job, Outcome(ledger), names, folder)
         batch.through(inputs, tick or (lambda count: None))
-        ledger.finish()
+        if not batch.stopped:
+            ledger.finish()
     return batch.outcome
 
 
@@ -141,7 +142,7 @@ class _Batch:
             finally:
                 self.outcome.ledger.write()
             tick(len(self.outcome.skipped) + len(self.outcome.done) + len(self.outcome.failed))
-            if self._stopped:
+            if self.stopped:
                 return
 
     def _forecast(self, chunk: list[tuple[Input, Signal]]) -> None:
@@ -161,7 +162,8 @@ class _Batch:
             raise failure
 
     @property
-    def _stopped(self) -> bool:
+    def stopped(self) -> bool:
+        """Whether it ends at an input that failed, the rest untouched."""
         return self.job.stop_on_error and bool(self.outcome.failed)
 
     def _skip(self, item: Input) -> bool:
@@ -176,7 +178,7 @@ class _Batch:
         values = 0
         for item in inputs:
             signal = self._read(item)
-            if signal is None and self._stopped:
+            if signal is None and self.stopped:
                 break
             if signal is None:
                 continue

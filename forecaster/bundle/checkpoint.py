@@ -33,7 +33,7 @@ from forecaster.bundle.strict_json import parse
 from forecaster.bundle.tensors import Specs, Tensors
 from forecaster.config import Frozen, RunConfig
 from forecaster.errors import ModelError, OutputError, UsageError, printable
-from forecaster.files import is_still, lock, reasons, remove_leftovers, remove_tree, replace_in
+from forecaster.files import is_still, lock, reasons, remove_leftovers, replace_in
 from forecaster.predictors import TensorSpec
 
 PREFIX = ".forecaster-resume-"
@@ -138,14 +138,21 @@ class Checkpoint:
         return Slot(self, number)
 
     def discard(self) -> None:
-        """Remove it: the training has ended. First of all what could be resumed."""
+        """Remove it: the training has ended. First of all what could be resumed; what others put there stays."""
         if self._folder is None:
             return
         with contextlib.suppress(OSError):
             os.unlink(STATE, dir_fd=self._folder)
-        with contextlib.suppress(OSError), _folder_at(self.place.parent) as parent:
-            remove_tree(parent, self.place.name)
+        with contextlib.suppress(OSError):
+            self._sweep(self._folder, kept=set())
+            os.rmdir(self.place)
         self._close()
+
+    def mark(self) -> None:
+        """Leave word of an interruption that came before anything to go on with: the model is not the whole one."""
+        if not (self.found or self.courses):
+            with contextlib.suppress(OutputError), reasons(self.place):
+                self._commit(self._held(), [])
 
     # --- reading ------------------------------------------------------------------------
 
@@ -218,13 +225,19 @@ class Checkpoint:
         if sha256:
             replace_in(folder, _tensor_name(number, sha256), content)
         courses[-1] = course.model_copy(update={"sha256": sha256})
+        self._commit(folder, courses)
+        self._sweep(folder, kept={_tensor_name(k, one.sha256) for k, one in enumerate(courses) if one.sha256})
+
+    def _commit(self, folder: int, courses: list[Course]) -> None:
         state = _State(run=self.run, courses=tuple(courses)).model_dump(mode="json")
         text = json.dumps(state, allow_nan=False).encode()
         if len(text) > MAX_STATE:
             raise ValueError(f"{STATE} would have {len(text)} bytes; at most {MAX_STATE} are allowed")
         replace_in(folder, STATE, text)
         self.courses = courses
-        kept = {_tensor_name(k, one.sha256) for k, one in enumerate(courses) if one.sha256}
+
+    @staticmethod
+    def _sweep(folder: int, *, kept: set[str]) -> None:
         for name in os.listdir(folder):
             if TENSORS.fullmatch(name) and name not in kept:
                 os.unlink(name, dir_fd=folder)
@@ -331,12 +344,3 @@ def _for_resume() -> Iterator[None]:
         yield
     except ModelError as error:
         raise ModelError(error.message, hint=f"What was trained cannot be taken from it. {ANEW}") from None
-
-
-@contextlib.contextmanager
-def _folder_at(path: Path) -> Iterator[int]:
-    handle = os.open(path, gate.FOLDER_FLAGS)
-    try:
-        yield handle
-    finally:
-        os.close(handle)

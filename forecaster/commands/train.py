@@ -136,7 +136,9 @@ def _trained_and_saved(
             terminal.say(said)
         forecaster, seconds = _fit(terminal, run, checkpoint)
         forecaster.save(run.output, overwrite=overwrite or own)
-        if not forecaster.interrupted:
+        if forecaster.interrupted:
+            checkpoint.mark()
+        else:
             checkpoint.discard()
     return forecaster, seconds
 

@@ -214,7 +214,8 @@ def refuse_serial(values: NDArray[Any], sniffed: Sniffed, name: str, *, where: d
                 line=sniffed.first_line,
                 expected="dates, or seconds",
                 fix={"no_time": True, **({"rate_hz": float(f"{1 / (step * 86400):.6g}")} if step > 0 else {})},
-                advice="Write the dates as text to keep them. If they are seconds: name the column time_s.",
+                advice="Write the dates as text to keep them. "
+                "If they are seconds or milliseconds: name the column time_s, or time_ms.",
                 **where,
             )
 

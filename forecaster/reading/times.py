@@ -222,20 +222,21 @@ def _time_form(parts: dict[str, str | None]) -> str:
     return f"{parts.get('g') or ''}{hour}{mark}%M{seconds}{fraction}{half}"
 
 
-def _try(texts: NDArray[Any], form: str) -> NDArray[np.int64] | None:
-    """Parse all texts in one format, with or without a fraction of a second; None if one does not fit."""
+def _try(texts: NDArray[Any], form: str, *, utc: bool = False) -> NDArray[np.int64] | None:
+    """Parse all texts in one format, with or without a fraction of a second, with an offset only if `utc`, or None."""
     import pandas as pd
 
     try:
-        parsed = pd.to_datetime(texts, format="ISO8601" if form == "iso" else form)
-        return None if parsed.tz is not None else _nanoseconds(parsed)  # offsets are taken off before
+        parsed = pd.to_datetime(texts, format="ISO8601" if form == "iso" else form, utc=utc)
+        return _nanoseconds(parsed.tz_localize(None)) if utc or parsed.tz is None else None
     except (ValueError, OverflowError, TypeError):
         pass
     if form == "iso" or "%S" not in form:
         return None
     other = re.sub(r".%f", "", form) if "%f" in form else form.replace("%S", "%S.%f")
-    both = [pd.to_datetime(pd.Series(texts, dtype=object), format=f, errors="coerce") for f in (form, other)]
-    filled = both[0].fillna(both[1])
+    series = pd.Series(texts, dtype=object)
+    both = [pd.to_datetime(series, format=f, errors="coerce", utc=utc) for f in (form, other)]
+    filled = both[0].fillna(both[1]).dt.tz_localize(None)
     try:
         return None if filled.isna().any() else _nanoseconds(filled)
     except OverflowError:
@@ -273,7 +274,7 @@ def _formatted(texts: NDArray[Any], form: str, sniffed: Sniffed, *, where: dict[
         stamps = pd.to_datetime(plain, format=form, utc="%z" in form)
         values = _nanoseconds(stamps.tz_localize(None) if stamps.tz is not None else stamps)
     except (ValueError, OverflowError, TypeError):
-        raise _first_bad(plain, [form], sniffed, where) from None
+        raise _first_bad(plain, [form], sniffed, where, utc="%z" in form) from None
     return Stamps("timestamps", values, 1e-9, where["column"], "Z" if "%z" in form else "")
 
 
@@ -298,19 +299,21 @@ def _mixed_offsets(texts: NDArray[Any], column: str, sniffed: Sniffed, *, where:
     try:
         stamps = pd.to_datetime(texts, format="ISO8601", utc=True)
     except (ValueError, OverflowError, TypeError):
-        raise _first_bad(texts, ["iso"], sniffed, where) from None
+        raise _first_bad(texts, ["iso"], sniffed, where, utc=True) from None
     if not all(OFFSET_TEXT.search(str(text)) for text in texts):
         line = sniffed.first_line + _first_other_offset(texts)
         raise RefusalError("stamps with and without a UTC offset", line=line, fix=NO_TIME, **where)
     try:
         values = _nanoseconds(stamps.tz_localize(None))
     except OverflowError:
-        raise _first_bad(texts, ["iso"], sniffed, where) from None
+        raise _first_bad(texts, ["iso"], sniffed, where, utc=True) from None
     return Stamps("timestamps", values, 1e-9, column, "Z", ("the UTC offset changes: time kept in UTC",))
 
 
-def _first_bad(texts: NDArray[Any], forms: list[str], sniffed: Sniffed, where: dict[str, Any]) -> RefusalError:
-    rows = [row for form in forms if (row := _first_failing(texts, form)) is not None]
+def _first_bad(
+    texts: NDArray[Any], forms: list[str], sniffed: Sniffed, where: dict[str, Any], *, utc: bool = False
+) -> RefusalError:
+    rows = [row for form in forms if (row := _first_failing(texts, form, utc)) is not None]
     if len(rows) == len(forms):
         row = max(rows)  # up to there one of the formats fits
         return _no_stamp(str(texts[row]), sniffed.first_line + row, where)
@@ -318,13 +321,12 @@ def _first_bad(texts: NDArray[Any], forms: list[str], sniffed: Sniffed, where: d
     return RefusalError("stamps in more than one format", line=line, fix=NO_TIME, **where)
 
 
-def _first_failing(texts: NDArray[Any], form: str) -> int | None:
+def _first_failing(texts: NDArray[Any], form: str, utc: bool) -> int | None:
     """Return the first row that a format does not fit: block by block, for there may be millions."""
     for begin in range(0, len(texts), BLOCK):
         block = texts[begin : begin + BLOCK]
-        if _try(block, form) is None:
-            alone = (k for k in range(len(block)) if _try(block[k : k + 1], form) is None)
-            row = next(alone, None)
+        if _try(block, form, utc=utc) is None:
+            row = next((k for k in range(len(block)) if _try(block[k : k + 1], form, utc=utc) is None), None)
             if row is not None:
                 return begin + row
     return None
