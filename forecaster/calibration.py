@@ -18,6 +18,8 @@ from forecaster.rollout import forecast
 from forecaster.windows import Windows
 
 LARGEST, HUGE = 1e300, 1e100
+STEPS = 64
+"""Steps whose errors are transformed at once."""
 MAX_QUANTILES = 4_000_000
 """Quantiles of all channels and steps together: 16 MB in the model folder."""
 
@@ -106,8 +108,12 @@ def _effective(errors: NDArray[np.float64]) -> float:
     held = np.minimum(errors, HUGE)
     weights = ~np.isnan(held)
     mean = np.where(weights, held, 0).sum(axis=0) / np.maximum(1, weights.sum(axis=0))
-    power = np.abs(np.fft.rfft(np.where(weights, held - mean, 0), 2 * count, axis=0)) ** 2
-    covariance = np.fft.irfft(power.sum(axis=1), 2 * count)[:count]
+    power = np.zeros(count + 1)
+    for begin in range(0, errors.shape[1], STEPS):
+        some = slice(begin, begin + STEPS)
+        rest = np.where(weights[:, some], held[:, some] - mean[some], 0)
+        power += (np.abs(np.fft.rfft(rest, 2 * count, axis=0)) ** 2).sum(axis=1)
+    covariance = np.fft.irfft(power, 2 * count)[:count]
     if not covariance[0] > 0:
         return float(count)
     correlation = covariance / covariance[0]

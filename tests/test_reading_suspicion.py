@@ -143,3 +143,9 @@ def test_units_for_all_for_each_or_by_name(write, units, expected):
 
 def test_units_that_do_not_fit_the_channels(write):
     assert "2 times --unit for 3 channels" in str(refusal(write("a,b,c\n1,2,3\n3,4,4\n"), units=("g", "mm")))
+
+
+def test_a_clock_of_milliseconds_is_no_date_of_a_spreadsheet(tmp_path):
+    path = tmp_path / "boot.csv"
+    path.write_text("timestamp,x\n" + "".join(f"{20_000 + 10 * k},{k % 7}.5\n" for k in range(60)))
+    assert len(read(path, ReadingOptions()).signal.recordings[0]) == 60

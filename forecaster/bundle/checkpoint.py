@@ -213,7 +213,7 @@ class Checkpoint:
             self.note = ""
         except _BusyError:
             raise
-        except OutputError as error:
+        except (OutputError, ModelError) as error:
             self.note = error.message
         now = time.monotonic()
         self._due = now + (now - began) / SHARE
@@ -233,6 +233,7 @@ class Checkpoint:
         text = json.dumps(state, allow_nan=False).encode()
         if len(text) > MAX_STATE:
             raise ValueError(f"{STATE} would have {len(text)} bytes; at most {MAX_STATE} are allowed")
+        parse(text, STATE, longest=MAX_NOTE)  # what could not be read again is not written
         replace_in(folder, STATE, text)
         self.courses = courses
 

@@ -205,10 +205,13 @@ def grouped_mark(cells: list[str], decimal: str) -> str | None:
 
 def refuse_serial(values: NDArray[Any], sniffed: Sniffed, name: str, *, where: dict[str, Any]) -> None:
     """Refuse dates written as a count of days: as seconds, the rate would be 86,400 times too high."""
-    low, high = float(values.min()), float(values.max())
+    days = values.astype(np.float64)
+    low, high = float(days.min()), float(days.max())
+    if (days == np.rint(days)).all() and (len(days) < 2 or np.median(np.diff(days)) != 1):
+        return  # whole numbers some way apart: a clock of milliseconds
     for least, most, writer in SERIAL_DAYS if letters(name) in DATED else ():
         if least <= low and high <= most:
-            step = float(np.median(np.diff(values.astype(np.float64)))) if len(values) > 1 else 0.0
+            step = float(np.median(np.diff(days))) if len(days) > 1 else 0.0
             raise RefusalError(
                 f"{values[0]:g} and the others look like serial dates of {writer}, which count days",
                 line=sniffed.first_line,
