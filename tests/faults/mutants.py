@@ -35,13 +35,13 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "windows": (
         ("forecaster/windows.py", "forecaster/splits.py"),
-        ("test_windows.py", "test_splits.py", "test_evaluation_parts.py", "test_origins.py", "test_known.py", DOC),
+        ("test_windows.py", "test_splits.py", "test_evaluation_parts.py", "test_origins.py", DOC),
     ),
     "evaluation": (
         ("forecaster/evaluation/*.py", "forecaster/metrics.py"),
         ("test_evaluation*.py", "test_metrics.py", "test_backtest.py", "test_symbols_predictors.py", DOC),
     ),
-    "bundle": (("forecaster/bundle/*.py",), ("test_bundle*.py", "test_model.py", DOC)),
+    "bundle": (("forecaster/bundle/*.py",), ("test_bundle*.py", DOC)),
 }
 
 

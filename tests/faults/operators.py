@@ -1,7 +1,8 @@
 """The mutation operators: one small change to one node of a module's syntax tree, as a programmer might slip.
 
-Not mutated: annotations, decorators, default values, docstrings, `__all__`, imports, class bodies' own
-assignments, and prose (a string with a space in it, or a part of an f-string): wording is not behaviour.
+Not mutated: annotations, type aliases, decorators, default values, docstrings, `__all__`, imports, class bodies'
+own assignments, the `strict` of a zip (an assertion), and prose (a string with a space in it, or a part of an
+f-string): wording is not behaviour.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def _places(tree: ast.Module) -> Iterator[tuple[ast.AST, ast.stmt, str]]:
                     yield from _function(member, f"{statement.name}.{member.name}")
         elif isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
             target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
-            if isinstance(target, ast.Name) and target.id != "__all__":
+            if isinstance(target, ast.Name) and target.id != "__all__" and not isinstance(statement.value, ast.Subscript):
                 yield from _within(statement.value, statement, target.id)
 
 
@@ -121,7 +122,9 @@ def _within(node: ast.AST, statement: ast.stmt, scope: str) -> Iterator[tuple[as
     if isinstance(node, ast.JoinedStr) or _is_docstring(node):
         return
     yield node, statement, scope
-    skipped = {"annotation", "returns", "decorator_list", "args"} if isinstance(node, ast.FunctionDef) else {"annotation"}
+    if isinstance(node, ast.keyword) and node.arg == "strict":
+        return
+    skipped = {"returns", "decorator_list", "args"} if isinstance(node, ast.FunctionDef) else {"annotation"}
     for field, value in ast.iter_fields(node):
         if field not in skipped:
             for child in value if isinstance(value, list) else [value]:
@@ -221,7 +224,8 @@ def _call(node: ast.Call) -> list[tuple[str, Change]]:
         del copied.args[-1]
         return copied
 
-    found: list[tuple[str, Change]] = [("argument", without(place)) for place in range(len(node.keywords))]
+    kept = [place for place, keyword in enumerate(node.keywords) if keyword.arg != "strict"]
+    found: list[tuple[str, Change]] = [("argument", without(place)) for place in kept]
     if len(node.args) > 1:
         found.append(("argument", shorter))
     if isinstance(node.func, ast.Name) and node.func.id in CALLS:
