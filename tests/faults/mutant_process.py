@@ -69,12 +69,17 @@ class _Session:
             raise session.Interrupted("a test file cannot be collected")
         self.items = session.items
         self.reach = _reach(session.items, sorted({m.path for m in self.mutants}), self.log.parent)
-        for mutant in self.mutants:
-            while len(self.running) >= self.jobs:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+        try:
+            for mutant in self.mutants:
+                while len(self.running) >= self.jobs:
+                    self._reap()
+                self._start(mutant)
+            while self.running:
                 self._reap()
-            self._start(mutant)
-        while self.running:
-            self._reap()
+        finally:
+            for pid in self.running:
+                os.killpg(pid, signal.SIGKILL)
         return True
 
     def _start(self, mutant: Mutant) -> None:
@@ -146,6 +151,7 @@ def _child(scratch: Path, cpu: int, work: Any) -> None:
     status = FAILED
     try:
         os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.environ["PYTEST_DEBUG_TEMPROOT"] = os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
         silence = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
