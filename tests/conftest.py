@@ -18,6 +18,7 @@ os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 LISTENED = (
     "test_reading",
     "test_reading_calendar",
+    "test_reading_exact",
     "test_reading_future",
     "test_reading_suspicion",
     "test_symbols_reading",

@@ -114,9 +114,7 @@ def test_the_card_of_a_model_that_sees_much():
     many = Channels(target=("a", "b"), exogenous=tuple(f"x{n}" for n in range(14)), known=1, units=("", ""))
     symbols = Channels(target=("a",), labels=("up", "down"), units=("",))
     config = one.config.model_copy(update={"carry_state": True})
-    shown = lines_of(
-        "What it is", channels=many, window=one.window.model_copy(update={"others": 1}), config=config
-    )
+    shown = lines_of("What it is", channels=many, window=one.window.model_copy(update={"others": 1}), config=config)
     names = ", ".join(f"x{n}" for n in range(12))
     assert shown[3:7] == [
         f"- Beside the signal it sees: {names} and 1 more",
@@ -178,8 +176,14 @@ def message(call, *arguments, **options):
         (b"[-Infinity]", "-Infinity; expected finite numbers"),
         (b"[" + b"1" * 19 + b"]", "an integer of 19 digits; expected at most 18"),
         (b"[" * 33 + b"]" * 33, "values nested deeper than 32; expected at most 32 levels"),
-        (b'{"' + b"x" * 257 + b'":1}', "a string with 257 characters; at most 256 are allowed; expected short strings "),
-        (b'[["\\u0007"]]', "a string with the control character '\\x07'; expected short strings of printable characters"),
+        (
+            b'{"' + b"x" * 257 + b'":1}',
+            "a string with 257 characters; at most 256 are allowed; expected short strings ",
+        ),
+        (
+            b'[["\\u0007"]]',
+            "a string with the control character '\\x07'; expected short strings of printable characters",
+        ),
     ],
 )
 def test_json_is_refused_in_these_words(content, words):
@@ -286,16 +290,28 @@ def test_a_manifest_is_refused_in_these_words():
         ({"channels": {"target": ["a"], "units": ["", ""]}}, "units has 2 values for 1 channels"),
         ({"channels": {"target": ["a", "b"], "units": ["", ""], "labels": ["x", "x"]}}, "labels: the name 'x' comes"),
         ({"channels": {"target": ["a", "b"], "units": ["", ""], "exogenous": ["a"]}}, "channels: the name 'a' comes"),
-        ({"combination": {"next": {"ridge": 1.0}, "fed_back": {"x": 1.0}}}, "combination names a predictor that is not"),
+        (
+            {"combination": {"next": {"ridge": 1.0}, "fed_back": {"x": 1.0}}},
+            "combination names a predictor that is not",
+        ),
         ({"combination": {"next": {"ridge": 1.5}}}, "less than or equal to 1"),
         ({"intervals": {"levels": [0, 50], "horizon": 4, "origins": [9, 9]}}, "levels.0: Input should be greater"),
         ({"intervals": {"levels": [50, 50], "horizon": 4, "origins": [9, 9]}}, "the levels must ascend"),
-        ({"intervals": {"levels": [50], "horizon": -1, "origins": [9, 9]}}, "horizon: Input should be greater than or equal to 0"),
-        ({"intervals": {"levels": [50], "horizon": 10**7 + 1, "origins": [9, 9]}}, "horizon: Input should be less than or equal"),
+        (
+            {"intervals": {"levels": [50], "horizon": -1, "origins": [9, 9]}},
+            "horizon: Input should be greater than or equal to 0",
+        ),
+        (
+            {"intervals": {"levels": [50], "horizon": 10**7 + 1, "origins": [9, 9]}},
+            "horizon: Input should be less than or equal",
+        ),
         ({"intervals": {"levels": [50], "horizon": 4, "origins": [9, -1]}}, "intervals.origins.1: Input"),
         ({"intervals": {"levels": [50], "horizon": 4, "origins": [9]}}, "intervals.origins has 1 values for 2"),
         ({"intervals": {"levels": [50], "horizon": 0, "origins": [], "reference": [1.0]}}, "reference has 1 values"),
-        ({"intervals": {"levels": [1, 2, *range(3, 60)], "horizon": 10**7, "origins": [9, 9]}}, "horizon 10000000 is out"),
+        (
+            {"intervals": {"levels": [1, 2, *range(3, 60)], "horizon": 10**7, "origins": [9, 9]}},
+            "horizon 10000000 is out",
+        ),
         ({"task": "symbols"}, "the task symbols does not agree with the window's symbols"),
         ({"scaler": {"mean": [0.0], "scale": [1.0, 1.0]}}, "scaler.mean has 1 values for 2 channels"),
         ({"seed": 1}, "seed differs from config.seed"),
@@ -341,7 +357,10 @@ GOOD = format_tensors({"p/a": np.ones(2, "f4"), "p/b": np.array([2**62])}, SPECS
         (GOOD.replace(b"p/a", b"p/c"), "the tensor 'p/c'; expected only the tensors that model.json implies"),
         (GOOD.replace(b"F32", b"F64"), "dtype F64 of 'p/a'; expected F32"),
         (GOOD.replace(b"[2]", b"[3]"), "shape [3] of 'p/a'; expected [2]"),
-        (GOOD.replace(b'"shape"', b'"Shape"'), "an entry of 'p/b' that is not complete; expected dtype, shape and data"),
+        (
+            GOOD.replace(b'"shape"', b'"Shape"'),
+            "an entry of 'p/b' that is not complete; expected dtype, shape and data",
+        ),
         (b"\2" + bytes(7) + b"[]", "a header that is no JSON object; expected a safetensors file"),
         (b"\1" + bytes(7) + b"{}", "a header of 1 bytes in a file of 10; expected a safetensors file"),
         (b"\2" + bytes(7) + b"{}", "no tensor 'p/a'; expected every tensor that model.json implies"),
@@ -490,9 +509,7 @@ def test_what_stands_in_a_files_place_is_named(model):
     (data,) = model.glob("data-*")
     (data / "history.csv").unlink()
     (data / "history.csv").symlink_to("/etc/passwd")
-    assert message(load, model) == (
-        f"{data / 'history.csv'}: found a symbolic link; expected a regular file. {AGAIN}"
-    )
+    assert message(load, model) == (f"{data / 'history.csv'}: found a symbolic link; expected a regular file. {AGAIN}")
     (data / "history.csv").unlink()
     (data / "history.csv").mkdir()
     assert message(load, model) == f"{data / 'history.csv'}: found a folder; expected a regular file. {AGAIN}"

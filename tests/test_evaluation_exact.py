@@ -478,14 +478,15 @@ def test_the_examples_carry_the_band_of_the_highest_level():
 def test_the_first_four_parts_have_examples():
     result = evaluated([signal_of(*(noise(60, k) for k in range(3)), name=name) for name in "ab"])
     assert [len(part.examples) for part in result.parts] == [3, 3, 3, 3, 0, 0]
-    assert [(part.signal, part.channel, part.unit) for part in result.parts[2:4]] == [("a", "c2", "V"), ("b", "c0", "V")]
+    assert [(part.signal, part.channel, part.unit) for part in result.parts[2:4]] == [
+        ("a", "c2", "V"),
+        ("b", "c0", "V"),
+    ]
 
 
 def test_a_band_scaled_at_each_origin():
     kept = []
-    evaluated(
-        [signal_of(noise(40))], band=wide, local=lambda blocks: blocks[0].rows.astype(float), keep=kept.append
-    )
+    evaluated([signal_of(noise(40))], band=wide, local=lambda blocks: blocks[0].rows.astype(float), keep=kept.append)
     (made,) = kept
     assert made.recording == 0
     assert made.half_widths[90].tolist() == [[9.0 * row] * 4 for row in made.origins.rows]

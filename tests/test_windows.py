@@ -178,9 +178,7 @@ def test_the_others_and_a_mark_stand_behind_the_own_segment():
 def test_farther_windows_lie_over_the_same_rows(stride, ahead):
     window, runs = Window(n_step=2, n_input=2, stride=stride), runs_of(20, 5, 6, 12)
     windows = all_windows(runs, window)
-    assert windows.covered.tolist() == [
-        0 if n < 6 else 6 + (n - 6) // stride * stride for n in (20, 5, 6, 12)
-    ]
+    assert windows.covered.tolist() == [0 if n < 6 else 6 + (n - 6) // stride * stride for n in (20, 5, 6, 12)]
     far = windows.farther(ahead)
     span = 4 + 2 * ahead
     assert far.ahead == ahead

@@ -131,7 +131,9 @@ class _Session:
         with self.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         self.done += 1
-        print(f"{self.done}/{len(self.mutants)} {outcome:9} {mutant.name} {mutant.scope}: {mutant.text}", file=sys.stderr)
+        print(
+            f"{self.done}/{len(self.mutants)} {outcome:9} {mutant.name} {mutant.scope}: {mutant.text}", file=sys.stderr
+        )
 
 
 def _digest(path: str) -> str:

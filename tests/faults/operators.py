@@ -109,7 +109,11 @@ def _places(tree: ast.Module) -> Iterator[tuple[ast.AST, ast.stmt, str]]:
                     yield from _function(member, f"{statement.name}.{member.name}")
         elif isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
             target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
-            if isinstance(target, ast.Name) and target.id != "__all__" and not isinstance(statement.value, ast.Subscript):
+            if (
+                isinstance(target, ast.Name)
+                and target.id != "__all__"
+                and not isinstance(statement.value, ast.Subscript)
+            ):
                 yield from _within(statement.value, statement, target.id)
 
 
