@@ -433,7 +433,7 @@ def test_a_file_is_read_up_to_its_limit(tmp_path):
     try:
         assert gate.read_file(folder, "f", 5, "w") == b"12345"
         assert message(gate.read_file, folder, "f", 4, "w") == f"w/f: found 5 bytes; expected at most 4. {AGAIN}"
-        with pytest.raises(gate.VanishedError, match="^g$"):
+        with pytest.raises(gate.VanishedError, match=r"^g$"):
             gate.read_file(folder, "g", 4, "w")
     finally:
         os.close(folder)
@@ -649,7 +649,7 @@ def test_a_model_that_came_in_between_is_not_overwritten(tmp_path, monkeypatch):
         return real(*arguments)
 
     monkeypatch.setattr(commit, "seal", late)
-    with pytest.raises(UsageError, match="already holds a model.*--overwrite"):
+    with pytest.raises(UsageError, match=r"already holds a model.*--overwrite"):
         save(tmp_path / "m", manifest(), tensors(), TEXTS)
 
 

@@ -348,9 +348,8 @@ def test_the_mean_is_no_reason_to_mention_the_mean():
 
 def test_names_that_are_no_baselines_do_not_compete():
     found = verdict.compare(tallies(model=SMALL, lstm=0.1 * SMALL), block=1)
-    assert found.text == f"No verdict: nmse {tallies(model=SMALL)['model'].nmse().value:.4g}, and no baseline to " + (
-        "compare it with."
-    )
+    nmse = tallies(model=SMALL)["model"].nmse().value
+    assert found.text == f"No verdict: nmse {nmse:.4g}, and no baseline to compare it with."
 
 
 def test_a_perfect_baseline_leaves_no_gain_to_share():

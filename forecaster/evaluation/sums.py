@@ -52,7 +52,10 @@ class Steps:
         self.count += len(rows)
 
     def spread(self, begin: int, end: int) -> float:
-        """Return the standard deviation over all origins of the steps `begin` .. `end` - 1: inf if it overflows, 0 below rounding."""
+        """Return the standard deviation over all origins of the steps `begin` .. `end` - 1.
+
+        It is infinite if it overflows, and 0 where it is only rounding.
+        """
         size = self.count * (end - begin)
         with np.errstate(all="ignore"):
             power = self.square[begin:end].sum() / size

@@ -201,9 +201,9 @@ def _constant(node: ast.Constant) -> list[tuple[str, Change]]:
     if isinstance(value, bool):
         return [("constant", lambda _: ast.Constant(not value))]
     if isinstance(value, int | float):
-        return [("constant", lambda _: ast.Constant(value + 1))]
+        return [("constant", lambda _: ast.Constant(value + 1 if value + 1 != value else value / 2))]
     if isinstance(value, str | bytes) and " " not in (value if isinstance(value, str) else value.decode("latin-1")):
-        return [("constant", lambda _: ast.Constant(value + type(value)(b"XX" if isinstance(value, bytes) else "XX")))]
+        return [("constant", lambda _: ast.Constant(value + (b"XX" if isinstance(value, bytes) else "XX")))]
     return []
 
 
