@@ -155,6 +155,12 @@ def test_the_last_row_of_the_history_is_the_course():
     assert "- Training: in closed form\n" in card(altered(), [], "step,loss\n")
 
 
+def test_a_score_that_one_predictor_lacks_is_an_empty_cell():
+    part = {**EVALUATION["parts"][0], "scores": {"model": {"nmse": 0.5, "mae": 1}, "mean": {"nmse": 2}}}
+    text = card(altered(), [{**EVALUATION, "parts": [part]}], "")
+    assert "|  | nmse | mae |\n|---|---:|---:|\n| model | 0.5 | 1 |\n| mean | 2 |  |\n" in text
+
+
 # --- strict reading -----------------------------------------------------------------------
 
 
@@ -336,10 +342,101 @@ def test_a_manifest_within_its_limits(change):
     assert json.loads(made.to_json()).keys() == document.keys()
 
 
+def symbols_of(**changes):
+    """A manifest of symbols as a document, with changes at the top and, by `window_`, in both windows."""
+    document = json.loads(manifest().to_json())
+    window = document["window"] | {"n_input": 1, "symbols": 2} | changes.pop("window", {})
+    reading = document["config"]["reading"] | {"symbols": True}
+    document["config"] |= {"window": window, "reading": reading}
+    channels = {"target": ["s"], "units": [""], "labels": ["a", "b"]}
+    scaler, intervals = {"mean": [0], "scale": [1]}, {"levels": [], "horizon": 0, "origins": []}
+    return (
+        document
+        | {"task": "symbols", "window": window, "channels": channels, "scaler": scaler, "intervals": intervals}
+        | changes
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"scaler": {"mean": [0.5], "scale": [1]}}, "symbols are not scaled: scaler must have mean 0 and scale 1"),
+        ({"scaler": {"mean": [0], "scale": [2]}}, "symbols are not scaled: scaler must have mean 0 and scale 1"),
+        ({"window": {"n_input": 2}}, "window.n_input has 2 values for 1 channels"),
+        ({"window": {"symbols": 3}}, "channels.labels has 2 values for 3 channels"),
+        ({"task": "forecast"}, "the task forecast does not agree"),
+        (
+            {
+                "channels": {"target": ["s", "t"], "units": ["", ""], "labels": ["a", "b"]},
+                "scaler": {"mean": [0, 0], "scale": [1, 1]},
+            },
+            "channels.target has 2 values for 1 channels",
+        ),
+    ],
+)
+def test_symbols_are_one_channel_of_codes(changes, words):
+    gate.parse_manifest(json.dumps(symbols_of()).encode(), "m")
+    assert words in message(gate.parse_manifest, json.dumps(symbols_of(**changes)).encode(), "m")
+
+
+def joint_of(others, **config):
+    document = json.loads(manifest().to_json())
+    window = document["window"] | {"others": others}
+    return json.dumps(
+        document | {"window": window, "config": document["config"] | {"window": window, "joint": True} | config}
+    ).encode()
+
+
+def test_joint_channels_see_all_others():
+    gate.parse_manifest(joint_of(1), "m")
+    assert "window.others has 2 values for 1 channels" in message(gate.parse_manifest, joint_of(2), "m")
+    assert "no state is carried" in message(gate.parse_manifest, joint_of(1, carry_state=True), "m")
+
+
+@pytest.mark.parametrize(("count", "fits"), [(100, True), (101, False)])
+def test_the_widest_segment(count, fits):
+    document = json.loads(manifest().to_json())
+    window = document["window"] | {"n_step": 1, "n_input": 10**7}
+    names = [f"c{n}" for n in range(count)]
+    document |= {
+        "window": window,
+        "config": document["config"] | {"window": window},
+        "channels": {"target": names, "units": [""] * count},
+        "scaler": {"mean": [0] * count, "scale": [1] * count},
+        "intervals": {"levels": [], "horizon": 0, "origins": []},
+    }
+    content = json.dumps(document).encode()
+    if fits:
+        assert gate.parse_manifest(content, "m").n_channels == count
+    else:
+        assert "101 channels of 10000000 samples are too many" in message(gate.parse_manifest, content, "m")
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files cannot be counted here")
+def test_nothing_stays_open(tmp_path):
+    def opened():
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = opened()
+    texts = {**TEXTS, "README.md": "# m\n"}
+    for seed in (0, 1, 1):
+        sealed = save(tmp_path / "m", manifest(seed=seed), tensors(seed), texts, overwrite=True)
+        load(tmp_path / "m")
+    (tmp_path / "m" / sealed.data_name / "history.csv").write_text("x")
+    for _ in range(2):
+        message(load, tmp_path / "m")
+        message(load, tmp_path)
+    (tmp_path / "m" / sealed.data_name).rename(tmp_path / "away")
+    message(load, tmp_path / "m")
+    assert opened() == before
+
+
 def test_what_is_recorded_of_a_training_signal():
     recordings = (Recording(np.zeros((3, 1)), TimeAxis()), Recording(np.zeros((5, 1)), TimeAxis()))
     made = TrainingData.of(Signal("a\nb", ("c",), recordings, ("",), sha256="ab" * 32, rows=8))
     assert (made.name, made.rows, made.sha256) == ("a\\nb", 8, "ab" * 32)
+    long = Signal("x" * 300, ("c",), recordings, ("",))
+    assert TrainingData.of(long).name == "x" * 253 + "..."
     assert made.cut == manifests.hashlib.sha256(b"3,5").hexdigest()[:16]
 
 

@@ -229,6 +229,13 @@ def test_a_spectrum_too_large_for_numbers_says_so():
     assert found["truth"]["energy"] == pytest.approx([0, 0, 0, 1, 0], abs=0.05)
 
 
+def test_the_shortest_spectrum():
+    rows = TONE[:, :SHORTEST]
+    found = spectra_of(rows, rows)
+    assert found["resolution"] == 1 / SHORTEST
+    assert found["edges"][-1] == 0.5
+
+
 def test_a_constant_truth_has_no_spectrum():
     found = spectra_of(np.ones((4, 64)), TONE[:4], constant=True)
     assert found["truth"] == {"peak": None, "energy": None}
@@ -357,6 +364,15 @@ def test_a_perfect_baseline_leaves_no_gain_to_share():
     assert (found.kind, found.gain, found.error) == ("worse", 0.0, None)
 
 
+@pytest.mark.parametrize(
+    ("mean", "error", "kind"),
+    [(1.0, 0.45, "better"), (1.0, 0.55, "same"), (-1.0, 0.45, "worse"), (-1.0, 0.55, "same"), (1.0, None, "unknown")],
+)
+def test_two_standard_errors_decide(mean, error, kind):
+    assert verdict._kind(np.array([mean - 0.1, mean + 0.1]), error) == kind
+    assert verdict._kind(np.zeros(3), error) == "same"
+
+
 # --- bands --------------------------------------------------------------------------------
 
 
@@ -452,6 +468,11 @@ def test_the_median_of_an_even_number_is_the_lower():
     }
 
 
+def test_the_first_of_equal_origins_is_the_best():
+    three = chosen(np.zeros(40), [Place(0, np.arange(40))])
+    assert [place.rows[0] for place in three.values()] == [0, 19, 39]
+
+
 # --- the whole ----------------------------------------------------------------------------
 
 
@@ -472,6 +493,8 @@ def test_the_examples_carry_the_band_of_the_highest_level():
     assert all(one.half_width.tolist() == [9.9] * 4 for one in result.parts[0].examples)
     assert evaluated([signal_of(noise())]).parts[0].examples[0].half_width is None
     assert [row["level"] for row in result.parts[0].bands] == [50, 80, 90, 99]
+    usual = evaluated([signal_of(noise())], band=wide, levels=())
+    assert [one.level for one in usual.parts[0].examples] == [90] * 3
 
 
 def test_the_first_four_parts_have_examples():
@@ -606,6 +629,14 @@ def test_the_sentence_about_symbols():
     itself = compare_symbols(both, symbols_job(1, itself="markov"))
     assert itself.baseline == "last-symbol"
     assert itself.text.startswith("Better than every other baseline")
+
+
+def test_overlapping_origins_of_symbols_are_less_sure():
+    losses = np.repeat(noise(30) + 5, 40)
+    both = {"model": with_loss(losses), "markov": with_loss(losses + np.repeat(noise(30, 1), 40))}
+    found = compare_symbols(both, symbols_job(40))
+    assert found.error == verdict.weigh(losses, both["markov"].loss, block=40, best="markov", words=("", "")).error
+    assert found.error > 1.2 * verdict.weigh(losses, both["markov"].loss, block=1, best="markov", words=("", "")).error
 
 
 def test_no_better_than_all_symbols_alike():

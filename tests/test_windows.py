@@ -131,6 +131,7 @@ def test_each_column_is_scaled_by_its_own():
     expected = ((values - mean) / scale).astype(np.float32)
     assert runs.flat.tolist() == [*expected[:, 0], *expected[:, 1]]
     assert runs.beside[:, 0].tolist() == expected[:, 2].tolist()
+    assert runs.beside.dtype == runs.flat.dtype == np.float32
     assert Runs.join([values], mean, scale).beside.shape == (0, 0)
 
 
@@ -219,3 +220,14 @@ def test_views_name_their_channel_and_cannot_be_written_through():
 )
 def test_the_suggested_window(rows, period, expected):
     assert suggest(rows, period) == expected
+
+
+def test_views_of_a_part_begin_where_its_windows_do():
+    runs = runs_of(20, 12)
+    windows = Windows.between(runs, (np.array([9, 4]), np.array([15, 12])), Window(n_step=2, n_input=2))
+    index = np.arange(len(windows))
+    views = list(windows.views())
+    assert np.concatenate([view.targets for view in views]).tolist() == windows.take(index)[1].tolist()
+    assert np.concatenate([view.inputs for view in views]).tolist() == windows.take(index)[0].tolist()
+    assert views[0].inputs[0].tolist() == [[5, 6], [7, 8]]
+    assert windows.stretch(0).tolist() == list(range(5, 15))

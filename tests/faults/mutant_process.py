@@ -99,8 +99,12 @@ class _Session:
         first, last = mutant.lines
         import_time = "." not in mutant.scope and mutant.scope not in _functions(mutant.path)
 
+        nowhere = not any(mutant.path in found["lines"] for found in self.reach.values())
+
         def reaches(lines: list[int]) -> bool:
-            return bool(lines) if import_time else any(first <= line <= last for line in lines)
+            if import_time:  # a file that holds nothing but values is seen by whoever may import it
+                return nowhere or bool(lines)
+            return any(first <= line <= last for line in lines)
 
         known = [item for item in self.items if self.reach.get(item.nodeid, {"seconds": 99})["seconds"] < SLOWEST]
         chosen = [item for item in known if reaches(self.reach[item.nodeid]["lines"].get(mutant.path, []))]
