@@ -270,7 +270,165 @@ COLUMNS = {
     "symbols, all alike": (table("s", lambda k: "a"), {"symbols": True}),
     "symbols of numbers": (table("time,s", lambda k: k, lambda k: k * 7 % 3), {"symbols": True}),
 }
+
+LVM = {
+    "Separator": "Tab",
+    "Decimal_Separator": ".",
+    "X_Columns": "No",
+    "Channels": "1",
+    "Samples": "24",
+    "Delta_X": "0.000977",
+}
+
+
+def labview(rows=24, *, end="***End_of_Header***", **changed):
+    """A LabVIEW measurement of one column behind its empty X_Value."""
+    fields = {name: text for name, text in {**LVM, **changed}.items() if text is not None}
+    head = ["LabVIEW Measurement\t", *(f"{name}\t{text}" for name, text in fields.items()), end, "X_Value\tv\tComment"]
+    mark = "," if changed.get("Separator") == "Comma" else "\t"
+    head[-1] = head[-1].replace("\t", mark)
+    return "\n".join([*head, *(f"{mark}{wave(k)}" for k in range(rows))]) + "\n"
+
+
+EDGES = {
+    **{f"years to {last}": table("year,v", lambda k, last=last: last - 23 + k, wave) for last in (2261, 2262)},
+    **{f"years from {first}": table("year,v", lambda k, first=first: first + k, wave) for first in (1677, 1678)},
+    "dates to the last": table("date,v", lambda k: 21001208 + k, wave),
+    "dates beyond the last": table("date,v", lambda k: 21010101 + k, wave),
+    "dates before the first": table("date,v", lambda k: 19000000 + k, wave),
+    **{
+        f"epoch from {least:.0e}{by:+d}": table("time,v", lambda k, least=least, by=by: int(least) + by + k, wave)
+        for least in (1e8, 1e10, 1e11, 1e13, 1e14, 1e16, 1e17)
+        for by in (-24, -1, 0)
+    },
+    "half a day back": stamped("%H:%M:%S", "12h"),
+    "comma fraction": table("time;v", stamps("%Y-%m-%d %H:%M:%S,%f", "20ms"), wave, mark=";"),
+    "fraction T": stamped("%Y-%m-%dT%H:%M:%S.%f", "20ms"),
+    "dots in a clock": stamped("%Y-%m-%d %H.%M.%S.%f", "20ms"),
+    "half days, fraction": stamped("%m/%d/%Y %I:%M:%S.%f %p", "20ms", start="2022-08-25 11:59:59.9"),
+    "five bad of many": table("time,v", lambda k: "x" if k % 5 == 2 else k, wave),
+    "two bad numbers": table("time,v", cells(3, "x", cells(9, "y", lambda k: k)), wave),
+    "offset changes without one": stamped("%Y-%m-%d %H:%M:%S+02:00", _20="2022-08-06 11:26:13+01:00", _9="2022-08-06"),
+    "an offset later only": stamped("%Y-%m-%d %H:%M:%S", _1="2022-08-05 16:26:13Z"),
+    **{
+        f"serial {name}": table(f"{name},v", lambda k: 44778 + k, wave)
+        for name in (
+            "date",
+            "datetime",
+            "timestamp",
+            "timestamps",
+            "datum",
+            "zeitstempel",
+            "fecha",
+            "dateandtime",
+            "dateutc",
+            "datetimeutc",
+            "time",
+        )
+    },
+    **{
+        f"serial from {first:g}": table("date,v", lambda k, first=first: first + k / 4, wave)
+        for first in (19_999, 20_000, 79_994, 79_994.25, 79_994.5, 689_999, 690_000, 769_994.25, 769_994.5)
+    },
+    "columns counted from 0": table("0,1,2", wave, other, wave),
+    "columns counted from 1": table("1,2,3", wave, other, wave),
+    "columns counted from 2": table("2,3,4", wave, other, wave),
+    "two columns counted": table("0,1", wave, other),
+    "counted above whole numbers": table("0,1,2", lambda k: k, other, wave),
+    "counted behind an index": table(",0,1", lambda k: k, wave, other),
+    "counted with one wrong": table("0,1,3", wave, other, wave),
+    "wide under a short header": "a,b\n" + ",".join("1.5" for _ in range(30)) + "\n",
+    "wide under a long header": ",".join(f"n{k}" for k in range(25)) + "\n" + 3 * (",".join(["1.5"] * 30) + "\n"),
+    "time anew, uneven": table("time,v", [k if k < 15 else k - 15 for k in N], wave),
+    "time anew, thrice": table("time,v", [k % 8 for k in N], wave),
+    "time back, not anew": table("time,v", [k if k < 15 else k - 14 for k in N], wave),
+    **{f"numbering {name}": table(f"{name},v", lambda k: 3, wave) for name in ("run", "FileNo", "machine_id", "gain")},
+    "numbering that changes": table("run,v", lambda k: 1 + k // 23, wave),
+    "grouped by blanks": table("v;w", lambda k: f"{k + 1} {k + 100}", wave, mark=";"),
+    "grouped by quotes": table("v;w", lambda k: f"{k + 1}'{k + 100}", wave, mark=";"),
+    "grouped by points": table("v;w", lambda k: f"{k + 1}.{k + 100},5", lambda k: f"{k},25", mark=";"),
+    "grouped in points among points": table("v;w", lambda k: f"{k + 1}.{k + 100}.{k + 100}", wave, mark=";"),
+    "grouped now and then": table("v;w", lambda k: f"{k + 1} {k + 100}" if k % 2 else k, wave, mark=";"),
+    "ten and more columns": table(",".join(f"c{k}" for k in range(14)), *14 * [wave]),
+    "a row cut": table("v,w", wave, other) + "3\n",
+    "a row with more": table("v,w", wave, other) + "3,4,5\n",
+    "a total": table("v,w", wave, other) + "total,480\n",
+    "rows of another width first": "1,2,3\n4,5,6\n" + table("", wave, other),
+    "words in the first column": table("kind,v", lambda k: "ab"[k % 2], wave),
+}
+CHOICES = {
+    **{
+        f"labview {name}": (labview(**changed), {})
+        for name, changed in {
+            "": {},
+            "comma": {"Separator": "Comma"},
+            "without a separator": {"Separator": None},
+            "with X": {"X_Columns": "One"},
+            "without X_Columns": {"X_Columns": None},
+            "of many blocks": {"Samples": "8"},
+            "of one sample too few": {"Samples": "23"},
+            "of no samples": {"Samples": "0"},
+            "of words": {"Samples": "many"},
+            "by decimal commas": {"Delta_X": "0,01"},
+            "with an exact step": {"Delta_X": "0.0005"},
+            "with a rough step": {"Delta_X": "0.03"},
+            "of a long step": {"Delta_X": "1.000"},
+            "of step nought": {"Delta_X": "0.0"},
+            "of no step": {"Delta_X": None},
+            "that does not end": {"end": "***"},
+        }.items()
+    },
+    "labview read": (labview(), {"skip_rows": 8, "delimiter": "tab", "rate_hz": 1024.0}),
+    **{
+        f"labels, {name}": ("s\na\nb\na\na\n", {"symbols": True, **options})
+        for name, options in {
+            "wide": {"layout": "wide"},
+            "interpolated": {"missing": "interpolate"},
+            "mean": {"duplicates": "mean"},
+            "exogenous": {"exogenous": ("x",)},
+            "known": {"known": ("x",)},
+            "calendar": {"calendar": ("hour-of-day",)},
+            "unit": {"units": ("V",)},
+            "two columns": {"columns": ("a", "b")},
+            "named": {"columns": ("s",)},
+            "missing": {"na": ("b",)},
+            "split": {"na": ("b",), "missing": "split"},
+            "no header": {"no_header": True},
+        }.items()
+    },
+    "labels, a long one": ("s\na\nb\n" + "x" * 65 + "\na\n", {"symbols": True}),
+    "labels, nearly long": ("s\na\nb\n" + "x" * 64 + "\na\n", {"symbols": True}),
+    "labels without a header": ("a\nb\na\na\n", {"symbols": True}),
+    "labels in the second column": ("t;state\n0,5;on\n1,0;off\n1,5;on\n", {"symbols": True}),
+    "labels of nothing": ("\n", {"symbols": True}),
+    **{
+        f"plan, {name}": ("time,v,p\n" + "".join(f"{row}\n" for row in rows), {"known": ("p",), **options})
+        for name, rows, options in (
+            ("ahead", [*(f"{k},{wave(k)},{k % 3}" for k in range(20)), "20,,1", "21,,2"], {}),
+            ("none ahead", [f"{k},{wave(k)},{k % 3}" for k in range(20)], {}),
+            ("never measured", [f"{k},,{k % 3}" for k in range(20)], {}),
+            ("with a hole", [*(f"{k},{wave(k)},{k % 3}" for k in range(20)), "20,,", "21,,2"], {}),
+            (
+                "filled hole",
+                [*(f"{k},{wave(k)},{k % 3}" for k in range(20)), "20,,", "21,,2"],
+                {"missing": "interpolate"},
+            ),
+            ("late", [*(f"{k},{wave(k)},{k % 3}" for k in range(20)), "30,,1"], {}),
+            ("early", [*(f"{k},{wave(k)},{k % 3}" for k in range(20)), "3,,1"], {}),
+            ("early, sorted", [*(f"{k},{wave(k)},{k % 3}" for k in range(20)), "3,,1"], {"sort": True}),
+            ("with a word", [*(f"{k},{wave(k)},{k % 3}" for k in range(20)), "20,,x"], {}),
+            ("measured hole", [*(f"{k},{wave(k) if k != 7 else ''},{k % 3}" for k in range(20)), "20,,1"], {}),
+            (
+                "split",
+                [*(f"{k},{wave(k) if k != 7 else ''},{k % 3}" for k in range(20)), "20,,1"],
+                {"missing": "split"},
+            ),
+        )
+    },
+}
 CASES = {
+    **{f"edge: {name}": (content, {}) for name, content in EDGES.items()},
+    **{f"choice: {name}": case for name, case in CHOICES.items()},
     **{f"time: {name}": (content, {}) for name, content in TIMES.items()},
     **{
         f"steps: {name}, {way}": (table("time,v,w", times, wave, other), options)
