@@ -349,6 +349,20 @@ EDGES = {
     "grouped by points": table("v;w", lambda k: f"{k + 1}.{k + 100},5", lambda k: f"{k},25", mark=";"),
     "grouped in points among points": table("v;w", lambda k: f"{k + 1}.{k + 100}.{k + 100}", wave, mark=";"),
     "grouped now and then": table("v;w", lambda k: f"{k + 1} {k + 100}" if k % 2 else k, wave, mark=";"),
+    **{
+        f"code {code}, {both}": table(
+            "v,w",
+            lambda k, code=code: code if k % 9 == 4 else wave(k),
+            cells(4, code) if both == "seen twice" else other,
+        )
+        for code in (-99, -999, -9999, -99999, 999, 9999, 99999, -32768, -200, 32768, -200.5, 98, 5000)
+        for both in ("alone", "seen twice")
+    },
+    "a code in two columns": table("v,w", *2 * [lambda k: 5000 if k % 9 == 4 else wave(k)]),
+    "a code in two columns, near": table(
+        "v,w", lambda k: 120 if k % 9 == 4 else k * 9 % 98, lambda k: 120 if k % 9 else k
+    ),
+    "a short row among unknown times": table("time,v", lambda k: f"day {k}", wave) + "x\n",
     "ten and more columns": table(",".join(f"c{k}" for k in range(14)), *14 * [wave]),
     "a row cut": table("v,w", wave, other) + "3\n",
     "a row with more": table("v,w", wave, other) + "3,4,5\n",
@@ -401,6 +415,20 @@ CHOICES = {
     "labels without a header": ("a\nb\na\na\n", {"symbols": True}),
     "labels in the second column": ("t;state\n0,5;on\n1,0;off\n1,5;on\n", {"symbols": True}),
     "labels of nothing": ("\n", {"symbols": True}),
+    **{
+        f"{count} missing, {way}": (
+            table("v,w", lambda k, count=count: "" if 5 <= k < 5 + count else wave(k), other),
+            {"missing": way},
+        )
+        for count in (10, 11)
+        for way in ("interpolate", "split")
+    },
+    "missing at the beginning": (table("v,w", cells(0, ""), other), {"missing": "interpolate"}),
+    "missing in two": (table("v,w", cells(5, ""), cells(6, "", other)), {"missing": "split"}),
+    "groups cut by a hole": (GROUPS.replace("b,2.0,", "b,9.0,"), {"group_column": "g", "missing": "split"}),
+    "groups cut into blocks": (GROUPS, {"group_column": "g", "recording_rows": 5}),
+    "blocks with a time": (table("time,v", [k % 8 for k in N], wave), {"recording_rows": 8}),
+    "blocks with a time of their own": (table("time,v", [k % 7 for k in N], wave), {"recording_rows": 8}),
     **{
         f"plan, {name}": ("time,v,p\n" + "".join(f"{row}\n" for row in rows), {"known": ("p",), **options})
         for name, rows, options in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import gc
 import hashlib
@@ -17,7 +18,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -194,12 +195,20 @@ def apply(mutant: Mutant) -> None:
             function.__code__ = codes[_place(function.__code__)]
     if "." in mutant.scope or isinstance(old, FunctionType) or hasattr(old, "__wrapped__"):
         return
+    _evaluate(tree, module, {mutant.scope})
+
+
+def _evaluate(tree: ast.Module, module: ModuleType, names: set[str]) -> None:
+    """Give the module's names their changed values, and those too whose values are made of them."""
+    space = dict(vars(module))
     for statement in tree.body:
         targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
-        if getattr(targets[0], "id", "") == mutant.scope:
-            space = dict(vars(module))
-            exec(compile(operators.ast.Module([statement], []), module.__file__, "exec"), space)
-            _rebind(mutant.scope, old, space[mutant.scope])
+        name, value = getattr(targets[0], "id", ""), getattr(statement, "value", None)
+        used = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)} if value is not None else set()
+        if name and (name in names or used & names):
+            names = names | {name}
+            exec(compile(ast.Module([statement], []), module.__file__ or "", "exec"), space)
+            _rebind(name, vars(module)[name], space[name])
 
 
 def _rebind(name: str, old: Any, new: Any) -> None:
