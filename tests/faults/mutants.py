@@ -53,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scores = [_module(name, options, results) for name in options.module or MODULES]
     if options.only:
         return 0
+    for stale in _stale():
+        print(f"judged equivalent, but the code is gone: {stale}", file=sys.stderr)
     print(table(scores))
     return int(any(score["score"] < LEAST for score in scores))
 
@@ -122,6 +124,13 @@ def equivalent() -> dict[str, str]:
     """Read the mutants that a person judged to change nothing observable, by what they change, with the reason."""
     path = Path(__file__).with_name("equivalent_mutants.json")
     return json.loads(path.read_text("utf-8")) if path.exists() else {}
+
+
+def _stale() -> list[str]:
+    """List the judgements of mutants that there are no more."""
+    every = [one for name in MODULES for path in files(name) for one in operators.of_file(ROOT, path)]
+    known = {key({"name": one.name, "scope": one.scope, "text": one.text}) for one in every}
+    return sorted(set(equivalent()) - known)
 
 
 def count(module: str, every: int, results: list[dict]) -> dict:
