@@ -89,7 +89,7 @@ class _Session:
             self._write(mutant, "survived", "no test reaches it", 0.0)
             return
         scratch = Path(tempfile.mkdtemp(prefix="mutant-"))
-        cpu = 10 + 10 * sum(self.reach[item.nodeid]["seconds"] for item in chosen)
+        cpu = min(60, 10 + 5 * sum(self.reach[item.nodeid]["seconds"] for item in chosen))
         pid = os.fork()
         if pid == 0:
             _child(scratch, int(cpu), lambda: _kill(mutant, chosen, scratch))
