@@ -191,6 +191,7 @@ def test_farther_windows_lie_over_the_same_rows(stride, ahead):
     assert far.before.tolist() == [0, *np.cumsum(far.count)[:-1]]
     directly = Windows.between(runs, (np.zeros(4, dtype=np.int64), windows.covered), window, ahead=ahead)
     assert directly.count.tolist() == far.count.tolist()
+    assert directly.ahead == ahead
 
 
 def test_views_name_their_channel_and_cannot_be_written_through():
