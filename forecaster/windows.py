@@ -251,7 +251,7 @@ def suggest(training_rows: int, period: float | None) -> tuple[int, int] | None:
     if period is not None and 2 * period > wanted:
         wanted = min(room, int(np.ceil(2 * period)))
     n_step = max(1, min(25, int(np.sqrt(wanted))))
-    return n_step, min(wanted // n_step, max(100, int(np.ceil(2 * (period or 0) / n_step))))
+    return n_step, wanted // n_step
 
 
 def _scale_into(out: NDArray[np.float32], values: NDArray[np.float64], scaling: tuple[float, float]) -> None:

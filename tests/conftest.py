@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
+LISTENED = (
+    "test_reading",
+    "test_reading_calendar",
+    "test_reading_exact",
+    "test_reading_future",
+    "test_reading_suspicion",
+    "test_symbols_reading",
+    "test_faults_bad_files",
+)
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -39,3 +49,20 @@ def sine_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("signals") / "sine.csv"
     path.write_bytes(synthesis.to_csv("sine", 1500, 100.0, 1))
     return path
+
+
+@pytest.fixture(autouse=True)
+def reading_as_stored(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compare all that the tests of the reader read with the snapshot, beyond what each of them asserts."""
+    module = request.module.__name__.rpartition(".")[2]
+    skipped = {"shared", "monkeypatch"} & set(request.fixturenames)
+    if module not in LISTENED or skipped or getattr(request.function, "is_hypothesis_test", False):
+        yield
+        return
+    from tests.snapshot import Recorder, compare
+
+    recorder = Recorder(request.getfixturevalue("tmp_path"))
+    with pytest.MonkeyPatch.context() as patch:
+        recorder.listen(patch)
+        yield
+    compare(f"{module}::{request.node.name}", recorder.heard)

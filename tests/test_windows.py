@@ -102,3 +102,133 @@ def test_a_suggested_window_uses_at_most_a_fifth_of_the_training_rows(rows, peri
 def test_a_suggested_window_covers_two_periods_if_there_is_room(period):
     n_step, n_input = suggest(100_000, period)
     assert n_step * n_input >= 2 * period * 0.98
+
+
+def joined_runs():
+    """Two recordings of two channels and two exogenous ones, each sample its own number."""
+    values = [np.arange(40.0).reshape(10, 4), 100 + np.arange(48.0).reshape(12, 4)]
+    return values, Runs.join(values, np.zeros(4), np.ones(4), exogenous=2)
+
+
+def test_exogenous_channels_lie_beside_each_at_its_own_time():
+    values, runs = joined_runs()
+    assert runs.channels == 2
+    assert runs.flat.tolist() == [*values[0][:, 0], *values[0][:, 1], *values[1][:, 0], *values[1][:, 1]]
+    assert runs.beside.tolist() == np.concatenate(values)[:, 2:].tolist()
+    assert runs.beside_start.tolist() == [0, 0, 10, 10]
+    assert runs.start.tolist() == [0, 10, 20, 32]
+    assert [runs.targets(r).tolist() for r in range(4)] == [
+        values[0][:, :2].tolist(),
+        values[0][:, :2].tolist(),
+        values[1][:, :2].tolist(),
+        values[1][:, :2].tolist(),
+    ]
+
+
+def test_each_column_is_scaled_by_its_own():
+    values, mean, scale = np.arange(12.0).reshape(4, 3), np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 8.0])
+    runs = Runs.join([values], mean, scale, exogenous=1)
+    expected = ((values - mean) / scale).astype(np.float32)
+    assert runs.flat.tolist() == [*expected[:, 0], *expected[:, 1]]
+    assert runs.beside[:, 0].tolist() == expected[:, 2].tolist()
+    assert runs.beside.dtype == runs.flat.dtype == np.float32
+    assert Runs.join([values], mean, scale).beside.shape == (0, 0)
+
+
+@pytest.mark.parametrize("known", [0, 1, 2])
+@pytest.mark.parametrize(("stride", "begins"), [(1, (0, 7)), (2, (5, 0))])
+def test_what_is_known_is_seen_a_segment_ahead(known, stride, begins):
+    values, runs = joined_runs()
+    window = Window(n_step=2, n_input=2, stride=stride, exogenous=2, known=known)
+    begin = np.repeat(begins, 2)
+    windows = Windows.between(runs, (begin, runs.length), window)
+    index = np.arange(len(windows))
+    inputs, targets = windows.take(index)
+    number = 0
+    for r in range(4):
+        rows, channel = values[r // 2], r % 2
+        first = max(begins[r // 2] - 4, 0)
+        for t in range(first, len(rows) - 5, stride):
+            past, ahead = rows[t : t + 4], rows[t + 2 : t + 6]
+            beside = np.concatenate((past[:, 2 : 4 - known], ahead[:, 4 - known : 4]), axis=1)
+            assert windows.exogenous(index)[number].tolist() == beside.tolist()
+            steps = [[*past[s : s + 2, channel], *beside[s : s + 2].T.ravel()] for s in (0, 2)]
+            assert inputs[number].tolist() == steps
+            assert targets[number].tolist() == rows[t + 4 : t + 6, channel].tolist()
+            assert windows.contexts(index)[number].tolist() == past[:, channel].tolist()
+            assert windows.all_contexts(index)[number].tolist() == past[:, :2].tolist()
+            number += 1
+    assert number == len(windows)
+
+
+def test_the_others_and_a_mark_stand_behind_the_own_segment():
+    runs = Runs.join([np.arange(18.0).reshape(6, 3)], np.zeros(3), np.ones(3))
+    window = Window(n_step=2, n_input=2, others=2)
+    inputs, targets = all_windows(runs, window).take(np.array([1]))
+    assert inputs.tolist() == [
+        [
+            [1, 4, 0, 3, 2, 5, 0, 0, 1, 1, 0, 0],
+            [7, 10, 6, 9, 8, 11, 0, 0, 1, 1, 0, 0],
+        ]
+    ]
+    assert targets.tolist() == [[13, 16]]
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+@pytest.mark.parametrize("ahead", [1, 2, 3])
+def test_farther_windows_lie_over_the_same_rows(stride, ahead):
+    window, runs = Window(n_step=2, n_input=2, stride=stride), runs_of(20, 5, 6, 12)
+    windows = all_windows(runs, window)
+    assert windows.covered.tolist() == [0 if n < 6 else 6 + (n - 6) // stride * stride for n in (20, 5, 6, 12)]
+    far = windows.farther(ahead)
+    span = 4 + 2 * ahead
+    assert far.ahead == ahead
+    assert far.span == span
+    assert far.count.tolist() == [0 if c < span else (c - span) // stride + 1 for c in windows.covered]
+    _, targets = far.take(np.arange(len(far)))
+    assert targets.shape == (len(far), 2 * ahead)
+    assert targets[0].tolist() == list(range(4, 4 + 2 * ahead))
+    assert far.before.tolist() == [0, *np.cumsum(far.count)[:-1]]
+    directly = Windows.between(runs, (np.zeros(4, dtype=np.int64), windows.covered), window, ahead=ahead)
+    assert directly.count.tolist() == far.count.tolist()
+    assert directly.ahead == ahead
+
+
+def test_views_name_their_channel_and_cannot_be_written_through():
+    views = list(all_windows(runs_of(10, 3, 9, channels=2), Window(n_step=2, n_input=2)).views())
+    assert [view.channel for view in views] == [0, 1, 0, 1]
+    assert [len(view.targets) for view in views] == [5, 5, 4, 4]
+    with pytest.raises(ValueError, match="read-only"):
+        views[0].inputs[0, 0, 0] = 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "period", "expected"),
+    [
+        (9, None, None),
+        (10, None, (1, 2)),
+        (10, 1.0, (1, 2)),
+        (100, None, (4, 5)),
+        (12_500, None, (25, 100)),
+        (1_000_000, None, (25, 100)),
+        (1_000_000, 1250.0, (25, 100)),
+        (1_000_000, 1251.0, (25, 100)),
+        (1_000_000, 2000.0, (25, 160)),
+        (1_000_000, 2000.1, (25, 160)),
+        (15_000, 2000.0, (25, 120)),
+        (2_000, 30.0, (20, 20)),
+    ],
+)
+def test_the_suggested_window(rows, period, expected):
+    assert suggest(rows, period) == expected
+
+
+def test_views_of_a_part_begin_where_its_windows_do():
+    runs = runs_of(20, 12)
+    windows = Windows.between(runs, (np.array([9, 4]), np.array([15, 12])), Window(n_step=2, n_input=2))
+    index = np.arange(len(windows))
+    views = list(windows.views())
+    assert np.concatenate([view.targets for view in views]).tolist() == windows.take(index)[1].tolist()
+    assert np.concatenate([view.inputs for view in views]).tolist() == windows.take(index)[0].tolist()
+    assert views[0].inputs[0].tolist() == [[5, 6], [7, 8]]
+    assert windows.stretch(0).tolist() == list(range(5, 15))

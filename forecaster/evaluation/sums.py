@@ -12,6 +12,8 @@ from forecaster.metrics import Tally
 from forecaster.spectrum import COARSE, FINE, SHORTEST, welch_psd
 
 Array = NDArray[np.float64]
+ROUNDING = 1e-12
+"""A variance below this share of the mean square is what subtracting two sums leaves of none."""
 
 
 @dataclass
@@ -50,11 +52,17 @@ class Steps:
         self.count += len(rows)
 
     def spread(self, begin: int, end: int) -> float:
-        """Return the standard deviation over all origins of the steps `begin` .. `end` - 1, inf if it overflows."""
+        """Return the standard deviation over all origins of the steps `begin` .. `end` - 1.
+
+        It is infinite if it overflows, and 0 where it is only rounding.
+        """
         size = self.count * (end - begin)
         with np.errstate(all="ignore"):
-            variance = self.square[begin:end].sum() / size - np.square(self.total[begin:end].sum() / size)
-        return float(np.sqrt(max(variance, 0.0))) if np.isfinite(variance) else float("inf")
+            power = self.square[begin:end].sum() / size
+            variance = power - np.square(self.total[begin:end].sum() / size)
+        if not np.isfinite(variance):
+            return float("inf")
+        return float(np.sqrt(variance)) if variance > ROUNDING * power else 0.0
 
 
 @dataclass

@@ -88,7 +88,7 @@ def continued(values: Array, count: int, orders: tuple[int, ...]) -> Iterator[Ar
     """Yield for each of `orders` the next `count` samples (B, count) of the contexts `values` (B, L).
 
     >>> next(continued(np.cos(np.arange(60.0) * np.pi / 6)[None], 3, (2,))).round(1).tolist()
-    [[1.0, 0.9, 0.5]]
+    [[1.0, 0.8, 0.5]]
     """
     x = np.ascontiguousarray(values[:, -MAX_TAPS:])
     mean = x.mean(axis=1, keepdims=True)

@@ -1,0 +1,116 @@
+"""What the reader makes of every file of the tests, word for word: `tests/reading.json` says it by test.
+
+A test says what matters of a refusal; the snapshot holds all of it: the whole sentence, its line, column, and the
+options that help, and of a file that reads its names, notes, axis and numbers. After a change that is meant:
+
+    SNAPSHOT=write python -m pytest tests/test_reading*.py tests/test_symbols_reading.py tests/test_faults_bad_files.py
+
+and the difference of the file shows what became of every message.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from forecaster.reading import reader
+from forecaster.reading.reader import Reading
+
+FILE = Path(__file__).with_name("reading.json")
+MOST, LONGEST = 40, 600
+"""So many readings of a test are kept, and so much of each: fuzzing makes thousands."""
+
+
+class Recorder:
+    """Listens to the reader while one test runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.heard = str(folder), []
+
+    def listen(self, patch: pytest.MonkeyPatch) -> None:
+        """Hear every reading, and every refusal as it is told, but not what a refusal tries before."""
+        read, told = reader._read, reader._with_tried_options
+        trying = []
+
+        def reading(*arguments: Any) -> Reading:
+            found = read(*arguments)
+            if not trying:
+                self._add(summary(found))
+            return found
+
+        def refusing(*arguments: Any) -> Exception:
+            trying.append(True)
+            error = told(*arguments)
+            trying.clear()
+            self._add(f"{type(error).__name__} {error}")
+            return error
+
+        patch.setattr(reader, "_read", reading)
+        patch.setattr(reader, "_with_tried_options", refusing)
+
+    def _add(self, text: str) -> None:
+        if len(self.heard) < MOST:
+            self.heard.append(text.replace(self.folder, "DIR")[:LONGEST])
+
+
+def summary(found: Reading) -> str:
+    """Write a reading in one line: what a field holds by default is left out."""
+    signal, dialect = found.signal, found.dialect
+    changed = {
+        **_changed(signal, "name", "path", "sha256", "channels", "recordings", "rows"),
+        **_changed(dialect, "columns", "encoding", "delimiter", "decimal", "header", "skip_rows"),
+        **_changed(found.timing),
+        **({"left_out": found.left_out} if found.left_out else {}),
+    }
+    written = f"{dialect.encoding} {dialect.delimiter!r} {dialect.decimal} {dialect.header:d} {dialect.skip_rows}"
+    recordings = [[_changed(one.time), *map(plain, (one.line, one.values, one.future))] for one in signal.recordings]
+    shown = json.dumps([changed, *recordings[:3]], ensure_ascii=False, default=repr)
+    return f"{signal.rows} rows ({written}) {list(signal.channels)} {len(recordings)} {shown}"
+
+
+def _changed(value: Any, *but: str) -> dict[str, Any]:
+    fields = [field for field in dataclasses.fields(value) if field.name not in but]
+    pairs = [(field, getattr(value, field.name)) for field in fields]
+    return {field.name: plain(one) for field, one in pairs if one != field.default and one not in ((), 0)}
+
+
+def plain(value: Any) -> Any:
+    """Return data that JSON can hold: arrays by shape, first, last and a weighted sum, numbers to 9 digits."""
+    if isinstance(value, np.ndarray):
+        return _array(value)
+    if isinstance(value, float):
+        return float(f"{value:.9g}")
+    if isinstance(value, tuple | list):
+        return [plain(one) for one in value]
+    return value if isinstance(value, str | int | None) else repr(value)
+
+
+def _array(value: np.ndarray) -> Any:
+    flat = value.ravel()
+    if value.dtype.kind not in "fiub" or not flat.size:
+        return [list(value.shape), *map(str, flat[:3])]
+    weighted = float(np.dot(flat.astype(float), np.arange(1, flat.size + 1)))
+    return [list(value.shape), plain(float(flat[0])), plain(float(flat[-1])), plain(weighted)]
+
+
+@cache
+def stored() -> dict[str, list[str]]:
+    """Read the snapshot."""
+    return json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
+
+
+def compare(name: str, heard: list[str]) -> None:
+    """Compare with what is stored of a test, or store it."""
+    if os.environ.get("SNAPSHOT") == "write":
+        found = {key: value for key, value in {**stored(), name: heard}.items() if value}
+        FILE.write_text(json.dumps(dict(sorted(found.items())), ensure_ascii=True, indent=0) + "\n", "utf-8")
+        stored.cache_clear()
+        return
+    assert heard == stored().get(name, [])
