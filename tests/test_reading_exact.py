@@ -251,6 +251,10 @@ COLUMNS = {
     "long, twice": (LONG + "11,y,5\n", {"layout": "long", "group_column": "sensor"}),
     "long, twice, mean": (LONG + "11,y,5\n", {"layout": "long", "group_column": "sensor", "duplicates": "mean"}),
     "long, twice, first": (LONG + "11,y,5\n", {"layout": "long", "group_column": "sensor", "duplicates": "first"}),
+    "long of sixty channels": (
+        "time,sensor,value\n" + "".join(f"{k // 60},s{k % 60},{wave(k)}\n" for k in range(180)),
+        {"layout": "long", "group_column": "sensor"},
+    ),
     "wide": (WIDE, {"layout": "wide"}),
     "wide split": (WIDE, {"layout": "wide", "missing": "split"}),
     "wide filled": (WIDE, {"layout": "wide", "missing": "interpolate"}),
@@ -309,6 +313,7 @@ EDGES = {
     "five bad of many": table("time,v", lambda k: "x" if k % 5 == 2 else k, wave),
     "two bad numbers": table("time,v", cells(3, "x", cells(9, "y", lambda k: k)), wave),
     "offset changes without one": stamped("%Y-%m-%d %H:%M:%S+02:00", _20="2022-08-06 11:26:13+01:00", _9="2022-08-06"),
+    "offsets that change, then a word": stamped("%Y-%m-%d %H:%M:%S+02:00", _9="2022-08-06 00:26:13+01:00", _20="x"),
     "an offset later only": stamped("%Y-%m-%d %H:%M:%S", _1="2022-08-05 16:26:13Z"),
     **{
         f"serial {name}": table(f"{name},v", lambda k: 44778 + k, wave)
