@@ -296,17 +296,20 @@ def _mixed_offsets(texts: NDArray[Any], column: str, sniffed: Sniffed, *, where:
     import pandas as pd
 
     try:
-        stamps = pd.to_datetime(texts, format="ISO8601", utc=True)
+        values = _nanoseconds(pd.to_datetime(texts, format="ISO8601", utc=True).tz_localize(None))
     except (ValueError, OverflowError, TypeError):
-        raise _first_bad(texts, ["iso"], sniffed, where) from None
+        raise _bad_beside_offsets(texts, sniffed, where) from None
     if not all(OFFSET_TEXT.search(str(text)) for text in texts):
         line = sniffed.first_line + _first_other_offset(texts)
         raise RefusalError("stamps with and without a UTC offset", line=line, fix=NO_TIME, **where)
-    try:
-        values = _nanoseconds(stamps.tz_localize(None))
-    except OverflowError:
-        raise _first_bad(texts, ["iso"], sniffed, where) from None
     return Stamps("timestamps", values, 1e-9, column, "Z", ("the UTC offset changes: time kept in UTC",))
+
+
+def _bad_beside_offsets(texts: NDArray[Any], sniffed: Sniffed, where: dict[str, Any]) -> RefusalError:
+    """Refuse the first text that is no stamp, whatever its offset."""
+    plain = np.array([OFFSET_TEXT.sub("", str(text)) for text in texts], dtype=object)
+    row = _first_failing(plain, "iso") or 0
+    return _no_stamp(str(texts[row]), sniffed.first_line + row, where)
 
 
 def _first_bad(texts: NDArray[Any], forms: list[str], sniffed: Sniffed, where: dict[str, Any]) -> RefusalError:
