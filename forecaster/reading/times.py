@@ -307,8 +307,7 @@ def _mixed_offsets(texts: NDArray[Any], column: str, sniffed: Sniffed, *, where:
 
 def _bad_beside_offsets(texts: NDArray[Any], sniffed: Sniffed, where: dict[str, Any]) -> RefusalError:
     """Refuse the first text that is no stamp, whatever its offset."""
-    plain = np.array([OFFSET_TEXT.sub("", str(text)) for text in texts], dtype=object)
-    row = _first_failing(plain, "iso") or 0
+    row = _first_failing(np.array([OFFSET_TEXT.sub("", str(text)) for text in texts], dtype=object), "iso") or 0
     return _no_stamp(str(texts[row]), sniffed.first_line + row, where)
 
 
