@@ -222,7 +222,7 @@ class TestTrouble:
         assert row.at(20).nmse is not None
 
     def test_the_command_tells_who_was_not_trained(self, sine_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        def stop(*_: object) -> None:
+        def stop(*_: object, **__: object) -> None:
             raise KeyboardInterrupt
 
         monkeypatch.setattr("forecaster.training.network.train_network", stop)
@@ -386,6 +386,7 @@ class TestPicture:
 
 
 class TestDocs:
+    @pytest.mark.slow
     def test_the_command_of_the_page_gives_the_table_that_it_shows(self, tmp_path: Path) -> None:
         root = Path(__file__).resolve().parents[1]
         shown = (root / "docs" / "COMPARE.md").read_text(encoding="utf-8").split("```")[1]

@@ -56,6 +56,7 @@ def test_many_random_mutations_are_refused_or_can_be_used(counting):
     assert counts["read by its options"] > 15
 
 
+@pytest.mark.slow
 def test_crafted_folders_are_refused(counting):
     crafted(counting, hostile.FOLDERS, command=False)
     assert clean(counting.report)["refused"] == len(hostile.FOLDERS) >= 31
