@@ -55,7 +55,7 @@ def sine_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reading_as_stored(request: pytest.FixtureRequest) -> Iterator[None]:
     """Compare all that the tests of the reader read with the snapshot, beyond what each of them asserts."""
     module = request.module.__name__.rpartition(".")[2]
-    skipped = {"shared", "monkeypatch"} & set(request.fixturenames)
+    skipped = {"shared", "monkeypatch"} & set(request.fixturenames) or request.node.get_closest_marker("slow")
     if module not in LISTENED or skipped or getattr(request.function, "is_hypothesis_test", False):
         yield
         return

@@ -34,7 +34,7 @@ MANIFEST = "model.json"
 MAX_MANIFEST = 2**20
 MAX_RECORDS = 10_000
 """Objects and lists in model.json: its files and predictors, and their parameters."""
-MAX_TEXTS = {"history.csv": 2**21, "metrics.json": 13 * 2**18, "README.md": 2**18}
+MAX_TEXTS = {"history.csv": 3 * 2**19, "metrics.json": 12 * 2**18, "README.md": 2**18}
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_NONBLOCK: opening a pipe that took the place of a file must not wait for its writer.
 FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

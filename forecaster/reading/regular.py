@@ -20,6 +20,7 @@ from forecaster.reading.refusal import RefusalError
 from forecaster.reading.times import Stamps
 from forecaster.signals import TimeKind
 
+MOST_LOST = 1e18  # rows: what an integer can count
 JITTER = 0.25
 GAP = 1.5
 LONGEST_FILLED = 10
@@ -290,7 +291,7 @@ def handle_gaps(track: Track, found: Grid, options: ReadingOptions) -> tuple[int
     sizes = np.diff(source)[gaps] / step
     if options.missing == "split":
         return len(gaps), 0
-    lost = np.round(sizes).astype(np.int64) - 1
+    lost = np.round(np.minimum(sizes, MOST_LOST)).astype(np.int64) - 1
     fillable = (lost <= LONGEST_FILLED).all() and (np.abs(sizes - np.round(sizes)) <= JITTER + 1e-9).all()
     if options.missing == "error" or not fillable:
         raise _gap(track, gaps, sizes, fillable=bool(fillable), options=options)

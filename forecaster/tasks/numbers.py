@@ -101,7 +101,9 @@ def _local(model: Model, origins: Sequence[Origins]) -> Array:
     if not reference.any():
         return np.ones(sum(len(one) for one in origins))
     unit = np.array(model.manifest.scaler.scale[: len(reference)])
-    return local_scale(partial(model.run, model.predictors[0]), origins, model.manifest.window, reference * unit**2)
+    with np.errstate(over="ignore"):
+        usual = reference * unit**2
+    return local_scale(partial(model.run, model.predictors[0]), origins, model.manifest.window, usual)
 
 
 def _bands(

@@ -106,11 +106,11 @@ def until_training(process: subprocess.Popen) -> list[str]:
 
 def whole(case: Case, folder: Path) -> tuple[str, float]:
     """Train undisturbed; return the hash of the tensors and the seconds from the start of the training."""
-    process = start(case, folder, "whole")
-    until_training(process)
-    began = time.monotonic()
-    rest = process.stderr.read()
-    if process.wait():
+    with start(case, folder, "whole") as process:
+        until_training(process)
+        began = time.monotonic()
+        rest = process.stderr.read()
+    if process.returncode:
         raise RuntimeError(rest[-500:])
     return tensors_of(folder / "whole"), time.monotonic() - began
 
@@ -147,15 +147,15 @@ def disturbed(case: Case, folder: Path, delays: list[float], count: Count) -> st
     """Train with a kill after each delay, resumed each time; return the hash of the tensors."""
     checkpoint, more = folder / f"{PREFIX}killed" / STATE, ()
     for delay in delays:
-        process = start(case, folder, "killed", *more)
-        hit = killed(process, checkpoint, delay)
-        note(count, process.stderr.read())
+        with start(case, folder, "killed", *more) as process:
+            hit = killed(process, checkpoint, delay)
+            note(count, process.stderr.read())
         if not hit:
             break
         count.kills, more = count.kills + 1, ("--resume",)
-    process = start(case, folder, "killed", "--resume")
-    said = process.stderr.read()
-    if process.wait():
+    with start(case, folder, "killed", "--resume") as process:
+        said = process.stderr.read()
+    if process.returncode:
         raise RuntimeError(said[-500:])
     note(count, said)
     left = [one.name for one in folder.iterdir() if one.name.startswith(".forecaster")]
