@@ -61,9 +61,8 @@ class Forecaster:
     """A trained model: the predictors (the first one carries the forecast), scaler and bands.
 
     `stored` holds the evaluations of the held-back part as JSON, taken when it was trained;
-    `history` the learning curve, a row an epoch; `interrupted` tells that Ctrl-C ended the
-    training early, `notes` what it left out; `name` is the folder it was loaded from or saved to; `known` is there only
-    while `fit` scores beside other models.
+    `history` the learning curve, a row an epoch; `notes` what the training left out; `name` is the
+    folder it was loaded from or saved to; `known` is there only while `fit` scores beside other models.
     """
 
     manifest: Manifest
@@ -71,7 +70,6 @@ class Forecaster:
     quantiles: NDArray[np.float32]
     stored: list[dict[str, Any]] = field(default_factory=list)
     history: list[dict[str, float]] = field(default_factory=list)
-    interrupted: bool = False
     notes: tuple[str, ...] = ()
     name: str = ""
     known: dict[int, Known] | None = field(default=None, repr=False)
@@ -104,8 +102,15 @@ class Forecaster:
         trained = replace(trained, predictors=_measured(trained.predictors, prepared))
         work = TASKS[trained.predictors[0].task]
         state, quantiles = work.calibrate(trained.predictors[0], prepared.parts, config)
-        manifest = manifest_of(signals, config, scaler=prepared.scaler, made=trained.predictors, state=state)
-        model = cls(manifest, trained.predictors, quantiles, [], trained.history, trained.interrupted, trained.notes)
+        manifest = manifest_of(
+            signals,
+            config,
+            scaler=prepared.scaler,
+            made=trained.predictors,
+            state=state,
+            interrupted=trained.interrupted,
+        )
+        model = cls(manifest, trained.predictors, quantiles, [], trained.history, trained.notes)
         model.known = shared.known if shared else None
         model.stored = [thinned(model.evaluate(signals, horizon=h).to_json()) for h in _horizons(prepared, config)]
         model.known = None
@@ -149,6 +154,11 @@ class Forecaster:
     def config(self) -> RunConfig:
         """The resolved run that trained the model."""
         return self.manifest.config
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the training early."""
+        return self.manifest.interrupted
 
     @property
     def predictor(self) -> Predictor:

@@ -35,8 +35,9 @@ def manifest_of(
     scaler: Scaler,
     made: Sequence[Predictor],
     state: IntervalState,
+    interrupted: bool = False,
 ) -> Manifest:
-    """Record a run."""
+    """Record a run; one that was `interrupted` is not the whole one."""
     first = signals[0]
     records = [
         PredictorState(name=one.name, parameters=one.parameters.model_dump(mode="json"), tensors=tuple(one.tensors()))
@@ -57,6 +58,7 @@ def manifest_of(
         combination=_combination(made[0]),
         intervals=state,
         training_data=channels_of(signals)[1],
+        interrupted=interrupted,
     )
 
 

@@ -362,6 +362,15 @@ def test_of_two_that_train_one_model_the_second_is_told(folder, model):
     assert "another program is training this model" in result.stderr
 
 
+def test_the_second_is_told_before_it_has_begun(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("forecaster.model.train", None)
+    with Checkpoint.opened(tmp_path / "m", Forecaster.run_of([line()], config_of("gru")), resume=False):
+        result = run(*command(folder, tmp_path / "m"))
+    assert result.exit_code == 1
+    assert "another program is training this model" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_checkpoint_that_cannot_be_written_ends_no_training(folder, tmp_path):
     place_of(tmp_path / "m").write_text("in the way")
     said = ok(*command(folder, tmp_path / "m", "--steps", 20)).stderr
@@ -387,8 +396,11 @@ def test_a_model_that_was_interrupted_in_its_first_epoch_is_not_taken_for_the_wh
         patched.setattr("forecaster.training.keeper.Keeper.on_train_batch_end", stopped)
         assert run(*asked).exit_code == 130
     assert not load(tmp_path / "m").history
+    assert "interrupted: not the whole one" in ok("inspect", tmp_path / "m").stdout
+    assert not place_of(tmp_path / "m").exists()
     assert "begins at the beginning" in ok(*asked, "--resume").stderr
     assert len(load(tmp_path / "m").history) == 2
+    assert "interrupted" not in ok("inspect", tmp_path / "m").stdout
     assert [one.name for one in tmp_path.iterdir()] == ["m"]
 
 
@@ -411,7 +423,7 @@ def test_a_checkpoint_is_written_as_often_as_its_cost_allows(tmp_path, monkeypat
 def test_no_network_is_written_without_those_before_it(tmp_path):
     with Checkpoint.opened(tmp_path / "m", Forecaster.run_of([line()], config_of("gru")), resume=False) as checkpoint:
         checkpoint.put(1, lambda: (Course(name="second"), {}))
-        assert not place_of(tmp_path / "m").exists()
+        assert not list(place_of(tmp_path / "m").iterdir())
         for number, name in enumerate(("first", "second", "first again")):
             checkpoint.put(number % 2, lambda name=name: (Course(name=name), {}))
         assert [one.name for one in checkpoint.courses] == ["first again"]

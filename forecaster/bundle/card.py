@@ -68,7 +68,7 @@ def _about(manifest: Manifest, history: str) -> str:
         *(["- Its state is carried from the first sample of a recording on"] if manifest.config.carry_state else []),
         f"- Sample rate: {f'{rate:g} Hz' if rate else 'not known; times are counted in samples'}",
         f"- Intervals: {_intervals(manifest)}",
-        f"- Training: {_course(history)}",
+        f"- Training: {_course(history)}{', then interrupted' if manifest.interrupted else ''}",
     ]
     return "## What it is\n\n" + "\n".join(lines) + "\n"
 

@@ -145,14 +145,7 @@ class Checkpoint:
             os.unlink(STATE, dir_fd=self._folder)
         with contextlib.suppress(OSError):
             self._sweep(self._folder, kept=set())
-            os.rmdir(self.place)
         self._close()
-
-    def mark(self) -> None:
-        """Leave word of an interruption that came before anything to go on with: the model is not the whole one."""
-        if not (self.found or self.courses):
-            with contextlib.suppress(OutputError), reasons(self.place):
-                self._commit(self._held(), [])
 
     # --- reading ------------------------------------------------------------------------
 
@@ -244,9 +237,9 @@ class Checkpoint:
                 os.unlink(name, dir_fd=folder)
 
     def _look(self) -> None:
-        """Take hold of the folder if it is there."""
+        """Take hold of the folder, so that of two trainings the second is told before it has begun."""
         with contextlib.suppress(OSError):
-            if self.place.exists():
+            if self.place.parent.exists():
                 self.found = STATE in os.listdir(self._held())
 
     def _held(self) -> int:
@@ -267,6 +260,8 @@ class Checkpoint:
 
     def _close(self) -> None:
         if self._folder is not None:
+            with contextlib.suppress(OSError):  # where a checkpoint stands in it, it stays
+                os.rmdir(self.place)
             os.close(self._folder)
             self._folder = None
 

@@ -127,7 +127,7 @@ class TrainingData(Frozen):
 
 
 class Manifest(Frozen):
-    """model.json. `files` is empty until `save` has written them."""
+    """model.json. `interrupted`: Ctrl-C ended the training early; `files` is empty until `save` has written them."""
 
     format: Literal[1] = 1
     task: Task = "forecast"
@@ -144,6 +144,7 @@ class Manifest(Frozen):
     combination: Combination | None = None
     intervals: IntervalState
     training_data: Annotated[tuple[TrainingData, ...], Field(max_length=MAX_CHANNELS), FailFast()] = ()
+    interrupted: bool = False
     files: Annotated[dict[Name, Sha256], Field(max_length=len(FILES))] = Field(default_factory=dict)
 
     @property

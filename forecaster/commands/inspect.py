@@ -92,6 +92,7 @@ def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
         *([("exogenous", ", ".join(past))] if past else []),
         *([("known", ", ".join(known))] if known else []),
         ("split", f"{split.training:g}/{split.validation:g}/{split.test:g} percent"),
+        *([("training", "interrupted: not the whole one")] if manifest.interrupted else []),
         ("seed", str(manifest.seed)),
         *(
             (f"recipe{f' of {name}' if name else ''}", ", ".join(f"{key} {value}" for key, value in recipe))

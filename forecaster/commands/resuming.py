@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from forecaster.commands.terminal import Terminal
 from forecaster.errors import UsageError, printable
@@ -38,8 +38,8 @@ def opened(terminal: Terminal, output: Path, run: Run, *, resume: bool) -> Itera
             terminal.warn(f"note: no checkpoint was kept, and --resume cannot go on with this run: {checkpoint.note}")
 
 
-def is_finished(output: Path, run: Run, *, overwrite: bool) -> bool:
-    """Tell whether `output` holds the model of this very run.
+def found(output: Path, run: Run, *, overwrite: bool) -> Literal["", "interrupted", "finished"]:
+    """Tell how the training ended whose model `output` holds, if it was this very run.
 
     Raises:
         UsageError: it holds another one, which may not be replaced.
@@ -51,19 +51,22 @@ def is_finished(output: Path, run: Run, *, overwrite: bool) -> bool:
     from forecaster.errors import ModelError
 
     if not (output / MANIFEST).exists():
-        return False
+        return ""
     try:
-        different = run.differences(Run.of(load(output).manifest), versions=False)
+        manifest = load(output).manifest
     except ModelError:
         if overwrite:
-            return False
+            return ""
         raise
+    different = run.differences(Run.of(manifest), versions=False)
     if different and not overwrite:
         hint = "Repeat the command as it was, add --overwrite to replace the model, or choose another name."
         raise UsageError(
             f"--resume: {printable(output, 200)} holds the model of another training: {listed(different)}.", hint=hint
         )
-    return not different
+    if different:
+        return ""
+    return "interrupted" if manifest.interrupted else "finished"
 
 
 def stands(checkpoint: Checkpoint, *, resume: bool) -> str:

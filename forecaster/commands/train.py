@@ -128,17 +128,15 @@ def _trained_and_saved(
     from forecaster.model import Forecaster
 
     asked = Forecaster.run_of(run.signals, run.config)
-    own = resume and resuming.is_finished(run.output, asked, overwrite=overwrite)
+    own = resuming.found(run.output, asked, overwrite=overwrite) if resume else ""
     with resuming.opened(terminal, run.output, asked, resume=resume) as checkpoint:
-        if own and not checkpoint.found:
+        if own == "finished" and not checkpoint.found:
             return None
         if said := resuming.stands(checkpoint, resume=resume):
             terminal.say(said)
         forecaster, seconds = _fit(terminal, run, checkpoint)
-        forecaster.save(run.output, overwrite=overwrite or own)
-        if forecaster.interrupted:
-            checkpoint.mark()
-        else:
+        forecaster.save(run.output, overwrite=overwrite or bool(own))
+        if not forecaster.interrupted:
             checkpoint.discard()
     return forecaster, seconds
 
