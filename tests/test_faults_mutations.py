@@ -12,6 +12,7 @@ from forecaster.record import STORED_BYTES, history_text, thinned
 from tests.commands import ok
 from tests.faults import edits, hostile, samples
 from tests.faults.bench import Bench
+from tests.faults.checkpoints import Mutations
 from tests.faults.command_line import told_by_the_command
 from tests.faults.folders import contents_of, lay_out
 from tests.faults.mutations import crafted
@@ -71,6 +72,16 @@ def test_the_command_refuses_and_touches_nothing(counting):
 def test_the_command_refuses_every_sixth_crafted_folder_and_touches_nothing(counting):
     crafted(counting, list(hostile.FOLDERS)[::6], command=True)
     clean(counting.report)
+
+
+def test_mutated_checkpoints_are_refused_or_can_be_gone_on_with(counting):
+    mutations = Mutations(counting)
+    for n in range(400):
+        mutations.mutation(13, n)
+    counts = clean(mutations.report)
+    assert counts["refused"] + counts["gone on with"] + counts["nothing in it"] == counts["mutations"] == 400
+    assert counts["refused"] > 250
+    assert counts["gone on with"] > 15
 
 
 # --- the tools themselves: what they are to find, they find --------------------------------

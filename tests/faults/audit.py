@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from forecaster import networks
+from forecaster.bundle.checkpoint import STATE, TENSORS
+from forecaster.bundle.gate import MANIFEST
 from forecaster.bundle.manifest import FILES
 
 OWN = {os.path.realpath(one) for one in networks.__path__}
+PART = re.compile("|".join([*map(re.escape, (MANIFEST, STATE, *FILES)), r"data-[^/]*", TENSORS.pattern]))
+"""The names that belong into a model folder, or into a checkpoint."""
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-HARMLESS = {"object.__getattr__", "sys._getframe", "gc.get_objects"}
-"""Events that say nothing of files or code: the interpreter looks at itself."""
+HARMLESS = {"object.__getattr__", "sys._getframe", "gc.get_objects", "fcntl.flock"}
+"""Events that say nothing of files or code: the interpreter looks at itself, or a lock is taken on what is open."""
+HELD = {"os.mkdir", "os.rmdir"}
+"""What is done to a checkpoint's own folder, and to nothing else: it is made, and goes when it is empty."""
 
 
 class Watch:
@@ -52,10 +59,14 @@ class Watch:
             where = arguments[0]
             if not isinstance(where, int) and os.path.realpath(where) not in OWN:
                 self.outside.append(f"{event} {where}")
-        elif event == "import" and arguments[0].startswith("encodings."):
-            pass  # the encoding that a model's files have: Python looks its name up among its own
-        elif event not in HARMLESS:
+        elif event not in HARMLESS and not self._own(event, arguments):
             self.executed.append(f"{event} {str(arguments)[:200]}")
+
+    def _own(self, event: str, arguments: tuple[Any, ...]) -> bool:
+        """Say whether Python looks up the encoding of a model's files, or a checkpoint's folder is made or goes."""
+        if event == "import":
+            return str(arguments[0]).startswith("encodings.")
+        return event in HELD and str(arguments[0]) in self.allowed
 
     def _belongs(self, path: Any, mode: Any, flags: Any) -> bool:
         """Say whether what is opened, for reading, is allowed or a part of the model by its own name alone."""
@@ -66,5 +77,4 @@ class Watch:
         name = os.fsdecode(path)
         if name in self.allowed:
             return True
-        part = name == "model.json" or name in FILES or (name.startswith("data-") and "/" not in name)
-        return part and bool(flags & os.O_NOFOLLOW)
+        return bool(PART.fullmatch(name)) and bool(flags & os.O_NOFOLLOW)

@@ -95,10 +95,10 @@ class Bench:
 
     def attempt(self, model: Path, where: str, kind: str, rng: random.Random) -> bool:
         """Load `model` and, if the gate lets it pass, use it; say whether it was refused."""
-        loaded, told = self._guarded(lambda: bundle.load(model), (model, where), "to load")
+        loaded, told = self.guarded(lambda: bundle.load(model), (model, where), "to load")
         if loaded is None:
             self.report.counts["refused"] += told is not None
-            self._check_message(told, where)
+            self.check_message(told, where)
             return told is not None
         self.report.counts["loaded"] += 1
         self._use(model, where, (kind, loaded.manifest, rng))
@@ -108,11 +108,11 @@ class Bench:
         kind, manifest, rng = given
         signals = [samples.fitting(manifest) or samples.signal_of(samples.KINDS[kind])]
         horizon = rng.choice([None, 1, min(300, 3 * manifest.window.n_input + 1)])
-        made, told = self._guarded(lambda: self._forecast(model, signals, horizon), (model, where), "to forecast")
+        made, told = self.guarded(lambda: self._forecast(model, signals, horizon), (model, where), "to forecast")
         if manifest.config.reading != self.manifests[kind].config.reading:
             reading, file = manifest.config.reading, self.files[kind]
             self.report.counts["read by its options"] += 1
-            self._guarded(lambda: read_signal(file, reading), (file, where), "to read")
+            self.guarded(lambda: read_signal(file, reading), (file, where), "to read")
         self.report.counts["forecast"] += made is not None
         self.report.counts["refused in use"] += told is not None
         if made is not None and not _is_finite(made[0], made[1]):
@@ -133,7 +133,7 @@ class Bench:
         if told.exit_code not in (0, 2) or "this is a bug" in told.stderr:
             self.report.bad("tracebacks", where, f"inspect: {told.exit_code} {told.stderr[:500]}")
 
-    def _guarded(self, work: Any, place: tuple[Path, str], what: str) -> tuple[Any, ForecasterError | None]:
+    def guarded(self, work: Any, place: tuple[Path, str], what: str) -> tuple[Any, ForecasterError | None]:
         """Do the work; count what is no error of the tree; measure memory (of the gate) and time."""
         (model, where), found, told = place, None, None
         _reset_peak()
@@ -171,7 +171,8 @@ class Bench:
             if events:
                 self.report.bad(what, where, events[:3])
 
-    def _check_message(self, told: ForecasterError | None, where: str) -> None:
+    def check_message(self, told: ForecasterError | None, where: str) -> None:
+        """Count a refusal whose words are no message."""
         if told is not None and not (str(told).isprintable() and len(str(told)) <= MESSAGE_LIMIT and told.hint):
             self.report.bad("tracebacks", where, f"a message that is no message: {str(told)[:100]!r}")
 
@@ -195,7 +196,7 @@ def _is_finite(model: Forecaster, forecasts: list[Any]) -> bool:
 
 def _weight(model: Path) -> int:
     """Return the bytes of the weights in a folder."""
-    return sum(one.lstat().st_size for one in model.glob("data-*/tensors.safetensors") if one.lstat().st_size < 2**32)
+    return sum(one.lstat().st_size for one in model.rglob("*.safetensors") if one.lstat().st_size < 2**32)
 
 
 def settle() -> None:

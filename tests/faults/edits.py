@@ -97,12 +97,12 @@ def token(contents: Contents, rng: random.Random) -> None:
 
 def value(contents: Contents, rng: random.Random) -> None:
     """Replace, delete or double a value of model.json, here and wherever it stands once more."""
-    _edit(contents, MANIFEST, lambda document: _change(document, rng))
+    _edit(contents, MANIFEST, lambda document: altered(document, rng))
 
 
 def score(contents: Contents, rng: random.Random) -> None:
     """The same in metrics.json."""
-    _edit(contents, METRICS, lambda document: _change(document, rng))
+    _edit(contents, METRICS, lambda document: altered(document, rng))
 
 
 def reading(contents: Contents, rng: random.Random) -> None:
@@ -122,7 +122,7 @@ def reading(contents: Contents, rng: random.Random) -> None:
 
 def forged(contents: Contents, rng: random.Random) -> None:
     """Replace a value of model.json, and make everything else agree: copies of it, names and shapes of the tensors."""
-    _edit(contents, MANIFEST, lambda document: _agree(_change(document, rng)))
+    _edit(contents, MANIFEST, lambda document: _agree(altered(document, rng)))
     _refit(contents, rng)
 
 
@@ -135,7 +135,7 @@ def header(contents: Contents, rng: random.Random) -> None:
         contents[WEIGHTS] = (wrong % 2**64).to_bytes(8, "little") + content[8:]
         return
     try:
-        text = json.dumps(_change(json.loads(content[8 : 8 + length]), rng), separators=(",", ":")).encode()
+        text = json.dumps(altered(json.loads(content[8 : 8 + length]), rng), separators=(",", ":")).encode()
     except (ValueError, RecursionError):
         return
     contents[WEIGHTS] = len(text).to_bytes(8, "little") + text + content[8 + length :]
@@ -213,7 +213,7 @@ def _walk(document: Any, rng: random.Random) -> tuple[Any, Any]:
     return place, key
 
 
-def _change(document: Any, rng: random.Random) -> Any:
+def altered(document: Any, rng: random.Random) -> Any:
     """Change one value of a document."""
     place, key = _walk(document, rng)
     if place is None:

@@ -26,21 +26,21 @@ def lay_out(model: Path, contents: Contents, elsewhere: Path, *, genuine: str) -
     manifest = contents[MANIFEST]
     data = model / (data_name(manifest) if isinstance(manifest, bytes) else genuine)
     if contents["data"]:
-        _put(data, str(contents["data"]), elsewhere)
+        put(data, str(contents["data"]), elsewhere)
     else:
         data.mkdir()
         for name in FILES:
-            _put(data / name, contents[name], elsewhere)
-    _put(model / MANIFEST, manifest, elsewhere)
+            put(data / name, contents[name], elsewhere)
+    put(model / MANIFEST, manifest, elsewhere)
 
 
-def _put(path: Path, content: bytes | str, elsewhere: Path) -> None:
+def put(path: Path, content: bytes | str, elsewhere: Path) -> None:
     """Write a file, or what is to stand there instead."""
     if isinstance(content, bytes):
         path.write_bytes(content)
         return
     out = elsewhere if path.name.startswith("data-") else elsewhere / "secret"
-    put: dict[str, Callable[[], object]] = {
+    ways: dict[str, Callable[[], object]] = {
         "link-out": lambda: path.symlink_to(out),
         "link-in": lambda: path.symlink_to(FILES[-1]),
         "link-loop": lambda: path.symlink_to(path.name),
@@ -52,7 +52,7 @@ def _put(path: Path, content: bytes | str, elsewhere: Path) -> None:
         "huge": lambda: _huge(path),
         "nothing": lambda: None,
     }
-    put[content]()
+    ways[content]()
 
 
 def _huge(path: Path) -> None:
