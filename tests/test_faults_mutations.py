@@ -74,8 +74,8 @@ def test_the_command_refuses_every_sixth_crafted_folder_and_touches_nothing(coun
     clean(counting.report)
 
 
-def test_mutated_checkpoints_are_refused_or_can_be_gone_on_with(counting):
-    mutations = Mutations(counting)
+def test_mutated_checkpoints_are_refused_or_can_be_gone_on_with(counting, tmp_path):
+    mutations = Mutations(counting, tmp_path)
     for n in range(400):
         mutations.mutation(13, n)
     counts = clean(mutations.report)

@@ -44,11 +44,11 @@ FILES = (STATE, "network 1", "network 2")
 class Mutations:
     """A good checkpoint, and its mutations one at a time."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, folder: Path) -> None:
         self.bench, self.run = bench, Run.of(bench.manifests["joint"])
-        self.place = bench.place / f"{PREFIX}m"
+        self.model, self.place = folder / "m", folder / f"{PREFIX}m"
         self.report = bench.report = Report()
-        with Checkpoint.opened(bench.place / "m", self.run, resume=False) as checkpoint:
+        with Checkpoint.opened(self.model, self.run, resume=False) as checkpoint:
             for number, specs in enumerate(SPECS):
                 checkpoint.put(number, lambda number=number, specs=specs: (_course(number), _tensors(specs)))
             names = [f"network-{k}-{one.sha256[:16]}.safetensors" for k, one in enumerate(checkpoint.courses, 1)]
@@ -85,7 +85,7 @@ class Mutations:
 
     def _read(self) -> int:
         """Read the state and the tensors of each network that has some; return how many."""
-        with Checkpoint.opened(self.bench.place / "m", self.run, resume=True) as checkpoint:
+        with Checkpoint.opened(self.model, self.run, resume=True) as checkpoint:
             slots = [checkpoint.slot(number) for number in range(len(checkpoint.courses[: len(SPECS)]))]
             for slot in slots:
                 if slot.course is not None and not slot.course.failed:
@@ -195,7 +195,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        mutations = Mutations(Bench(Path(place)))
+        (folder := Path(place) / "checkpoint").mkdir()
+        mutations = Mutations(Bench(Path(place)), folder)
         for n in range(chosen.count):
             mutations.mutation(chosen.seed, n)
     print(mutations.report.text())
