@@ -365,8 +365,9 @@ def test_ambiguous_thousands_are_refused(reads):
     assert values(reads("a;b\n1,234;2\n5,678;3\n", decimal=","))[0, 0] == 1.234
 
 
-def test_preambles(reads):
-    text = "Logger 7\nchannel 3\n\ntime;acc\n" + "".join(f"{k / 10};{k % 4}\n" for k in range(50))
+@pytest.mark.parametrize("end", ["", ";"])
+def test_preambles(reads, end):
+    text = f"Logger 7\nchannel 3\n\ntime;acc{end}\n" + "".join(f"{k / 10};{k % 4}\n" for k in range(50))
     error = refused(reads, text)
     assert "`--skip-rows 3 --delimiter ';'`" in error.hint
     reading = reads(text, skip_rows=3, delimiter=";")
