@@ -38,21 +38,23 @@ def clean(report):
     return report.counts
 
 
+def mutated(bench, seed, count):
+    for n in range(count):
+        bench.mutation(seed, n)
+    counts = clean(bench.report)
+    assert counts["refused"] + counts["loaded"] == counts["mutations"] == count
+    return counts
+
+
 def test_random_mutations_are_refused_or_can_be_used(counting):
-    for n in range(400):
-        counting.mutation(11, n)
-    counts = clean(counting.report)
-    assert counts["refused"] + counts["loaded"] == counts["mutations"] == 400
+    counts = mutated(counting, 11, 400)
     assert counts["loaded"] > 15
     assert counts["forecast"] > 10
 
 
 @pytest.mark.slow
 def test_many_random_mutations_are_refused_or_can_be_used(counting):
-    for n in range(3000):
-        counting.mutation(12, n)
-    counts = clean(counting.report)
-    assert counts["refused"] + counts["loaded"] == counts["mutations"] == 3000
+    counts = mutated(counting, 12, 3000)
     assert counts["forecast"] > 120
     assert counts["read by its options"] > 15
 

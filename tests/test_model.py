@@ -40,6 +40,19 @@ def model():
     return Forecaster.fit([signal_of(wave(800))], CONFIG)
 
 
+def test_past_segments_are_forecast_only_where_a_band_is_scaled_by_them(model, monkeypatch):
+    asked, run = [], Forecaster.run
+    monkeypatch.setattr(Forecaster, "run", lambda *given, **more: asked.append(given[3]) or run(*given, **more))
+    banded, bare, none = (
+        model.forecast([signal_of(wave(300))], horizon=25, levels=levels)[0][0] for levels in ((90,), (99,), ())
+    )
+    assert banded.bands[90] is not None
+    assert bare.bands == {99: None}
+    assert list(bare.reasons) == ["99"]
+    assert banded.mean.tobytes() == bare.mean.tobytes() == none.mean.tobytes()
+    assert asked == [25, WINDOW.n_input, 25, 25]
+
+
 def everything(model):
     tensors = {f"{p.name}/{k}": t.tobytes() for p in model.predictors for k, t in p.tensors().items()}
     kept = model.manifest.model_copy(update={"created": "2020-01-01T00:00:00Z", "training_data": ()})

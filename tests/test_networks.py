@@ -1,9 +1,5 @@
 """What each network is beyond the contract: its forms, its reach, its start, and the same bits under every kernel."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -11,6 +7,7 @@ from pydantic import ValidationError
 from forecaster.config import Window
 from forecaster.equations.basic_rnn import basic_rnn
 from forecaster.networks import Setting, network
+from tests.kernels import KERNELS, printed
 
 WINDOW = Window(n_step=5, n_input=6)
 
@@ -167,10 +164,6 @@ print("same")
 """
 
 
-@pytest.mark.parametrize("kernel", ["Haswell", "SkylakeX", "Zen"])
+@pytest.mark.parametrize("kernel", KERNELS)
 def test_a_row_has_the_same_bits_in_every_place_with_every_kernel(kernel):
-    environment = os.environ | {"OPENBLAS_CORETYPE": kernel}
-    done = subprocess.run(
-        [sys.executable, "-c", POSITIONS], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.stdout.strip() == "same", done.stderr
+    assert printed(POSITIONS, kernel) == "same"

@@ -3,7 +3,6 @@
 import io
 import os
 import re
-import shlex
 import sys
 
 import numpy as np
@@ -14,23 +13,7 @@ from hypothesis import strategies as st
 from forecaster.config import ReadingOptions
 from forecaster.errors import SignalError
 from forecaster.reading import read, reader
-from forecaster.reading.refusal import FLAGS, NAMES
-
-FIELDS = {option: field for field, option in (NAMES | FLAGS).items()}
-
-
-def options_of(text):
-    """Parse the options of a hint as the command line would."""
-    found, words = {}, shlex.split(text)
-    while words:
-        field = FIELDS[words.pop(0)]
-        if field in FLAGS:
-            found[field] = True
-        elif field in ("columns", "time_columns", "units", "na"):
-            found[field] = (*found.get(field, ()), words.pop(0))
-        else:
-            found[field] = words.pop(0)
-    return ReadingOptions(**found)
+from tests.hints import options_of
 
 
 @pytest.fixture

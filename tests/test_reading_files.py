@@ -1,7 +1,6 @@
 """Every recorded file reads with the right values, or is refused with options that then read it."""
 
 import re
-import shlex
 from pathlib import Path
 
 import numpy as np
@@ -11,26 +10,10 @@ import pytest
 from forecaster.config import ReadingOptions
 from forecaster.errors import SignalError
 from forecaster.reading import read
-from forecaster.reading.refusal import FLAGS, NAMES
+from tests.hints import options_of
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason="no recorded files here")
-FIELDS = {option: field for field, option in (NAMES | FLAGS).items()}
-LISTS = ("columns", "time_columns", "units", "na")
-
-
-def options_of(text):
-    """Parse the options of a hint as the command line would."""
-    found, words = {}, shlex.split(text)
-    while words:
-        field = FIELDS[words.pop(0)]
-        if field in FLAGS:
-            found[field] = True
-        elif field in LISTS:
-            found[field] = (*found.get(field, ()), words.pop(0))
-        else:
-            found[field] = words.pop(0)
-    return ReadingOptions(**found)
 
 
 def plain(path, **how):

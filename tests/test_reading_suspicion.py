@@ -9,7 +9,7 @@ from forecaster.config import ReadingOptions
 from forecaster.errors import SignalError
 from forecaster.reading import read
 from forecaster.reading.labview import _likely_hz
-from tests.test_reading_files import options_of
+from tests.hints import options_of
 
 SIGNAL = np.round(np.sin(np.arange(80) / 3), 3)
 

@@ -1,7 +1,3 @@
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -11,6 +7,7 @@ from forecaster.networks import network
 from forecaster.origins import Origins
 from forecaster.predictors import Context
 from forecaster.rollout import ROWS, carried, rollout
+from tests.kernels import KERNELS, printed
 
 WINDOW = Window(n_step=5, n_input=20)
 
@@ -66,13 +63,9 @@ print("same")
 """
 
 
-@pytest.mark.parametrize("kernel", ["Haswell", "SkylakeX", "Zen"])
+@pytest.mark.parametrize("kernel", KERNELS)
 def test_a_row_has_the_same_bits_in_every_place_with_every_kernel(kernel):
-    environment = os.environ | {"OPENBLAS_CORETYPE": kernel}
-    done = subprocess.run(
-        [sys.executable, "-c", POSITIONS], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.stdout.strip() == "same", done.stderr
+    assert printed(POSITIONS, kernel) == "same"
 
 
 def test_a_row_has_the_same_bits_among_many(tmp_path):

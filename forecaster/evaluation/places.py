@@ -52,3 +52,12 @@ def located(signal: Signal, channel: int, place: Place) -> Origins:
     values, count = signal.recordings[place.recording].values, len(signal.channels)
     beside = split(values[:, count:], signal.known)
     return Origins(values[:, channel], channel, place.rows, *beside, targets=values[:, :count])
+
+
+def too_short(signal: Signal, *, context: int, horizon: int) -> str:
+    """Say with counts why a signal has no origin."""
+    longest = max((len(recording) for recording in signal.recordings), default=0)
+    return (
+        f"an origin needs {context} rows of context and {horizon} rows to score, in the part "
+        f"that may be scored; the longest recording has {longest} rows"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,6 +82,15 @@ class Part:
             "skill": self.verdict.skill,
             **{key: value for key, value in more.items() if value is not None},
         }
+
+
+def unscored(
+    names: Collection[str], scores: Sequence[str], reason: str
+) -> tuple[dict[str, dict[str, float | None]], dict[str, list[dict[str, int | float | None]]], dict[str, str], Verdict]:
+    """Return what a part without origins has by name: all `scores` None for one reason, no step, no verdict."""
+    reasons = {f"{name}.{score}": reason for name in names for score in scores}
+    none: dict[str, dict[str, float | None]] = {name: dict.fromkeys(scores) for name in names}
+    return none, {name: [] for name in names}, reasons, Verdict("unknown", f"Not scored: {reason}.")
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ from forecaster.evaluation.bands import realised
 from forecaster.evaluation.examples import chosen, example
 from forecaster.evaluation.free_run import free_run, trusted
 from forecaster.evaluation.likeness import Past
-from forecaster.evaluation.places import Place, default_stride, located, places
+from forecaster.evaluation.places import Place, default_stride, located, places, too_short
 from forecaster.evaluation.request import LEVELS, Keep, Made
-from forecaster.evaluation.result import Evaluation, Part, metrics
+from forecaster.evaluation.result import Evaluation, Part, metrics, unscored
 from forecaster.evaluation.spectra import spectrum
 from forecaster.evaluation.sums import Spectra, Steps, Sums
-from forecaster.evaluation.verdict import PLAIN, Verdict, compare
+from forecaster.evaluation.verdict import PLAIN, compare
 from forecaster.metrics import Coverage, Score, Tally
 from forecaster.origins import Origins
 from forecaster.signals import Signal
@@ -124,9 +124,9 @@ def _part(signal: Signal, channel: int, found: list[Place], *, job: Job, drawn: 
     named = partial(Part, signal.name, signal.channels[channel], unit=unit, sample_rate_hz=signal.sample_rate_hz)
     pass_ = _Pass.of(signal, channel, found, job)
     if not found:
-        why = _too_short(signal, job)
+        why = too_short(signal, context=job.window.context, horizon=job.horizon)
         missing = realised({}, dict.fromkeys(job.levels, why), block=1)
-        return named(0, *_empty(job, why), bands=missing, spectrum=pass_.spectrum())
+        return named(0, *unscored(job.forecasts, metrics(job.levels), why), bands=missing, spectrum=pass_.spectrum())
     pass_.run()
     tallies = {name: one.tally for name, one in pass_.sums.items()}
     scores = {name: pass_.scores(name) for name in pass_.sums}
@@ -272,22 +272,3 @@ class _Pass:
             width = self._widths(located(self.signal, self.channel, place)).get(level)
             drawn.append(replace(one, half_width=None if width is None else width[0], level=level))
         return tuple(drawn)
-
-
-def _empty(
-    job: Job, reason: str
-) -> tuple[dict[str, dict[str, float | None]], dict[str, list[Any]], dict[str, str], Verdict]:
-    """Return the scores of a part without origins: all None, for one reason."""
-    names = metrics(job.levels)
-    scores: dict[str, dict[str, float | None]] = {name: dict.fromkeys(names) for name in job.forecasts}
-    reasons = {f"{name}.{metric}": reason for name in job.forecasts for metric in names}
-    return scores, {name: [] for name in job.forecasts}, reasons, Verdict("unknown", f"Not scored: {reason}.")
-
-
-def _too_short(signal: Signal, job: Job) -> str:
-    """Say with counts why a signal has no origin."""
-    longest = max((len(recording) for recording in signal.recordings), default=0)
-    return (
-        f"an origin needs {job.window.context} rows of context and {job.horizon} rows to score, in the part "
-        f"that may be scored; the longest recording has {longest} rows"
-    )

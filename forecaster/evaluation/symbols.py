@@ -11,15 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Window
 from forecaster.errors import UsageError
-from forecaster.evaluation.places import default_stride, origins
-from forecaster.evaluation.result import Evaluation, Part
+from forecaster.evaluation.places import default_stride, origins, too_short
+from forecaster.evaluation.result import Evaluation, Part, unscored
 from forecaster.evaluation.verdict import Verdict, weigh
 from forecaster.origins import Origins
 from forecaster.signals import Signal
@@ -112,7 +111,8 @@ def _part(signal: Signal, first_targets: Sequence[int], job: Job) -> Part:
         for name, walk in job.walks.items():
             tallies[name].add(truth, *walk(block, job.horizon))
     if not tallies["model"].losses:
-        return named(0, *_empty(job, _too_short(signal, job)))
+        why = too_short(signal, context=job.window.context, horizon=job.horizon)
+        return named(0, *unscored(job.walks, METRICS, why))
     return named(
         len(tallies["model"].loss),
         {name: tally.scores() for name, tally in tallies.items()},
@@ -145,19 +145,3 @@ def compare_symbols(tallies: Mapping[str, SymbolTally], job: Job) -> Verdict:
     if one_step and own.mean() >= np.log(job.window.symbols):
         found = replace(found, text=f"{found.text} It is no better than taking all symbols to be alike.")
     return replace(found, text=found.text.replace("every baseline", "every other baseline")) if job.itself else found
-
-
-def _empty(job: Job, reason: str) -> tuple[Any, Any, dict[str, str], Verdict]:
-    """Return the scores of a signal without origins: all None, for one reason."""
-    scores = {name: dict.fromkeys(METRICS) for name in job.walks}
-    reasons = {f"{name}.{metric}": reason for name in job.walks for metric in METRICS}
-    return scores, {name: [] for name in job.walks}, reasons, Verdict("unknown", f"Not scored: {reason}.")
-
-
-def _too_short(signal: Signal, job: Job) -> str:
-    """Say with counts why a signal has no origin."""
-    longest = max((len(recording) for recording in signal.recordings), default=0)
-    return (
-        f"an origin needs {job.window.context} rows of context and {job.horizon} rows to score, in the part "
-        f"that may be scored; the longest recording has {longest} rows"
-    )

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations
 
 from forecaster.config import ReadingOptions
-from forecaster.reading.cells import PATTERNS, unit_of
-from forecaster.reading.dialect import Sniffed, split_line
+from forecaster.reading import doubtful_times
+from forecaster.reading.cells import unit_of
+from forecaster.reading.dialect import Sniffed
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.source import Source
-
-_TIME = (
-    "time timestamp timestamps date ds datetime datetimes epoc epoch unix unixtime elapsed elapsedtime seconds "
-    "secondselapsed millis milliseconds xvalue zeit zeitstempel datum uhrzeit temps fecha hora "
-    "utc timeutc utctime dateandtime dateutc datetimeutc times timesec timems timeus timens localtime recordtime "
-    "sampletime year timeseconds"
-)
-_SHORT_TIME = "t s sec secs ms us ns"  # may name other things: they must rise too
-_INDEX = "index idx i n no nr # row sample samples samplenumber unnamed counter count cnt point recno scan id"
-TIME_NAMES, SHORT_TIME_NAMES = frozenset(_TIME.split()), frozenset(_SHORT_TIME.split())
-INDEX_NAMES = frozenset(["", *_INDEX.split()])
+from forecaster.reading.traits import is_index, is_time
 
 
 @dataclass(frozen=True)
@@ -68,11 +57,11 @@ def choose(sniffed: Sniffed, options: ReadingOptions, source: Source) -> Roles:
     """Give every column its role. Raises SignalError where the file leaves it open."""
     path = source.path
     group = None if options.group_column is None else resolve(options.group_column, sniffed, path, "--group-column")
-    timelike = [i for i in range(sniffed.width) if i != group and _is_time(sniffed, i)]
+    timelike = [i for i in range(sniffed.width) if i != group and is_time(sniffed, i)]
     time = _time_columns(sniffed, options, path, timelike)
     notes: list[str] = []
     if not time:
-        _refuse_unknown_time(sniffed, options, path)
+        doubtful_times.refuse_unknown_time(sniffed, options, path)
     if options.symbols and not options.columns:
         labels = _labels(sniffed, [*time, group], [*timelike, *time, group], path=path)
         return Roles(time, (labels,), group, units=("",))
@@ -99,38 +88,18 @@ def choose(sniffed: Sniffed, options: ReadingOptions, source: Source) -> Roles:
         found_none = "no column of numbers besides time" + (" and the exogenous ones" if beside else "")
         raise RefusalError(found_none, path=path, line=sniffed.first_line, advice=advice)
     label = _label(sniffed, time, group)
-    _refuse_clock(sniffed, channels, time, source=source, options=options)
+    doubtful_times.refuse_clock(sniffed, channels, time, source=source, options=options)
     units = _units(sniffed, channels, options, path)
     return Roles(
         time, channels + beside, group, blank, label, tuple(notes), units, exogenous=len(beside), known=len(known)
     )
 
 
-def _refuse_unknown_time(sniffed: Sniffed, options: ReadingOptions, path: str) -> None:
-    """Refuse to leave out, as text, a column that is called time: order, gaps and rate stand in it."""
-    if options.no_time or options.columns or options.symbols or not sniffed.header:
-        return
-    for index, what in enumerate(sniffed.kinds):
-        name = sniffed.names[index]
-        first = next((row[index] for row in sniffed.sample if index < len(row)), "")
-        digits = any(c.isdigit() for c in first)
-        if digits and what == "text" and letters(name) in TIME_NAMES and "number" in sniffed.kinds:
-            raise RefusalError(
-                f"{first!r} is no time stamp of a known kind",
-                path=path,
-                line=sniffed.first_line,
-                column=name,
-                expected="such as 2022-08-05 15:26:13",
-                fix={"no_time": True},
-                advice=f"`--time-column {shlex.quote(name)} --time-format '%Y%m%dT%H%M%S'` names its format.",
-            )
-
-
 def _labels(sniffed: Sniffed, taken: Sequence[int | None], timelike: Sequence[int | None], *, path: str) -> int:
     """Return the column of labels: the only one of text, else the only one that is neither time nor a count of rows."""
     text = [i for i, kind in enumerate(sniffed.kinds) if kind == "text" and i not in taken]
     rest = [i for i, kind in enumerate(sniffed.kinds) if kind == "number" and i not in timelike]
-    candidates = text or [i for i in rest if not _is_index(sniffed, i)] or rest
+    candidates = text or [i for i in rest if not is_index(sniffed, i)] or rest
     if len(candidates) == 1:
         return candidates[0]
     named = ", ".join(repr(sniffed.names[i]) for i in candidates[:12])
@@ -160,43 +129,6 @@ def _apart(chosen: Mapping[str, tuple[int, ...]], sniffed: Sniffed, path: str) -
         both = [sniffed.names[index] for index in first if index in second]
         if both:
             raise RefusalError(f"{both[0]!r} is both {option} and {other}", path=path, expected="one of them")
-
-
-def letters(name: str) -> str:
-    """Return a header's letters alone, without unit, number or case."""
-    return "".join(re.findall("[a-z#]+", re.sub(r"[(\[].*?[)\]]| #\d+$", "", name.lower())))
-
-
-def _is_time(sniffed: Sniffed, index: int) -> bool:
-    """Tell a time column: by what it holds, by its name, or, without a header, by being a ramp in front."""
-    kind, name = sniffed.kinds[index], letters(sniffed.names[index])
-    if kind in ("stamp", "day", "clock"):
-        return True
-    if kind not in ("number", "empty"):
-        return False
-    if not sniffed.header or (name == "column" and sniffed.names[index] == "column_1"):
-        first = kind == "number" and index == 0 and sniffed.width > 1
-        return first and _ramp(sniffed, index) and not _is_index(sniffed, index)
-    if name in TIME_NAMES:
-        return True
-    hints = name.startswith(("time", "epoch")) or name.endswith("time") or "timestamp" in name
-    return (hints or name in SHORT_TIME_NAMES) and kind == "number" and _ramp(sniffed, index, jitter=10.0)
-
-
-def _numbers(sniffed: Sniffed, index: int) -> list[float]:
-    cells = [row[index] for row in sniffed.sample if index < len(row)]
-    good = [c for c in cells if PATTERNS[sniffed.decimal].fullmatch(c)]
-    return [float(c.replace(",", ".")) for c in good] if len(good) >= 0.9 * len(cells) else []
-
-
-def _ramp(sniffed: Sniffed, index: int, jitter: float = 0.3) -> bool:
-    """Tell whether the sample rises steadily."""
-    numbers = _numbers(sniffed, index)
-    steps = [b - a for a, b in pairwise(numbers)]
-    if len(steps) < 2 or min(steps) <= 0:
-        return False
-    middle = sorted(steps)[len(steps) // 2]
-    return max(abs(s - middle) for s in steps) <= jitter * middle
 
 
 def _time_columns(sniffed: Sniffed, options: ReadingOptions, path: str, timelike: list[int]) -> tuple[int, ...]:
@@ -235,21 +167,13 @@ def _channels(
             continue
         if index in timelike:
             notes.append(f"column {name!r} is a time too, and left out")
-        elif kind == "number" and _is_index(sniffed, index):
+        elif kind == "number" and is_index(sniffed, index):
             notes.append(f"column {name!r} counts the rows, and is left out")
         elif kind == "number":
             chosen.append(index)
         elif kind == "text" and index not in padding:
             notes.append(f"column {name!r} holds text, and is left out")
     return tuple(chosen)
-
-
-def _is_index(sniffed: Sniffed, index: int) -> bool:
-    """Tell a column that counts rows: named like one and stepping by one."""
-    named = letters(sniffed.names[index]) in INDEX_NAMES or sniffed.names[index] == f"column_{index + 1}"
-    numbers = _numbers(sniffed, index)
-    counts = len(numbers) > 2 and all(b - a == 1 for a, b in pairwise(numbers))
-    return sniffed.header and named and counts
 
 
 def _padding(sniffed: Sniffed, taken: set[int | None]) -> tuple[int, ...]:
@@ -268,49 +192,6 @@ def _label(sniffed: Sniffed, time: tuple[int, ...], group: int | None) -> int | 
     """Return a first column of text beside many numbers: it may name one series a row."""
     numbers = sum(kind == "number" for kind in sniffed.kinds)
     return 0 if not time and group is None and sniffed.kinds[0] == "text" and numbers >= 3 else None
-
-
-def _refuse_clock(
-    sniffed: Sniffed, channels: tuple[int, ...], time: tuple[int, ...], *, source: Source, options: ReadingOptions
-) -> None:
-    """Refuse a headerless file where a later column rises like a clock: it is hardly a channel."""
-    if sniffed.header or time or options.no_time:
-        return
-    rising = [i for i in channels if len(sniffed.sample) >= 8 and _ramp(sniffed, i, jitter=0.5)]
-    if not rising or len(channels) < 2:
-        return
-    index = rising[0]
-    rest = tuple(str(i + 1) for i in channels if i > index)
-    numbers = _numbers(sniffed, index)
-    step = _mean_step(source, sniffed, index)
-    clock = index == 3 and all(0 <= v < limit for i, limit in enumerate((24, 60, 60)) for v in _numbers(sniffed, i))
-    rate = float(f"{1e6 / step:.4g}") if clock and step > 0 else None
-    fix: dict[str, object] = {"columns": rest} if rest else {"time_columns": (str(index + 1),)}
-    if rate:
-        fix["rate_hz"] = rate
-    raise RefusalError(
-        f"rises steadily from {numbers[0]:g} in steps of about {step:.6g}, like a clock"
-        + (" of microseconds behind hours, minutes and seconds" if clock else ""),
-        path=source.path,
-        line=sniffed.first_line,
-        column=index + 1,
-        expected="time in the first column, or channels only",
-        fix=fix,
-        advice="Choose the channels with --column, the time with --time-column; --no-time takes all as channels.",
-    )
-
-
-def _mean_step(source: Source, sniffed: Sniffed, index: int) -> float:
-    """Return the mean step of a column over the whole file, or over the sample where the end is odd."""
-    numbers, last, rows = _numbers(sniffed, index), "", 0
-    for number, line in enumerate(source.lines(), start=1):
-        if number >= sniffed.first_line and line.strip():
-            last, rows = line, rows + 1
-    cells = split_line(last, sniffed.delimiter)
-    text = cells[index] if index < len(cells) else ""
-    if PATTERNS[sniffed.decimal].fullmatch(text) and float(text.replace(",", ".")) > numbers[-1]:
-        return (float(text.replace(",", ".")) - numbers[0]) / (rows - 1)
-    return (numbers[-1] - numbers[0]) / (len(numbers) - 1)
 
 
 def _units(sniffed: Sniffed, channels: tuple[int, ...], options: ReadingOptions, path: str) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from forecaster.config import ReadingOptions
 from forecaster.reading.refusal import RefusalError
-from forecaster.reading.regular import LONGEST_FILLED, Grid, Track
+from forecaster.reading.regular import LONGEST_FILLED, Grid
+from forecaster.reading.track import Track
 from forecaster.signals import Recording, TimeAxis
 
 

@@ -18,8 +18,9 @@ from forecaster.reading import careful
 from forecaster.reading.columns import Roles
 from forecaster.reading.dialect import Sniffed, split_line
 from forecaster.reading.refusal import RefusalError
-from forecaster.reading.regular import Grid, Track, show
+from forecaster.reading.regular import Grid, show
 from forecaster.reading.source import Source
+from forecaster.reading.track import Track
 
 GOES_ON = "rows of known values that go on after the last measured one"
 

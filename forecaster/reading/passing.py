@@ -7,12 +7,9 @@ import hashlib
 import queue
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from forecaster.reading.source import Source
+from typing import IO
 
 HEAD_BYTES = 1 << 18
 CHUNK_BYTES = 1 << 22
@@ -32,17 +29,18 @@ class Facts:
 
 
 class Tap:
-    """A file that pandas reads: every chunk is looked at, and hashed in a thread, as it passes.
+    """A file that pandas reads: every chunk is looked at as it passes, and hashed, `beside` it in a thread.
 
-    So the bytes that are hashed are the bytes that are parsed, and they are read once.
+    So the bytes that are hashed are the bytes that are parsed, and they are read once. What is
+    found goes into `facts`, bytes that are not UTF-8 only where the file is to be `utf8`.
     """
 
-    def __init__(self, source: Source) -> None:
-        self._file, self._facts, self._offset = source.binary(), source.facts, 0
+    def __init__(self, file: IO[bytes], facts: Facts, *, utf8: bool, beside: bool) -> None:
+        self._file, self._facts, self._offset = file, facts, 0
         self._pending = b""
-        self._decoder = codecs.getincrementaldecoder("utf-8")() if source.encoding == "utf-8" else None
+        self._decoder = codecs.getincrementaldecoder("utf-8")() if utf8 else None
         self._hash, self._batch = hashlib.sha256(), list[bytes]()
-        self._chunks: queue.Queue[list[bytes]] | None = None if source.data is not None else queue.Queue(QUEUED)
+        self._chunks: queue.Queue[list[bytes]] | None = queue.Queue(QUEUED) if beside else None
         self._thread: threading.Thread | None = None
         if self._chunks is not None:
             self._thread = threading.Thread(target=self._digest, args=(self._chunks,), daemon=True)
@@ -106,8 +104,8 @@ class Tap:
 class Watch:
     """Passes over all bytes of a file in a thread, beside the C reader: the hash, and what is not plain text."""
 
-    def __init__(self, source: Source) -> None:
-        self._source, self._hash = source, hashlib.sha256()
+    def __init__(self, opened: Callable[[], IO[bytes]], facts: Facts) -> None:
+        self._opened, self._facts, self._hash = opened, facts, hashlib.sha256()
         self._thread = threading.Thread(target=self._pass, daemon=True)
         self._thread.start()
 
@@ -117,9 +115,9 @@ class Watch:
         return self._hash.hexdigest()
 
     def _pass(self) -> None:
-        facts, offset = self._source.facts, 0
+        facts, offset = self._facts, 0
         decoder = codecs.getincrementaldecoder("utf-8")()
-        with self._source.binary() as file:
+        with self._opened() as file:
             while chunk := file.read(CHUNK_BYTES):
                 self._hash.update(chunk)
                 facts.nul = facts.nul or b"\0" in chunk

@@ -15,10 +15,12 @@ from forecaster.reading import calendar, columns, cutting, future, layouts, regu
 from forecaster.reading.columns import Roles
 from forecaster.reading.dialect import Dialect, Sniffed, sniff
 from forecaster.reading.refusal import RefusalError, applied, merged
-from forecaster.reading.regular import Grid, Timing, Track
+from forecaster.reading.regular import Grid, Timing
 from forecaster.reading.source import Source, open_source
+from forecaster.reading.stamps import Stamps
 from forecaster.reading.table import Table, load, suspect_code
-from forecaster.reading.times import Stamps, parse
+from forecaster.reading.times import parse
+from forecaster.reading.track import Track
 from forecaster.signals import Recording, Signal, TimeAxis
 
 ROUNDS = 8

@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import ReadingOptions
-from forecaster.reading import suspicion
+from forecaster.reading import doubtful_times
 from forecaster.reading.refusal import RefusalError
-from forecaster.reading.times import Stamps
-from forecaster.signals import TimeKind
+from forecaster.reading.track import Track
 
 MOST_LOST = 1e18  # rows: what an integer can count
 JITTER = 0.25
@@ -38,58 +37,6 @@ class Timing:
     gaps: int = 0
     duplicates: int = 0
     interpolated: int = 0
-
-
-@dataclass
-class Track:
-    """The rows on their way: values, stamps, blocks that no recording may cross, and rows of the file.
-
-    The last `exogenous` columns are not forecast; of the last `known` of them the future is known, in the
-    last `ahead` rows.
-    """
-
-    values: NDArray[np.float64]
-    block: NDArray[np.int64] | None
-    path: str
-    first_line: int
-    stamps: Stamps | None = None
-    t: Any = None  # (T,) stamps, or None without a time column
-    row: NDArray[np.int64] | None = None
-    ahead: int = 0
-    exogenous: int = 0
-    known: int = 0
-
-    def line(self, index: int) -> int:
-        """Return the file's line of row `index`."""
-        return self.first_line + int(index if self.row is None else self.row[index])
-
-    def joint(self) -> NDArray[np.bool_]:
-        """Tell for each step (T-1,) whether both its rows are in one block."""
-        if self.block is None:
-            return np.ones(len(self.values) - 1, bool)
-        return np.equal(np.diff(self.block), 0)
-
-    @property
-    def unit_s(self) -> float:
-        """Return the seconds in the stamps' unit."""
-        return 1.0 if self.stamps is None else self.stamps.unit_s
-
-    @property
-    def kind(self) -> TimeKind:
-        """Return the kind of the stamps."""
-        return "samples" if self.stamps is None else self.stamps.kind
-
-    def take(self, index: NDArray[np.int64]) -> None:
-        """Keep the rows `index`, in that order."""
-        self.row = index if self.row is None else self.row[index]
-        self.values = self.values[index]
-        self.block = None if self.block is None else self.block[index]
-        self.t = None if self.t is None else self.t[index]
-
-    def refuse(self, found: str, index: int, **more: Any) -> RefusalError:
-        """Return the refusal of the stamp of row `index`."""
-        column = None if self.stamps is None else self.stamps.column
-        return RefusalError(found, path=self.path, line=self.line(index), column=column, **more)
 
 
 @dataclass
@@ -114,7 +61,7 @@ def ordered(track: Track, options: ReadingOptions) -> int:
     if len(back):
         if not options.sort:
             at = int(back[0]) + 1
-            suspicion.refuse_anew(track, back, show(track, at))
+            doubtful_times.refuse_anew(track, back, show(track, at))
             found = f"the time steps back from {show(track, at - 1)} to {show(track, at)} ({len(back)} in all)"
             raise track.refuse(found, at, expected="later stamps in later rows", fix={"sort": True})
         keys = (track.t,) if track.block is None else (track.t, track.block)

@@ -75,7 +75,7 @@ class Source:
         that it skips, and skip more for an open one.
         """
         if self._goes_by_path(skip_lines):
-            self.watch = Watch(self)
+            self.watch = Watch(self.binary, self.facts)
             return os.path.abspath(self.path), skip_lines
         if self.encoding != "utf-8":
             text = io.TextIOWrapper(self.binary(), encoding=self.encoding, newline=None)
@@ -83,7 +83,7 @@ class Source:
                 text.readline()
             self.text = text
             return text, 0
-        self.tap = Tap(self)
+        self.tap = self._tapped()
         self.tap.skip(skip_lines)
         return self.tap, 0
 
@@ -94,6 +94,9 @@ class Source:
         skipped = self.head.split(b"\n", skip_lines)
         return len(skipped) > skip_lines and b'"' not in self.head[: len(self.head) - len(skipped[-1])]
 
+    def _tapped(self) -> Tap:
+        return Tap(self.binary(), self.facts, utf8=self.encoding == "utf-8", beside=self.data is None)
+
     def finish(self) -> Facts:
         """Pass over the bytes that are still unread, then refuse what is not text in the encoding."""
         if self.watch is not None:
@@ -102,7 +105,7 @@ class Source:
             if _identity(os.stat(self.path)) != self.identity:
                 raise RefusalError("changed while it was read", path=self.path, advice="Read it again when it rests.")
         if not self.facts.sha256:
-            tap = self.tap or Tap(self)
+            tap = self.tap or self._tapped()
             while tap.read(CHUNK_BYTES):
                 pass
             self.facts.sha256 = tap.digest()

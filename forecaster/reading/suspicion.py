@@ -5,20 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import ReadingOptions
 from forecaster.reading.cells import PATTERNS
-from forecaster.reading.columns import Roles, letters
+from forecaster.reading.columns import Roles
 from forecaster.reading.dialect import Sniffed, split_line
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.source import Source
-
-if TYPE_CHECKING:
-    from forecaster.reading.regular import Track
+from forecaster.reading.traits import letters
 
 _NUMBERING = (
     "snapshot run group recording record file cycle segment block trial test experiment batch session machine unit "
@@ -27,22 +25,6 @@ _NUMBERING = (
 NUMBERING = frozenset([*_NUMBERING.split(), "id", "uid"])
 SUFFIX = re.compile(r"(?:id|no|nr|num|number|index|idx|#)$")
 MOST_CHANGES = 0.05
-# counts of days that are of the years 1954 to 2119, and 1889 to 2108
-SERIAL_DAYS = ((20_000, 80_000, "Excel"), (690_000, 770_000, "MATLAB"))
-DATED = frozenset(
-    [
-        "date",
-        "datetime",
-        "timestamp",
-        "timestamps",
-        "datum",
-        "zeitstempel",
-        "fecha",
-        "dateandtime",
-        "dateutc",
-        "datetimeutc",
-    ]
-)
 
 
 def _numbers_things(name: str) -> bool:
@@ -201,41 +183,3 @@ def grouped_mark(cells: list[str], decimal: str) -> str | None:
         if mark != decimal and any(fits) and all(a or b for a, b in zip(fits, plain, strict=True)):
             return mark
     return None
-
-
-def refuse_serial(values: NDArray[Any], sniffed: Sniffed, name: str, *, where: dict[str, Any]) -> None:
-    """Refuse dates written as a count of days: as seconds, the rate would be 86,400 times too high."""
-    days = values.astype(np.float64)
-    low, high = float(days.min()), float(days.max())
-    if (days == np.rint(days)).all() and (len(days) < 2 or np.median(np.diff(days)) != 1):
-        return  # whole numbers some way apart: a clock of milliseconds
-    for least, most, writer in SERIAL_DAYS if letters(name) in DATED else ():
-        if least <= low and high <= most:
-            step = float(np.median(np.diff(days))) if len(days) > 1 else 0.0
-            raise RefusalError(
-                f"{values[0]:g} and the others look like serial dates of {writer}, which count days",
-                line=sniffed.first_line,
-                expected="dates, or seconds",
-                fix={"no_time": True, **({"rate_hz": float(f"{1 / (step * 86400):.6g}")} if step > 0 else {})},
-                advice="Write the dates as text to keep them. "
-                "If they are seconds or milliseconds: name the column time_s, or time_ms.",
-                **where,
-            )
-
-
-def refuse_anew(track: Track, back: NDArray[np.int64], shown: str) -> None:
-    """Refuse a time that begins again: sorting would mix recordings that stand one behind the other."""
-    t, at = track.t, int(back[0]) + 1
-    if at + 1 >= len(t) or len(back) > len(t) / 3 or t[at] != t[0] or not t[at] < t[at + 1] <= t[at - 1]:
-        return
-    blocks = np.diff([-1, *back, len(t) - 1])
-    even = track.row is None and (blocks == blocks[0]).all()
-    raise track.refuse(
-        f"the time begins again at {shown} ({len(back) + 1} recordings, one behind the other)",
-        at,
-        expected="later stamps in later rows",
-        fix={"recording_rows": int(blocks[0])} if even else {},
-        advice=""
-        if even
-        else "Put the recordings into files of their own, or number them in a column: --group-column.",
-    )

@@ -41,12 +41,18 @@ def own(signal: Signal, labels: tuple[str, ...]) -> Signal:
 def made(model: Model, origins: Sequence[Origins], horizon: int, levels: Sequence[int]) -> list[dict[str, Any]]:
     """Return mean and bands from each of `origins`."""
     means = [model.run(model.predictors[0], some, horizon) for some in batches(model, origins)]
-    scales = [_local(model, some) for some in batches(model, origins)]
-    found = []
-    for row, origin, scale in zip(np.concatenate(means), origins, np.concatenate(scales), strict=True):
-        bands, reasons = _bands(model, origin.channel, row, levels, scale=scale)
-        found.append({"mean": row, "bands": bands, "reasons": reasons})
-    return found
+    halves = {c: _half_widths(model, c, horizon, levels) for c in {origin.channel for origin in origins}}
+    scales = np.ones(len(origins))
+    if any(half is not None for widths in halves.values() for half, _ in widths.values()):
+        scales = np.concatenate([_local(model, some) for some in batches(model, origins)])
+    return [
+        {
+            "mean": mean,
+            "bands": {level: _about(mean, half, scale) for level, (half, _) in halves[origin.channel].items()},
+            "reasons": {str(level): reason for level, (_, reason) in halves[origin.channel].items() if reason},
+        }
+        for mean, origin, scale in zip(np.concatenate(means), origins, scales, strict=True)
+    ]
 
 
 def evaluate(model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[int]], request: Request) -> Evaluation:
@@ -106,18 +112,21 @@ def _local(model: Model, origins: Sequence[Origins]) -> Array:
     return local_scale(partial(model.run, model.predictors[0]), origins, model.manifest.window, usual)
 
 
-def _bands(
-    model: Model, channel: int, mean: Array, levels: Sequence[int], *, scale: float
-) -> tuple[dict[int, tuple[Array, Array] | None], dict[str, str]]:
-    """Return the bands about `mean` (H,), NaN beyond the calibrated steps, and why any is missing."""
-    bands: dict[int, tuple[Array, Array] | None] = {}
-    reasons: dict[str, str] = {}
-    reach = min(len(mean), max(1, model.manifest.intervals.horizon))
+def _half_widths(
+    model: Model, channel: int, horizon: int, levels: Sequence[int]
+) -> dict[int, tuple[Array | None, str]]:
+    """Return half of each band at local scale 1, (H,) and NaN beyond the calibrated steps, and why any is missing."""
+    reach = min(horizon, max(1, model.manifest.intervals.horizon))
+    found: dict[int, tuple[Array | None, str]] = {}
     for level in levels:
         half, reason = _half_width(model, level, channel, reach)
-        if half is not None and reach < len(mean):
-            _, reason = _half_width(model, level, channel, len(mean))
-            half = np.concatenate((half, np.full(len(mean) - reach, np.nan)))
-        bands[level] = None if half is None else (mean - half * scale, mean + half * scale)
-        reasons |= {str(level): reason} if reason else {}
-    return bands, reasons
+        if half is not None and reach < horizon:
+            _, reason = _half_width(model, level, channel, horizon)
+            half = np.concatenate((half, np.full(horizon - reach, np.nan)))
+        found[level] = half, reason
+    return found
+
+
+def _about(mean: Array, half: Array | None, scale: float) -> tuple[Array, Array] | None:
+    """Return the band about `mean` (H,), or None where there is none."""
+    return None if half is None else (mean - half * scale, mean + half * scale)

@@ -1,0 +1,123 @@
+"""Times that are hardly what they seem: of an unknown format, in a later column, as counts of days, begun again."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.config import ReadingOptions
+from forecaster.reading.cells import PATTERNS
+from forecaster.reading.dialect import Sniffed, split_line
+from forecaster.reading.refusal import RefusalError
+from forecaster.reading.source import Source
+from forecaster.reading.track import Track
+from forecaster.reading.traits import TIME_NAMES, is_ramp, letters, numbers_of
+
+# counts of days that are of the years 1954 to 2119, and 1889 to 2108
+SERIAL_DAYS = ((20_000, 80_000, "Excel"), (690_000, 770_000, "MATLAB"))
+_DATED = "date datetime timestamp timestamps datum zeitstempel fecha dateandtime dateutc datetimeutc"
+DATED = frozenset(_DATED.split())
+
+
+def refuse_unknown_time(sniffed: Sniffed, options: ReadingOptions, path: str) -> None:
+    """Refuse to leave out, as text, a column that is called time: order, gaps and rate stand in it."""
+    if options.no_time or options.columns or options.symbols or not sniffed.header:
+        return
+    for index, what in enumerate(sniffed.kinds):
+        name = sniffed.names[index]
+        first = next((row[index] for row in sniffed.sample if index < len(row)), "")
+        digits = any(c.isdigit() for c in first)
+        if digits and what == "text" and letters(name) in TIME_NAMES and "number" in sniffed.kinds:
+            raise RefusalError(
+                f"{first!r} is no time stamp of a known kind",
+                path=path,
+                line=sniffed.first_line,
+                column=name,
+                expected="such as 2022-08-05 15:26:13",
+                fix={"no_time": True},
+                advice=f"`--time-column {shlex.quote(name)} --time-format '%Y%m%dT%H%M%S'` names its format.",
+            )
+
+
+def refuse_clock(
+    sniffed: Sniffed, channels: tuple[int, ...], time: tuple[int, ...], *, source: Source, options: ReadingOptions
+) -> None:
+    """Refuse a headerless file where a later column rises like a clock: it is hardly a channel."""
+    if sniffed.header or time or options.no_time:
+        return
+    rising = [i for i in channels if len(sniffed.sample) >= 8 and is_ramp(sniffed, i, jitter=0.5)]
+    if not rising or len(channels) < 2:
+        return
+    index = rising[0]
+    rest = tuple(str(i + 1) for i in channels if i > index)
+    numbers = numbers_of(sniffed, index)
+    step = _mean_step(source, sniffed, index)
+    clock = index == 3 and all(0 <= v < limit for i, limit in enumerate((24, 60, 60)) for v in numbers_of(sniffed, i))
+    rate = float(f"{1e6 / step:.4g}") if clock and step > 0 else None
+    fix: dict[str, object] = {"columns": rest} if rest else {"time_columns": (str(index + 1),)}
+    if rate:
+        fix["rate_hz"] = rate
+    raise RefusalError(
+        f"rises steadily from {numbers[0]:g} in steps of about {step:.6g}, like a clock"
+        + (" of microseconds behind hours, minutes and seconds" if clock else ""),
+        path=source.path,
+        line=sniffed.first_line,
+        column=index + 1,
+        expected="time in the first column, or channels only",
+        fix=fix,
+        advice="Choose the channels with --column, the time with --time-column; --no-time takes all as channels.",
+    )
+
+
+def _mean_step(source: Source, sniffed: Sniffed, index: int) -> float:
+    """Return the mean step of a column over the whole file, or over the sample where the end is odd."""
+    numbers, last, rows = numbers_of(sniffed, index), "", 0
+    for number, line in enumerate(source.lines(), start=1):
+        if number >= sniffed.first_line and line.strip():
+            last, rows = line, rows + 1
+    cells = split_line(last, sniffed.delimiter)
+    text = cells[index] if index < len(cells) else ""
+    if PATTERNS[sniffed.decimal].fullmatch(text) and float(text.replace(",", ".")) > numbers[-1]:
+        return (float(text.replace(",", ".")) - numbers[0]) / (rows - 1)
+    return (numbers[-1] - numbers[0]) / (len(numbers) - 1)
+
+
+def refuse_serial(values: NDArray[Any], sniffed: Sniffed, name: str, *, where: dict[str, Any]) -> None:
+    """Refuse dates written as a count of days: as seconds, the rate would be 86,400 times too high."""
+    days = values.astype(np.float64)
+    low, high = float(days.min()), float(days.max())
+    if (days == np.rint(days)).all() and (len(days) < 2 or np.median(np.diff(days)) != 1):
+        return  # whole numbers some way apart: a clock of milliseconds
+    for least, most, writer in SERIAL_DAYS if letters(name) in DATED else ():
+        if least <= low and high <= most:
+            step = float(np.median(np.diff(days))) if len(days) > 1 else 0.0
+            raise RefusalError(
+                f"{values[0]:g} and the others look like serial dates of {writer}, which count days",
+                line=sniffed.first_line,
+                expected="dates, or seconds",
+                fix={"no_time": True, **({"rate_hz": float(f"{1 / (step * 86400):.6g}")} if step > 0 else {})},
+                advice="Write the dates as text to keep them. "
+                "If they are seconds or milliseconds: name the column time_s, or time_ms.",
+                **where,
+            )
+
+
+def refuse_anew(track: Track, back: NDArray[np.int64], shown: str) -> None:
+    """Refuse a time that begins again: sorting would mix recordings that stand one behind the other."""
+    t, at = track.t, int(back[0]) + 1
+    if at + 1 >= len(t) or len(back) > len(t) / 3 or t[at] != t[0] or not t[at] < t[at + 1] <= t[at - 1]:
+        return
+    blocks = np.diff([-1, *back, len(t) - 1])
+    even = track.row is None and (blocks == blocks[0]).all()
+    raise track.refuse(
+        f"the time begins again at {shown} ({len(back) + 1} recordings, one behind the other)",
+        at,
+        expected="later stamps in later rows",
+        fix={"recording_rows": int(blocks[0])} if even else {},
+        advice=""
+        if even
+        else "Put the recordings into files of their own, or number them in a column: --group-column.",
+    )
