@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from forecaster import __version__, predictors
-from forecaster.bundle.checkpoint import Run
+from forecaster.bundle.course import Run
 from forecaster.bundle.manifest import Channels, Combination, Manifest, PredictorState, ScalerState, TrainingData, now
 from forecaster.bundle.records import MAX_CELLS
 from forecaster.config import RunConfig

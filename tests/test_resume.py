@@ -15,7 +15,8 @@ import pytest
 
 from forecaster import networks
 from forecaster.bundle import Checkpoint, load
-from forecaster.bundle.checkpoint import PREFIX, SHARE, STATE, Course
+from forecaster.bundle.checkpoint import PREFIX, SHARE, STATE
+from forecaster.bundle.course import Course
 from forecaster.commands.boundary import Terminated
 from forecaster.commands.train import command as train_command
 from forecaster.config import ReadingOptions, Recipe, RunConfig, Window

@@ -7,8 +7,9 @@ Traceback (most recent call last):
 forecaster.errors.ModelError: There is no model at models/none. Train one with ...
 """
 
-from forecaster.bundle.checkpoint import Checkpoint, Run
+from forecaster.bundle.checkpoint import Checkpoint
 from forecaster.bundle.commit import check_target, dump_metrics, save
+from forecaster.bundle.course import Run
 from forecaster.bundle.gate import Loaded, load
 from forecaster.bundle.manifest import (
     Channels,

@@ -18,20 +18,19 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import NamedTuple, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError
 
 from forecaster.bundle import gate
 from forecaster.bundle import tensors as tensor_file
-from forecaster.bundle.manifest import Count, Manifest, Name, Number, Sha256, TrainingData
+from forecaster.bundle.course import MAX_NOTE, Course, Run, State, listed
 from forecaster.bundle.records import first_of
 from forecaster.bundle.refusal import refused
 from forecaster.bundle.strict_json import parse
 from forecaster.bundle.tensors import Specs, Tensors
-from forecaster.config import Frozen, RunConfig
 from forecaster.errors import ModelError, OutputError, UsageError, printable
 from forecaster.files import is_still, lock, reasons, remove_leftovers, replace_in
 from forecaster.predictors import TensorSpec
@@ -41,64 +40,10 @@ STATE = "checkpoint.json"
 MAX_STATE = 4 * 2**20
 SHARE = 0.01
 """The share of the time that may go into writing checkpoints: the next waits until the last has paid off."""
-MAX_NOTE = 2000
 TENSORS = re.compile(r"network-\d{1,2}-[0-9a-f]{16}\.safetensors")
 ANEW = "Leave out --resume to begin anew."
-Note = Annotated[str, Field(max_length=MAX_NOTE)]
 Make = Callable[[], "tuple[Course, Tensors] | None"]
 """Makes what is to be written; None where there is nothing that a checkpoint can hold."""
-
-
-class Run(Frozen):
-    """What decides a model's weights: the signals in their order, the resolved configuration, the versions."""
-
-    signals: Annotated[tuple[TrainingData, ...], Field(max_length=100_000)]
-    config: RunConfig
-    versions: Annotated[dict[Name, Name], Field(max_length=64)]
-
-    @classmethod
-    def of(cls, manifest: Manifest) -> Self:
-        """Return the run that made a model."""
-        return cls(signals=manifest.training_data, config=manifest.config, versions=manifest.versions)
-
-    def differences(self, other: Run, *, versions: bool = True) -> list[str]:
-        """Say what is otherwise in `other`, a line each; a file may have been renamed."""
-        own, found = (_flat("", _content(one, versions=versions)) for one in (self, other))
-        keys = [key for key in {**own, **found} if own.get(key) != found.get(key)]
-        return [f"{key} is {_shown(own.get(key))} here, {_shown(found.get(key))} there" for key in keys]
-
-
-class Course(Frozen):
-    """How far the training of one network came; epochs are counted from 0, and -1 is what it started from.
-
-    One that is `done` has its best weights alone, one that `failed` none; `note` is what it has to say.
-    """
-
-    name: Name
-    done: bool = False
-    failed: bool = False
-    note: Note = ""
-    step: Count = 0
-    best_loss: Number | None = None
-    best_epoch: Annotated[int, Field(ge=-1, le=10**7)] = -1
-    history: Annotated[tuple[dict[Name, Number], ...], Field(max_length=10**6)] = ()
-    sha256: Sha256 | None = None
-
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        if self.best_epoch >= len(self.history):
-            raise ValueError(f"best_epoch {self.best_epoch} of {len(self.history)} epochs")
-        if not all(row.keys() >= {"step", "seconds"} for row in self.history):
-            raise ValueError("a row of history without step or seconds")
-        return self
-
-
-class _State(Frozen):
-    """checkpoint.json."""
-
-    format: Literal[1] = 1
-    run: Run
-    courses: Annotated[tuple[Course, ...], Field(max_length=64)] = ()
 
 
 class Checkpoint:
@@ -159,12 +104,12 @@ class Checkpoint:
             raise UsageError(found, hint=f"Repeat the command as it was, with --resume. {ANEW}")
         self.courses = list(state.courses)
 
-    def _state(self) -> _State:
+    def _state(self) -> State:
         where = f"{self.place}/{STATE}"
         content = self._read(STATE, MAX_STATE)
         parse(content, where, longest=MAX_NOTE)
         try:
-            return _State.model_validate_json(content, strict=True)
+            return State.model_validate_json(content, strict=True)
         except ValidationError as error:
             raise refused(where, first_of(error)) from None
 
@@ -222,7 +167,7 @@ class Checkpoint:
         self._sweep(folder, kept={_tensor_name(k, one.sha256) for k, one in enumerate(courses) if one.sha256})
 
     def _commit(self, folder: int, courses: list[Course]) -> None:
-        state = _State(run=self.run, courses=tuple(courses)).model_dump(mode="json")
+        state = State(run=self.run, courses=tuple(courses)).model_dump(mode="json")
         text = json.dumps(state, allow_nan=False).encode()
         if len(text) > MAX_STATE:
             raise ValueError(f"{STATE} would have {len(text)} bytes; at most {MAX_STATE} are allowed")
@@ -297,31 +242,6 @@ class Slot(NamedTuple):
 
 class _BusyError(OutputError):
     """Another program holds the lock."""
-
-
-def listed(differences: Sequence[str]) -> str:
-    """Return the first of some differences in one line."""
-    more = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
-    return "; ".join(differences[:3]) + more
-
-
-def _content(run: Run, *, versions: bool) -> dict[str, Any]:
-    """Return what is compared of a run."""
-    data = [{"sha256": one.sha256, "rows": one.rows, "recordings": one.cut} for one in run.signals]
-    made = {"signals": len(data)} | {f"signal {k}": one for k, one in enumerate(data, 1)}
-    return made | run.config.model_dump(mode="json") | ({"version": run.versions} if versions else {})
-
-
-def _flat(prefix: str, value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a tree of mappings as its leaves by their dotted names."""
-    found: dict[str, Any] = {}
-    for key, one in value.items():
-        found |= _flat(f"{prefix}{key}.", one) if isinstance(one, Mapping) and one else {f"{prefix}{key}": one}
-    return found
-
-
-def _shown(value: Any) -> str:
-    return printable("not set" if value is None else json.dumps(value, ensure_ascii=False), 60)
 
 
 def _tensor_name(number: int, sha256: str) -> str:

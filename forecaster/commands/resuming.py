@@ -46,7 +46,7 @@ def found(output: Path, run: Run, *, overwrite: bool) -> Literal["", "interrupte
         ModelError: it holds one that cannot be read.
     """
     from forecaster.bundle import Run, load
-    from forecaster.bundle.checkpoint import listed
+    from forecaster.bundle.course import listed
     from forecaster.bundle.gate import MANIFEST
     from forecaster.errors import ModelError
 

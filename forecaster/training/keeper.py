@@ -9,7 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from forecaster.bundle.checkpoint import Course, Slot
+from forecaster.bundle.checkpoint import Slot
+from forecaster.bundle.course import Course
 from forecaster.config import Recipe
 from forecaster.training import state
 from forecaster.training.progress import Progress

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster import networks
-from forecaster.bundle.checkpoint import Course, Slot
+from forecaster.bundle.checkpoint import Slot
+from forecaster.bundle.course import Course
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import DivergedError
 from forecaster.networks import Setting, network

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.bundle.checkpoint import Course, Slot
+from forecaster.bundle.checkpoint import Slot
+from forecaster.bundle.course import Course
 from forecaster.config import Recipe
 from forecaster.predictors import TensorSpec
 from forecaster.training.weights import weight_name

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from forecaster.bundle import Checkpoint, Run
-from forecaster.bundle.checkpoint import PREFIX, STATE, Course
+from forecaster.bundle.checkpoint import PREFIX, STATE
+from forecaster.bundle.course import Course
 from forecaster.bundle.tensors import Specs, Tensors
 from forecaster.predictors import TensorSpec
 from tests.faults import edits
