@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecaster.config import ReadingOptions
 from forecaster.errors import SignalError
@@ -92,6 +93,22 @@ def _stem(path: str) -> str:
     return "stdin" if path == "-" else Path(path).stem
 
 
+@dataclass(frozen=True)
+class _Parsed:
+    """A file's table and stamps, and what is known of its columns."""
+
+    source: Source
+    sniffed: Sniffed
+    roles: Roles
+    table: Table
+    stamps: Stamps | None
+
+    @property
+    def measured(self) -> NDArray[np.float64]:
+        """The rows that were measured, without those that are known ahead alone."""
+        return self.table.values[: len(self.table) - self.table.ahead]
+
+
 def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
     for option, names in (("--exogenous", options.exogenous), ("--known", options.known)):
         if names and options.layout != "columns":
@@ -99,6 +116,21 @@ def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
             raise RefusalError(found, path=source.path, expected="exogenous channels in columns of their own")
     if options.layout == "wide" and not options.symbols:
         return _read_wide(source, options, name)
+    parsed = _parsed(source, options)
+    notes = _noted(parsed, options)
+    track, channels = _track(parsed, options)
+    timing, rate, records = _timed(track, options, notes)
+    if not records:
+        raise RefusalError("no row without missing cells", path=source.path, line=parsed.sniffed.first_line)
+    notes += _loss(track, records, channels)
+    signal = _signal(parsed, records, channels, rate=rate, notes=notes, name=name)
+    sniffed, needed = parsed.sniffed, parsed.roles.needed
+    left_out = tuple(sniffed.names[i] for i, kind in enumerate(sniffed.kinds) if kind == "text" and i not in needed)
+    return Reading(signal, sniffed.dialect(source.encoding, sniffed.names), timing, left_out)
+
+
+def _parsed(source: Source, options: ReadingOptions) -> _Parsed:
+    """Find out what is in which column, and parse it."""
     sniffed = symbols.sniff(source, options) if options.symbols else sniff(source, options)
     roles = columns.choose(sniffed, options, source)
     suspicion.refuse_grouped(sniffed, roles, options, path=source.path)
@@ -106,74 +138,82 @@ def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
         table = load(source, sniffed, roles, options)
         stamps = parse(table.time, sniffed, roles, options, path=source.path)
     except RefusalError as refusal:
-        if not refusal.path:
-            raise RefusalError(
-                refusal.found, fix=refusal.fix, advice=refusal.advice, **{**refusal.where, "path": source.path}
-            ) from None
-        raise
-    _refuse_code(table, sniffed, roles, options=options, path=source.path)
-    channels = columns.channel_names(sniffed, roles.channels)
+        if refusal.path:
+            raise
+        where = {**refusal.where, "path": source.path}
+        raise RefusalError(refusal.found, fix=refusal.fix, advice=refusal.advice, **where) from None
+    return _Parsed(source, sniffed, roles, table, stamps)
+
+
+def _noted(parsed: _Parsed, options: ReadingOptions) -> list[str]:
+    """Refuse what is doubtful, and return all there is to say of the columns."""
+    source, sniffed, roles, table = parsed.source, parsed.sniffed, parsed.roles, parsed.table
+    stamps = parsed.stamps
+    _refuse_code(parsed, options)
     if stamps is not None:
         suspicion.refuse_long(source, sniffed, roles, options, t=stamps.values, rows=len(table))
-    doubts = suspicion.refuse_numbering(
-        table.values[: len(table) - table.ahead], sniffed, roles, options, path=source.path
-    )
-    notes = [*sniffed.notes, *roles.notes, *table.notes, *(stamps.notes if stamps else ()), *doubts]
-    track, channels = _track(table, stamps, channels, roles=roles, options=options, path=source.path)
-    track.ahead, track.exogenous, track.known = table.ahead, roles.exogenous, roles.known
-    timing, rate, records = _timed(track, options, notes)
-    if not records:
-        raise RefusalError("no row without missing cells", path=source.path, line=sniffed.first_line)
-    notes += _loss(track, records, channels)
-    channels, beside = channels[: len(channels) - roles.exogenous], channels[len(channels) - roles.exogenous :]
-    signal = Signal(
-        name=name,
-        channels=channels,
-        exogenous=beside,
-        known=roles.known,
-        recordings=tuple(records),
-        units=roles.units if len(roles.units) == len(channels) else roles.units[:1] * len(channels),
-        sample_rate_hz=rate,
-        path=source.path,
-        sha256=source.finish().sha256,
-        rows=len(table),
-        notes=tuple(notes),
-        symbols=table.alphabet,
-    )
-    texts = (i for i, kind in enumerate(sniffed.kinds) if kind == "text" and i not in roles.needed)
-    left_out = tuple(sniffed.names[i] for i in texts)
-    return Reading(signal, sniffed.dialect(source.encoding, sniffed.names), timing, left_out)
+    doubts = suspicion.refuse_numbering(parsed.measured, sniffed, roles, options, path=source.path)
+    return [*sniffed.notes, *roles.notes, *table.notes, *(stamps.notes if stamps else ()), *doubts]
 
 
-def _refuse_code(table: Table, sniffed: Sniffed, roles: Roles, *, options: ReadingOptions, path: str) -> None:
+def _refuse_code(parsed: _Parsed, options: ReadingOptions) -> None:
     """Refuse values that look like a code for missing, unless --na says what missing is."""
-    measured = table.values[: len(table) - table.ahead]
-    code = None if options.na or options.symbols else suspect_code(measured)
+    code = None if options.na or options.symbols else suspect_code(parsed.measured)
     if code is None:
         return
-    row, channel = np.argwhere(measured == code)[0]
-    count = int((measured == code).sum())
+    row, channel = np.argwhere(parsed.measured == code)[0]
+    count = int((parsed.measured == code).sum())
     raise RefusalError(
         f"the value {code:g} stands {count} times, far from all others: it looks like a code for missing",
-        path=path,
-        line=table.first_line + int(row),
-        column=sniffed.names[roles.channels[channel]],
+        path=parsed.source.path,
+        line=parsed.table.first_line + int(row),
+        column=parsed.sniffed.names[parsed.roles.channels[channel]],
         expected="measured values",
         fix={"na": (f"{code:g}",), **({"missing": "interpolate"} if options.missing == "error" else {})},
         advice="If it was measured: `--na ''`.",
     )
 
 
-def _track(
-    table: Table, stamps: Stamps | None, channels: tuple[str, ...], *, roles: Roles, options: ReadingOptions, path: str
-) -> tuple[Track, tuple[str, ...]]:
-    """Bring table and stamps together; blocks are where group or row count cut."""
+def _track(parsed: _Parsed, options: ReadingOptions) -> tuple[Track, tuple[str, ...]]:
+    """Bring table and stamps together, and name the channels; blocks are where group or row count cut."""
+    table, stamps, roles, path = parsed.table, parsed.stamps, parsed.roles, parsed.source.path
     t = None if stamps is None else stamps.values
     if options.layout == "long":
         channels, values, t = layouts.pivot(table, t, roles, options, path=path)
-        return Track(values, _blocks(None, len(values), options), path, table.first_line, stamps, t), channels
-    block = _blocks(table.group, len(table), options)
-    return Track(table.values, block, path, table.first_line, stamps, t), channels
+        block = _blocks(None, len(values), options)
+    else:
+        channels, values = columns.channel_names(parsed.sniffed, roles.channels), table.values
+        block = _blocks(table.group, len(table), options)
+    track = Track(values, block, path, table.first_line, stamps, t)
+    track.ahead, track.exogenous, track.known = table.ahead, roles.exogenous, roles.known
+    return track, channels
+
+
+def _signal(
+    parsed: _Parsed,
+    records: list[Recording],
+    columns: tuple[str, ...],
+    *,
+    rate: float | None,
+    notes: list[str],
+    name: str,
+) -> Signal:
+    """Put the signal together; of its `columns` the last ones are exogenous."""
+    roles, own = parsed.roles, len(columns) - parsed.roles.exogenous
+    return Signal(
+        name=name,
+        channels=columns[:own],
+        exogenous=columns[own:],
+        known=roles.known,
+        recordings=tuple(records),
+        units=roles.units if len(roles.units) == own else roles.units[:1] * own,
+        sample_rate_hz=rate,
+        path=parsed.source.path,
+        sha256=parsed.source.finish().sha256,
+        rows=len(parsed.table),
+        notes=tuple(notes),
+        symbols=parsed.table.alphabet,
+    )
 
 
 def _blocks(group: Any, rows: int, options: ReadingOptions) -> Any:
