@@ -19,7 +19,7 @@ from forecaster.predictors.combination import Members, convex
 from forecaster.preparation import prepare, resolved
 from forecaster.rollout import rollout
 from forecaster.splits import calibrated_from
-from forecaster.training.combining import Judged, combine
+from forecaster.training.combining import Judged, _by_segment, combine
 from forecaster.training.folds import earlier
 from tests.test_model import signal_of, wave
 
@@ -285,3 +285,27 @@ class TestSampling:
 def test_auto_has_no_parameters_to_set():
     with pytest.raises(Exception, match="auto has no parameters"):
         predictors.parameters("auto", {"units": 3})
+
+
+class TestFedBack:
+    NEXT = np.array([[1.0, 0.0], [0.0, 3.0]])
+
+    def test_it_is_drawn_by_two_thirds_to_the_next_segment(self):
+        later = np.array([[1.0, 0.0], [0.0, 1.1]])
+        first, *others = _by_segment(np.stack([self.NEXT, later, later]))
+        own = convex(later)
+        np.testing.assert_allclose(first, [0.75, 0.25], atol=1e-6)
+        for weights in others:
+            np.testing.assert_allclose(weights, (2 * first + own) / 3)
+
+    def test_one_that_goes_astray_farther_on_is_not_forced_on_the_loop(self):
+        later = np.array([[100.0, 0.0], [0.0, 1.0]])
+        _, weights = _by_segment(np.stack([self.NEXT, later]))
+        own = convex(later)
+        assert weights[0] < 0.1
+        assert weights @ later @ weights <= 1.1 * (own @ later @ own)
+
+    def test_each_segment_is_drawn_as_far_as_it_bears(self):
+        astray, alike = np.array([[40.0, 0.0], [0.0, 1.0]]), np.eye(2)
+        _, far, near = _by_segment(np.stack([self.NEXT, astray, alike]))
+        assert far[0] < near[0]

@@ -5,8 +5,9 @@ mixture least: first those of the predictors in closed form, on the validation p
 earlier fold of the training part; then those of the mixture so found and the networks, on the
 validation part alone. An origin where most are far off counts less for it, so that a few loud
 moments do not decide. One channel is little to go by, so half of what is weighed is its own and half the mean
-of all channels; what is fed back has fewer origins still, so neighbouring segments are weighed
-together, and two thirds of the weights are those of the next segment.
+of all channels; what is fed back has fewer origins still, so all fed-back segments are weighed
+together, and drawn to the weights of the next segment: by two thirds, or less far in a segment
+where that would cost too much.
 
 Source: Breiman, "Stacked Regressions" (1996).
 """
@@ -27,7 +28,11 @@ from forecaster.rollout import forecast
 from forecaster.windows import Windows
 
 BESIDE = 5
-"""Segments on either side that are weighed with a fed-back one."""
+"""Segments on either side that tell with a fed-back one how far its weights may be drawn."""
+DRAWN = (2 / 3, 1 / 2, 1 / 3, 1 / 6)
+"""How far the weights of what is fed back are drawn to those of the next segment: the first that costs so little."""
+COST = 0.1
+"""The share by which the squared error may grow for it."""
 LARGEST = 1e6
 """An error that ran away counts as this, in scaled units."""
 QUIET = 1e-3
@@ -59,14 +64,30 @@ def combine(members: Sequence[Predictor], parts: Parts, earlier: Judged | None =
     mixed = [None if one is None else k @ one @ k.swapaxes(1, 2) for k, one in zip(choices, later, strict=True)]
     weights = np.einsum("cjk,cjkm->cjm", np.stack(_weights([_scaled(one) for one in mixed])), np.stack(choices))
     parameters = Members(members=tuple(one.name for one in members), segments=ahead)
-    tensors = {"weights": np.stack([_settled(one) for one in weights])}
+    tensors = {"weights": np.apply_along_axis(kept, 2, weights)}
     return Combination.restore(parameters, tensors, parts.window).bound(members)
 
 
 def _weights(moments: Sequence[Array | None]) -> list[Array]:
     """Return each channel's weights (J, M) by its own moments (J, M, M) and the mean of all."""
     pooled = np.mean([one for one in moments if one is not None], axis=0)
-    return [np.stack([convex(row) for row in (pooled if one is None else one + pooled)]) for one in moments]
+    return [_by_segment(pooled if one is None else one + pooled) for one in moments]
+
+
+def _by_segment(moments: Array) -> Array:
+    """Return the weights (J, M) of the next segment and of those fed back by their `moments` (J, M, M)."""
+    following = convex(moments[0])
+    if len(moments) == 1:
+        return following[None]
+    fed_back = convex(moments[1:].mean(axis=0))
+    return np.stack([following, *(_drawn(fed_back, following, one) for one in moments[1:])])
+
+
+def _drawn(own: Array, following: Array, moments: Array) -> Array:
+    """Draw the weights `own` (M,) of a fed-back segment to those of the next one, as far as its `moments` allow."""
+    most = (1 + COST) * float(own @ moments @ own)
+    mixtures = (share * following + (1 - share) * own for share in DRAWN)
+    return next((mixed for mixed in mixtures if mixed @ moments @ mixed <= most), own)
 
 
 def _choices(base: Array, count: int) -> Array:
@@ -75,11 +96,6 @@ def _choices(base: Array, count: int) -> Array:
     mixture = np.concatenate((base, np.zeros((segments, count - own))), axis=1)
     others = np.broadcast_to(np.eye(count)[own:], (segments, count - own, count))
     return np.concatenate((mixture[:, None], others), axis=1)
-
-
-def _settled(weights: Array) -> Array:
-    """Return weights (J, M), those of fed-back segments by two thirds the next one's, without what is too small."""
-    return np.stack([kept(weights[0]), *(kept((row + 2 * weights[0]) / 3) for row in weights[1:])])
 
 
 def _sum(found: Sequence[Array | None]) -> Array | None:
