@@ -22,23 +22,24 @@ def main() -> None:
     """Train on both files and compare."""
     options = measure.arguments(__doc__, rounds=1)
     measure.heading(__doc__)
-    steps, large = (10, 10**5) if options.quick else (STEPS, LARGE)
+    steps, large, window = (10, 10**5, ["--n-step", "5", "--n-input", "20"]) if options.quick else (STEPS, LARGE, [])
     with tempfile.TemporaryDirectory() as folder:
         files = ((SMALL, "70/15/15"), (large, "84/15/1"))
-        rows = [(f"{count:,} rows", *trained(Path(folder), count, split, steps)) for count, split in files]
+        more = [*window, "--steps", str(steps)]
+        rows = [(f"{count:,} rows", *trained(Path(folder), count, split, more)) for count, split in files]
     print(f"{steps} steps\n")
     copies = 3 * 8 * large / 1e6
     measure.table(("train", "peak, MB", "s"), rows)
     print(f"\nThe large recording adds {rows[1][1] - rows[0][1]:,.0f} MB; three copies of it are {copies:,.0f} MB.")
 
 
-def trained(folder: Path, rows: int, split: str, steps: int) -> tuple[float, float]:
+def trained(folder: Path, rows: int, split: str, more: list[str]) -> tuple[float, float]:
     """Train on a file of `rows` rows; return the peak in MB and the seconds."""
     path = folder / f"{rows}.csv"
     measure.write_column(path, rows)
     output = str(folder / f"model-{rows}")
     command = [sys.executable, str(measure.ROOT / "cli.py"), "train", str(path), "-o", output]
-    measured = measure.child([*command, "--split", split, "--steps", str(steps), "-q"])
+    measured = measure.child([*command, "--split", split, *more, "-q"])
     path.unlink()
     return measured["peak_mb"], measured["seconds"]
 
