@@ -206,6 +206,44 @@ def test_times(reads, stamps, kind, rate):
     assert reading.signal.channels == ("v",)
 
 
+@pytest.mark.parametrize(
+    ("name", "first", "step", "kind", "rate"),
+    [
+        ("Timestamp (us)", 392093562, 20034, "seconds", 49.915144),
+        ("time_ms", 400000000, 10, "seconds", 100),
+        ("time_s", 400000000, 1, "epoch-s", 1),
+        ("t_s", 400000000, 1, "epoch-s", 1),
+        ("t_us", 17, 250, "seconds", 4000),
+        ("Timestamp [ms]", 1600000000000, 10, "epoch-ms", 100),
+        ("time (s)", 1600000000000, 10, "epoch-ms", 100),
+        ("time", 400000000, 3600, "epoch-s", 1 / 3600),
+        ("time", 1600000000, 3601, "epoch-s", 1 / 3601),
+    ],
+)
+def test_the_headers_unit_tells_a_counter_from_an_epoch(reads, name, first, step, kind, rate):
+    reading = reads(f"{name},v\n" + "".join(f"{first + k * step},{k % 3}\n" for k in range(40)))
+    assert reading.signal.recordings[0].time.kind == kind
+    assert reading.signal.sample_rate_hz == pytest.approx(rate)
+
+
+def test_a_channel_that_rises_like_a_clock_is_told(reads):
+    text = "tid,v\n" + "".join(f"{k / 50},{k % 3}\n" for k in range(40))
+    reading = reads(text)
+    assert reading.signal.channels == ("tid", "v")
+    assert "column 'tid' rises steadily: if it is the time, --time-column tid" in reading.signal.notes
+    assert reads(text, time_columns=("tid",)).signal.sample_rate_hz == 50
+    assert not reads(text, no_time=True).signal.notes
+
+
+def test_a_counter_without_a_unit_is_not_taken_for_seconds_since_1970(reads):
+    text = "Timestamp,v\n" + "".join(f"{392093562 + k * 20034},{k % 3}\n" for k in range(40))
+    error = refused(reads, text)
+    assert "392093562 and the others are 1982-06-05 and a row every 20034 s" in str(error)
+    assert (error.line, error.column) == (2, "Timestamp")
+    assert "`--no-time --rate 49.9151`" in error.hint
+    assert reads(text.replace("Timestamp", "time_us")).signal.sample_rate_hz == pytest.approx(49.915144)
+
+
 @pytest.mark.parametrize("alias", ["MS", "ME", "QS", "QE", "YS", "YE"])
 def test_calendars(reads, alias):
     import pandas as pd
@@ -348,9 +386,10 @@ def test_ambiguous_thousands_are_refused(reads):
     assert values(reads("a;b\n1,234;2\n5,678;3\n", decimal=","))[0, 0] == 1.234
 
 
-@pytest.mark.parametrize("end", ["", ";"])
-def test_preambles(reads, end):
-    text = f"Logger 7\nchannel 3\n\ntime;acc{end}\n" + "".join(f"{k / 10};{k % 4}\n" for k in range(50))
+@pytest.mark.parametrize(("end", "row_end"), [("", ""), (";", ""), (";", ";")])
+def test_preambles(reads, end, row_end):
+    rows = "".join(f"{k / 10};{k % 4}{row_end}\n" for k in range(50))
+    text = f"Logger 7\nchannel 3\n\ntime;acc{end}\n{rows}"
     error = refused(reads, text)
     assert "`--skip-rows 3 --delimiter ';'`" in error.hint
     reading = reads(text, skip_rows=3, delimiter=";")

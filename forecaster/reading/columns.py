@@ -89,6 +89,8 @@ def choose(sniffed: Sniffed, options: ReadingOptions, source: Source) -> Roles:
         raise RefusalError(found_none, path=path, line=sniffed.first_line, advice=advice)
     label = _label(sniffed, time, group)
     doubtful_times.refuse_clock(sniffed, channels, time, source=source, options=options)
+    if not (time or options.no_time):
+        notes += doubtful_times.perhaps_clocks(sniffed, channels)
     units = _units(sniffed, channels, options, path)
     return Roles(
         time, channels + beside, group, blank, label, tuple(notes), units, exogenous=len(beside), known=len(known)

@@ -253,10 +253,8 @@ def _no_numbers(source: Source, rows: list[list[str]], options: ReadingOptions) 
 
 def _preamble(source: Source, rows: list[list[str]], start: int, *, options: ReadingOptions, mark: str) -> RefusalError:
     """Refuse lines above the header, with the count that leaves them out."""
-    above = rows[start - 1]
-    if len(above) == len(rows[start]) + 1 and above[-1] == "":  # a header that ends in a delimiter
-        above = above[:-1]
-    named = len(above) == len(rows[start]) and all(kind(c) == "text" for c in above)
+    above, first = (row[:-1] if row[-1] == "" else row for row in (rows[start - 1], rows[start]))  # they may end in one
+    named = len(above) == len(first) and all(kind(c) == "text" for c in above)
     skip = options.skip_rows + (start - 1 if named else start)
     fix: dict[str, object] = {"skip_rows": skip} if named else {"skip_rows": skip, "no_header": True}
     if options.delimiter is None and len(rows[start]) > 1:

@@ -16,6 +16,10 @@ from forecaster.reading.source import Source
 from forecaster.reading.track import Track
 from forecaster.reading.traits import TIME_NAMES, is_ramp, letters, numbers_of
 
+ROWS = 8
+"""Of fewer rows nobody can say that they rise steadily."""
+MODERN = 1e9
+"""Seconds since 1970 in the year 2001; what is less is rather a counter."""
 # counts of days that are of the years 1954 to 2119, and 1889 to 2108
 SERIAL_DAYS = ((20_000, 80_000, "Excel"), (690_000, 770_000, "MATLAB"))
 _DATED = "date datetime timestamp timestamps datum zeitstempel fecha dateandtime dateutc datetimeutc"
@@ -48,7 +52,7 @@ def refuse_clock(
     """Refuse a headerless file where a later column rises like a clock: it is hardly a channel."""
     if sniffed.header or time or options.no_time:
         return
-    rising = [i for i in channels if len(sniffed.sample) >= 8 and is_ramp(sniffed, i, jitter=0.5)]
+    rising = [i for i in channels if len(sniffed.sample) >= ROWS and is_ramp(sniffed, i, jitter=0.5)]
     if not rising or len(channels) < 2:
         return
     index = rising[0]
@@ -70,6 +74,13 @@ def refuse_clock(
         fix=fix,
         advice="Choose the channels with --column, the time with --time-column; --no-time takes all as channels.",
     )
+
+
+def perhaps_clocks(sniffed: Sniffed, channels: tuple[int, ...]) -> list[str]:
+    """Tell which channel of a file with names rises as a clock does: a time by a name that is not known."""
+    enough = sniffed.header and len(sniffed.sample) >= ROWS and len(channels) > 1
+    names = [sniffed.names[i] for i in channels if enough and is_ramp(sniffed, i)]
+    return [f"column {name!r} rises steadily: if it is the time, --time-column {shlex.quote(name)}" for name in names]
 
 
 def _mean_step(source: Source, sniffed: Sniffed, index: int) -> float:
@@ -103,6 +114,22 @@ def refuse_serial(values: NDArray[Any], sniffed: Sniffed, name: str, *, where: d
                 "If they are seconds or milliseconds: name the column time_s, or time_ms.",
                 **where,
             )
+
+
+def refuse_counted(values: NDArray[Any], sniffed: Sniffed, *, where: dict[str, Any]) -> None:
+    """Refuse whole numbers as large as seconds since 1970 whose steps no clock of seconds makes: a finer counter."""
+    step = float(np.median(np.diff(values))) if len(values) > 1 else 0.0
+    if float(values.min()) >= MODERN or step < 100 or step % 60 == 0:
+        return
+    day = np.datetime64(int(values[0]), "s").astype("datetime64[D]")
+    raise RefusalError(
+        f"{values[0]} and the others are {day} and a row every {step:g} s if they count seconds since 1970",
+        line=sniffed.first_line,
+        expected="a unit in the header, for they may count micro- or milliseconds",
+        fix={"no_time": True, "rate_hz": float(f"{1e6 / step:.6g}")},
+        advice="That rate is for microseconds. To keep the times name the column time_us, time_ms, or time_s.",
+        **where,
+    )
 
 
 def refuse_anew(track: Track, back: NDArray[np.int64], shown: str) -> None:

@@ -26,7 +26,9 @@ EPOCHS: tuple[tuple[float, float, TimeKind, float], ...] = (
     (1e17, 9e18, "epoch-ns", 1e-9),
 )
 FEW_BAD = 0.01
-HEADER_UNITS = {"ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0}
+LONGEST = 1e10
+"""Seconds, some 300 years: what is longer by the header's own unit is counted from 1970, whatever the header says."""
+HEADER_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0}
 
 
 def parse(
@@ -91,24 +93,31 @@ def _numeric(values: NDArray[Any], sniffed: Sniffed, index: int, *, where: dict[
         return _calendar_text(values, "%Y", column)
     if whole and "date" in name.lower() and low >= 19000101 and high <= 21001231:
         return _calendar_text(values, "%Y%m%d", column)
+    own = HEADER_UNITS.get(_unit(name))
     for least, most, epoch, unit_s in EPOCHS:
-        if least <= low and high < most:
+        if least <= low and high < most and (own is None or own == unit_s or high * own > LONGEST):
+            if own is None and whole:
+                doubtful_times.refuse_counted(values, sniffed, where=where)
             return Stamps(epoch, values.astype(np.int64) if whole else values, unit_s, column)
     if sniffed.header is False and whole and _counts(values):
         return Stamps("samples", values.astype(np.int64), 1.0, column, notes=("the first column counts the samples",))
     doubtful_times.refuse_serial(values, sniffed, name, where=where)
-    return _seconds(values, name, column)
+    return _seconds(values, _unit(name), column)
 
 
 def _counts(values: NDArray[Any]) -> bool:
     return len(values) > 1 and bool((np.diff(values) == 1).all())
 
 
-def _seconds(values: NDArray[Any], name: str, column: str) -> Stamps:
-    match = re.search(r"(?:[(\[]\s*|_)(ms|us|µs|ns|min|h)\s*[)\]]?$", name.strip(), re.IGNORECASE)
-    plain = name.strip().lower() if name.strip().lower() in HEADER_UNITS else ""
-    unit = (match[1].lower() if match else "") or plain or ("ms" if "milli" in name.lower() else "")
-    if not unit:
+def _unit(name: str) -> str:
+    """Return the unit that a header gives its times, or nothing."""
+    plain = name.strip().lower()
+    match = re.search(r"(?:[(\[]\s*|_)(s|ms|us|µs|ns|min|h)\s*[)\]]?$", plain)
+    return (match[1] if match else "") or (plain if plain in HEADER_UNITS else "") or ("ms" if "milli" in plain else "")
+
+
+def _seconds(values: NDArray[Any], unit: str, column: str) -> Stamps:
+    if unit in ("", "s"):
         return Stamps("seconds", values.astype(np.float64), 1.0, column)
     scaled = values.astype(np.float64) * HEADER_UNITS[unit]
     return Stamps("seconds", scaled, 1.0, column, notes=(f"time given in {unit}, kept in seconds",))

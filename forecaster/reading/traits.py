@@ -14,7 +14,7 @@ _TIME = (
     "utc timeutc utctime dateandtime dateutc datetimeutc times timesec timems timeus timens localtime recordtime "
     "sampletime year timeseconds"
 )
-_SHORT_TIME = "t s sec secs ms us ns"  # may name other things: they must rise too
+_SHORT_TIME = "t s sec secs ms us ns ts tms tus tns tsec"  # may name other things: they must rise too
 _INDEX = "index idx i n no nr # row sample samples samplenumber unnamed counter count cnt point recno scan id"
 TIME_NAMES, SHORT_TIME_NAMES = frozenset(_TIME.split()), frozenset(_SHORT_TIME.split())
 INDEX_NAMES = frozenset(["", *_INDEX.split()])
