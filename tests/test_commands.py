@@ -212,6 +212,11 @@ class TestConfigure:
         params = {param.name: param for param in (cli.get_command(click.Context(cli), "check") or cli).params}
         assert params["columns"].type.split_envvar_value("acc x,acc y") == ["acc x", "acc y"]
 
+    @pytest.mark.parametrize("mark", ["tab", "\t", "\\t"])
+    def test_the_command_that_check_suggests_spells_the_tab(self, tmp_path: Path, mark: str) -> None:
+        (tmp_path / "x.csv").write_text("a\tb\n" + "".join(f"{k % 5}.5\t{k % 7}\n" for k in range(300)))
+        assert "--delimiter=tab" in ok("check", tmp_path / "x.csv", "--delimiter", mark).stdout
+
     def test_the_lecture_recipe_is_the_lectures(self) -> None:
         settings = configure.nested({"recipe": "lecture", "steps": 9}, None)
         recipe = configure.run_config(settings, "x").recipe

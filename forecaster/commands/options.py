@@ -228,6 +228,6 @@ def as_arguments(command: click.Command, values: Mapping[str, Any]) -> list[str]
     for param in command.params:
         if param.name in READING and param.name in values and isinstance(param, click.Option):
             value = values[param.name]
-            several = value if isinstance(value, tuple) else (value,)
+            several = ("tab",) if value == NAMED["tab"] else value if isinstance(value, tuple) else (value,)
             arguments += [param.opts[0]] if param.is_flag else [f"{param.opts[0]}={one}" for one in several]
     return arguments
