@@ -5,9 +5,9 @@ mixture least: first those of the predictors in closed form, on the validation p
 earlier fold of the training part; then those of the mixture so found and the networks, on the
 validation part alone. An origin where most are far off counts less for it, so that a few loud
 moments do not decide. One channel is little to go by, so half of what is weighed is its own and half the mean
-of all channels; what is fed back has fewer origins still, so all fed-back segments are weighed
-together, and drawn to the weights of the next segment: by two thirds, or less far in a segment
-where that would cost too much.
+of all channels; what is fed back has fewer origins still, so three quarters of what is weighed of a
+fed-back segment are the errors of all of them, and its weights are drawn to those of the next
+segment: by two thirds, or less far where that would cost too much.
 
 Source: Breiman, "Stacked Regressions" (1996).
 """
@@ -28,7 +28,9 @@ from forecaster.rollout import forecast
 from forecaster.windows import Windows
 
 BESIDE = 5
-"""Segments on either side that tell with a fed-back one how far its weights may be drawn."""
+"""Segments on either side that are weighed with a fed-back one."""
+ALL = 3
+"""So much as its own errors count, for a fed-back segment, those of all fed-back segments."""
 DRAWN = (2 / 3, 1 / 2, 1 / 3, 1 / 6)
 """How far the weights of what is fed back are drawn to those of the next segment: the first that costs so little."""
 COST = 0.1
@@ -79,8 +81,8 @@ def _by_segment(moments: Array) -> Array:
     following = convex(moments[0])
     if len(moments) == 1:
         return following[None]
-    fed_back = convex(moments[1:].mean(axis=0))
-    return np.stack([following, *(_drawn(fed_back, following, one) for one in moments[1:])])
+    fed_back = moments[1:] + ALL * moments[1:].mean(axis=0)
+    return np.stack([following, *(_drawn(convex(one), following, one) for one in fed_back)])
 
 
 def _drawn(own: Array, following: Array, moments: Array) -> Array:
