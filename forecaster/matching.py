@@ -78,6 +78,7 @@ def require(signal: Signal, manifest: Manifest, scaler: Scaler, ahead: int) -> N
                 path=signal.path,
                 hint="Train a model with a shorter context: --n-step, --n-input.",
             )
+        _refuse_beyond(signal, recording, ahead)
         seen = recording.values if manifest.config.carry_state else recording.values[-need:]
         scaler.check(seen[:, columns], manifest.channels.columns, signal.path)
         if manifest.channels.known and ahead:
@@ -85,6 +86,19 @@ def require(signal: Signal, manifest: Manifest, scaler: Scaler, ahead: int) -> N
             _refuse_unknown(signal, manifest, len(later), ahead)
             first = len(columns) - manifest.channels.known
             Scaler(scaler.mean[first:], scaler.scale[first:]).check(later, manifest.channels.parted[1], signal.path)
+
+
+def _refuse_beyond(signal: Signal, recording: Recording, ahead: int) -> None:
+    """Raise SignalError if there are no time stamps for all of the `ahead` rows after `recording`."""
+    left = recording.time.room - len(recording)
+    if ahead > left:
+        hint = f"Forecast fewer: -n {int(left)}." if left > 0 else "Read it without its time: --no-time."
+        raise SignalError(
+            f"its time stamps reach {max(0, int(left))} rows beyond the last one, to the year 2262 or 64 bits",
+            path=signal.path,
+            expected=f"{ahead}, as many as are forecast",
+            hint=hint,
+        )
 
 
 def _refuse_unknown(signal: Signal, manifest: Manifest, found: int, wanted: int) -> None:

@@ -22,7 +22,7 @@ from forecaster import matching, predictors
 from forecaster.bundle import Checkpoint, Manifest, Run, TrainingData, dump_metrics, load, save
 from forecaster.bundle.card import card
 from forecaster.config import RunConfig
-from forecaster.errors import OutputError, SignalError, TooShortError
+from forecaster.errors import OutputError, SignalError, TooShortError, printable
 from forecaster.evaluation import LEVELS, Evaluation, Keep, Known, Request
 from forecaster.forecasts import Forecast, runaway
 from forecaster.origins import Origins, contexts
@@ -138,7 +138,7 @@ class Forecaster:
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the model folder: all of it, or nothing."""
         self.name = str(path)
-        self.stored = [{**one, "model": self.name} for one in self.stored]
+        self.stored = [{**one, "model": printable(self.name)} for one in self.stored]
         tensors = {f"{one.name}/{name}": tensor for one in self.predictors for name, tensor in one.tensors().items()}
         history = history_text(self.history)
         texts = {

@@ -16,7 +16,7 @@ from forecaster.bundle.course import Run
 from forecaster.bundle.manifest import Channels, Combination, Manifest, PredictorState, ScalerState, TrainingData, now
 from forecaster.bundle.records import MAX_CELLS
 from forecaster.config import RunConfig
-from forecaster.errors import SignalError
+from forecaster.errors import SignalError, printable
 from forecaster.intervals import IntervalState
 from forecaster.predictors import Predictor, kind
 from forecaster.scaling import Scaler
@@ -116,7 +116,17 @@ def thinned(evaluation: dict[str, Any]) -> dict[str, Any]:
     if len(evaluation["parts"]) > MOST_SPECTRA:
         for part in evaluation["parts"]:
             part.pop("spectrum", None)
-    return _fitting(evaluation)
+    shown: dict[str, Any] = _shown(evaluation)
+    return _fitting(shown)
+
+
+def _shown(value: Any) -> Any:
+    """Return a tree of JSON with all control characters of its texts escaped: files may have any name."""
+    if isinstance(value, dict):
+        return {key: _shown(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_shown(one) for one in value]
+    return printable(value, 2000) if isinstance(value, str) else value
 
 
 def _fitting(evaluation: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from forecaster.config import Cycle
 TimeKind = Literal["samples", "seconds", "timestamps", "epoch-s", "epoch-ms", "epoch-us", "epoch-ns"]
 EPOCH_NS = {"epoch-s": 10**9, "epoch-ms": 10**6, "epoch-us": 10**3, "epoch-ns": 1}
 """Nanoseconds in the unit of an epoch."""
+LARGEST, LAST_MONTH = 2**63 - 1 - 10**9, np.datetime64("2262-03", "M")
+"""The last stamp that 64 bits hold, with a second to spare for rounding; of a calendar, the last month."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,20 @@ class TimeAxis:
         if isinstance(self.step, float) and not self.step.is_integer():
             return np.add(int(self.start), np.round(index * self.step).astype(np.int64))
         return np.add(int(self.start), index * int(self.step))
+
+    @property
+    def room(self) -> float:
+        """How many samples have a stamp, counted from the first: those within 64 bits; inf for seconds.
+
+        >>> TimeAxis("timestamps", 0, 10**9).room
+        9223372036
+        """
+        if self.kind == "seconds":
+            return math.inf
+        if self.calendar is not None:
+            month = np.datetime64(int(self.start), "ns").astype("datetime64[M]")
+            return int((LAST_MONTH - month).astype(np.int64)) // _months_of(self.calendar)[0] + 1
+        return int((LARGEST - self.start) // self.step) + 1
 
     @property
     def is_absolute(self) -> bool:

@@ -19,12 +19,12 @@ from forecaster import batch, synthesis
 from forecaster.batch import runner
 from forecaster.batch.names import check_template, output_names, picture_name, safe_stem
 from forecaster.config import ReadingOptions, RunConfig
-from forecaster.errors import ForecasterError, OutputError, UsageError
+from forecaster.errors import ForecasterError, OutputError, SignalError, UsageError
 from forecaster.files import TEMPORARY, holding
 from forecaster.forecasts import Forecast
 from forecaster.model import Forecaster
 from forecaster.reading import inputs, read_signal
-from forecaster.signals import TimeAxis
+from forecaster.signals import LARGEST, TimeAxis
 
 OPTIONS = ReadingOptions()
 
@@ -164,6 +164,15 @@ class TestTables:
 
 
 class TestRun:
+    def test_no_stamp_runs_over(self, forecaster: Forecaster, signals: Path) -> None:
+        signal = read_signal(signals / "b" / "pump0.csv", OPTIONS)
+        late = TimeAxis("timestamps", LARGEST - 5 * 10**9, 10**7)
+        signal = replace(signal, recordings=(replace(signal.recordings[0], time=late),))
+        with pytest.raises(SignalError, match=r"reach 301 rows beyond the last one.*-n 301"):
+            forecaster.forecast([signal], horizon=302)
+        (found,) = forecaster.forecast([signal], horizon=301)[0]
+        assert found.time.stamps(found.first, 301).tolist()[-1].startswith("2262-04-11")
+
     def test_every_file_is_forecast_and_the_manifest_says_so(
         self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path
     ) -> None:

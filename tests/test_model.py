@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from forecaster.config import Recipe, RunConfig, Split, Window
-from forecaster.errors import SignalError, TooShortError
+from forecaster.errors import SignalError, TooShortError, printable
 from forecaster.model import Forecaster
 from forecaster.signals import Recording, Signal, TimeAxis
 
@@ -261,3 +261,12 @@ def test_a_forecast_far_from_its_context_is_told():
     near, far = (model.forecast([signal_of(wave(100) + offset, "other")])[0][0] for offset in (0, 30))
     assert near.warning == ""
     assert far.warning.startswith("from step 1 on the forecast is more than 10 times as far")
+
+
+@pytest.mark.parametrize("name", ["nl\nx", "bidi\u202ex", "surrogate\udcff", "del\x7f"])
+def test_a_signal_and_a_model_may_have_any_name(name, tmp_path):
+    model = Forecaster.fit([replace(signal_of(wave(800)), name=name)], CONFIG)
+    model.save(tmp_path / name)
+    again = Forecaster.load(tmp_path / name)
+    assert again.stored[0]["parts"][0]["signal"] == printable(name)
+    assert again.stored[0]["model"] == printable(tmp_path / name)

@@ -256,6 +256,48 @@ def test_calendars(reads, alias):
     assert axis.stamps(40, 5).tolist() == [str(d) for d in more]
 
 
+@pytest.mark.parametrize("day", ["02", "15", "28"])
+@pytest.mark.parametrize(("months", "alias"), [(range(1, 13), "MS"), ((2, 5, 8, 11), "3MS"), ((7,), "12MS")])
+def test_any_day_that_all_months_have_is_a_calendar(reads, day, months, alias):
+    stamps = [f"{year}-{month:02d}-{day} 12:30:00" for year in range(2000, 2015) for month in months]
+    text = "time,v\n" + "".join(f"{stamp},{k % 5}\n" for k, stamp in enumerate(stamps[:-1]))
+    axis = reads(text).signal.recordings[0].time
+    assert axis.calendar == alias
+    assert axis.stamps(0, len(stamps)).tolist() == stamps
+
+
+def test_months_on_the_30th_get_no_stamps_that_nobody_wrote(reads):
+    days = [f"{year}-{month:02d}-{28 if month == 2 else 30}" for year in (2001, 2002) for month in range(1, 13)]
+    text = "time,v\n" + "".join(f"{day},{k % 5}\n" for k, day in enumerate(days))
+    assert "among steps of" in str(refused(reads, text))
+    weeks = [f"{np.datetime64('2001-01-01') + 28 * k}" for k in range(30) if k != 7]
+    text = "time,v\n" + "".join(f"{day},{k % 5}\n" for k, day in enumerate(weeks))
+    assert reads(text, missing="split").timing.gaps == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "count", "form"),
+    [(20240101, 31, "%Y%m%d"), (202401011000, 60, "%Y%m%d%H%M"), (20240101100000, 60, "%Y%m%d%H%M%S")],
+)
+def test_dates_without_marks_are_no_seconds(reads, first, count, form):
+    text = "time,v\n" + "".join(f"{first + k},{k % 5}\n" for k in range(count))
+    error = refused(reads, text)
+    assert f"Add `--time-format {form}` to read it." in error.hint
+    assert reads(text, time_format=form).signal.recordings[0].time.stamps(0, 1)[0].startswith("2024-01-01")
+    assert reads(text.replace("time", "time_s")).signal.sample_rate_hz == 1 or first > 10**10
+
+
+@pytest.mark.parametrize(("text", "form"), [("2024-01-{:02d} 00", "%Y-%m-%d %H"), ("2024-W{:02d}-1", "%G-W%V-%u")])
+def test_a_format_that_fits_is_proposed_and_a_time_is_not_lost_where_a_column_is_named(reads, text, form):
+    rows = "time,v\n" + "".join(f"{text.format(k + 10)},{k % 5}\n" for k in range(15))
+    for named in ({}, {"columns": ("v",)}):
+        error = refused(reads, rows, **named)
+        assert "--time-format" in error.hint
+        assert form in error.hint
+        found = reads(rows, time_columns=("time",), time_format=form, **named).signal.recordings[0].time
+        assert found.kind == "timestamps"
+
+
 def test_months_and_years_as_text(reads):
     assert reads("Month,n\n1949-01,1\n1949-02,2\n1949-03,5\n").signal.recordings[0].time.calendar == "MS"
     assert reads("year,n\n1700,1\n1701,2\n1702,5\n").signal.recordings[0].time.stamps(3, 1) == ["1703-01-01 00:00:00"]

@@ -115,3 +115,25 @@ def test_series_is_the_last_recording_of_each_label():
 
     signal = Signal("a", ("value",), (part("x", 1), part("y", 2), part("x", 3)))
     assert [(r.label, len(r)) for r in signal.series()] == [("x", 3), ("y", 2)]
+
+
+@pytest.mark.parametrize(
+    "axis",
+    [
+        TimeAxis("timestamps", pd.Timestamp("2024-01-01").value, 86_400 * 10**9),
+        TimeAxis("timestamps", pd.Timestamp("2262-01-01").value, 3600.5 * 10**9),
+        TimeAxis("timestamps", pd.Timestamp("2003-01-31").value, 1, calendar="ME"),
+        TimeAxis("timestamps", pd.Timestamp("1800-01-15 12:00").value, 1, calendar="YS"),
+        TimeAxis("epoch-ns", 2**63 - 10**12, 10**9),
+    ],
+)
+def test_the_last_stamp_of_an_axis_is_the_largest(axis):
+    room = int(axis.room)
+    last = axis.stamps(room - 2, 2)
+    assert str(last[0]) < str(last[1])
+    assert str(last[1])[:4] in ("2262", "9223")
+
+
+def test_seconds_have_no_last_stamp():
+    assert TimeAxis("seconds", 0.0, 0.5).room == float("inf")
+    assert TimeAxis().room > 10**18

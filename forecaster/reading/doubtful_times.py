@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,15 @@ from forecaster.reading.traits import TIME_NAMES, is_ramp, letters, numbers_of
 
 ROWS = 8
 """Of fewer rows nobody can say that they rise steadily."""
+COMPACT = ((8, "%Y%m%d"), (12, "%Y%m%d%H%M"), (14, "%Y%m%d%H%M%S"))
+FORMATS = (
+    *("%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M", "%Y%m%d-%H%M%S", "%Y%m%d_%H%M%S", "%Y%m%d %H%M%S"),
+    *("%Y-%m-%d %H", "%Y-%m-%dT%H", "%Y:%m:%d %H:%M:%S", "%Y:%m:%d %H:%M", "%Y_%m_%d_%H_%M_%S", "%Y-%m-%d-%H:%M:%S"),
+    *("%d %B %Y %H:%M:%S", "%d %B %Y %H:%M", "%d %B %Y", "%d %b %Y %H:%M", "%B %d, %Y", "%B %d, %Y %H:%M", "%b %d, %Y"),
+    *("%a, %d %b %Y %H:%M:%S", "%a, %d %b %Y %H:%M:%S %z", "%a %b %d %H:%M:%S %Y", "%b-%Y", "%b %Y", "%B %Y"),
+    *("%Y-%j", "%Y%j", "%Y-%jT%H:%M:%S", "%G-W%V-%u"),
+)
+"""Formats that are not looked for, but proposed where one fits."""
 MODERN = 1e9
 """Seconds since 1970 in the year 2001; what is less is rather a counter."""
 # counts of days that are of the years 1954 to 2119, and 1889 to 2108
@@ -28,7 +39,7 @@ DATED = frozenset(_DATED.split())
 
 def refuse_unknown_time(sniffed: Sniffed, options: ReadingOptions, path: str) -> None:
     """Refuse to leave out, as text, a column that is called time: order, gaps and rate stand in it."""
-    if options.no_time or options.columns or options.symbols or not sniffed.header:
+    if options.no_time or options.symbols or not sniffed.header:
         return
     for index, what in enumerate(sniffed.kinds):
         name = sniffed.names[index]
@@ -41,9 +52,18 @@ def refuse_unknown_time(sniffed: Sniffed, options: ReadingOptions, path: str) ->
                 line=sniffed.first_line,
                 column=name,
                 expected="such as 2022-08-05 15:26:13",
-                fix={"no_time": True},
-                advice=f"`--time-column {shlex.quote(name)} --time-format '%Y%m%dT%H%M%S'` names its format.",
+                **_way_out(name, first),
             )
+
+
+def _way_out(name: str, text: str) -> dict[str, Any]:
+    """Return the format in which a stamp is written, as the fix of its refusal, or how to name another."""
+    for form in FORMATS:
+        with contextlib.suppress(ValueError):
+            datetime.strptime(text.strip(), form)
+            return {"fix": {"time_columns": (name,), "time_format": form}, "advice": "Or leave time out: --no-time."}
+    told = f"If it is the time, `--time-column {shlex.quote(name)} --time-format FORMAT` says how it is written."
+    return {"fix": {"no_time": True}, "advice": told}
 
 
 def refuse_clock(
@@ -112,6 +132,25 @@ def refuse_serial(values: NDArray[Any], sniffed: Sniffed, name: str, *, where: d
                 fix={"no_time": True, **({"rate_hz": float(f"{1 / (step * 86400):.6g}")} if step > 0 else {})},
                 advice="Write the dates as text to keep them. "
                 "If they are seconds or milliseconds: name the column time_s, or time_ms.",
+                **where,
+            )
+
+
+def refuse_compact(values: NDArray[Any], sniffed: Sniffed, *, where: dict[str, Any]) -> None:
+    """Refuse whole numbers all of which are dates, written as 20220805 or 202208051526: they are hardly a count."""
+    import pandas as pd
+
+    low, high = int(values.min()), int(values.max())
+    for digits, form in COMPACT:
+        if len(str(low)) != digits or not 1900 <= low // 10 ** (digits - 4) <= high // 10 ** (digits - 4) <= 2100:
+            continue
+        if pd.to_datetime(pd.Series(values).astype(str), format=form, errors="coerce").notna().all():
+            raise RefusalError(
+                f"{values[0]} and the others can be read as dates",
+                line=sniffed.first_line,
+                expected="a format for them, or a unit in the header",
+                fix={"time_format": form},
+                advice="If they count, name the column time_s, time_ms, or time_us.",
                 **where,
             )
 

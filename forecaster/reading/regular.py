@@ -25,6 +25,10 @@ GAP = 1.5
 LONGEST_FILLED = 10
 ROUNDED_SHARE = 0.05
 MONTH_S = 27 * 86400.0
+MONTHS_OFF = 0.01
+"""The share of a step of a month and more by which another may be longer or shorter."""
+LAST_DAY = 28
+"""The last day that every month has."""
 IRREGULAR_SHARE = 0.2
 
 
@@ -145,9 +149,10 @@ def grid(track: Track) -> Grid | None:
     m = float(np.median(steps[joint]))
     ok = np.abs(steps - m) <= max(JITTER * m, 1.5 * _resolution(track.t))
     if not (ok | ~joint).all() or (m * track.unit_s >= MONTH_S and (steps[joint] != m).any()):
-        months = _calendar(track)
-        if months is not None:
-            return _month_grid(track, months)
+        found = _calendar(track)
+        if found is not None:
+            return _month_grid(track, found[0], ends=found[1])
+        _refuse_days(track, steps, m)
     gap = joint & ~ok & (steps >= GAP * m)
     irregular = joint & ~ok & ~gap
     if irregular.any() or gap.sum() > IRREGULAR_SHARE * joint.sum():
@@ -191,30 +196,37 @@ def _irregular(track: Track, steps: NDArray[np.float64], m: float, *, bad: NDArr
     return track.refuse(found, at, expected="regular steps", fix=fix, advice=advice)
 
 
-def _calendar(track: Track) -> NDArray[np.int64] | None:
-    """Return the months of the stamps if all fall on the first (or all on the last) day of months."""
+def _calendar(track: Track) -> tuple[NDArray[np.int64], bool] | None:
+    """Return the months of the stamps, all on one day of theirs up to the 28th, or on the last, and which it is."""
     if track.kind != "timestamps":
         return None
     stamps = track.t.astype("datetime64[ns]")
     month = stamps.astype("datetime64[M]")
     inside = (stamps - month.astype("datetime64[ns]")).astype(np.int64)
     left = ((month + 1).astype("datetime64[ns]") - stamps).astype(np.int64)
-    if (inside == inside[0]).all() and inside[0] < 86_400 * 10**9:
-        return month.astype(np.int64)
+    if (inside == inside[0]).all() and inside[0] < LAST_DAY * 86_400 * 10**9:
+        return month.astype(np.int64), False
     if (left == left[0]).all() and left[0] <= 86_400 * 10**9:
-        return month.astype(np.int64)
+        return month.astype(np.int64), True
     return None
 
 
-def _month_grid(track: Track, months: NDArray[np.int64]) -> Grid:
-    """Return the grid of a calendar: the step counts in months."""
+def _refuse_days(track: Track, steps: NDArray[np.float64], m: float) -> None:
+    """Refuse months that are no calendar, as those on the 30th: their mean step would give stamps that nobody wrote."""
+    off = np.abs(steps - np.maximum(1, np.round(steps / m)) * m)
+    bad = track.joint() & (off > MONTHS_OFF * m)
+    if track.kind == "timestamps" and m * track.unit_s >= MONTH_S and bad.any():
+        raise _irregular(track, steps, m, bad=bad)
+
+
+def _month_grid(track: Track, months: NDArray[np.int64], *, ends: bool) -> Grid:
+    """Return the grid of a calendar, of months or of their `ends`: the step counts in months."""
     joint, steps = track.joint(), np.diff(months).astype(np.float64)
     m = float(np.median(steps[joint]))
     gap = joint & (steps > m)
     if m < 1 or (joint & (steps < m)).any() or (steps[gap] % m).any():
         length = np.diff(track.t).astype(np.float64)
         raise _irregular(track, length, float(np.median(length)), bad=joint & (steps != m))
-    ends = track.t.astype("datetime64[ns]").astype("datetime64[D]").astype(object)[0].day > 1
     nominal = float(np.median(np.diff(track.t)[joint]))
     return Grid(nominal, nominal, 0.0, gap, months, _alias(int(m), int(months[0]), ends))
 

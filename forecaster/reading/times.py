@@ -23,7 +23,7 @@ EPOCHS: tuple[tuple[float, float, TimeKind, float], ...] = (
     (1e8, 1e10, "epoch-s", 1.0),
     (1e11, 1e13, "epoch-ms", 1e-3),
     (1e14, 1e16, "epoch-us", 1e-6),
-    (1e17, 9e18, "epoch-ns", 1e-9),
+    (1e17, 9.3e18, "epoch-ns", 1e-9),
 )
 FEW_BAD = 0.01
 LONGEST = 1e10
@@ -88,12 +88,11 @@ def _numeric(values: NDArray[Any], sniffed: Sniffed, index: int, *, where: dict[
         raise RefusalError(found, line=line, expected="a time in every row", fix=NO_TIME, **where)
     name, column = sniffed.names[index], where["column"]
     low, high = float(values.min()), float(values.max())
-    whole = values.dtype.kind in "iu"
-    if whole and letters(name) in ("year", "years") and low >= YEARS[0] and high <= YEARS[1]:
-        return _calendar_text(values, "%Y", column)
-    if whole and "date" in name.lower() and low >= 19000101 and high <= 21001231:
-        return _calendar_text(values, "%Y%m%d", column)
-    own = HEADER_UNITS.get(_unit(name))
+    whole, own = values.dtype.kind in "iu", HEADER_UNITS.get(_unit(name))
+    if whole and (form := _date_form(name, low, high)):
+        return _calendar_text(values, form, column)
+    if own is None and whole:
+        doubtful_times.refuse_compact(values, sniffed, where=where)
     for least, most, epoch, unit_s in EPOCHS:
         if least <= low and high < most and (own is None or own == unit_s or high * own > LONGEST):
             if own is None and whole:
@@ -103,6 +102,13 @@ def _numeric(values: NDArray[Any], sniffed: Sniffed, index: int, *, where: dict[
         return Stamps("samples", values.astype(np.int64), 1.0, column, notes=("the first column counts the samples",))
     doubtful_times.refuse_serial(values, sniffed, name, where=where)
     return _seconds(values, _unit(name), column)
+
+
+def _date_form(name: str, low: float, high: float) -> str:
+    """Return how the whole numbers of a column write dates by its name and their size; nothing where they do not."""
+    if letters(name) in ("year", "years") and low >= YEARS[0] and high <= YEARS[1]:
+        return "%Y"
+    return "%Y%m%d" if "date" in name.lower() and low >= 19000101 and high <= 21001231 else ""
 
 
 def _counts(values: NDArray[Any]) -> bool:
