@@ -1,5 +1,6 @@
 """A training that was interrupted and resumed ends with the weights, byte for byte, of one that was not."""
 
+import errno
 import fcntl
 import json
 import os
@@ -350,6 +351,23 @@ def test_a_damaged_checkpoint_is_refused_and_kept(folder, model, damage):
     assert "Leave out --resume to begin anew." in message
     assert not model.exists()
     assert place_of(model).is_dir()
+
+
+def test_a_model_that_cannot_be_saved_is_not_trained_again(folder, tmp_path, monkeypatch):
+    asked = command(folder, tmp_path / "m", "--steps", 20)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("forecaster.bundle.commit._create", full)
+        result = run(*asked)
+    assert result.exit_code == 1
+    assert "could not be written: No space left on device. What was trained is kept. The same" in result.stderr
+    assert "with --resume goes on where it stood." in result.stderr
+    assert "run it again" not in result.stderr
+    assert "resume: gru is trained" in ok(*asked, "--resume").stderr
+    assert [one.name for one in tmp_path.iterdir()] == ["m"]
 
 
 def test_of_two_that_train_one_model_the_second_is_told(folder, model):

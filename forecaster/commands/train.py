@@ -135,7 +135,8 @@ def _trained_and_saved(
         if said := resuming.stands(checkpoint, resume=resume):
             terminal.say(said)
         forecaster, seconds = _fit(terminal, run, checkpoint)
-        forecaster.save(run.output, overwrite=overwrite or bool(own))
+        with resuming.saving(checkpoint):
+            forecaster.save(run.output, overwrite=overwrite or bool(own))
         if not forecaster.interrupted:
             checkpoint.discard()
     return forecaster, seconds
