@@ -16,7 +16,7 @@ import pytest
 
 from forecaster import networks
 from forecaster.bundle import Checkpoint, load
-from forecaster.bundle.checkpoint import PREFIX, SHARE, STATE
+from forecaster.bundle.checkpoint import ANEW, PREFIX, SHARE, STATE
 from forecaster.bundle.course import Course
 from forecaster.commands.boundary import Terminated
 from forecaster.commands.train import command as train_command
@@ -282,8 +282,18 @@ def test_the_checkpoint_of_another_training_is_refused(folder, model, arguments,
     before = contents(place_of(model))
     message = refused(*command(folder, model, "--resume", *arguments, signal=signal))
     assert said in message
-    assert "Leave out --resume to begin anew." in message
+    assert ANEW in message
     assert contents(place_of(model)) == before
+
+
+def test_the_way_to_begin_anew_holds_where_a_model_stands(folder, model):
+    ok(*command(folder, model.parent / "other", predictor="mean"))
+    (model.parent / "other").rename(model)
+    message = refused(*command(folder, model, "--resume", "--overwrite", "--seed", 2))
+    assert "Leave out --resume" in message
+    assert "with --overwrite" in message
+    assert "already holds a model" in refused(*command(folder, model, predictor="mean"))
+    ok(*command(folder, model, "--overwrite", predictor="mean"))
 
 
 def contents(place):
@@ -348,7 +358,7 @@ def test_a_damaged_checkpoint_is_refused_and_kept(folder, model, damage):
     change(place_of(model))
     message = refused(*command(folder, model, "--resume"))
     assert said in message
-    assert "Leave out --resume to begin anew." in message
+    assert ANEW in message
     assert not model.exists()
     assert place_of(model).is_dir()
 
