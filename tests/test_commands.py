@@ -12,7 +12,7 @@ import click
 import pytest
 
 from forecaster import __version__, durations, synthesis
-from forecaster.commands import boundary, configure, spans
+from forecaster.commands import boundary, configure, demo, spans
 from forecaster.commands.group import COMMANDS, cli
 from forecaster.commands.terminal import Terminal, program
 from forecaster.commands.train import resized
@@ -491,6 +491,22 @@ class TestOthers:
         args[args.index("-o") + 1] = str(tmp_path / "m")
         ok(*args, "--predictor", "ridge")
 
+    def test_names_that_begin_with_a_dash_are_no_options_in_what_is_to_be_run_next(
+        self, sine_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("-s.csv").write_bytes(sine_csv.read_bytes())
+        checked = shlex.split(ok("check", "./-s.csv").stdout.split("next: ")[1])
+        ok(*checked[checked.index("train") :], "--predictor", "ridge")
+        text = ok("train", "./-s.csv", "-o", "./-m", "--predictor", "ridge", *SMALL).stdout
+        said, following = text.split("saved as ")[1].split(". Next:")
+        assert said == "./-m"
+        commands = [line.removeprefix(f"  {program()} ") for line in following.strip("\n").splitlines()]
+        assert [shlex.split(line)[0] for line in commands] == ["evaluate", "forecast", "inspect"]
+        for line in commands:
+            ok(*shlex.split(line))
+        ok("train", "./-s.csv", "-o", "again", *shlex.split(ok("inspect", "./-m").stdout.split("-o NEW ")[1])[:2])
+
     def test_inspect_counts_the_parameters(self, model: Path) -> None:
         document = json.loads(ok("inspect", model, "--json").stdout)
         assert document["context"] == 100
@@ -539,6 +555,13 @@ class TestDemo:
                 "model/model.json",
             ):
                 assert (tmp_path / "demo" / name).is_file()
+
+    def test_its_commands_take_a_folder_that_begins_with_a_dash(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        demo._step(Terminal(), "synthesize", "-o", Path("-d") / "x.csv", "--rows", 10)
+        assert (tmp_path / "-d" / "x.csv").is_file()
 
     def test_without_the_shipped_signal_it_makes_one(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("forecaster.commands.demo.SHIPPED", tmp_path / "absent.csv")

@@ -13,6 +13,7 @@ from forecaster.commands import options
 from forecaster.commands.terminal import Terminal, number, table
 from forecaster.durations import samples_and_time
 from forecaster.errors import TooShortError, printable
+from forecaster.files import as_argument
 
 if TYPE_CHECKING:
     from forecaster.comparison import Comparison, Horizon, Keep, Row, Scored
@@ -156,7 +157,7 @@ def _report(terminal: Terminal, run: _Run, result: Comparison, *, as_json: bool)
     terminal.out(report(result, run.rate_hz))
     saved = [row.saved for row in result.rows if row.saved]
     if saved:
-        terminal.out(f"\nsaved as {', '.join(printable(path) for path in saved)}")
+        terminal.out(f"\nsaved as {', '.join(printable(as_argument(path)) for path in saved)}")
 
 
 def report(result: Comparison, rate_hz: float | None) -> str:

@@ -79,14 +79,21 @@ def _python() -> str:
 
 
 def shell(args: Iterable[object]) -> str:
-    """Quote `args` for a shell.
+    """Quote `args` for a shell; a path is written so that it is not taken for an option.
 
-    >>> shell(["train", "my file.csv"])
-    "train 'my file.csv'"
+    >>> shell(["train", "my file.csv", "-o", Path("-m")])
+    "train 'my file.csv' -o ./-m"
     """
     import shlex
 
-    return shlex.join(str(arg) for arg in args)
+    return shlex.join(texts(args))
+
+
+def texts(args: Iterable[object]) -> list[str]:
+    """Return `args` as a program is given them; a path begins with no dash, unless it is the standard input."""
+    from forecaster.files import as_argument
+
+    return [as_argument(arg) if isinstance(arg, Path) else str(arg) for arg in args]
 
 
 def suggested(command: str | None, arguments: Sequence[str]) -> str | None:

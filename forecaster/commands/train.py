@@ -15,6 +15,7 @@ from forecaster.commands import options
 from forecaster.commands.terminal import Terminal, number, program, shell
 from forecaster.durations import samples_and_time
 from forecaster.errors import TooShortError, printable
+from forecaster.files import as_argument
 
 if TYPE_CHECKING:
     from forecaster.bundle import Checkpoint
@@ -219,7 +220,7 @@ def _report(terminal: Terminal, run: _Run, result: _Result) -> None:
 
     for evaluation in forecaster.stored:
         terminal.out(f"\nheld-back part, {report(evaluation, run.rate_hz)}")
-    terminal.out(f"\nsaved as {printable(run.output)}. Next:")
+    terminal.out(f"\nsaved as {printable(as_argument(run.output))}. Next:")
     terminal.out("\n".join(f"  {line}" for line in _next(run)))
 
 
@@ -278,8 +279,7 @@ def _steps(forecaster: Forecaster) -> str:
 
 def _next(run: _Run) -> list[str]:
     """Return the commands that a user would run next."""
-    signal = run.signals[0].path or "SIGNAL"
-    first, model = program(), str(run.output)
+    first, model, signal = program(), run.output, Path(run.signals[0].path or "SIGNAL")
     return [
         f"{first} {shell(['evaluate', model])}",
         f"{first} {shell(['forecast', model, signal, '-o', 'forecasts'])}",
