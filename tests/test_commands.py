@@ -507,6 +507,10 @@ class TestOthers:
             ok(*shlex.split(line))
         ok("train", "./-s.csv", "-o", "again", *shlex.split(ok("inspect", "./-m").stdout.split("-o NEW ")[1])[:2])
 
+    def test_inspect_names_the_program_as_it_was_called(self, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("sys.argv", ["my tool.py", "inspect"])
+        assert f"'my tool.py' train SIGNAL -o NEW --config {model}" in ok("inspect", model).stdout
+
     def test_inspect_counts_the_parameters(self, model: Path) -> None:
         document = json.loads(ok("inspect", model, "--json").stdout)
         assert document["context"] == 100
