@@ -371,6 +371,16 @@ class TestEvaluate:
             assert run("evaluate", tmp_path / "m", *signals, "--fail-below-skill", "nan", *args).exit_code == 1
         assert "Usage" in refused("evaluate", tmp_path / "m", "--fail-below-skill", "1")
 
+    def test_files_of_which_nothing_is_scored_fail(self, model: Path, sine_csv: Path, tmp_path: Path) -> None:
+        for name in ("one.csv", "two.csv"):
+            (tmp_path / name).write_bytes(synthesis.to_csv("sine", 110, 100.0, 2))
+        one, two = tmp_path / "one.csv", tmp_path / "two.csv"
+        for args in ((), ("--json",), ("--fail-below-skill", "0.1")):
+            assert "nothing was scored" in refused("evaluate", model, one, *args)
+        result = run("evaluate", model, one, two)
+        assert (result.exit_code, result.stdout.count("not scored")) == (1, 2)
+        assert "nothing was scored" not in ok("evaluate", model, one, sine_csv).stderr
+
     def test_an_undefined_skill_fails(self, model: Path, tmp_path: Path) -> None:
         (tmp_path / "flat.csv").write_text("value\n" + "1\n" * 400)
         result = run("evaluate", model, tmp_path / "flat.csv", "--rate", 100, "--fail-below-skill", "-9")
