@@ -67,6 +67,21 @@ class TestGroup:
     def test_an_unknown_option_is_refused(self) -> None:
         assert "--bogus" in refused("check", "--bogus", "x.csv")
 
+    @pytest.mark.parametrize(
+        "args",
+        [
+            ("train", "x.csv", "-o", ""),
+            ("forecast", "m", "x.csv", "-o", ""),
+            ("explain", "m", "x.csv", "-o", ""),
+            ("compare", "x.csv", "-o", ""),
+            ("synthesize", "-o", ""),
+            ("demo", "-o", ""),
+            ("inspect", ""),
+        ],
+    )
+    def test_an_empty_name_is_not_the_current_folder(self, args: tuple[str, ...]) -> None:
+        assert "the name is empty" in refused(*args)
+
     @pytest.mark.parametrize("absent", ["explain", "report", "export", "tune"])
     def test_commands_that_do_not_exist_yet_are_absent(self, absent: str) -> None:
         refused(absent)

@@ -28,6 +28,12 @@ class FilePath(click.Path):
     def __init__(self) -> None:
         super().__init__(path_type=Path)
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse an empty name, which pathlib takes for the current folder: a shell's unset variable."""
+        if value == "":
+            self.fail("the name is empty; the current folder is '.'.", param, ctx)
+        return super().convert(value, param, ctx)
+
 
 def option(*declarations: str, **attributes: Any) -> Callable[[Function], Function]:
     """Declare an option and its environment variable: `--n-step` is FORECASTER_N_STEP."""
