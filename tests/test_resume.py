@@ -243,6 +243,10 @@ def model(interrupted, tmp_path):
 def test_the_command_goes_on_and_leaves_nothing_behind(folder, model, tmp_path):
     said = ok(*command(folder, model, "--resume")).stderr
     assert "resume: gru goes on after step 20" in said
+    first, *later = re.findall(r"^step (\d+)/60: (.*)$", said, re.MULTILINE)
+    assert (first[0], "left" in first[1]) == ("20", False)
+    assert later
+    assert all("s left" in text for _, text in later)
     assert [one.name for one in model.parent.iterdir()] == ["m"]
     ok(*command(folder, tmp_path / "whole"))
     assert tensors_of(model) == tensors_of(tmp_path / "whole")

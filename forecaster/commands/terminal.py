@@ -178,8 +178,10 @@ class TrainingLines:
         if step < self._next and not first:
             return
         self._next = step + self._total / 10
-        left = (time.monotonic() - self._began) * (self._total - step) / max(step - self._resumed, 1)
-        self._terminal.say(f"step {step}/{self._total}: {_losses(loss, self._validation)}, about {left:.0f} s left")
+        taken = step - self._resumed
+        left = (time.monotonic() - self._began) * (self._total - step) / max(taken, 1)
+        shown = f", about {left:.0f} s left" if taken else ""
+        self._terminal.say(f"step {step}/{self._total}: {_losses(loss, self._validation)}{shown}")
 
     def finish(self) -> None:
         """Say nothing: the command reports."""
