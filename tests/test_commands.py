@@ -306,6 +306,14 @@ class TestTrain:
     def test_quiet_says_nothing_on_stderr(self, sine_csv: Path, tmp_path: Path) -> None:
         assert ok("train", sine_csv, "-o", tmp_path / "m", "--predictor", "ridge", *SMALL, "-q").stderr == ""
 
+    @pytest.mark.parametrize("place", ["m/x.png", "m/more/x.png", "m.png/../m/x.png"])
+    def test_a_picture_has_no_place_in_a_model(self, tmp_path: Path, place: str) -> None:
+        message = refused("train", "absent.csv", "-o", tmp_path / "m", "--plot", f"{tmp_path}/{place}")
+        assert "in the folder of the model" in message
+        models = ("-o", tmp_path, "--predictors", "ridge", "--plot", tmp_path / "ridge" / "x.png")
+        assert "in the folder of the model" in refused("compare", "absent.csv", *models)
+        assert "absent.csv" in refused("train", "absent.csv", "-o", tmp_path / "m", "--plot", tmp_path / "mx.png")
+
     def test_no_curve_is_drawn_where_there_is_none(self, sine_csv: Path, tmp_path: Path) -> None:
         args = ("--predictor", "ridge", *SMALL, "--plot", tmp_path / "curve.png")
         assert "no learning curve" in ok("train", sine_csv, "-o", tmp_path / "m", *args).stderr

@@ -95,9 +95,10 @@ def _prepare(ctx: click.Context, arguments: Sequence[str], wanted: Sequence[str]
     source = "the options" if chosen["config"] is None else printable(chosen["config"])
     settings = configure.for_task(configure.nested(options.given(ctx), chosen["config"]), TASK)
     known = configure.run_config(configure.without_times(settings), source)
-    for name in wanted if chosen["output"] is not None else ():
-        check_target(chosen["output"] / name, overwrite=chosen["overwrite"])
-    options.check_picture(chosen["plot"])
+    models = [chosen["output"] / name for name in wanted] if chosen["output"] is not None else []
+    for model in models:
+        check_target(model, overwrite=chosen["overwrite"])
+    options.check_picture(chosen["plot"], *models)
     found = inputs.find(arguments)
     signals = tuple(read_signal(item.path, known.reading, name=item.name) for item in found)
     config = configure.run_config(configure.sizes(settings, signals[0].sample_rate_hz), source)

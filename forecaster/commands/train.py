@@ -104,7 +104,7 @@ def _prepare(ctx: click.Context, arguments: Sequence[str], output: Path, chosen:
     settings = configure.for_task(settings, kind(known.predictor).task)
     known = configure.run_config(configure.without_times(settings), source)
     check_target(output, overwrite=chosen["overwrite"] or chosen["resume"])
-    options.check_picture(chosen["plot"])
+    options.check_picture(chosen["plot"], output)
     found = inputs.find(arguments)
     signals = tuple(read_signal(item.path, known.reading, name=item.name) for item in found)
     config = configure.run_config(configure.sizes(settings, signals[0].sample_rate_hz), source)
