@@ -281,6 +281,16 @@ def kind_of(status: os.stat_result) -> str:
     return kinds.get(stat.S_IFMT(status.st_mode), "special file")
 
 
+def as_argument(path: Path | str) -> str:
+    """Return `path` as an argument that no program takes for an option; "-" alone is the standard input.
+
+    >>> as_argument("-m"), as_argument("m"), as_argument("-")
+    ('./-m', 'm', '-')
+    """
+    text = str(path)
+    return f"./{text}" if text.startswith("-") and text != "-" else text
+
+
 @contextlib.contextmanager
 def reasons(path: Path | str) -> Iterator[None]:
     """Turn what the system says (disk full, no permission ...) into an OutputError on `path`."""

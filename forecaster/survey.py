@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Split
+from forecaster.files import as_argument
 from forecaster.signals import Signal
 from forecaster.spectrum import dominant_period
 from forecaster.splits import boundaries
@@ -240,7 +241,7 @@ def _window(signal: Signal, channels: Sequence[ChannelSurvey]) -> tuple[int, int
 def _command(signal: Signal, window: tuple[int, int]) -> str:
     """Write a training of this file that fits, ready to be copied into a shell."""
     name = "".join(c if c.isalnum() or c in "-_." else "-" for c in signal.name.rsplit("/", 1)[-1]).strip("-.")
-    path = shlex.quote(signal.path or "-")
+    path = shlex.quote(as_argument(signal.path or "-"))
     return f"forecaster train {path} -o models/{name or 'model'} --n-step {window[0]} --n-input {window[1]}"
 
 

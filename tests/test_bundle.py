@@ -239,6 +239,12 @@ def test_an_empty_folder_is_taken_and_a_full_one_is_not(tmp_path):
     assert names(tmp_path / "full") == ["thesis.tex"]
 
 
+@pytest.mark.parametrize("root", ["/", "//", "/.."])
+def test_the_root_of_the_file_system_is_no_model(root):
+    with pytest.raises(UsageError, match="other things than a model"):
+        check_target(root, overwrite=True)
+
+
 def test_what_the_gate_would_refuse_is_not_written(tmp_path):
     broken = tensors()
     broken["ridge/bias"][0] = np.nan

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 import pytest
 
 from forecaster import __version__, durations, synthesis
-from forecaster.commands import boundary, configure, spans
+from forecaster.commands import boundary, configure, demo, spans
 from forecaster.commands.group import COMMANDS, cli
 from forecaster.commands.terminal import Terminal, program
 from forecaster.commands.train import resized
@@ -66,6 +66,21 @@ class TestGroup:
 
     def test_an_unknown_option_is_refused(self) -> None:
         assert "--bogus" in refused("check", "--bogus", "x.csv")
+
+    @pytest.mark.parametrize(
+        "args",
+        [
+            ("train", "x.csv", "-o", ""),
+            ("forecast", "m", "x.csv", "-o", ""),
+            ("explain", "m", "x.csv", "-o", ""),
+            ("compare", "x.csv", "-o", ""),
+            ("synthesize", "-o", ""),
+            ("demo", "-o", ""),
+            ("inspect", ""),
+        ],
+    )
+    def test_an_empty_name_is_not_the_current_folder(self, args: tuple[str, ...]) -> None:
+        assert "the name is empty" in refused(*args)
 
     @pytest.mark.parametrize("absent", ["explain", "report", "export", "tune"])
     def test_commands_that_do_not_exist_yet_are_absent(self, absent: str) -> None:
@@ -170,6 +185,12 @@ class TestConfigure:
     def test_wrong_values_are_named(self, tmp_path: Path, text: str, words: str) -> None:
         (tmp_path / "run.toml").write_text(text)
         assert words in refused("train", "x.csv", "-o", tmp_path / "m", "--config", tmp_path / "run.toml")
+
+    @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+    def test_what_is_no_file_is_refused_at_once(self, tmp_path: Path, make: Callable[[Path], None]) -> None:
+        make(tmp_path / "run.toml")
+        message = refused("train", "x.csv", "-o", tmp_path / "m", "--config", tmp_path / "run.toml")
+        assert "not a regular file" in message
 
     def test_option_over_environment_over_file_over_default(self, sine_csv: Path, tmp_path: Path) -> None:
         (tmp_path / "run.toml").write_text(
@@ -285,6 +306,14 @@ class TestTrain:
     def test_quiet_says_nothing_on_stderr(self, sine_csv: Path, tmp_path: Path) -> None:
         assert ok("train", sine_csv, "-o", tmp_path / "m", "--predictor", "ridge", *SMALL, "-q").stderr == ""
 
+    @pytest.mark.parametrize("place", ["m/x.png", "m/more/x.png", "m.png/../m/x.png"])
+    def test_a_picture_has_no_place_in_a_model(self, tmp_path: Path, place: str) -> None:
+        message = refused("train", "absent.csv", "-o", tmp_path / "m", "--plot", f"{tmp_path}/{place}")
+        assert "in the folder of the model" in message
+        models = ("-o", tmp_path, "--predictors", "ridge", "--plot", tmp_path / "ridge" / "x.png")
+        assert "in the folder of the model" in refused("compare", "absent.csv", *models)
+        assert "absent.csv" in refused("train", "absent.csv", "-o", tmp_path / "m", "--plot", tmp_path / "mx.png")
+
     def test_no_curve_is_drawn_where_there_is_none(self, sine_csv: Path, tmp_path: Path) -> None:
         args = ("--predictor", "ridge", *SMALL, "--plot", tmp_path / "curve.png")
         assert "no learning curve" in ok("train", sine_csv, "-o", tmp_path / "m", *args).stderr
@@ -370,6 +399,16 @@ class TestEvaluate:
             ok("evaluate", tmp_path / "m", *signals, "--fail-below-skill", "-1e9", *args)
             assert run("evaluate", tmp_path / "m", *signals, "--fail-below-skill", "nan", *args).exit_code == 1
         assert "Usage" in refused("evaluate", tmp_path / "m", "--fail-below-skill", "1")
+
+    def test_files_of_which_nothing_is_scored_fail(self, model: Path, sine_csv: Path, tmp_path: Path) -> None:
+        for name in ("one.csv", "two.csv"):
+            (tmp_path / name).write_bytes(synthesis.to_csv("sine", 110, 100.0, 2))
+        one, two = tmp_path / "one.csv", tmp_path / "two.csv"
+        for args in ((), ("--json",), ("--fail-below-skill", "0.1")):
+            assert "nothing was scored" in refused("evaluate", model, one, *args)
+        result = run("evaluate", model, one, two)
+        assert (result.exit_code, result.stdout.count("not scored")) == (1, 2)
+        assert "nothing was scored" not in ok("evaluate", model, one, sine_csv).stderr
 
     def test_an_undefined_skill_fails(self, model: Path, tmp_path: Path) -> None:
         (tmp_path / "flat.csv").write_text("value\n" + "1\n" * 400)
@@ -491,6 +530,26 @@ class TestOthers:
         args[args.index("-o") + 1] = str(tmp_path / "m")
         ok(*args, "--predictor", "ridge")
 
+    def test_names_that_begin_with_a_dash_are_no_options_in_what_is_to_be_run_next(
+        self, sine_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("-s.csv").write_bytes(sine_csv.read_bytes())
+        checked = shlex.split(ok("check", "./-s.csv").stdout.split("next: ")[1])
+        ok(*checked[checked.index("train") :], "--predictor", "ridge")
+        text = ok("train", "./-s.csv", "-o", "./-m", "--predictor", "ridge", *SMALL).stdout
+        said, following = text.split("saved as ")[1].split(". Next:")
+        assert said == "./-m"
+        commands = [line.removeprefix(f"  {program()} ") for line in following.strip("\n").splitlines()]
+        assert [shlex.split(line)[0] for line in commands] == ["evaluate", "forecast", "inspect"]
+        for line in commands:
+            ok(*shlex.split(line))
+        ok("train", "./-s.csv", "-o", "again", *shlex.split(ok("inspect", "./-m").stdout.split("-o NEW ")[1])[:2])
+
+    def test_inspect_names_the_program_as_it_was_called(self, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("sys.argv", ["my tool.py", "inspect"])
+        assert f"'my tool.py' train SIGNAL -o NEW --config {model}" in ok("inspect", model).stdout
+
     def test_inspect_counts_the_parameters(self, model: Path) -> None:
         document = json.loads(ok("inspect", model, "--json").stdout)
         assert document["context"] == 100
@@ -539,6 +598,13 @@ class TestDemo:
                 "model/model.json",
             ):
                 assert (tmp_path / "demo" / name).is_file()
+
+    def test_its_commands_take_a_folder_that_begins_with_a_dash(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        demo._step(Terminal(), "synthesize", "-o", Path("-d") / "x.csv", "--rows", 10)
+        assert (tmp_path / "-d" / "x.csv").is_file()
 
     def test_without_the_shipped_signal_it_makes_one(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("forecaster.commands.demo.SHIPPED", tmp_path / "absent.csv")

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecaster import lectures
+from forecaster.commands.terminal import program
 from forecaster.equations import activations as act
 from forecaster.equations import lstm
 from forecaster.equations.build_up import build_up
@@ -309,6 +310,7 @@ class TestEveryExample:
     def test_the_list(self) -> None:
         text = printed()
         assert all(re.search(rf"^  {name} ", text, re.MULTILINE) for name in lectures.names())
+        assert text.splitlines()[-1].startswith(f"`{program()} lecture EXAMPLE` works one")
         listed = json.loads(printed("--json"))["examples"]
         assert [one["name"] for one in listed] == list(lectures.names())
         assert all(re.match("decks? [A-E]", one["slide"]) for one in listed)

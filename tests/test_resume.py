@@ -1,5 +1,6 @@
 """A training that was interrupted and resumed ends with the weights, byte for byte, of one that was not."""
 
+import errno
 import fcntl
 import json
 import os
@@ -15,7 +16,7 @@ import pytest
 
 from forecaster import networks
 from forecaster.bundle import Checkpoint, load
-from forecaster.bundle.checkpoint import PREFIX, SHARE, STATE
+from forecaster.bundle.checkpoint import ANEW, PREFIX, SHARE, STATE
 from forecaster.bundle.course import Course
 from forecaster.commands.boundary import Terminated
 from forecaster.commands.train import command as train_command
@@ -242,6 +243,10 @@ def model(interrupted, tmp_path):
 def test_the_command_goes_on_and_leaves_nothing_behind(folder, model, tmp_path):
     said = ok(*command(folder, model, "--resume")).stderr
     assert "resume: gru goes on after step 20" in said
+    first, *later = re.findall(r"^step (\d+)/60: (.*)$", said, re.MULTILINE)
+    assert (first[0], "left" in first[1]) == ("20", False)
+    assert later
+    assert all("s left" in text for _, text in later)
     assert [one.name for one in model.parent.iterdir()] == ["m"]
     ok(*command(folder, tmp_path / "whole"))
     assert tensors_of(model) == tensors_of(tmp_path / "whole")
@@ -281,8 +286,18 @@ def test_the_checkpoint_of_another_training_is_refused(folder, model, arguments,
     before = contents(place_of(model))
     message = refused(*command(folder, model, "--resume", *arguments, signal=signal))
     assert said in message
-    assert "Leave out --resume to begin anew." in message
+    assert ANEW in message
     assert contents(place_of(model)) == before
+
+
+def test_the_way_to_begin_anew_holds_where_a_model_stands(folder, model):
+    ok(*command(folder, model.parent / "other", predictor="mean"))
+    (model.parent / "other").rename(model)
+    message = refused(*command(folder, model, "--resume", "--overwrite", "--seed", 2))
+    assert "Leave out --resume" in message
+    assert "with --overwrite" in message
+    assert "already holds a model" in refused(*command(folder, model, predictor="mean"))
+    ok(*command(folder, model, "--overwrite", predictor="mean"))
 
 
 def contents(place):
@@ -347,9 +362,26 @@ def test_a_damaged_checkpoint_is_refused_and_kept(folder, model, damage):
     change(place_of(model))
     message = refused(*command(folder, model, "--resume"))
     assert said in message
-    assert "Leave out --resume to begin anew." in message
+    assert ANEW in message
     assert not model.exists()
     assert place_of(model).is_dir()
+
+
+def test_a_model_that_cannot_be_saved_is_not_trained_again(folder, tmp_path, monkeypatch):
+    asked = command(folder, tmp_path / "m", "--steps", 20)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("forecaster.bundle.commit._create", full)
+        result = run(*asked)
+    assert result.exit_code == 1
+    assert "could not be written: No space left on device. What was trained is kept. The same" in result.stderr
+    assert "with --resume goes on where it stood." in result.stderr
+    assert "run it again" not in result.stderr
+    assert "resume: gru is trained" in ok(*asked, "--resume").stderr
+    assert [one.name for one in tmp_path.iterdir()] == ["m"]
 
 
 def test_of_two_that_train_one_model_the_second_is_told(folder, model):

@@ -41,7 +41,7 @@ MAX_STATE = 4 * 2**20
 SHARE = 0.01
 """The share of the time that may go into writing checkpoints: the next waits until the last has paid off."""
 TENSORS = re.compile(r"network-\d{1,2}-[0-9a-f]{16}\.safetensors")
-ANEW = "Leave out --resume to begin anew."
+ANEW = "Leave out --resume to begin anew; a model that stands there is replaced with --overwrite alone."
 Make = Callable[[], "tuple[Course, Tensors] | None"]
 """Makes what is to be written; None where there is nothing that a checkpoint can hold."""
 

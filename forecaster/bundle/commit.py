@@ -286,7 +286,7 @@ def _holds_other_things(place: Path) -> bool:
 
 def _check_parents(place: Path, path: Path | str) -> None:
     """Refuse a place below a file, or below a folder that nobody may write to."""
-    above = next(folder for folder in place.parents if folder.exists())
+    above = next((folder for folder in place.parents if folder.exists()), place)  # nothing is above the root
     if not above.is_dir():
         raise UsageError(
             f"{printable(path, 400)}: {printable(above, 200)} is a file, not a folder.", hint="Choose another name."

@@ -7,7 +7,6 @@ bad single signal; 130 Ctrl-C; 143 SIGTERM.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import signal
 import sys
@@ -17,7 +16,7 @@ from typing import Any
 
 import click
 
-from forecaster.commands.terminal import Terminal
+from forecaster.commands.terminal import Terminal, refusal, written_out
 from forecaster.errors import MESSAGE_LIMIT, ForecasterError, printable
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -33,7 +32,8 @@ def guarded(run: Callable[[], Any], terminal: Terminal) -> int:
         with _sigterm(), _escaped_output():
             code = run()
             if sys.stdout is not None:  # a program may be started without one
-                sys.stdout.flush()
+                with written_out():
+                    sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
@@ -86,9 +86,8 @@ def _verdict(error: BaseException) -> tuple[str, int]:
 
 def _system(error: OSError) -> str:
     """Say in plain words what the system refused."""
-    what = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}.get(error.errno or 0)
     where = "" if error.filename is None else f": {printable(error.filename, 400)}"
-    return f"{what or printable(error.strerror or error, 400)}{where}."
+    return f"{refusal(error)}{where}."
 
 
 def _hush() -> int:

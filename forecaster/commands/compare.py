@@ -13,6 +13,7 @@ from forecaster.commands import options
 from forecaster.commands.terminal import Terminal, number, table
 from forecaster.durations import samples_and_time
 from forecaster.errors import TooShortError, printable
+from forecaster.files import as_argument
 
 if TYPE_CHECKING:
     from forecaster.comparison import Comparison, Horizon, Keep, Row, Scored
@@ -94,9 +95,10 @@ def _prepare(ctx: click.Context, arguments: Sequence[str], wanted: Sequence[str]
     source = "the options" if chosen["config"] is None else printable(chosen["config"])
     settings = configure.for_task(configure.nested(options.given(ctx), chosen["config"]), TASK)
     known = configure.run_config(configure.without_times(settings), source)
-    for name in wanted if chosen["output"] is not None else ():
-        check_target(chosen["output"] / name, overwrite=chosen["overwrite"])
-    options.check_picture(chosen["plot"])
+    models = [chosen["output"] / name for name in wanted] if chosen["output"] is not None else []
+    for model in models:
+        check_target(model, overwrite=chosen["overwrite"])
+    options.check_picture(chosen["plot"], *models)
     found = inputs.find(arguments)
     signals = tuple(read_signal(item.path, known.reading, name=item.name) for item in found)
     config = configure.run_config(configure.sizes(settings, signals[0].sample_rate_hz), source)
@@ -156,7 +158,7 @@ def _report(terminal: Terminal, run: _Run, result: Comparison, *, as_json: bool)
     terminal.out(report(result, run.rate_hz))
     saved = [row.saved for row in result.rows if row.saved]
     if saved:
-        terminal.out(f"\nsaved as {', '.join(printable(path) for path in saved)}")
+        terminal.out(f"\nsaved as {', '.join(printable(as_argument(path)) for path in saved)}")
 
 
 def report(result: Comparison, rate_hz: float | None) -> str:

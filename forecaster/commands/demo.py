@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from forecaster.commands import options
-from forecaster.commands.terminal import Terminal, program, shell
+from forecaster.commands.terminal import Terminal, program, shell, texts
 
 SHIPPED = Path(__file__).resolve().parents[2] / "data" / "rotor.csv"
 STEPS = 600
@@ -55,7 +55,7 @@ def _step(terminal: Terminal, *arguments: object) -> None:
     """Show a command, and run it in this process."""
     from forecaster.commands.group import cli
 
-    args = [str(argument) for argument in arguments]
+    args = texts(arguments)
     terminal.out(f"\n$ {program()} {shell(args)}")
     own = Terminal(args)
     own.quiet, own.verbose = terminal.quiet, terminal.verbose

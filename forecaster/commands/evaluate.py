@@ -50,12 +50,14 @@ def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chos
         _no_file_options(options.given(ctx))
         result = _stored(forecaster, *_sizes(forecaster, chosen), levels=chosen["levels"])
     else:
-        evaluation = _score(ctx, forecaster, signals, chosen)
+        found = _read(ctx, forecaster, signals)
+        evaluation = _score(terminal, forecaster, found, chosen)
         result = evaluation.to_json()
         if chosen["plot"] is not None:
             _draw(terminal, evaluation, chosen["plot"])
     _print(terminal, {**result, "model": str(model)}, forecaster, chosen)
-    return _judged(terminal, result, forecaster, chosen["least_skill"])
+    code = _judged(terminal, result, forecaster, chosen["least_skill"])
+    return (_unscored(terminal, result, len(found)) if signals else 0) or code
 
 
 def _sizes(forecaster: Forecaster, chosen: Mapping[str, Any]) -> tuple[int | None, int | None]:
@@ -101,18 +103,22 @@ def _stored(
     raise UsageError(f"The model holds no scores of that horizon and stride; it holds: {stored}.", hint=hint)
 
 
-def _score(
-    ctx: click.Context, forecaster: Forecaster, signals: tuple[str, ...], chosen: Mapping[str, Any]
-) -> Evaluation:
-    """Read the files and score the model on them."""
+def _read(ctx: click.Context, forecaster: Forecaster, signals: tuple[str, ...]) -> list[Signal]:
+    """Read the files, as the model's training files were unless options say otherwise."""
     from forecaster.commands import configure
     from forecaster.reading import inputs, read_signal
 
     reading = configure.reading(options.given(ctx), forecaster.manifest.config.reading)
-    found = [read_signal(item.path, reading, name=item.name) for item in inputs.find(signals)]
+    return [read_signal(item.path, reading, name=item.name) for item in inputs.find(signals)]
+
+
+def _score(
+    terminal: Terminal, forecaster: Forecaster, found: Sequence[Signal], chosen: Mapping[str, Any]
+) -> Evaluation:
+    """Score the model on the files."""
     if chosen["forecasts"] is None:
         return _evaluated(forecaster, found, chosen, None)
-    return _written(ctx.obj, forecaster, found, chosen)
+    return _written(terminal, forecaster, found, chosen)
 
 
 def _evaluated(
@@ -163,6 +169,14 @@ def _print(terminal: Terminal, result: dict[str, Any], forecaster: Forecaster, c
     if carriers:
         terminal.out(f"carried by: {carried_by(forecaster.manifest)}\n")
     terminal.out(report(result, forecaster.manifest.sample_rate_hz, chosen["levels"]))
+
+
+def _unscored(terminal: Terminal, result: Mapping[str, Any], files: int) -> int:
+    """Return 2 for the one file, or 1 for several, and say so, where not one part could be scored; else 0."""
+    if any(part["origins"] for part in result["parts"]):
+        return 0
+    terminal.warn("nothing was scored: no rows have the model's context behind them and the horizon ahead.")
+    return 2 if files == 1 else 1
 
 
 def _judged(terminal: Terminal, result: Mapping[str, Any], forecaster: Forecaster, least: float | None) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecaster.commands import options
-from forecaster.commands.terminal import Terminal, number, shell, table
+from forecaster.commands.terminal import Terminal, number, program, shell, table
 from forecaster.durations import samples_and_time
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
         ("reading", _reading(forecaster)),
         ("bands", _bands(forecaster)),
         ("versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
-        ("repeat with", f"forecaster train SIGNAL -o NEW --config {shell([str(model / 'model.json')])}"),
+        ("repeat with", f"{program()} train SIGNAL -o NEW --config {shell([model / 'model.json'])}"),
         *(("trained on", f"{data.name}, {data.rows} rows, sha256 {data.sha256}") for data in manifest.training_data),
     ]
 

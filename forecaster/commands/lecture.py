@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecaster.commands import options
-from forecaster.commands.terminal import Terminal, table
+from forecaster.commands.terminal import Terminal, program, table
 
 if TYPE_CHECKING:
     from forecaster.lectures import Example, Step, Table, Working
@@ -69,7 +69,7 @@ def _list(terminal: Terminal, settings: Sequence[str], plot: Path | None, as_jso
     for group, some in lectures.GROUPS.items():
         lines = [f"  {one.name.ljust(width)}  {one.about}\n{' ' * (width + 4)}{one.slide}" for one in some]
         terminal.out("\n".join([group, *lines, ""]))
-    terminal.out("`forecaster lecture EXAMPLE` works one; --set NAME=VALUES puts your own numbers in.")
+    terminal.out(f"`{program()} lecture EXAMPLE` works one; --set NAME=VALUES puts your own numbers in.")
 
 
 def _about(example: Example, group: str) -> dict[str, str]:

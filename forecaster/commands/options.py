@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +28,12 @@ class FilePath(click.Path):
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse an empty name, which pathlib takes for the current folder: a shell's unset variable."""
+        if value == "":
+            self.fail("the name is empty; the current folder is '.'.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def option(*declarations: str, **attributes: Any) -> Callable[[Function], Function]:
@@ -177,11 +184,11 @@ def plot(text: str) -> Callable[[Function], Function]:
     return option("--plot", type=FilePath(), metavar="FILE.png", help=text)
 
 
-def check_picture(path: Path | None) -> None:
-    """Refuse a picture of a kind that cannot be drawn before the work is done.
+def check_picture(path: Path | None, *models: Path) -> None:
+    """Refuse a picture that cannot be drawn, or that would stand in one of the `models`, before the work is done.
 
     Raises:
-        UsageError: the suffix is not one of those that can be written.
+        UsageError: the suffix is not one of those that can be written, or the place is a model's own.
     """
     if path is None:
         return
@@ -190,6 +197,10 @@ def check_picture(path: Path | None) -> None:
 
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--plot {printable(path)}: pictures can be {', '.join(SUFFIXES)}.")
+    place = Path(os.path.realpath(path))
+    if any(place.is_relative_to(os.path.realpath(model)) for model in models):
+        hint = "Give the picture another place: a model's folder is its own."
+        raise UsageError(f"--plot {printable(path)} lies in the folder of the model.", hint=hint)
 
 
 _NOT_FOR: dict[str, dict[str, str]] = {

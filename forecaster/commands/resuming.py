@@ -38,6 +38,23 @@ def opened(terminal: Terminal, output: Path, run: Run, *, resume: bool) -> Itera
             terminal.warn(f"note: no checkpoint was kept, and --resume cannot go on with this run: {checkpoint.note}")
 
 
+@contextlib.contextmanager
+def saving(checkpoint: Checkpoint) -> Iterator[None]:
+    """Tell whoever cannot save what was trained that it need not be trained again, where a checkpoint stands.
+
+    Raises:
+        OutputError: the model could not be saved.
+    """
+    from forecaster.errors import OutputError
+
+    try:
+        yield
+    except OutputError as error:
+        if not checkpoint.courses:
+            raise
+        raise OutputError(error.message, hint=f"What was trained is kept. {GOES_ON}") from None
+
+
 def found(output: Path, run: Run, *, overwrite: bool) -> Literal["", "interrupted", "finished"]:
     """Tell how the training ended whose model `output` holds, if it was this very run.
 

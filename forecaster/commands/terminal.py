@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from forecaster.errors import printable
+from forecaster.errors import OutputError, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -33,13 +34,14 @@ class Terminal:
 
     def out(self, text: str) -> None:
         """Print data on stdout."""
-        click.echo(text)
+        with written_out():
+            click.echo(text)
 
     def json(self, value: Any) -> None:
         """Print one JSON document on stdout; NaN is a bug, not a value."""
         import json
 
-        click.echo(json.dumps(value, indent=2, allow_nan=False))
+        self.out(json.dumps(value, indent=2, allow_nan=False))
 
     def say(self, text: str) -> None:
         """Tell something on stderr, unless `-q`; a log on a full disk must not end an hour's training."""
@@ -57,6 +59,28 @@ class Terminal:
         if self.quiet:
             return None
         return TrainingBar() if self.interactive else TrainingLines(self)
+
+
+@contextlib.contextmanager
+def written_out() -> Iterator[None]:
+    """Say that it was the standard output that failed, and no file; that nobody reads it any more passes through.
+
+    Raises:
+        OutputError: it could not be written.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        hint = "The files that the command has written are not concerned."
+        raise OutputError(f"the standard output could not be written: {refusal(error)}.", hint=hint) from error
+
+
+def refusal(error: OSError) -> str:
+    """Say in plain words what the system refused."""
+    found = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}.get(error.errno or 0)
+    return found or printable(error.strerror or error, 400)
 
 
 def program() -> str:
@@ -79,14 +103,21 @@ def _python() -> str:
 
 
 def shell(args: Iterable[object]) -> str:
-    """Quote `args` for a shell.
+    """Quote `args` for a shell; a path is written so that it is not taken for an option.
 
-    >>> shell(["train", "my file.csv"])
-    "train 'my file.csv'"
+    >>> shell(["train", "my file.csv", "-o", Path("-m")])
+    "train 'my file.csv' -o ./-m"
     """
     import shlex
 
-    return shlex.join(str(arg) for arg in args)
+    return shlex.join(texts(args))
+
+
+def texts(args: Iterable[object]) -> list[str]:
+    """Return `args` as a program is given them; a path begins with no dash, unless it is the standard input."""
+    from forecaster.files import as_argument
+
+    return [as_argument(arg) if isinstance(arg, Path) else str(arg) for arg in args]
 
 
 def suggested(command: str | None, arguments: Sequence[str]) -> str | None:
@@ -147,8 +178,10 @@ class TrainingLines:
         if step < self._next and not first:
             return
         self._next = step + self._total / 10
-        left = (time.monotonic() - self._began) * (self._total - step) / max(step - self._resumed, 1)
-        self._terminal.say(f"step {step}/{self._total}: {_losses(loss, self._validation)}, about {left:.0f} s left")
+        taken = step - self._resumed
+        left = (time.monotonic() - self._began) * (self._total - step) / max(taken, 1)
+        shown = f", about {left:.0f} s left" if taken else ""
+        self._terminal.say(f"step {step}/{self._total}: {_losses(loss, self._validation)}{shown}")
 
     def finish(self) -> None:
         """Say nothing: the command reports."""

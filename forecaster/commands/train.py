@@ -15,6 +15,7 @@ from forecaster.commands import options
 from forecaster.commands.terminal import Terminal, number, program, shell
 from forecaster.durations import samples_and_time
 from forecaster.errors import TooShortError, printable
+from forecaster.files import as_argument
 
 if TYPE_CHECKING:
     from forecaster.bundle import Checkpoint
@@ -103,7 +104,7 @@ def _prepare(ctx: click.Context, arguments: Sequence[str], output: Path, chosen:
     settings = configure.for_task(settings, kind(known.predictor).task)
     known = configure.run_config(configure.without_times(settings), source)
     check_target(output, overwrite=chosen["overwrite"] or chosen["resume"])
-    options.check_picture(chosen["plot"])
+    options.check_picture(chosen["plot"], output)
     found = inputs.find(arguments)
     signals = tuple(read_signal(item.path, known.reading, name=item.name) for item in found)
     config = configure.run_config(configure.sizes(settings, signals[0].sample_rate_hz), source)
@@ -135,7 +136,8 @@ def _trained_and_saved(
         if said := resuming.stands(checkpoint, resume=resume):
             terminal.say(said)
         forecaster, seconds = _fit(terminal, run, checkpoint)
-        forecaster.save(run.output, overwrite=overwrite or bool(own))
+        with resuming.saving(checkpoint):
+            forecaster.save(run.output, overwrite=overwrite or bool(own))
         if not forecaster.interrupted:
             checkpoint.discard()
     return forecaster, seconds
@@ -218,7 +220,7 @@ def _report(terminal: Terminal, run: _Run, result: _Result) -> None:
 
     for evaluation in forecaster.stored:
         terminal.out(f"\nheld-back part, {report(evaluation, run.rate_hz)}")
-    terminal.out(f"\nsaved as {printable(run.output)}. Next:")
+    terminal.out(f"\nsaved as {printable(as_argument(run.output))}. Next:")
     terminal.out("\n".join(f"  {line}" for line in _next(run)))
 
 
@@ -277,8 +279,7 @@ def _steps(forecaster: Forecaster) -> str:
 
 def _next(run: _Run) -> list[str]:
     """Return the commands that a user would run next."""
-    signal = run.signals[0].path or "SIGNAL"
-    first, model = program(), str(run.output)
+    first, model, signal = program(), run.output, Path(run.signals[0].path or "SIGNAL")
     return [
         f"{first} {shell(['evaluate', model])}",
         f"{first} {shell(['forecast', model, signal, '-o', 'forecasts'])}",
