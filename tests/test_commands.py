@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -185,12 +185,6 @@ class TestConfigure:
     def test_wrong_values_are_named(self, tmp_path: Path, text: str, words: str) -> None:
         (tmp_path / "run.toml").write_text(text)
         assert words in refused("train", "x.csv", "-o", tmp_path / "m", "--config", tmp_path / "run.toml")
-
-    @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
-    def test_what_is_no_file_is_refused_at_once(self, tmp_path: Path, make: Callable[[Path], None]) -> None:
-        make(tmp_path / "run.toml")
-        message = refused("train", "x.csv", "-o", tmp_path / "m", "--config", tmp_path / "run.toml")
-        assert "not a regular file" in message
 
     def test_option_over_environment_over_file_over_default(self, sine_csv: Path, tmp_path: Path) -> None:
         (tmp_path / "run.toml").write_text(

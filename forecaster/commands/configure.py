@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,6 @@ from forecaster.bundle.gate import MAX_MANIFEST, parse_manifest
 from forecaster.commands.spans import Span
 from forecaster.config import LECTURE, ReadingOptions, RunConfig, Task
 from forecaster.errors import UsageError, printable
-from forecaster.files import open_regular
 
 Model = TypeVar("Model", bound=BaseModel)
 READING = frozenset(ReadingOptions.model_fields)
@@ -186,12 +184,10 @@ def _keys(model: type[BaseModel], path: Sequence[object]) -> list[str]:
 def _from_file(file: Path) -> Nested:
     """Read the settings of a TOML file, or those that a model.json records: they repeat its run."""
     try:
-        with open_regular(file) as stream:
+        with file.open("rb") as stream:
             content = stream.read(MAX_MANIFEST + 1)
     except OSError as error:
-        special = error.errno == errno.EINVAL  # what open_regular says of a folder, a pipe, a device
-        found = "it is not a regular file" if special else error.strerror
-        raise UsageError(f"--config {printable(file)}: {found}.") from None
+        raise UsageError(f"--config {printable(file)}: {error.strerror}.") from None
     if len(content) > MAX_MANIFEST:
         raise UsageError(f"--config {printable(file)} has more than {MAX_MANIFEST} bytes: it is no file of settings.")
     if file.suffix.lower() == ".json":
