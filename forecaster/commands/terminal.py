@@ -73,7 +73,7 @@ def written_out() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        hint = "The files that the command has written are not concerned."
+        hint = "What the command wrote to files stands."
         raise OutputError(f"the standard output could not be written: {refusal(error)}.", hint=hint) from error
 
 
