@@ -55,7 +55,7 @@ def saving(checkpoint: Checkpoint) -> Iterator[None]:
         raise OutputError(error.message, hint=f"What was trained is kept. {GOES_ON}") from None
 
 
-def found(output: Path, run: Run, *, overwrite: bool) -> Literal["", "interrupted", "finished"]:
+def ended(output: Path, run: Run, *, overwrite: bool) -> Literal["", "interrupted", "finished"]:
     """Tell how the training ended whose model `output` holds, if it was this very run.
 
     Raises:

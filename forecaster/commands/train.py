@@ -129,7 +129,7 @@ def _trained_and_saved(
     from forecaster.model import Forecaster
 
     asked = Forecaster.run_of(run.signals, run.config)
-    own = resuming.found(run.output, asked, overwrite=overwrite) if resume else ""
+    own = resuming.ended(run.output, asked, overwrite=overwrite) if resume else ""
     with resuming.opened(terminal, run.output, asked, resume=resume) as checkpoint:
         if own == "finished" and not checkpoint.found:
             return None
