@@ -73,9 +73,9 @@ def test_in_auto_the_direct_mode_has_members_that_make_several_segments():
         for mode in ("closed-loop", "direct")
     }
     closed, direct = ({one.name: one for one in model.predictors} for model in made.values())
-    assert set(direct) - set(closed) == {"direct-ridge"}
+    assert set(direct) - set(closed) == {"direct-ridge", "periodic-ridge"}
     assert closed["segment-gru"].parameters.segments == 1
-    assert direct["segment-gru"].parameters.segments == direct["direct-ridge"].parameters.segments == 4
+    assert {direct[name].parameters.segments for name in ("segment-gru", "direct-ridge", "periodic-ridge")} == {4}
     assert "segment-gru" in made["direct"].stored[1]["parts"][0]["scores"]
 
 
@@ -91,7 +91,7 @@ def test_a_fold_too_short_for_several_segments_is_done_without():
 
 def test_what_makes_one_segment_at_a_time_is_refused():
     config = RunConfig(predictor="gru", window=WINDOW, horizon_mode="direct")
-    with pytest.raises(UsageError, match=r"gru forecasts one segment.*auto, direct-ridge, segment-gru"):
+    with pytest.raises(UsageError, match=r"gru forecasts one segment.*auto, direct-ridge, periodic-ridge, segment-gru"):
         resolved(config, [signal_of(wave(1200))])
 
 

@@ -27,7 +27,7 @@ EDGES = {
     "growth": np.exp(T / 20.0),
     "two values": np.where(T % 7 < 3, -1.0, 1.0),
 }
-CLOSED = ("ridge", "level-ridge", "template-ridge", "local-ar", "harmonic")
+CLOSED = ("ridge", "level-ridge", "periodic-ridge", "template-ridge", "local-ar", "harmonic")
 TRAINED = ("subnormal", "an offset of 1e15", "a spike")
 
 

@@ -308,10 +308,11 @@ def test_ridge_equals_scikit_learn(parts, relative):
     assert sorted(one.alpha for one in found) == sorted(ALPHAS)
     last, held_last = (x[:, 39:40] if relative else 0 for x in (rows, held_back))
     for error, alpha, _, kernel, bias in found[::3]:
-        oracle = SklearnRidge(alpha=alpha).fit(rows[:, :40] - last, rows[:, 40:] - last)
+        oracle = SklearnRidge(alpha=alpha, fit_intercept=not relative).fit(rows[:, :40] - last, rows[:, 40:] - last)
         made = oracle.predict(held_back[:, :40] - held_last) + held_last
         np.testing.assert_allclose(held_back[:, :40] @ kernel + bias, made, atol=1e-7)
         assert error == pytest.approx(np.square(made - held_back[:, 40:]).sum(), rel=1e-6)
+        assert bias.any() == (not relative)
 
 
 def test_ridge_takes_the_alpha_that_is_best_on_validation(parts):

@@ -20,6 +20,7 @@ from forecaster.predictors.local_ar import LocalAR
 from forecaster.predictors.naive import LastValue, Mean, RepeatSegment, SeasonalNaive
 from forecaster.predictors.network import NetworkPredictor
 from forecaster.predictors.network import kind as network_kind
+from forecaster.predictors.periodic import PeriodicRidge
 from forecaster.predictors.ridge import DirectRidge, LevelRidge, Ridge
 from forecaster.predictors.symbolic import LastSymbol, Markov, MostFrequent, SymbolNetwork, SymbolPredictor
 from forecaster.predictors.template import TemplateRidge
@@ -48,7 +49,9 @@ _NUMBERS = (LastValue, RepeatSegment, SeasonalNaive, Mean, Harmonic, LocalAR, Ri
 _CLOSED_FORM = (*_NUMBERS, LastSymbol, MostFrequent, Markov)
 BASELINES = tuple(one.name for one in _CLOSED_FORM)
 """Those of a model's task are fitted at its training and scored beside it."""
-CLOSED_FORM: dict[str, Any] = {one.name: one for one in (*_CLOSED_FORM, LevelRidge, TemplateRidge, DirectRidge)}
+CLOSED_FORM: dict[str, Any] = {
+    one.name: one for one in (*_CLOSED_FORM, LevelRidge, PeriodicRidge, TemplateRidge, DirectRidge)
+}
 AUTO = (LevelRidge.name, TemplateRidge.name)
 """Those in closed form that stand in the combination without being baselines."""
 NETWORKS: dict[Task, type[NetworkPredictor]] = {one.task: one for one in (NetworkPredictor, SymbolNetwork)}
@@ -61,7 +64,7 @@ def names() -> tuple[str, ...]:
 
 def direct() -> tuple[str, ...]:
     """Return the predictors, but for the combination, that can make several segments in one pass."""
-    return (DirectRidge.name, *networks.direct())
+    return (DirectRidge.name, PeriodicRidge.name, *networks.direct())
 
 
 def baselines(task: Task) -> tuple[str, ...]:

@@ -53,12 +53,19 @@ def layouts(values: NDArray[np.floating], taps: int, channels: int = 1) -> list[
 
 def fundamentals(values: NDArray[np.floating], taps: int, channels: int = 1) -> list[float]:
     """Return frequencies whose harmonics may make up `values` (T,), the likeliest first, each placed by them all."""
+    return rhythms(values, taps, channels)[1]
+
+
+def rhythms(values: NDArray[np.floating], taps: int, channels: int = 1) -> tuple[list[float], list[float]]:
+    """Return the strongest lines of `values` (T,), and the fundamentals that may make it up, the likeliest first."""
     x = _windowed(values, taps, channels)
-    apart = max(1 / taps, 4 / len(x)) if len(x) else 1.0
-    power = np.square(np.abs(np.fft.rfft(x))) if len(x) else np.zeros(0)
-    lines = [placed(x, f, np.ones(1)) for f in (_peaks(power, len(x), apart) if len(x) else [])[:TRIED]]
-    found = _fundamentals(power, lines, (len(x), apart)) if lines else []
-    return [placed(x, placed(x, f, _orders(f, apart)[:MOST]), _orders(f, apart)[:MOST]) for f in found]
+    if not len(x):
+        return [], []
+    apart = max(1 / taps, 4 / len(x))
+    power = np.square(np.abs(np.fft.rfft(x)))
+    lines = [placed(x, f, np.ones(1)) for f in _peaks(power, len(x), apart)[:TRIED]]
+    found = _fundamentals(power, lines, (len(x), apart))
+    return lines, [placed(x, placed(x, f, _orders(f, apart)[:MOST]), _orders(f, apart)[:MOST]) for f in found]
 
 
 def _windowed(values: NDArray[np.floating], taps: int, channels: int) -> Array:

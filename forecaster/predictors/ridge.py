@@ -4,15 +4,16 @@
 
 Fitted on every training window at stride 1 (a coarser stride would favour a pattern locked to
 the sample number), once to the values as they are and once to their distance from the window's
-last value; which of them, and alpha, is chosen on every validation window. Either way it is one
-linear map. It is the baseline that a network has to beat.
+last value; which of them, and alpha, is chosen on every validation window. Distances have no b: it
+would be the training part's drift, carried on. Either way it is one linear map. It is the baseline
+that a network has to beat.
 
 Source: Hoerl and Kennard, "Ridge Regression", Technometrics 12 (1970).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, NamedTuple, Self
 
@@ -79,10 +80,15 @@ class Ridge:
                 stored(one.kernel),
                 stored(one.bias),
             )
-            for one in solve(parts, taps, cls.relatives)
+            for one in cls.solutions(parts, taps)
         )
         first = next(fitted)
         return first if first.is_stable(parts) else next((ridge for ridge in fitted if ridge.is_stable(parts)), first)
+
+    @classmethod
+    def solutions(cls, parts: Parts, taps: int) -> Iterable[Solution]:
+        """Return the linear maps to choose from, best on validation first."""
+        return solve(parts, taps, cls.relatives)
 
     @classmethod
     def specs(cls, parameters: RidgeParameters, window: Window, channels: int) -> Specs:
@@ -123,7 +129,7 @@ class Ridge:
 class Solution(NamedTuple):
     """What one penalty gives: its squared error on validation, and the linear map (taps, K N) with its bias (K N,).
 
-    `relative` tells that it was fitted to the distance of the values from the context's last.
+    `relative` tells that it was fitted to the distance of the values from a level of their context: its last value.
     """
 
     error: float
@@ -139,14 +145,15 @@ def solve(parts: Parts, taps: int, relatives: Sequence[bool] = (False, True)) ->
     Where they are large only the best are kept.
     """
     training, held_back = Gram.of(parts.training, taps), Gram.of(parts.validation, taps)
-    mean = training.mean
-    moments, judge = training.centred(mean), held_back.centred(mean)
+    last = np.eye(taps)[-1]
     found: list[Solution] = []
     for relative in relatives:
-        for alpha, kernel in _kernels(_relative(moments, taps) if relative else moments, taps, relative=relative):
-            found.append(
-                Solution(squared_error(judge, kernel), alpha, relative, kernel, mean[taps:] - mean[:taps] @ kernel)
-            )
+        mean = np.zeros(len(training.total)) if relative else training.mean
+        moments, judge = training.centred(mean), held_back.centred(mean)
+        known = relative_to(moments[:taps], last) if relative else moments
+        for alpha, kernel in _kernels(known, taps, relative=relative):
+            bias = mean[taps:] - mean[:taps] @ kernel
+            found.append(Solution(squared_error(judge, kernel), alpha, relative, kernel, bias))
             found = sorted(found, key=lambda one: one.error)[: max(2, KEPT // kernel.size)]
     return found
 
@@ -163,14 +170,17 @@ def _kernels(moments: Array, taps: int, *, relative: bool) -> Iterator[tuple[flo
         yield alpha, kernel
 
 
-def _relative(moments: Array, taps: int) -> Array:
-    """Return the moments of rows whose value at `taps` - 1, the context's last, is taken from all of them."""
-    last = moments[taps - 1]
-    return moments - last - last[:, None] + last[taps - 1]
+def relative_to(moments: Array, level: Array) -> Array:
+    """Return the moments of rows from which their level is taken: their first samples weighed by `level` (taps,).
+
+    `moments` are all of them (P, P), or those of the first `taps` samples with all (taps, P).
+    """
+    across: Array = level @ moments[: len(level)]
+    return moments - across - across[: len(moments), None] + across[: len(level)] @ level
 
 
 def squared_error(moments: Array, kernel: Array) -> float:
-    """Return the summed squared error over the windows whose moments about the training mean are given."""
+    """Return the summed squared error over windows by their moments about the mean that makes up the bias."""
     taps = len(kernel)
     cross, square = moments[:taps, taps:], moments[:taps, :taps]
     return float(np.trace(moments[taps:, taps:]) - 2 * np.sum(kernel * cross) + np.sum(kernel * (square @ kernel)))

@@ -30,7 +30,17 @@ from forecaster.signals import Recording, Signal, TimeAxis
 from forecaster.splits import boundaries
 
 WINDOW = Window(n_step=3, n_input=5)
-KINDS = ("ridge", "level-ridge", "template-ridge", "local-ar", "harmonic", "seasonal-naive", "mean", "last-value")
+KINDS = (
+    "ridge",
+    "level-ridge",
+    "periodic-ridge",
+    "template-ridge",
+    "local-ar",
+    "harmonic",
+    "seasonal-naive",
+    "mean",
+    "last-value",
+)
 STEPS_US = (1000, 20_000, 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000)
 
 

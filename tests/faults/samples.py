@@ -35,7 +35,16 @@ class Kind(NamedTuple):
     options: Mapping[str, Any] = {}
 
 
-CLOSED = ("level-ridge", "template-ridge", "ridge", "harmonic", "local-ar", "seasonal-naive", "mean", "last-value")
+CLOSED = (
+    "level-ridge",
+    "template-ridge",
+    "ridge",
+    "harmonic",
+    "local-ar",
+    "seasonal-naive",
+    "mean",
+    "last-value",
+)
 SMALL = {"units": 3, "units_1": 3, "units_2": 3, "hidden": 3, "layers": 2, "filters": 2, "taps": 2}
 KINDS = {
     "combination": Kind("auto", (*CLOSED, "linear-lstm", "segment-gru"), channels=2),
@@ -43,7 +52,9 @@ KINDS = {
     "symbols": Kind("symbol-rnn", ("markov", "most-frequent", "last-symbol"), Window(n_step=5, n_input=1), symbols=3),
     "joint": Kind("gru", ("narx", "seasonal-naive"), channels=3, exogenous=2, known=1, options={"joint": True}),
     "carried": Kind("state-space", ("sliding-conv", "textbook-lstm"), options={"carry_state": True}),
-    "direct": Kind("direct-ridge", ("segment-gru", "basic-rnn"), options={"horizon_mode": "direct", "ahead": 2}),
+    "direct": Kind(
+        "direct-ridge", ("periodic-ridge", "segment-gru", "basic-rnn"), options={"horizon_mode": "direct", "ahead": 2}
+    ),
 }
 
 
