@@ -26,7 +26,7 @@ MAX_QUANTILES = 4_000_000
 
 @dataclass(frozen=True)
 class Residuals:
-    """Forecast errors (O, H) of one channel in units of the local scale, NaN beyond the part.
+    """Forecast errors (O, H) of one channel in units of the local scale, NaN outside the part.
 
     `separate` (H,) tells how many independent ones they are worth at each step; `reference` is the mean square
     error of the next segment, scaled, 0 if it cannot be told.
@@ -40,14 +40,17 @@ class Residuals:
 def residuals(predictor: Predictor, parts: Parts, *, carry: bool = False) -> list[Residuals]:
     """Return the forecast errors of each channel on the calibration part.
 
-    The next segment has more origins than the closed loop beyond it, which reaches as far as the
-    part has enough of them. With `carry` the predictor's state is carried over each whole recording.
+    The next segment has more origins than the closed loop beyond it, which reaches as far as the part
+    has enough of them. That loop may begin in the part that chose: what it is compared with lies in this
+    one. With `carry` the predictor's state is carried over each whole recording.
     """
     windows, n_input = parts.calibration, parts.window.n_input
     if windows is None or not len(windows):
         return [Residuals(np.zeros((0, n_input)), np.ones(n_input, dtype=np.int64), 0.0)] * parts.channels
     made = partial(forecast, predictor, carry=carry)
-    return [_of(made, windows, channel, _segments(parts, windows)) for channel in range(parts.channels)]
+    return [
+        _of(made, (parts.validation, windows), channel, _segments(parts, windows)) for channel in range(parts.channels)
+    ]
 
 
 def _segments(parts: Parts, windows: Windows) -> int:
@@ -56,8 +59,9 @@ def _segments(parts: Parts, windows: Windows) -> int:
     return max(1, min(sampling.segments(windows), affordable))
 
 
-def _of(made: sampling.Made, windows: Windows, channel: int, ahead: int) -> Residuals:
-    """Return the errors of one channel: those of the near origins, then of the far."""
+def _of(made: sampling.Made, given: tuple[Windows, Windows], channel: int, ahead: int) -> Residuals:
+    """Return the errors of one channel, of the near origins, then of the far; `given` the part before and this one."""
+    before, windows = given
     n_input, near = windows.window.n_input, sampling.near(windows, channel)
     plain = near.made(made) - near.truth()
     usual = _mean_square(plain)
@@ -65,7 +69,7 @@ def _of(made: sampling.Made, windows: Windows, channel: int, ahead: int) -> Resi
     apart = _separate(near, first)
     if ahead == 1:
         return Residuals(first, apart, usual)
-    far = sampling.far(windows, channel, ahead)
+    far = sampling.reaching(windows, before, channel, ahead)
     rest = (far.made(made) - far.truth()) / _scale(made, far, windows, usual)
     apart = np.concatenate((apart, _separate(far, rest)[n_input:]))
     rest[:, :n_input] = np.nan

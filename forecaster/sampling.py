@@ -2,13 +2,13 @@
 
 What chooses (the weights of a combination) and what calibrates (the bands) both look at a part
 in this way: many origins for the next segment, fewer for the closed loop, and never at a target
-beyond the part's end.
+outside the part.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +30,10 @@ FEWEST = 20
 
 @dataclass(frozen=True)
 class Sample:
-    """Origins of one channel, and the row of each run at which the part ends; targets past it are not looked at."""
+    """Origins of one channel, and the rows of each run between which the part lies: targets outside do not count."""
 
     origins: tuple[Origins, ...]
+    begins: tuple[int, ...]
     ends: tuple[int, ...]
     horizon: int
 
@@ -40,12 +41,12 @@ class Sample:
         return sum(len(one) for one in self.origins)
 
     def truth(self) -> Array:
-        """Return what came after each origin, (O, H), NaN beyond the part's end."""
+        """Return what came after each origin, (O, H), NaN outside the part."""
         found = [np.zeros((0, self.horizon))]
-        for one, end in zip(self.origins, self.ends, strict=True):
+        for one, begin, end in zip(self.origins, self.begins, self.ends, strict=True):
             rows = one.rows[:, None] + np.arange(self.horizon)
             values = one.values[np.minimum(rows, len(one.values) - 1)].astype(np.float64)
-            found.append(np.where(rows < end, values, np.nan))
+            found.append(np.where((begin <= rows) & (rows < end), values, np.nan))
         return np.concatenate(found)
 
     def made(self, forecast: Made) -> Array:
@@ -80,6 +81,19 @@ def far(windows: Windows, channel: int, ahead: int) -> Sample:
     return _sample(windows, channel, np.unique(np.concatenate((_spread(room, wanted), *whole))), ahead)
 
 
+def reaching(windows: Windows, before: Windows, channel: int, ahead: int) -> Sample:
+    """Return origins of a channel from which `ahead` segments reach into a part, those in the part `before` it too.
+
+    So each target of the part counts as often at every step, however far ahead that is.
+    """
+    wanted = 2 * min(FAR, max(1, MAX_FAR // (1 + int(windows.runs.channel.max()))))
+    earliest = np.where(before.count > 0, np.minimum(before.first, windows.first), windows.first)
+    first = np.maximum(earliest, windows.first - (ahead - 1) * windows.window.n_input)
+    count = np.where(windows.count > 0, windows.count + windows.first - first, 0)
+    wider = replace(windows, first=first, count=count)
+    return _sample(wider, channel, _spread(_room(wider, channel, 1), wanted), ahead, targets=windows)
+
+
 def _room(windows: Windows, channel: int, ahead: int) -> Index:
     """Return how many origins of each run of a channel have `ahead` segments behind them within the part."""
     own = _runs(windows, channel)
@@ -92,16 +106,18 @@ def _spread(room: Index, wanted: int) -> Index:
     return np.unique(np.linspace(0, total - 1, min(wanted, total)).astype(np.int64)) if total else np.zeros(0, np.int64)
 
 
-def _sample(windows: Windows, channel: int, chosen: Index, ahead: int) -> Sample:
-    """Return the origins whose numbers among all of the channel are `chosen`."""
+def _sample(windows: Windows, channel: int, chosen: Index, ahead: int, *, targets: Windows | None = None) -> Sample:
+    """Return those origins of a channel whose numbers are `chosen`; `targets` has their part if it is another."""
     own, room = _runs(windows, channel), _room(windows, channel, 1)
     which = np.searchsorted(np.cumsum(room), chosen, side="right")
     place = chosen - (np.cumsum(room) - room)[which]
     rows = place + windows.first[own[which]] + windows.window.context
     used = [int(k) for k in np.unique(which)]
+    part = targets or windows
+    begins = tuple(int(part.first[own[k]]) + part.window.context for k in used)
     ends = tuple(int(windows.first[own[k]] + windows.count[own[k]] - 1) + windows.span for k in used)
     origins = tuple(_at(windows, int(own[k]), rows[which == k]) for k in used)
-    return Sample(origins, ends, ahead * windows.window.n_input)
+    return Sample(origins, begins, ends, ahead * windows.window.n_input)
 
 
 def _at(windows: Windows, r: int, rows: Index) -> Origins:
