@@ -113,7 +113,7 @@ def _sample(windows: Windows, channel: int, chosen: Index, ahead: int, *, target
     place = chosen - (np.cumsum(room) - room)[which]
     rows = place + windows.first[own[which]] + windows.window.context
     used = [int(k) for k in np.unique(which)]
-    part = targets or windows
+    part = windows if targets is None else targets
     begins = tuple(int(part.first[own[k]]) + part.window.context for k in used)
     ends = tuple(int(windows.first[own[k]] + windows.count[own[k]] - 1) + windows.span for k in used)
     origins = tuple(_at(windows, int(own[k]), rows[which == k]) for k in used)
