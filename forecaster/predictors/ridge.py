@@ -129,7 +129,7 @@ class Ridge:
 class Solution(NamedTuple):
     """What one penalty gives: its squared error on validation, and the linear map (taps, K N) with its bias (K N,).
 
-    `relative` tells that it was fitted to the distance of the values from a level of their context: its last value.
+    `relative` tells that it was fitted to distances from a level of each context: its last value or period.
     """
 
     error: float
