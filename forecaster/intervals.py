@@ -26,13 +26,17 @@ LARGEST = 1e38
 """A residual that ran away counts as this: finite in float32 with room to spare."""
 
 
+Worth = Annotated[int, Field(ge=0, le=10**12)]
+
+
 class IntervalState(Frozen):
     """What the stored quantiles are good for.
 
     `levels` in percent; `horizon` the steps that were calibrated (0: none); `origins` the
     number of validation origins per channel; `reason` why there is no band at all, or "";
     `reference` the mean square error there by channel, scaled, which the local scale is measured by
-    (left out: the bands are as wide everywhere).
+    (left out: the bands are as wide everywhere). `separate` has for each channel how many independent errors
+    those of the next segment and those fed back are worth (0: none; left out: not known).
     """
 
     levels: Annotated[tuple[Annotated[int, Field(ge=1, le=99)], ...], Field(max_length=99), FailFast()] = LEVELS
@@ -40,6 +44,7 @@ class IntervalState(Frozen):
     origins: Annotated[tuple[Annotated[int, Field(ge=0, le=10**12)], ...], FailFast()] = ()
     reason: Text = ""
     reference: tuple[Annotated[float, Field(ge=0, le=1e300)], ...] = ()
+    separate: Annotated[tuple[tuple[Worth, Worth], ...], FailFast()] = ()
 
     @model_validator(mode="after")
     def _ascending(self) -> IntervalState:
@@ -49,12 +54,18 @@ class IntervalState(Frozen):
 
 
 def calibrate(
-    errors: Sequence[NDArray], separate: Sequence[NDArray] = (), *, reference: Sequence[float] = (), reason: str = ""
+    errors: Sequence[NDArray],
+    separate: Sequence[NDArray] = (),
+    *,
+    n_input: int | None = None,
+    reference: Sequence[float] = (),
+    reason: str = "",
 ) -> tuple[IntervalState, NDArray[np.float32]]:
     """Take the quantiles of the absolute residuals: one (O_c, H) array a channel, scaled units.
 
     NaN stands where there was nothing to compare with, so that steps may have fewer origins.
     `separate` has for each channel how many independent ones they are worth at each step, (H,); all, if left out.
+    The state keeps it for the next segment, `n_input` steps (None: all of them), and for the steps beyond.
     `reference` is kept for those whose residuals come in units of a local scale.
     Returns the state and the quantiles (C, H, 99). A level that n origins cannot give (its
     rank exceeds n) holds the largest residual, and `band` refuses it. With no origin in any
@@ -70,7 +81,39 @@ def calibrate(
         return IntervalState(origins=origins, reason=reason), np.zeros((len(errors), 0, len(LEVELS)), np.float32)
     apart = separate or counts
     quantiles = np.stack([_quantiles(np.abs(rows), horizon, m) for rows, m in zip(errors, apart, strict=True)])
-    return IntervalState(horizon=horizon, origins=origins, reference=tuple(reference)), quantiles
+    worth = tuple(_worth(one, n_input or len(one)) for one in separate)
+    return IntervalState(horizon=horizon, origins=origins, reference=tuple(reference), separate=worth), quantiles
+
+
+def worth(state: IntervalState, channel: int, horizon: int, n_input: int) -> float | None:
+    """Return how many independent errors the band of the next `horizon` steps was made of; None where not known."""
+    near, far = state.separate[channel] if channel < len(state.separate) else (0, 0)
+    first = min(horizon, n_input)
+    known = near > 0 and (far > 0 or horizon == first)
+    return (first * near + (horizon - first) * far) / horizon if known else None
+
+
+def likely(level: int, separate: float) -> tuple[float, float]:
+    """Return what share of new targets a band at `level` percent covers, 95 times in 100, if nothing has changed.
+
+    It was made of `separate` independent errors: the fewer, the more chance decides.
+
+    >>> [round(share, 3) for share in likely(80, 9)], [round(share, 3) for share in likely(80, 900)]
+    ([0.518, 0.972], [0.773, 0.825])
+
+    Source: Vovk 2012, "Conditional validity of inductive conformal predictors", section 2: a beta distribution.
+    """
+    from scipy.special import betaincinv
+
+    place = min((separate + 1) * level / 100, separate)
+    low, high = betaincinv(place, separate + 1 - place, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _worth(separate: NDArray, n_input: int) -> tuple[int, int]:
+    """Return the mean of `separate` (H,) over the next segment, and over what is fed back."""
+    near, far = (int(part.mean()) if len(part) else 0 for part in (separate[:n_input], separate[n_input:]))
+    return near, far
 
 
 def band(

@@ -314,6 +314,15 @@ def test_a_manifest_is_refused_in_these_words():
         ({"intervals": {"levels": [50], "horizon": 4, "origins": [9, -1]}}, "intervals.origins.1: Input"),
         ({"intervals": {"levels": [50], "horizon": 4, "origins": [9]}}, "intervals.origins has 1 values for 2"),
         ({"intervals": {"levels": [50], "horizon": 0, "origins": [], "reference": [1.0]}}, "reference has 1 values"),
+        ({"intervals": {"levels": [50], "horizon": 0, "origins": [], "separate": [[9, 0]]}}, "separate has 1 values"),
+        (
+            {"intervals": {"levels": [50], "horizon": 4, "origins": [9, 9], "separate": [[9, -1]] * 2}},
+            "separate.0.1: Inp",
+        ),
+        (
+            {"intervals": {"levels": [50], "horizon": 4, "origins": [9, 9], "separate": [[9]] * 2}},
+            "separate.0.1: Field",
+        ),
         (
             {"intervals": {"levels": [1, 2, *range(3, 60)], "horizon": 10**7, "origins": [9, 9]}},
             "horizon 10000000 is out",

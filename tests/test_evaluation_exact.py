@@ -571,7 +571,7 @@ def test_free_running_begins_beyond_a_segment():
 
 @pytest.mark.parametrize(("horizon", "stride", "overlap"), [(4, 4, 1), (5, 4, 2), (8, 4, 2), (9, 4, 3), (1, 4, 1)])
 def test_how_many_origins_overlap(horizon, stride, overlap):
-    job = scoring.Job({}, WINDOW, horizon, stride, [], None, None, "", (90,), 90, None)
+    job = scoring.Job({}, WINDOW, horizon, stride, [], None, None, [], "", (90,), 90, None)
     assert job.overlap == overlap
 
 

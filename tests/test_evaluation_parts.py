@@ -67,7 +67,16 @@ def test_a_band_that_is_too_narrow_is_beyond_the_uncertainty():
 
 def test_a_band_that_is_not_there_says_why():
     part = part_of(sine, band=lambda level, channel, horizon: (None, "too few"), levels=(99,))
-    assert part.bands[1] == {"level": 99, "coverage": None, "standard_error": None, "within": None, "reason": "too few"}
+    nothing = dict.fromkeys(("coverage", "standard_error", "within", "separate", "likely"))
+    assert part.bands[1] == {"level": 99, **nothing, "reason": "too few"}
+
+
+def test_how_many_errors_a_band_was_made_of_tells_what_it_may_cover():
+    part = part_of(sine, band=gauss, separate=[9.0], levels=(80,))
+    assert [band["separate"] for band in part.bands] == [9.0, 9.0]
+    assert part.bands[0]["likely"] == pytest.approx([0.518, 0.972], abs=5e-4)
+    assert part.bands[1]["likely"] == pytest.approx([0.025 ** (1 / 9), 0.975 ** (1 / 9)])
+    assert part_of(sine, band=gauss, separate=[None]).bands[0]["likely"] is None
 
 
 def test_few_origins_have_a_coverage_and_no_uncertainty():

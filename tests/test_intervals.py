@@ -113,3 +113,29 @@ def test_a_step_with_fewer_origins_has_its_own_ranks():
     half, _ = intervals.band(state, quantiles, 90, channel=0, horizon=2)
     assert half.tolist() == [91, 19]
     assert state.origins == (20,)
+
+
+@pytest.mark.parametrize("separate", [9, 60])
+@pytest.mark.parametrize("level", [80, 95])
+def test_what_a_band_covers_is_as_likely_as_it_says(separate, level):
+    rng, covered = np.random.default_rng(11), []
+    for _ in range(1500):
+        _, quantiles = intervals.calibrate([rng.random((separate, 1))])
+        covered.append(quantiles[0, 0, level - 1])  # of uniform errors the bound is the share that lies below it
+    low, high = intervals.likely(level, separate)
+    assert 0.93 <= np.mean((low <= np.array(covered)) & (np.array(covered) <= high)) <= 0.97
+
+
+def test_the_worth_of_a_horizon_lies_between_that_of_the_next_segment_and_that_of_the_loop():
+    worth = np.array([40, 40, 9, 10, 11])
+    state, _ = intervals.calibrate([np.ones((90, 5)), np.ones((90, 5))], [worth, np.full(5, 90)], n_input=2)
+    assert state.separate == ((40, 10), (90, 90))
+    assert [intervals.worth(state, 0, horizon, 2) for horizon in (1, 2, 4)] == [40, 40, 25]
+    assert intervals.worth(state, 1, 4, 2) == 90
+
+
+def test_a_worth_that_is_not_known_is_none():
+    older, _ = intervals.calibrate([np.ones((90, 2))])
+    assert intervals.worth(older, 0, 1, 2) is None
+    near, _ = intervals.calibrate([np.ones((90, 2))], [np.array([40, 40])], n_input=2)
+    assert (intervals.worth(near, 0, 2, 2), intervals.worth(near, 0, 3, 2)) == (40, None)

@@ -233,6 +233,8 @@ def _check_intervals(state: IntervalState, n_channels: int) -> None:
         _equal("intervals.origins", len(state.origins), n_channels)
     if state.reference:
         _equal("intervals.reference", len(state.reference), n_channels)
+    if state.separate:
+        _equal("intervals.separate", len(state.separate), n_channels)
 
 
 def _unique(what: str, names: Iterable[str]) -> None:

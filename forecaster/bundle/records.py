@@ -23,6 +23,7 @@ PLAIN = re.compile(r"[-+.0-9e]+")
 
 Value = Annotated[float, Field(ge=-1e300, le=1e300)] | None
 Steps = Annotated[int, Field(ge=0, le=10**12)]
+Share = Annotated[float, Field(ge=0, le=1)]
 History = list[dict[str, float | None]]
 
 
@@ -56,6 +57,8 @@ class BandScore(_Record):
     coverage: Value
     standard_error: Value
     within: bool | None
+    separate: Value = None
+    likely: Annotated[list[Share], Field(min_length=2, max_length=2)] | None = None
 
 
 class Likeness(_Record):

@@ -126,7 +126,9 @@ def _bands(forecaster: Forecaster) -> str:
     state = forecaster.manifest.intervals
     if not state.horizon:
         return f"none: {state.reason}"
-    return f"{state.horizon} steps ahead, from {', '.join(map(str, state.origins))} validation origins"
+    origins = f"{state.horizon} steps ahead, from {', '.join(map(str, state.origins))} validation origins"
+    worth = ", ".join(str(near) for near, _ in state.separate)
+    return f"{origins}, worth {worth} separate ones for the next segment" if worth else origins
 
 
 def _scores(forecaster: Forecaster) -> list[str]:

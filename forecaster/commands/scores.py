@@ -63,8 +63,16 @@ def _bands(bands: Sequence[Mapping[str, Any]] | None, levels: Sequence[int]) -> 
         if band["standard_error"] is not None:
             verdict = "as promised" if band["within"] else "beyond the uncertainty"
             sure = f" +- {200 * band['standard_error']:.1f}: {verdict}"
-        lines.append(f"{band['level']} % band: covers {100 * band['coverage']:.1f} %{sure}")
+        lines.append(f"{band['level']} % band: covers {100 * band['coverage']:.1f} %{sure}{_likely(band)}")
     return lines
+
+
+def _likely(band: Mapping[str, Any]) -> str:
+    """Say what coverage could be expected by what the band was made of."""
+    if not band.get("likely"):
+        return ""
+    low, high = (f"{100 * share:.1f}" for share in band["likely"])
+    return f"; made of {band['separate']:.0f} separate errors, from which {low} to {high} % is usual"
 
 
 def _spectrum(found: Mapping[str, Any] | None, sample_rate_hz: float | None) -> list[str]:

@@ -9,18 +9,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.evaluation.verdict import standard_error
+from forecaster.intervals import likely
 from forecaster.metrics import Coverage
 
 Array = NDArray[np.float64]
 
 
-def realised(bands: Mapping[int, Coverage], reasons: Mapping[int, str], *, block: int) -> list[dict[str, Any]]:
+def realised(
+    bands: Mapping[int, Coverage], reasons: Mapping[int, str], *, block: int, separate: float | None = None
+) -> list[dict[str, Any]]:
     """Return for each level its coverage, the standard error, and whether it is within two of them of the level.
 
     `reasons` says why a level has no band; `block` is how many origins overlap one another: the
-    standard error is that of the block bootstrap, None below four blocks.
+    standard error is that of the block bootstrap, None below four blocks. `separate` is how many independent
+    errors the bands were made of, and `likely` the coverage that follows where nothing has changed; None: not known.
     """
-    return [_row(level, bands.get(level), reasons.get(level, ""), block) for level in sorted({*bands, *reasons})]
+    levels = sorted({*bands, *reasons})
+    return [
+        {**_row(level, bands.get(level), reasons.get(level, ""), block), **_made_of(level, separate)}
+        for level in levels
+    ]
+
+
+def _made_of(level: int, separate: float | None) -> dict[str, Any]:
+    return {"separate": separate, "likely": None if separate is None else list(likely(level, separate))}
 
 
 def _row(level: int, band: Coverage | None, reason: str, block: int) -> dict[str, Any]:

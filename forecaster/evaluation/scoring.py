@@ -60,6 +60,7 @@ class Job:
     mase_scale: Sequence[float | None]
     band: Band | None
     local: Local | None
+    separate: Sequence[float | None]
     itself: str
     levels: tuple[int, ...]
     shown: int
@@ -83,6 +84,7 @@ def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
     mase_scale: Sequence[float | None],
     band: Band | None = None,
     local: Local | None = None,
+    separate: Sequence[float | None] = (),
     model: str = "",
     itself: str = "",
     known: Known | None = None,
@@ -95,8 +97,8 @@ def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
     scored; its context may reach back before it. `mase_scale` (C,) is the seasonal-naive
     error of each channel on the training part, `model` the name that the result carries,
     `itself` the baseline that the model is, if it is one. `local` says how the width of `band` differs from
-    origin to origin. `known` is filled, and read by the next
-    call with the same signals, ranges, horizon, stride and baselines: they are scored once.
+    origin to origin, `separate` (C,) how many independent errors it was made of. `known` is filled, and
+    read by the next call with the same signals, ranges, horizon, stride and baselines: they are scored once.
     The coverage of the bands is taken at `levels` and at 90 percent. `keep` is given all that is
     forecast, block by block; then nothing is taken from `known`.
 
@@ -107,7 +109,7 @@ def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
     if horizon < 1 or stride < 1:
         raise UsageError(f"The horizon ({horizon}) and the stride ({stride}) must be at least 1 sample.")
     every, shown = tuple(sorted({*LEVELS, *levels})), max(levels, default=LEVELS[0])
-    job = Job(forecasts, window, horizon, stride, mase_scale, band, local, itself, every, shown, keep)
+    job = Job(forecasts, window, horizon, stride, mase_scale, band, local, separate, itself, every, shown, keep)
     parts: list[Part] = []
     for signal, first_targets in zip(signals, ranges, strict=True):
         found = places(signal, first_targets, context=window.context, horizon=horizon, stride=stride)
@@ -131,6 +133,7 @@ def _part(signal: Signal, channel: int, found: list[Place], *, job: Job, drawn: 
     tallies = {name: one.tally for name, one in pass_.sums.items()}
     scores = {name: pass_.scores(name) for name in pass_.sums}
     loop = pass_.free_run()
+    worth = job.separate[channel] if job.separate else None
     verdict = compare(tallies, block=job.overlap, itself=job.itself)
     if loop and verdict.kind == "better":
         verdict = verdict.and_then(trusted(loop, job.horizon, signal.sample_rate_hz))
@@ -141,7 +144,7 @@ def _part(signal: Signal, channel: int, found: list[Place], *, job: Job, drawn: 
         {f"{name}.{m}": s.reason for name, row in scores.items() for m, s in row.items() if s.value is None},
         verdict,
         examples=pass_.examples() if drawn else (),
-        bands=realised(pass_.covered, pass_.no_band, block=job.overlap),
+        bands=realised(pass_.covered, pass_.no_band, block=job.overlap, separate=worth),
         spectrum=pass_.spectrum(),
         free_run=loop,
     )

@@ -27,8 +27,12 @@ def calibrate(
 ) -> tuple[intervals.IntervalState, NDArray[np.float32]]:
     """Return the quantiles of the residuals on the validation part, and what they are good for."""
     found = calibration.residuals(predictor, parts, carry=config.carry_state)
-    reference = [one.reference for one in found]
-    return intervals.calibrate([one.errors for one in found], [one.separate for one in found], reference=reference)
+    return intervals.calibrate(
+        [one.errors for one in found],
+        [one.separate for one in found],
+        n_input=parts.window.n_input,
+        reference=[one.reference for one in found],
+    )
 
 
 def own(signal: Signal, labels: tuple[str, ...]) -> Signal:
@@ -78,6 +82,7 @@ def evaluate(model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[
         mase_scale=_mase_scale(model),
         band=partial(_half_width, model),
         local=partial(_local, model),
+        separate=_separate(model, request.horizon),
         model=model.name,
         itself=itself(model),
         known=None if model.known is None else model.known.setdefault(request.horizon, {}),
@@ -99,6 +104,13 @@ def _half_width(model: Model, level: int, channel: int, horizon: int) -> tuple[A
     state = model.manifest.intervals
     half, reason = intervals.band(state, model.quantiles, level, channel=channel, horizon=horizon)
     return (None if half is None else half * model.manifest.scaler.scale[channel]), reason
+
+
+def _separate(model: Model, horizon: int) -> list[float | None]:
+    """Return how many independent errors the bands of each channel were made of, (C,)."""
+    manifest = model.manifest
+    n_input, channels = manifest.window.n_input, range(manifest.n_channels)
+    return [intervals.worth(manifest.intervals, channel, horizon, n_input) for channel in channels]
 
 
 def _local(model: Model, origins: Sequence[Origins]) -> Array:
