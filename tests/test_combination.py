@@ -24,6 +24,7 @@ from forecaster.training.folds import earlier
 from tests.test_model import signal_of, wave
 
 WINDOW = Window(n_step=4, n_input=10)
+NETWORKS = ("level-lstm", "linear-lstm", "segment-gru")
 QUICK = Recipe(steps=20, steps_per_epoch=10, batch=16)
 NAMES = ("last-value", "repeat-segment", "mean")
 
@@ -198,7 +199,7 @@ class TestModel:
     def test_a_short_recording_gets_fewer_steps_unless_they_are_asked_for(self):
         signal = signal_of(wave(800))
         found = resolved(RunConfig(window=WINDOW), [signal]).recipes
-        assert {name: recipe.steps for name, recipe in found.items()} == {"linear-lstm": 200, "segment-gru": 200}
+        assert {name: recipe.steps for name, recipe in found.items()} == dict.fromkeys(NETWORKS, 200)
         again = resolved(RunConfig(window=WINDOW, recipes=found), [signal]).recipes
         assert again == found
         asked = resolved(RunConfig(window=WINDOW, recipe=QUICK), [signal]).recipes
@@ -207,11 +208,12 @@ class TestModel:
     def test_a_network_that_fails_or_adds_nothing_is_left_out(self):
         wild = QUICK.model_copy(update={"learning_rate": 1e38, "clip_norm": None, "schedule": "constant"})
         model = Forecaster.fit([signal_of(wave(1200))], RunConfig(window=WINDOW, recipe=wild))
-        assert not {"linear-lstm", "segment-gru"} & {one.name for one in model.predictors}
-        first, second = model.notes
-        assert first.startswith("linear-lstm is left out of the combination: the losses or the weights stopped being")
-        assert "the weights that it started from are kept" in first
-        assert second.startswith("segment-gru is left out of the combination: The losses or the weights stopped being")
+        assert not {*NETWORKS} & {one.name for one in model.predictors}
+        level, linear, gru = model.notes
+        assert level.startswith("level-lstm is left out of the combination: The losses or the weights stopped being")
+        assert linear.startswith("linear-lstm is left out of the combination: the losses or the weights stopped being")
+        assert "the weights that it started from are kept" in linear
+        assert gru.startswith("segment-gru is left out of the combination: The losses or the weights stopped being")
         assert model.stored[0]["parts"][0]["scores"]["model"]["nmse"] < 0.1
 
     def test_a_linear_path_alone_says_where_it_stays(self):
@@ -227,7 +229,7 @@ class TestModel:
 
         figure = learning_curve(auto.history, names=tuple(auto.config.recipes))
         titles = [axes.get_title(loc="left") for axes in figure.axes]
-        assert titles == ["Learning curve: linear-lstm", "Learning curve: segment-gru"]
+        assert titles == [f"Learning curve: {name}" for name in NETWORKS]
         steps = [axes.lines[0].get_xdata() for axes in figure.axes]
         assert all((np.diff(x) > 0).all() for x in steps)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -43,3 +44,17 @@ def lstm_quantities(found: lstm.Trace) -> Quantities:
     """Name in plain words what an LSTM layer did, each (B, S, n)."""
     gates = {"forget gate": found.f, "input gate": found.i, "output gate": found.o}
     return {**gates, "candidate": found.a, "state": found.s, "output": found.y}
+
+
+def levelled(x: NDArray, n_input: int) -> tuple[NDArray, NDArray]:
+    """Return windows x (B, S, width), the last value of their own channel taken out of it, and that value (B, 1).
+
+    The own channel is the first N numbers of each step.
+
+    >>> import numpy as np
+    >>> z, last = levelled(np.array([[[1.0, 2.0, 9.0], [3.0, 5.0, 9.0]]]), 2)
+    >>> z.tolist(), last.tolist()
+    ([[[-4.0, -3.0, 9.0], [-2.0, 0.0, 9.0]]], [[5.0]])
+    """
+    last = x[:, -1, n_input - 1 : n_input]
+    return np.concatenate((x[:, :, :n_input] - last[:, None], x[:, :, n_input:]), axis=2), last

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import ops
 
 from forecaster.config import Window
 from forecaster.layers.initial import JointGlorot
@@ -16,6 +17,13 @@ def network_input(window: Window, setting: Setting) -> tuple[Any, Any]:
     """Return the input (B, S, width), and the same with noise while training."""
     inputs = keras.Input((window.n_step, window.width), name="segments")
     return inputs, Noise(setting.noise, seed=setting.seed, layer=0)(inputs)
+
+
+def levelled(y: Any, window: Window) -> tuple[Any, Any]:
+    """Return y (B, S, width), the last value of its own channel taken out of that, and the value (B, 1)."""
+    n_input = window.n_input
+    last = y[:, -1, n_input - 1 : n_input]
+    return y - ops.pad(ops.repeat(last, n_input, axis=1), ((0, 0), (0, window.width - n_input)))[:, None], last
 
 
 def lstm_start(fan_in: int, setting: Setting, layer: int) -> dict[str, Any]:

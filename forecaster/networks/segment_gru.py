@@ -24,7 +24,7 @@ from forecaster.equations.activations import relu
 from forecaster.equations.dense import dense
 from forecaster.equations.products import by_windows
 from forecaster.networks import Setting, Shapes, Tensors
-from forecaster.networks._numpy import Quantities, Units, layer
+from forecaster.networks._numpy import Quantities, Units, layer, levelled
 
 AUTO = True
 DIRECT = True
@@ -66,30 +66,24 @@ def trace(parameters: Parameters, tensors: Tensors, x: NDArray) -> dict[str, Qua
 
 def _embedded(tensors: Tensors, x: NDArray) -> tuple[NDArray, NDArray]:
     """Return the segments, their level taken out, as the unit sees them (B, S, n), and the last value (B, 1)."""
-    n_input = tensors["segment.bias"].shape[0]
-    last = x[:, -1, n_input - 1 : n_input]
-    level = np.concatenate(
-        (np.repeat(last, n_input, axis=1), np.zeros((len(x), x.shape[2] - n_input), x.dtype)), axis=1
-    )
-    return relu(by_windows(x - level[:, None], tensors["embedding.kernel"]) + tensors["embedding.bias"]), last
+    z, last = levelled(x, tensors["segment.bias"].shape[0])
+    return relu(by_windows(z, tensors["embedding.kernel"]) + tensors["embedding.bias"]), last
 
 
 def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
     """Make the Keras model (B, S, width) -> (B, K N)."""
     import keras
-    from keras import ops
 
     from forecaster.layers.gru import GRU
     from forecaster.layers.positions import ParallelDecoder
     from forecaster.layers.regularise import Dropout
-    from forecaster.networks._parts import network_input
+    from forecaster.networks._parts import levelled, network_input
 
     n_input, seed = window.n_input, setting.seed * 101
     inputs, y = network_input(window, setting)
-    last = y[:, -1, n_input - 1 : n_input]
-    level = ops.pad(ops.repeat(last, n_input, axis=1), ((0, 0), (0, window.width - n_input)))
+    z, last = levelled(y, window)
     embed, out = (keras.initializers.GlorotUniform(seed=seed + k) for k in (1, 2))
-    y = keras.layers.Dense(parameters.units, "relu", kernel_initializer=embed, name="embedding")(y - level[:, None])
+    y = keras.layers.Dense(parameters.units, "relu", kernel_initializer=embed, name="embedding")(z)
     unit = GRU(parameters.units, seed=seed + 3, name="gru")
     states = ParallelDecoder(unit, parameters.segments, seed=seed + 4, name="positions")(unit(y))
     states = Dropout(setting.dropout, seed=setting.seed, layer=1)(states)

@@ -47,7 +47,7 @@ CLOSED = (
 )
 SMALL = {"units": 3, "units_1": 3, "units_2": 3, "hidden": 3, "layers": 2, "filters": 2, "taps": 2}
 KINDS = {
-    "combination": Kind("auto", (*CLOSED, "linear-lstm", "segment-gru"), channels=2),
+    "combination": Kind("auto", (*CLOSED, "level-lstm", "linear-lstm", "segment-gru"), channels=2),
     "stacked-lstm": Kind("stacked-lstm", ("ridge", "repeat-segment"), exogenous=1),
     "symbols": Kind("symbol-rnn", ("markov", "most-frequent", "last-symbol"), Window(n_step=5, n_input=1), symbols=3),
     "joint": Kind("gru", ("narx", "seasonal-naive"), channels=3, exogenous=2, known=1, options={"joint": True}),
