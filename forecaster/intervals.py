@@ -81,16 +81,24 @@ def calibrate(
         return IntervalState(origins=origins, reason=reason), np.zeros((len(errors), 0, len(LEVELS)), np.float32)
     apart = separate or counts
     quantiles = np.stack([_quantiles(np.abs(rows), horizon, m) for rows, m in zip(errors, apart, strict=True)])
-    worth = tuple(_worth(one, n_input or len(one)) for one in separate)
-    return IntervalState(horizon=horizon, origins=origins, reference=tuple(reference), separate=worth), quantiles
+    pairs = tuple(
+        _parted(one, n_input or len(one)) if own else (0, 0)
+        for one, own in zip(separate, origins, strict=bool(separate))
+    )
+    return IntervalState(horizon=horizon, origins=origins, reference=tuple(reference), separate=pairs), quantiles
 
 
 def worth(state: IntervalState, channel: int, horizon: int, n_input: int) -> float | None:
-    """Return how many independent errors the band of the next `horizon` steps was made of; None where not known."""
+    """Return how many independent errors the band of the next `horizon` steps was made of; None where not known.
+
+    Steps with fewer count more: what is sure of a band goes with the root of their number.
+    """
     near, far = state.separate[channel] if channel < len(state.separate) else (0, 0)
     first = min(horizon, n_input)
-    known = near > 0 and (far > 0 or horizon == first)
-    return (first * near + (horizon - first) * far) / horizon if known else None
+    if not near or (not far and horizon > first):
+        return None
+    beyond = (horizon - first) / far**0.5 if horizon > first else 0.0
+    return ((first / near**0.5 + beyond) / horizon) ** -2
 
 
 def likely(level: int, separate: float) -> tuple[float, float]:
@@ -110,9 +118,12 @@ def likely(level: int, separate: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _worth(separate: NDArray, n_input: int) -> tuple[int, int]:
-    """Return the mean of `separate` (H,) over the next segment, and over what is fed back."""
-    near, far = (int(part.mean()) if len(part) else 0 for part in (separate[:n_input], separate[n_input:]))
+def _parted(separate: NDArray, n_input: int) -> tuple[int, int]:
+    """Return what `separate` (H,) comes to over the next segment, and over what is fed back, 0 where nothing is."""
+    near, far = (
+        round(float((part**-0.5).mean() ** -2)) if len(part) else 0
+        for part in (separate[:n_input].astype(np.float64), separate[n_input:].astype(np.float64))
+    )
     return near, far
 
 

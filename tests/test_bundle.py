@@ -496,11 +496,25 @@ def test_a_non_finite_score_cannot_be_dumped():
         dump_metrics([{"nmse": float("nan")}])
 
 
+BAND = {"level": 90, "coverage": 0.9, "standard_error": None, "within": None}
+
+
+@pytest.mark.parametrize("more", [{}, {"separate": 9.0, "likely": [0.8, 0.9]}])
+def test_bands_are_stored_with_what_they_were_made_of_and_older_ones_without(more):
+    altered = {**EVALUATION, "parts": [{**EVALUATION["parts"][0], "bands": [BAND | more]}]}
+    assert parse_metrics(dump_metrics([altered]).encode(), "metrics.json") == [altered]
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
         ("skill", {"baseline": "ridge"}),
         ("bands", [{"level": "90", "coverage": 0.9, "standard_error": None, "within": None}]),
+        ("bands", [BAND | {"likely": [0.8, 0.9]}]),
+        ("bands", [BAND | {"separate": 9.0}]),
+        ("bands", [BAND | {"separate": 9.0, "likely": [0.9, 0.8]}]),
+        ("bands", [BAND | {"separate": 1e300, "likely": [0.8, 0.9]}]),
+        ("bands", [BAND | {"separate": 9.0, "likely": [0.8, 0.9, 1.0]}]),
         ("spectrum", {"unit": "Hz"}),
         ("free_run", {"segments": [{"nmse": 1}], "text": "x"}),
     ],

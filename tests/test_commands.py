@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -376,6 +377,7 @@ class TestEvaluate:
     def test_the_report_tells_of_bands_spectrum_and_free_run(self, model: Path) -> None:
         closed = json.loads(ok("inspect", model, "--json").stdout)["evaluations"][1]["horizon"]
         near, far = (ok("evaluate", model, "-n", horizon).stdout for horizon in (20, closed))
+        assert re.search(r"; by the \d+ separate errors it was made of, [\d.]+ to [\d.]+ % could be expected\n", near)
         for words in ("90 % band: covers", "spectrum, steps of 5 Hz", "energy by Hz", "correlation with"):
             assert words in near
         assert "the truth peaks at" in far
@@ -556,6 +558,7 @@ class TestOthers:
         text = ok("inspect", model).stdout
         assert "100 samples (1 s)" in text
         assert "ridge" in text
+        assert re.search(r"validation origins, made of \d+ and \d+ separate errors \(next segment and beyond\)", text)
 
     def test_predictors_are_listed(self) -> None:
         names = [item["name"] for item in json.loads(ok("predictors", "--json").stdout)["predictors"]]

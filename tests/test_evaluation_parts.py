@@ -77,6 +77,8 @@ def test_how_many_errors_a_band_was_made_of_tells_what_it_may_cover():
     assert part.bands[0]["likely"] == pytest.approx([0.518, 0.972], abs=5e-4)
     assert part.bands[1]["likely"] == pytest.approx([0.025 ** (1 / 9), 0.975 ** (1 / 9)])
     assert part_of(sine, band=gauss, separate=[None]).bands[0]["likely"] is None
+    (missing,) = part_of(sine, band=lambda level, channel, horizon: (None, "too few"), separate=[9.0]).bands
+    assert (missing["separate"], missing["likely"]) == (None, None)
 
 
 def test_few_origins_have_a_coverage_and_no_uncertainty():

@@ -54,6 +54,16 @@ def test_every_form_is_the_same_in_numpy_and_keras(name, parameters, exogenous):
     np.testing.assert_allclose(y, model(x), atol=1e-6)
 
 
+def test_level_lstm_follows_its_own_channel_to_any_level_and_leaves_the_others_alone():
+    window = Window(n_step=5, n_input=6, exogenous=2)
+    module, tensors, x = network("level-lstm"), drawn("level-lstm", {}, window), segments(3, window).astype(np.float64)
+    tensors = {key: tensor.astype(np.float64) for key, tensor in tensors.items()}
+    y = module.forward(module.Parameters(), tensors, x)
+    own = np.r_[np.full(6, 100.0), np.zeros(12)]
+    np.testing.assert_allclose(module.forward(module.Parameters(), tensors, x + own), y + 100, atol=1e-9)
+    assert np.abs(module.forward(module.Parameters(), tensors, x + 1 - own / 100) - y).max() > 1e-3
+
+
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [

@@ -6,7 +6,7 @@ import math
 import re
 from typing import Annotated, Any, NotRequired
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError, model_validator
 from typing_extensions import TypedDict
 
 from forecaster.bundle.refusal import refused
@@ -57,8 +57,16 @@ class BandScore(_Record):
     coverage: Value
     standard_error: Value
     within: bool | None
-    separate: Value = None
+    separate: Annotated[float, Field(ge=0, le=10**12)] | None = None
     likely: Annotated[list[Share], Field(min_length=2, max_length=2)] | None = None
+
+    @model_validator(mode="after")
+    def _known_together(self) -> BandScore:
+        if (self.separate is None) != (self.likely is None):
+            raise ValueError("separate and likely must stand together")
+        if self.likely and self.likely[0] > self.likely[1]:
+            raise ValueError("likely must ascend")
+        return self
 
 
 class Likeness(_Record):

@@ -127,8 +127,8 @@ def _bands(forecaster: Forecaster) -> str:
     if not state.horizon:
         return f"none: {state.reason}"
     origins = f"{state.horizon} steps ahead, from {', '.join(map(str, state.origins))} validation origins"
-    worth = ", ".join(str(near) for near, _ in state.separate)
-    return f"{origins}, worth {worth} separate ones for the next segment" if worth else origins
+    worth = ", ".join(f"{near} and {far}" if far else f"{near}" for near, far in state.separate)
+    return f"{origins}, made of {worth} separate errors (next segment and beyond)" if worth else origins
 
 
 def _scores(forecaster: Forecaster) -> list[str]:

@@ -72,7 +72,7 @@ def _likely(band: Mapping[str, Any]) -> str:
     if not band.get("likely"):
         return ""
     low, high = (f"{100 * share:.1f}" for share in band["likely"])
-    return f"; made of {band['separate']:.0f} separate errors, from which {low} to {high} % is usual"
+    return f"; by the {band['separate']:.0f} separate errors it was made of, {low} to {high} % could be expected"
 
 
 def _spectrum(found: Mapping[str, Any] | None, sample_rate_hz: float | None) -> list[str]:

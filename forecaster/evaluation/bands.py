@@ -24,15 +24,14 @@ def realised(
     standard error is that of the block bootstrap, None below four blocks. `separate` is how many independent
     errors the bands were made of, and `likely` the coverage that follows where nothing has changed; None: not known.
     """
-    levels = sorted({*bands, *reasons})
-    return [
-        {**_row(level, bands.get(level), reasons.get(level, ""), block), **_made_of(level, separate)}
-        for level in levels
-    ]
+    rows = [_row(level, bands.get(level), reasons.get(level, ""), block) for level in sorted({*bands, *reasons})]
+    return [{**row, **_made_of(row, separate)} for row in rows]
 
 
-def _made_of(level: int, separate: float | None) -> dict[str, Any]:
-    return {"separate": separate, "likely": None if separate is None else list(likely(level, separate))}
+def _made_of(row: Mapping[str, Any], separate: float | None) -> dict[str, Any]:
+    if separate is None or row["coverage"] is None:
+        return {"separate": None, "likely": None}
+    return {"separate": separate, "likely": list(likely(row["level"], separate))}
 
 
 def _row(level: int, band: Coverage | None, reason: str, block: int) -> dict[str, Any]:
