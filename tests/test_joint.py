@@ -323,6 +323,7 @@ def test_a_closed_loop_over_all_channels_is_made_once(three, monkeypatch):
     assert sum(asked) <= 4 * (origins + drawn)
 
 
+@pytest.mark.slow
 def test_the_default_predictor_sees_the_others():
     made = fitted(coupled(700), predictor="auto", recipe=Recipe(steps=60, steps_per_epoch=30))
     assert made.config.window.others == 1

@@ -261,6 +261,7 @@ def test_the_cheap_predictors_leave_the_plan_aside():
     np.testing.assert_array_equal(*made)
 
 
+@pytest.mark.slow
 def test_auto_makes_use_of_the_plan():
     config = RunConfig(predictor="auto", window=WINDOW, recipe=RECIPE, seed=1)
     model = Forecaster.fit([signal_of(steered(900))], config)

@@ -49,6 +49,7 @@ def test_the_tour_shows_what_the_command_prints(name, copy):
     assert all(float(a) == pytest.approx(float(b), rel=0.02, abs=0.02) for a, b in pairs)
 
 
+@pytest.mark.slow
 def test_the_tour_trains_a_model(copy):
     (body,) = [body for name, body in BLOCK.findall(TEXT) if name == "train"]
     run(body.strip().removeprefix("$ "), copy)

@@ -23,7 +23,7 @@ OWN = {os.path.realpath(one) for one in networks.__path__}
 PART = re.compile("|".join([*map(re.escape, (MANIFEST, STATE, *FILES)), r"data-[^/]*", TENSORS.pattern]))
 """The names that belong into a model folder, or into a checkpoint."""
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-HARMLESS = {"object.__getattr__", "sys._getframe", "gc.get_objects", "fcntl.flock"}
+HARMLESS = {"object.__getattr__", "sys._getframe", "gc.get_objects", "builtins.id", "fcntl.flock"}
 """Events that say nothing of files or code: the interpreter looks at itself, or a lock is taken on what is open."""
 HELD = {"os.mkdir", "os.rmdir"}
 """What is done to a checkpoint's own folder, and to nothing else: it is made, and goes when it is empty."""
