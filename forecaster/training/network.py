@@ -147,9 +147,11 @@ def _held_back(parts: Parts) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def _compile(model: Any, recipe: Recipe, loss: str) -> None:
+    """Compile with the optimizer's moments made already: made in the first step, they would have it traced twice."""
     import keras
 
     optimizer = keras.optimizers.Adam(recipe.learning_rate, epsilon=recipe.epsilon, global_clipnorm=recipe.clip_norm)
+    optimizer.build(model.trainable_variables)
     per_call = math.gcd(recipe.steps_per_epoch, recipe.steps, 10)
     model.compile(optimizer, loss=loss, jit_compile=False, steps_per_execution=per_call)
 

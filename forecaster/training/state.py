@@ -55,7 +55,6 @@ def read(model: Any, slot: Slot, course: Course, recipe: Recipe) -> Vectors:
 
 def restore(model: Any, state: Vectors) -> None:
     """Give the compiled `model` the weights, moments and counters that it had."""
-    model.optimizer.build(model.trainable_variables)
     _assign(model.trainable_variables, state["weights"])
     for kind in MOMENTS:
         _assign(_moments(model, kind), state[kind])
