@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecaster import predictors, sampling
+from forecaster.bundle.card import carried_by
+from forecaster.bundle.manifest import Combination as Carriers
 from forecaster.calibration import residuals
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import ModelError
@@ -253,6 +255,12 @@ class TestModel:
         assert shown.startswith("carried by: the next segment")
         found = json.loads(CliRunner().invoke(cli, ["evaluate", str(tmp_path / "m"), "--json"]).stdout)
         assert found["combination"] == document["combination"]
+
+    def test_a_share_that_rounds_to_nothing_is_not_said_to_be_none(self, auto):
+        fed_back = {"ridge": 0.98, "gru": 0.0151, "harmonic": 0.0049}
+        manifest = auto.manifest.model_copy(update={"combination": Carriers(next={"ridge": 1.0}, fed_back=fed_back)})
+        said = "the next segment ridge 100 %; those fed back ridge 98 %, gru 2 %, harmonic under 1 %"
+        assert carried_by(manifest) == said
 
 
 class TestSampling:

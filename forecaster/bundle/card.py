@@ -86,10 +86,16 @@ def carried_by(manifest: Manifest) -> str:
         return ""
     kinds = {"the next segment": manifest.combination.next, "those fed back": manifest.combination.fed_back}
     return "; ".join(
-        f"{what} {', '.join(f'{name} {weight * 100:.0f} %' for name, weight in shares.items())}"
+        f"{what} {', '.join(f'{name} {_percent(share)}' for name, share in shares.items())}"
         for what, shares in kinds.items()
         if shares
     )
+
+
+def _percent(share: float) -> str:
+    """Say a share; one that carries few of the segments is not nothing."""
+    percent = round(share * 100)
+    return f"{percent} %" if percent else "under 1 %"
 
 
 def _in_time(samples: int, rate_hz: float | None) -> str:
