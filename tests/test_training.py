@@ -223,3 +223,12 @@ def test_a_network_that_is_no_better_than_its_start_is_told_apart_from_one_that_
     assert _note("gru", replace(outcome, note="it ran away."), "is left out") == ("gru is left out: it ran away.",)
     assert _note("gru", replace(outcome, improved=True, note="it ran away."), "is left out") == ("gru: it ran away.",)
     assert _note("gru", replace(outcome, interrupted=True), "is left out") == ()
+
+
+def test_a_step_is_traced_once(sine, monkeypatch):
+    import keras
+
+    traces, step = [], keras.Model.train_step
+    monkeypatch.setattr(keras.Model, "train_step", lambda self, data: traces.append(self) or step(self, data))
+    run(sine)
+    assert len(traces) == 1
