@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import FailFast, Field, model_validator
 
 from forecaster.config import MAX_CONTEXT, Frozen, Text
@@ -97,8 +97,7 @@ def worth(state: IntervalState, channel: int, horizon: int, n_input: int) -> flo
     first = min(horizon, n_input)
     if not near or (not far and horizon > first):
         return None
-    beyond = (horizon - first) / far**0.5 if horizon > first else 0.0
-    return ((first / near**0.5 + beyond) / horizon) ** -2
+    return _together([near, far or near], [first, horizon - first])
 
 
 def likely(level: int, separate: float) -> tuple[float, float]:
@@ -120,11 +119,13 @@ def likely(level: int, separate: float) -> tuple[float, float]:
 
 def _parted(separate: NDArray, n_input: int) -> tuple[int, int]:
     """Return what `separate` (H,) comes to over the next segment, and over what is fed back, 0 where nothing is."""
-    near, far = (
-        round(float((part**-0.5).mean() ** -2)) if len(part) else 0
-        for part in (separate[:n_input].astype(np.float64), separate[n_input:].astype(np.float64))
-    )
+    near, far = (round(_together(part)) if len(part) else 0 for part in (separate[:n_input], separate[n_input:]))
     return near, far
+
+
+def _together(counts: ArrayLike, steps: Sequence[int] | None = None) -> float:
+    """Return what `counts` of separate errors come to, each that of so many `steps`: (mean of 1/sqrt(m))^-2."""
+    return float(np.average(np.asarray(counts, dtype=np.float64) ** -0.5, weights=steps) ** -2)
 
 
 def band(

@@ -54,7 +54,7 @@ def read(model: Any, slot: Slot, course: Course, recipe: Recipe) -> Vectors:
 
 
 def restore(model: Any, state: Vectors) -> None:
-    """Give the compiled `model` the weights, moments and counters that it had."""
+    """Give `model`, compiled with its moments made, the weights, moments and counters that it had."""
     _assign(model.trainable_variables, state["weights"])
     for kind in MOMENTS:
         _assign(_moments(model, kind), state[kind])
