@@ -193,9 +193,9 @@ def test_an_existing_model_is_kept_unless_overwrite_is_said(tmp_path):
 
 
 def test_the_same_content_may_be_written_again(tmp_path):
-    texts = {**TEXTS, "README.md": "# m\n"}
+    texts, made = {**TEXTS, "README.md": "# m\n"}, manifest()
     for _ in range(3):
-        sealed = save(tmp_path / "m", manifest(), tensors(), texts, overwrite=True)
+        sealed = save(tmp_path / "m", made, tensors(), texts, overwrite=True)
         assert names(tmp_path / "m") == [sealed.data_name, "model.json"]
         load(tmp_path / "m")
 

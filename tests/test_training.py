@@ -52,6 +52,12 @@ def test_every_epoch_is_another_permutation_of_all_windows(windows):
         assert not np.array_equal(first, shuffled(tf.range(windows, dtype=tf.int64), windows, seed=4))
 
 
+def test_nothing_tunes_the_feed_beside_it(sine):
+    """A thread that tunes may sleep for a minute, and the end of a training waits for it."""
+    feed = batches(parts_of(sine).training, batch=8, steps=4, seed=0)
+    assert feed.options().autotune.enabled is False
+
+
 def test_the_batches_are_windows_in_the_shuffled_order(sine):
     windows = parts_of(sine).training
     feed = list(batches(windows, batch=50, steps=20, seed=1))

@@ -34,7 +34,10 @@ def batches(
         targets.set_shape(shapes[1])
         return inputs, targets
 
-    return tf.data.Dataset.range(first, steps).map(gather).prefetch(4)
+    # There is nothing to tune, and the end of an iterator may wait up to a minute for the thread that would.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return tf.data.Dataset.range(first, steps).map(gather).prefetch(4).with_options(options)
 
 
 def shuffled(position: Any, windows: int, seed: int) -> Any:
