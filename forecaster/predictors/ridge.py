@@ -58,7 +58,6 @@ class Ridge:
     task: ClassVar[Task] = "forecast"
     carries: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = RidgeParameters
-    relatives: ClassVar[tuple[bool, ...]] = (False, True)
     parameters: RidgeParameters
     window: Window
     kernel: Array
@@ -88,7 +87,7 @@ class Ridge:
     @classmethod
     def solutions(cls, parts: Parts, taps: int) -> Iterable[Solution]:
         """Return the linear maps to choose from, best on validation first."""
-        return solve(parts, taps, cls.relatives)
+        return solve(parts, taps)
 
     @classmethod
     def specs(cls, parameters: RidgeParameters, window: Window, channels: int) -> Specs:
@@ -210,4 +209,8 @@ class LevelRidge(Ridge):
     """Ridge of the distances from the context's last value alone: it follows any level."""
 
     name: ClassVar[str] = "level-ridge"
-    relatives: ClassVar[tuple[bool, ...]] = (True,)
+
+    @classmethod
+    def solutions(cls, parts: Parts, taps: int) -> Iterable[Solution]:
+        """Return the linear maps to choose from, best on validation first."""
+        return solve(parts, taps, relatives=(True,))
