@@ -11,7 +11,7 @@ from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import TrainingError, UsageError
 from forecaster.predictors import Context
 from forecaster.training import _note, train
-from forecaster.training.feed import batches, shuffled
+from forecaster.training.feed import batches, in_order, shuffled
 from forecaster.training.network import Outcome, train_network
 from forecaster.training.progress import Silent
 from forecaster.training.quiet import stderr_aside
@@ -54,8 +54,17 @@ def test_every_epoch_is_another_permutation_of_all_windows(windows):
 
 def test_nothing_tunes_the_feed_beside_it(sine):
     """A thread that tunes may sleep for a minute, and the end of a training waits for it."""
-    feed = batches(parts_of(sine).training, batch=8, steps=4, seed=0)
-    assert feed.options().autotune.enabled is False
+    windows = parts_of(sine).training
+    for feed in (batches(windows, batch=8, steps=4, seed=0), in_order(*windows.take(np.arange(5)), 2)):
+        assert feed.options().autotune.enabled is False
+
+
+def test_what_judges_comes_in_order(sine):
+    inputs, targets = parts_of(sine).validation.take(np.arange(5))
+    feed = list(in_order(inputs, targets, 2))
+    assert [len(x) for x, _ in feed] == [2, 2, 1]
+    np.testing.assert_array_equal(np.concatenate([x for x, _ in feed]), inputs)
+    np.testing.assert_array_equal(np.concatenate([y for _, y in feed]), targets)
 
 
 def test_the_batches_are_windows_in_the_shuffled_order(sine):

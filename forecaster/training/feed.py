@@ -34,10 +34,23 @@ def batches(
         targets.set_shape(shapes[1])
         return inputs, targets
 
-    # There is nothing to tune, and the end of an iterator may wait up to a minute for the thread that would.
+    return _untuned(tf.data.Dataset.range(first, steps).map(gather).prefetch(4))
+
+
+def in_order(inputs: NDArray, targets: NDArray, batch: int) -> Any:
+    """Return a `tf.data.Dataset` of all examples, `batch` at a time, as they come."""
+    import tensorflow as tf
+
+    return _untuned(tf.data.Dataset.from_tensor_slices((inputs, targets)).batch(batch))
+
+
+def _untuned(dataset: Any) -> Any:
+    """Return `dataset` without the thread that tunes: the end of an iterator may wait up to a minute for it."""
+    import tensorflow as tf
+
     options = tf.data.Options()
     options.autotune.enabled = False
-    return tf.data.Dataset.range(first, steps).map(gather).prefetch(4).with_options(options)
+    return dataset.with_options(options)
 
 
 def shuffled(position: Any, windows: int, seed: int) -> Any:

@@ -24,7 +24,7 @@ from forecaster.errors import DivergedError
 from forecaster.networks import Setting, network
 from forecaster.predictors import Parts, Predictor, TensorSpec, kind, parameters
 from forecaster.training import state
-from forecaster.training.objectives import OBJECTIVES, Example, Objective
+from forecaster.training.objectives import OBJECTIVES, Objective
 from forecaster.training.progress import Progress
 from forecaster.training.quiet import stderr_aside, tensorflow
 from forecaster.training.weights import weight_name
@@ -86,6 +86,7 @@ def _trained(
 ) -> Any:
     """Train from the start, or from where the checkpoint stands; return what was kept."""
     tensorflow()
+    from forecaster.training.feed import in_order
     from forecaster.training.keeper import Keeper
 
     recipe, (progress, fitted, slot) = config.recipe, given
@@ -96,13 +97,13 @@ def _trained(
         started = _start(model, network(config.predictor), own, (parts.window, fitted))
         _compile(model, recipe, recipe.loss if objective.loss == "mse" else objective.loss)
     keeper = Keeper(config.predictor, recipe, progress, slot)
-    held_back = objective.examples(*_held_back(parts), parts.window)
+    held_back = in_order(*objective.examples(*_held_back(parts), parts.window), VALIDATION_BATCH)
     if slot and slot.course:
         found = state.read(model, slot, slot.course, recipe)
         state.restore(model, found)
         keeper.resume(model, slot.course, found)
     elif started:
-        keeper.keep(model, float(model.evaluate(*held_back, batch_size=VALIDATION_BATCH, verbose=0)))
+        keeper.keep(model, float(model.evaluate(held_back, verbose=0)))
     _fit(model, parts, config, keeper=keeper, given=(objective, held_back))
     return keeper
 
@@ -156,7 +157,7 @@ def _compile(model: Any, recipe: Recipe, loss: str) -> None:
     model.compile(optimizer, loss=loss, jit_compile=False, steps_per_execution=per_call)
 
 
-def _fit(model: Any, parts: Parts, config: RunConfig, *, keeper: Any, given: tuple[Objective, Example]) -> None:
+def _fit(model: Any, parts: Parts, config: RunConfig, *, keeper: Any, given: tuple[Objective, Any]) -> None:
     """Run Keras' fit on what is learned, with the held-back examples; Ctrl-C ends it with the best weights so far."""
     from forecaster.training.feed import batches
 
@@ -167,7 +168,6 @@ def _fit(model: Any, parts: Parts, config: RunConfig, *, keeper: Any, given: tup
     feed = batches(parts.training, **source, examples=objective.examples)
     options: Mapping[str, Any] = {
         "validation_data": held_back,
-        "validation_batch_size": VALIDATION_BATCH,
         "initial_epoch": len(keeper.history),
         "epochs": epochs,
         "steps_per_epoch": recipe.steps_per_epoch,
