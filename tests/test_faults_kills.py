@@ -4,8 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -34,10 +32,3 @@ def test_killed_at_random_moments_the_old_or_the_new_stands():
 def test_of_two_writers_one_wins_and_no_reader_fails():
     said = tool("races", "--reads", 60, "--pairs", 1)
     assert said.count("pairs 1") == 4
-
-
-@pytest.mark.slow
-def test_killed_and_stopped_in_all_cases():
-    said = tool("kills", "--count", 40, "--signals", 20)
-    assert "Ctrl-C and SIGTERM: 20" in said
-    assert totals(said)["done"] == 20

@@ -10,7 +10,7 @@ import pytest
 from forecaster import bundle
 from forecaster.record import STORED_BYTES, history_text, thinned
 from tests.commands import ok
-from tests.faults import edits, hostile, samples
+from tests.faults import edits, samples
 from tests.faults.bench import Bench
 from tests.faults.checkpoints import Mutations
 from tests.faults.command_line import told_by_the_command
@@ -52,28 +52,9 @@ def test_random_mutations_are_refused_or_can_be_used(counting):
     assert counts["forecast"] > 10
 
 
-@pytest.mark.slow
-def test_many_random_mutations_are_refused_or_can_be_used(counting):
-    counts = mutated(counting, 12, 3000)
-    assert counts["forecast"] > 120
-    assert counts["read by its options"] > 15
-
-
-@pytest.mark.slow
-def test_crafted_folders_are_refused(counting):
-    crafted(counting, hostile.FOLDERS, command=False)
-    assert clean(counting.report)["refused"] == len(hostile.FOLDERS) >= 31
-
-
 def test_the_command_refuses_and_touches_nothing(counting):
     crafted(counting, GIVEN, command=True)
     assert clean(counting.report)["given to the command"] == len(GIVEN)
-
-
-@pytest.mark.slow
-def test_the_command_refuses_every_sixth_crafted_folder_and_touches_nothing(counting):
-    crafted(counting, list(hostile.FOLDERS)[::6], command=True)
-    clean(counting.report)
 
 
 def test_mutated_checkpoints_are_refused_or_can_be_gone_on_with(counting, tmp_path):
