@@ -176,7 +176,7 @@ def message(call, *arguments, **options):
         (b'{"a":1,"b":2,"a":2}', "the key 'a' twice; expected each key once"),
         (b"1\xff", "bytes that are not UTF-8 at 1; expected UTF-8 text"),
         (b"\xef\xbb\xbf1", "a byte-order mark; expected UTF-8 without one"),
-        (b"[\n1,]", "Expecting value at line 2, column 3; expected JSON"),
+        (b"[\n1 2]", "Expecting ',' delimiter at line 2, column 3; expected JSON"),
         (b"[1.1e300]", "the number 1.1e300; expected magnitudes up to 1e300"),
         (b"[-1e999]", "the number -1e999; expected magnitudes up to 1e300"),
         (b"[-Infinity]", "-Infinity; expected finite numbers"),
