@@ -228,7 +228,7 @@ def test_pipes_folders_and_circles_among_the_inputs(model, tmp_path):
 
 
 def test_a_pattern_that_is_none(tmp_path):
-    with pytest.raises(SignalError, match="no pattern|no file matches the pattern"):
+    with pytest.raises(SignalError, match=r"no pattern|no file matches the pattern"):
         inputs.find([f"{tmp_path}/a**/*.csv"])
 
 

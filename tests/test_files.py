@@ -60,7 +60,7 @@ def test_a_place_below_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"could not be written: (Not a directory|File exists)"):
         write_file(tmp_path / "file" / "x.csv", "x")
-    with pytest.raises(OutputError, match="null (byte|character)"):
+    with pytest.raises(OutputError, match=r"null (byte|character)"):
         write_file(tmp_path / "a\0b", "x")
 
 

@@ -530,5 +530,5 @@ def test_the_names_of_inputs(tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ForecasterError, match=r"^empty: no files in the folder; expected \*\.csv, \*\.tsv, \*\.txt, "):
         find(["empty"])
-    with pytest.raises(ForecasterError, match="no pattern|no file matches the pattern"):
+    with pytest.raises(ForecasterError, match=r"no pattern|no file matches the pattern"):
         find(["a/**b/*.csv"])

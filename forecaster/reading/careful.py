@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from forecaster.config import ReadingOptions
 from forecaster.errors import printable
-from forecaster.reading.cells import MISSING_WORDS, PATTERNS
+from forecaster.reading.cells import MISSING_WORDS, PATTERNS, unit_of
 from forecaster.reading.columns import Roles
 from forecaster.reading.dialect import Sniffed, split_line
 from forecaster.reading.refusal import Fix, RefusalError
@@ -134,11 +134,30 @@ def bad_cell(
     found, expected = _described(text, sniffed, options), "a plain decimal number"
     if text in ("", *options.na):
         fix = missing
-    elif len(text) > 256:
+    elif len(text) > 256 or _is_header(text, column) or _odd_number(text):
         fix = {}
     elif (mark := _thousands_mark(text.strip(), sniffed, options)) is not None:
         fix = {} if _either(text, sniffed) else {"thousands": mark}
-    return RefusalError(found, path=source.path, line=line, column=column, expected=expected, fix=fix)
+    advice = "Delete the line." if _is_header(text, column) else ""
+    if number := _odd_number(text):
+        advice = f"Write it as {number}."
+    return RefusalError(found, path=source.path, line=line, column=column, expected=expected, fix=fix, advice=advice)
+
+
+def _is_header(text: str, column: str) -> bool:
+    """Tell the header again: the logging began anew."""
+    return text.strip() in (column, unit_of(column)[0])
+
+
+def _odd_number(text: str) -> str:
+    r"""Return the number that a cell holds with a typographer's minus or blanks, or a minus behind; else nothing.
+
+    >>> _odd_number("\u22122.5"), _odd_number("2.5-"), _odd_number("1\xa0000.5"), _odd_number("bad")
+    ('-2.5', '-2.5', '1000.5', '')
+    """
+    plain = re.sub("[\u00a0\u2009\u202f\u2019]", "", text.strip().replace("\u2212", "-"))
+    plain = re.sub(r"^([^-+]+)-$", r"-\1", plain)
+    return plain if plain != text.strip() and any(form.fullmatch(plain) for form in PATTERNS.values()) else ""
 
 
 def _thousands_mark(text: str, sniffed: Sniffed, options: ReadingOptions) -> str | None:
@@ -180,7 +199,7 @@ def _what(text: str) -> str:
         return " is a truth value"
     if any(c.isdigit() and not c.isascii() for c in text):
         return " has digits that are not 0 to 9"
-    return ""
+    return " is a number in signs that are not read" if _odd_number(text) else ""
 
 
 def check_quotes(source: Source, sniffed: Sniffed) -> None:

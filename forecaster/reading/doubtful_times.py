@@ -15,6 +15,7 @@ from forecaster.reading.cells import PATTERNS
 from forecaster.reading.dialect import Sniffed, split_line
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.source import Source
+from forecaster.reading.time_units import SECONDS, other_unit, unit_of_time
 from forecaster.reading.track import Track
 from forecaster.reading.traits import TIME_NAMES, is_ramp, letters, numbers_of
 
@@ -24,6 +25,7 @@ COMPACT = ((8, "%Y%m%d"), (12, "%Y%m%d%H%M"), (14, "%Y%m%d%H%M%S"))
 FORMATS = (
     *("%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M", "%Y%m%d-%H%M%S", "%Y%m%d_%H%M%S", "%Y%m%d %H%M%S"),
     *("%Y-%m-%d %H", "%Y-%m-%dT%H", "%Y:%m:%d %H:%M:%S", "%Y:%m:%d %H:%M", "%Y_%m_%d_%H_%M_%S", "%Y-%m-%d-%H:%M:%S"),
+    *("%d-%b-%y %H:%M:%S", "%d-%b-%y %H:%M", "%d-%b-%y", "%d %b %y %H:%M:%S", "%d %b %y %H:%M", "%d %b %y"),
     *("%d %B %Y %H:%M:%S", "%d %B %Y %H:%M", "%d %B %Y", "%d %b %Y %H:%M", "%B %d, %Y", "%B %d, %Y %H:%M", "%b %d, %Y"),
     *("%a, %d %b %Y %H:%M:%S", "%a, %d %b %Y %H:%M:%S %z", "%a %b %d %H:%M:%S %Y", "%b-%Y", "%b %Y", "%B %Y"),
     *("%Y-%j", "%Y%j", "%Y-%jT%H:%M:%S", "%G-W%V-%u"),
@@ -116,17 +118,24 @@ def _mean_step(source: Source, sniffed: Sniffed, index: int) -> float:
     return (numbers[-1] - numbers[0]) / (len(numbers) - 1)
 
 
-def refuse_serial(values: NDArray[Any], sniffed: Sniffed, name: str, *, where: dict[str, Any]) -> None:
+def refuse_other_scale(values: NDArray[Any], sniffed: Sniffed, name: str, *, where: dict[str, Any]) -> None:
+    """Refuse what no unit of time in the header calls seconds, and what is hardly so: days, or an unknown unit."""
+    if not unit_of_time(name):
+        _refuse_serial(values, sniffed, name, where=where)
+        _refuse_other_unit(sniffed, name, where=where)
+
+
+def _refuse_serial(values: NDArray[Any], sniffed: Sniffed, name: str, *, where: dict[str, Any]) -> None:
     """Refuse dates written as a count of days: as seconds, the rate would be 86,400 times too high."""
     days = values.astype(np.float64)
     low, high = float(days.min()), float(days.max())
     if (days == np.rint(days)).all() and (len(days) < 2 or np.median(np.diff(days)) != 1):
         return  # whole numbers some way apart: a clock of milliseconds
-    for least, most, writer in SERIAL_DAYS if letters(name) in DATED else ():
+    step = _step(days)
+    for least, most, writer in SERIAL_DAYS if letters(name) in DATED or _steps_in_days(step) else ():
         if least <= low and high <= most:
-            step = float(np.median(np.diff(days))) if len(days) > 1 else 0.0
             raise RefusalError(
-                f"{values[0]:g} and the others look like serial dates of {writer}, which count days",
+                f"{values[0]:.12g} and the others look like serial dates of {writer}, which count days",
                 line=sniffed.first_line,
                 expected="dates, or seconds",
                 fix={"no_time": True, **({"rate_hz": float(f"{1 / (step * 86400):.6g}")} if step > 0 else {})},
@@ -134,6 +143,34 @@ def refuse_serial(values: NDArray[Any], sniffed: Sniffed, name: str, *, where: d
                 "If they are seconds or milliseconds: name the column time_s, or time_ms.",
                 **where,
             )
+
+
+def _step(days: NDArray[np.float64]) -> float:
+    """Return the usual step; the mean one, which is less rounded, where there are no gaps."""
+    if len(days) < 2:
+        return 0.0
+    usual, mean = float(np.median(np.diff(days))), float(days[-1] - days[0]) / (len(days) - 1)
+    return mean if abs(mean - usual) < 0.01 * usual else usual
+
+
+def _steps_in_days(step: float) -> bool:
+    """Tell whether a step is whole seconds as a share of a day, and no round number by itself, as clocks have."""
+    seconds = step * 86400
+    return abs(step - round(step, 5)) > 1e-8 and round(seconds) >= 1 and abs(seconds - round(seconds)) < 1e-3 * seconds
+
+
+def _refuse_other_unit(sniffed: Sniffed, name: str, *, where: dict[str, Any]) -> None:
+    """Refuse a time in a unit that is not known: taken for seconds, the rate would be wrong."""
+    unit = other_unit(name)
+    if unit:
+        raise RefusalError(
+            f"a time in {unit!r}",
+            line=sniffed.skip_rows + 1,
+            expected=f"one of {', '.join(SECONDS)}",
+            fix={"no_time": True},
+            advice="Add --rate HZ to it, or name the unit in the header.",
+            **where,
+        )
 
 
 def refuse_compact(values: NDArray[Any], sniffed: Sniffed, *, where: dict[str, Any]) -> None:

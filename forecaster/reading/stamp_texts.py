@@ -12,12 +12,14 @@ from forecaster.config import ReadingOptions
 from forecaster.reading.cells import CLOCK, DAY, STAMP
 from forecaster.reading.dialect import Sniffed
 from forecaster.reading.refusal import RefusalError
-from forecaster.reading.stamps import NO_TIME, YEARS, Stamps, nanoseconds
+from forecaster.reading.stamps import MEND, NO_TIME, YEARS, Stamps, few, nanoseconds
 
 OFFSET_TEXT = re.compile(r"[ ]?(Z|UTC|[+-]\d{2}:?\d{2})\s*$")
 CLOCK_SECOND = 1_500_000_000  # a logger that writes whole seconds may be off by one
 DAY_NS = 86_400_000_000_000
 BLOCK = 1024
+OLD = 2013
+"""A year before which few recordings that are read today began."""
 
 
 def textual(texts: NDArray[Any], options: ReadingOptions, sniffed: Sniffed, *, where: dict[str, Any]) -> Stamps:
@@ -34,7 +36,6 @@ def textual(texts: NDArray[Any], options: ReadingOptions, sniffed: Sniffed, *, w
         raise _no_stamp(first, sniffed.first_line, where)
     parts = match.groupdict()
     offset, plain = _offsets(texts) if parts.get("z") else ("", texts)
-    notes: tuple[str, ...] = ()
     if offset == "mixed":
         return _mixed_offsets(texts, column, sniffed, where=where)
     forms = _forms(parts)
@@ -42,10 +43,11 @@ def textual(texts: NDArray[Any], options: ReadingOptions, sniffed: Sniffed, *, w
     good = [form for form in forms if results[form] is not None]
     if not good:
         raise _first_bad(plain, forms, sniffed, where)
+    good, notes = _year_first(results, good)
     chosen = good[0] if len(good) == 1 else _more_regular(results, good, sniffed, where=where)
     if len(good) > 1:
         first_part = "day" if chosen.startswith("%d") else "month"
-        notes = (f"dates read as {first_part} first: the steps are regular that way",)
+        notes = (*notes, f"dates read as {first_part} first: the steps are regular that way")
     values = results[chosen]
     if parts.get("p") is None and parts.get("Y") is None and parts.get("d") is None and parts.get("ym") is None:
         base = values - (values[0] - values[0] % DAY_NS)
@@ -76,7 +78,8 @@ def _forms(parts: dict[str, str | None]) -> list[str]:
     if parts.get("p") is not None:
         mark, year = parts["b"], "%Y" if len(parts["y"] or "") == 4 else "%y"
         day_first, month_first = f"%d{mark}%m{mark}{year}{time}", f"%m{mark}%d{mark}{year}{time}"
-        return [day_first] if mark == "." else [day_first, month_first]
+        year_first = [] if year == "%Y" else [f"%y{mark}%m{mark}%d{time}"]
+        return [day_first] if mark == "." else [day_first, month_first, *year_first]
     return [time.strip()]
 
 
@@ -102,7 +105,7 @@ def _try(texts: NDArray[Any], form: str, *, utc: bool = False) -> NDArray[np.int
     import pandas as pd
 
     try:
-        parsed = pd.to_datetime(texts, format="ISO8601" if form == "iso" else form, utc=utc)
+        parsed = pd.to_datetime(texts, format=_known(form), utc=utc)
         return nanoseconds(parsed.tz_localize(None)) if utc or parsed.tz is None else None
     except (ValueError, OverflowError, TypeError):
         pass
@@ -118,13 +121,32 @@ def _try(texts: NDArray[Any], form: str, *, utc: bool = False) -> NDArray[np.int
         return None
 
 
+def _year_first(results: dict[str, Any], good: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Return the formats that stay, with notes: a year of two digits comes first where nothing else is as regular."""
+    first = [form for form in good if form.startswith("%y")]
+    rest = [form for form in good if form not in first]
+    if not (first and rest):
+        return good, ()
+    if _regular(results[first[0]]) > max(_regular(results[form]) for form in rest) + 0.01:
+        return first, ("dates read as year first: the steps are regular that way",)
+    years = [
+        int(np.datetime64(int(results[form][0]), "ns").astype("datetime64[Y]").astype(int)) + 1970
+        for form in (rest[0], first[0])
+    ]
+    told = f"dates read as of {years[0]}: if the year comes first ({years[1]}), --time-format '{first[0]}'"
+    return rest, (told,) if years[0] < OLD <= years[1] else ()
+
+
+def _regular(values: NDArray[np.int64]) -> float:
+    """Return the share of steps that are the usual one."""
+    steps = np.diff(values)
+    middle = np.median(steps) if len(steps) else 0
+    return float((np.abs(steps - middle) <= max(0.01 * middle, CLOCK_SECOND)).mean()) if middle > 0 else 0.0
+
+
 def _more_regular(results: dict[str, Any], good: list[str], sniffed: Sniffed, *, where: dict[str, Any]) -> str:
     """Return the format under which the steps are regular; refuse if that does not tell."""
-    scores = []
-    for form in good:
-        steps = np.diff(results[form])
-        middle = np.median(steps) if len(steps) else 0
-        scores.append(float((np.abs(steps - middle) <= max(0.01 * middle, CLOCK_SECOND)).mean()) if middle > 0 else 0.0)
+    scores = [_regular(results[form]) for form in good]
     order = sorted(range(len(good)), key=lambda i: -scores[i])
     clear = scores[order[0]] > scores[order[1]] and scores[order[0]] > 0.5
     if clear and (scores[order[0]] == 1 or scores[order[0]] - scores[order[1]] > 0.01):
@@ -188,9 +210,22 @@ def _first_bad(
     rows = [row for form in forms if (row := _first_failing(texts, form, utc)) is not None]
     if len(rows) == len(forms):
         row = max(rows)  # up to there one of the formats fits
-        return _no_stamp(str(texts[row]), sniffed.first_line + row, where)
+        return _no_stamp(str(texts[row]), sniffed.first_line + row, where, mend=_few_bad(texts, forms))
     line = sniffed.first_line + _first_other_offset(texts)
     return RefusalError("stamps in more than one format", line=line, fix=NO_TIME, **where)
+
+
+def _few_bad(texts: NDArray[Any], forms: list[str]) -> bool:
+    """Tell whether one of the formats fits all but few of the texts."""
+    import pandas as pd
+
+    series = pd.Series(texts, dtype=object)
+    read = (pd.to_datetime(series, format=_known(form), errors="coerce", utc=True) for form in forms)
+    return few(min(int(one.isna().sum()) for one in read), len(texts))
+
+
+def _known(form: str) -> str:
+    return "ISO8601" if form == "iso" else form
 
 
 def _first_failing(texts: NDArray[Any], form: str, utc: bool) -> int | None:
@@ -210,12 +245,12 @@ def _first_other_offset(texts: NDArray[Any]) -> int:
     return next((row for row, text in enumerate(texts) if (OFFSET_TEXT.search(str(text)) is None) != has), 0)
 
 
-def _no_stamp(text: str, line: int, where: dict[str, Any]) -> RefusalError:
+def _no_stamp(text: str, line: int, where: dict[str, Any], *, mend: bool = False) -> RefusalError:
     return RefusalError(
         f"{text!r} is no time stamp of the kind before",
         line=line,
         expected=f"such as 2022-08-05 15:26:13, of the years {YEARS[0]} to {YEARS[1]}",
-        fix=NO_TIME,
-        advice="--time-format '%d.%m.%Y %H:%M' names another format.",
+        fix={} if mend else NO_TIME,
+        advice=MEND if mend else "--time-format '%d.%m.%Y %H:%M' names another format.",
         **where,
     )

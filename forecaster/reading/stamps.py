@@ -12,6 +12,12 @@ from forecaster.signals import TimeKind
 
 YEARS = (1678, 2261)
 NO_TIME = {"no_time": True}
+MEND = "Mend or delete the line."
+
+
+def few(bad: int, rows: int) -> bool:
+    """Tell whether so few of the stamps are bad that their lines are to be mended: a footer, a line cut off."""
+    return bad <= max(1, min(5, rows // 20), rows // 100)
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,8 @@ from forecaster.reading.columns import Roles
 from forecaster.reading.dialect import Sniffed
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.stamp_texts import textual
-from forecaster.reading.stamps import NO_TIME, YEARS, Stamps, nanoseconds
+from forecaster.reading.stamps import MEND, NO_TIME, YEARS, Stamps, few, nanoseconds
+from forecaster.reading.time_units import SECONDS, unit_of_time
 from forecaster.reading.traits import letters
 from forecaster.signals import TimeKind
 
@@ -25,10 +25,8 @@ EPOCHS: tuple[tuple[float, float, TimeKind, float], ...] = (
     (1e14, 1e16, "epoch-us", 1e-6),
     (1e17, 9.3e18, "epoch-ns", 1e-9),
 )
-FEW_BAD = 0.01
 LONGEST = 1e10
 """Seconds, some 300 years: what is longer by the header's own unit is counted from 1970, whatever the header says."""
-HEADER_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0}
 
 
 def parse(
@@ -68,13 +66,13 @@ def _bad_number(cells: NDArray[Any], sniffed: Sniffed, where: dict[str, Any]) ->
     bad = [row for row, cell in enumerate(cells) if kind(str(cell), sniffed.decimal) != "number"]
     if not bad:
         return RefusalError("stamps that are too large", fix=NO_TIME, **where)
-    few = len(bad) <= max(1, FEW_BAD * len(cells))
+    mend = few(len(bad), len(cells))
     return RefusalError(
         f"{cells[bad[0]]!r}" + (" at the end" if bad[0] == len(cells) - 1 else ""),
         line=sniffed.first_line + bad[0],
         expected="a number like the stamps before",
-        fix={} if few else NO_TIME,
-        advice="Mend or delete the line." if few else "",
+        fix={} if mend else NO_TIME,
+        advice=MEND if mend else "",
         **where,
     )
 
@@ -88,7 +86,8 @@ def _numeric(values: NDArray[Any], sniffed: Sniffed, index: int, *, where: dict[
         raise RefusalError(found, line=line, expected="a time in every row", fix=NO_TIME, **where)
     name, column = sniffed.names[index], where["column"]
     low, high = float(values.min()), float(values.max())
-    whole, own = values.dtype.kind in "iu", HEADER_UNITS.get(_unit(name))
+    unit = unit_of_time(name)
+    whole, own = values.dtype.kind in "iu", SECONDS.get(unit)
     if whole and (form := _date_form(name, low, high)):
         return _calendar_text(values, form, column)
     if own is None and whole:
@@ -100,8 +99,8 @@ def _numeric(values: NDArray[Any], sniffed: Sniffed, index: int, *, where: dict[
             return Stamps(epoch, values.astype(np.int64) if whole else values, unit_s, column)
     if sniffed.header is False and whole and _counts(values):
         return Stamps("samples", values.astype(np.int64), 1.0, column, notes=("the first column counts the samples",))
-    doubtful_times.refuse_serial(values, sniffed, name, where=where)
-    return _seconds(values, _unit(name), column)
+    doubtful_times.refuse_other_scale(values, sniffed, name, where=where)
+    return _seconds(values, unit, column)
 
 
 def _date_form(name: str, low: float, high: float) -> str:
@@ -115,17 +114,10 @@ def _counts(values: NDArray[Any]) -> bool:
     return len(values) > 1 and bool((np.diff(values) == 1).all())
 
 
-def _unit(name: str) -> str:
-    """Return the unit that a header gives its times, or nothing."""
-    plain = name.strip().lower()
-    match = re.search(r"(?:[(\[]\s*|_)(s|ms|us|µs|ns|min|h)\s*[)\]]?$", plain)
-    return (match[1] if match else "") or (plain if plain in HEADER_UNITS else "") or ("ms" if "milli" in plain else "")
-
-
 def _seconds(values: NDArray[Any], unit: str, column: str) -> Stamps:
     if unit in ("", "s"):
         return Stamps("seconds", values.astype(np.float64), 1.0, column)
-    scaled = values.astype(np.float64) * HEADER_UNITS[unit]
+    scaled = values.astype(np.float64) * SECONDS[unit]
     return Stamps("seconds", scaled, 1.0, column, notes=(f"time given in {unit}, kept in seconds",))
 
 

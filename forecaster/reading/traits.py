@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from forecaster.reading.cells import PATTERNS
+from forecaster.reading.cells import PATTERNS, unit_of
 from forecaster.reading.dialect import Sniffed
+from forecaster.reading.time_units import other_unit
 
 _TIME = (
     "time timestamp timestamps date ds datetime datetimes epoc epoch unix unixtime elapsed elapsedtime seconds "
@@ -18,6 +19,8 @@ _SHORT_TIME = "t s sec secs ms us ns ts tms tus tns tsec"  # may name other thin
 _INDEX = "index idx i n no nr # row sample samples samplenumber unnamed counter count cnt point recno scan id"
 TIME_NAMES, SHORT_TIME_NAMES = frozenset(_TIME.split()), frozenset(_SHORT_TIME.split())
 INDEX_NAMES = frozenset(["", *_INDEX.split()])
+AMBIGUOUS = frozenset(["temps"])
+"""Time in French, temperatures in English: a unit tells."""
 
 
 def letters(name: str) -> str:
@@ -35,10 +38,18 @@ def is_time(sniffed: Sniffed, index: int) -> bool:
     if not sniffed.header or (name == "column" and sniffed.names[index] == "column_1"):
         first = kind == "number" and index == 0 and sniffed.width > 1
         return first and is_ramp(sniffed, index) and not is_index(sniffed, index)
+    if _is_measured(sniffed.names[index], name):
+        return False
     if name in TIME_NAMES:
         return True
     hints = name.startswith(("time", "epoch")) or name.endswith("time") or "timestamp" in name
     return (hints or name in SHORT_TIME_NAMES) and kind == "number" and is_ramp(sniffed, index, jitter=10.0)
+
+
+def _is_measured(header: str, name: str) -> bool:
+    """Tell by its unit a column that only sounds like a time: s [mm], T [°C], Temps [°C]."""
+    other = other_unit(header)
+    return bool(other) and (bool(unit_of(header)[1]) or name not in TIME_NAMES - AMBIGUOUS)
 
 
 def numbers_of(sniffed: Sniffed, index: int) -> list[float]:

@@ -1,0 +1,161 @@
+"""Times by their headers and texts: units, counts of days, two-digit years, parts of a time, footers."""
+
+import datetime
+import re
+
+import pytest
+
+from forecaster.config import ReadingOptions
+from forecaster.errors import SignalError
+from forecaster.reading import read
+from tests.hints import options_of
+
+COUNT = 60
+
+
+def value(k):
+    return k * 7 % 11 + 0.5
+
+
+def table(head, stamps, sep=","):
+    return f"{head}{sep}v\n" + "".join(f"{stamp}{sep}{value(k)}\n" for k, stamp in enumerate(stamps))
+
+
+@pytest.fixture
+def reads(tmp_path):
+    def call(text, **options):
+        path = tmp_path / "file.csv"
+        path.write_text(text, encoding="utf-8")
+        return read(path, ReadingOptions(**options)).signal
+
+    return call
+
+
+@pytest.fixture
+def refused(reads):
+    def call(text, **options):
+        with pytest.raises(SignalError) as caught:
+            reads(text, **options)
+        return caught.value
+
+    return call
+
+
+def proposed(error):
+    return options_of(re.search("Add `([^`]*)`", error.hint)[1]).model_dump(exclude_defaults=True)
+
+
+@pytest.mark.parametrize(
+    ("head", "step_s"),
+    [
+        *((f"Time ({unit})", 1800) for unit in ("h", "hours", "hrs", "hour")),
+        *((f"Zeit [{unit}]", 1800) for unit in ("Std.", "Stunden", "h")),
+        *((f"time_{unit}", 30) for unit in ("min", "minutes")),
+        *((f"Elapsed Time ({unit})", 30) for unit in ("mins", "in min", "Min.")),
+        *((f"time{mark}", 5e-4) for mark in ("/ms", ".ms", ":ms", " in ms", " ms", "_msec", " (milliseconds)")),
+        *((head, 5e-4) for head in ("TimeMs", "timems", "Milliseconds", "Time (ms) #2")),
+        *((f"Time ({unit})", 5e-7) for unit in ("us", "\u00b5s", "\u03bcs", "usec", "microseconds")),
+        ("time [ns]", 5e-10),
+        ("Time (days)", 43200),
+        *((head, 0.5) for head in ("Time", "time (s)", "Time [Sek.]", "Time (UTC)", "time (relative)", "seconds")),
+    ],
+)
+def test_a_header_gives_the_unit_of_its_times(reads, head, step_s):
+    signal = reads(table(head, (k / 2 for k in range(COUNT))))
+    assert signal.channels == ("v",)
+    assert 1 / signal.sample_rate_hz == pytest.approx(step_s, rel=1e-6)
+
+
+def test_times_of_channels_a_and_d_have_no_unit(reads):
+    for head in ("Time A", "Time D"):
+        assert reads(table(head, (k / 2 for k in range(COUNT)))).sample_rate_hz == pytest.approx(2)
+
+
+@pytest.mark.parametrize("unit", ["samples", "1/10 s", "ticks"])
+def test_a_time_in_another_unit_is_not_taken_for_seconds(refused, unit):
+    error = refused(table(f"Time ({unit})", range(COUNT)))
+    assert f"file.csv:1: column 'Time ({unit})': a time in {unit!r}" in error.message
+    assert proposed(error) == {"no_time": True}
+
+
+@pytest.mark.parametrize("head", ["s [mm]", "T [\u00b0C]", "Temps [\u00b0C]", "t (K)", "Time [V]"])
+def test_a_measured_column_that_sounds_like_a_time_is_a_channel(reads, head):
+    signal = reads(table(head, (k / 2 for k in range(COUNT))))
+    assert len(signal.channels) == 2
+    assert signal.sample_rate_hz is None
+
+
+def test_an_apparent_power_is_not_left_out_as_a_second_time(reads):
+    rows = "".join(f"{k},{k * 2 + 0.1},{value(k)}\n" for k in range(COUNT))
+    assert reads("Time,S [VA],P [W]\n" + rows).channels == ("S", "P")
+
+
+@pytest.mark.parametrize(("head", "first"), [("Zeit", 44990.4166667), ("Time", 738000.25), ("t", 45000.1)])
+def test_counts_of_days_are_no_seconds_under_any_name(refused, head, first):
+    error = refused(table(head, (f"{first + k / 1440:.7f}" for k in range(COUNT))))
+    assert "serial dates" in error.message
+    assert proposed(error)["rate_hz"] == pytest.approx(1 / 60, rel=1e-4)
+
+
+@pytest.mark.parametrize("rate", [50, 100, 1000, 1024])
+def test_a_clock_of_seconds_as_large_as_days_is_one(reads, rate):
+    signal = reads(table("Time", (f"{30000 + k / rate:.7f}" for k in range(COUNT))))
+    assert signal.sample_rate_hz == pytest.approx(rate, rel=1e-4)
+
+
+def dated(form, begin=(2023, 3, 1), **step):
+    first = datetime.datetime(*begin)
+    return [(first + k * datetime.timedelta(**step)).strftime(form) for k in range(COUNT)]
+
+
+@pytest.mark.parametrize("form", ["%y/%m/%d %H:%M", "%y-%m-%d %H:%M"])
+def test_a_year_of_two_digits_may_come_first(reads, form):
+    signal = reads(table("Date", dated(form, hours=1)))
+    assert str(signal.recordings[0].time.stamps(0, 1)[0]).startswith("2023-03-01")
+    assert signal.sample_rate_hz == pytest.approx(1 / 3600)
+    assert "dates read as year first: the steps are regular that way" in signal.notes
+
+
+def test_a_day_that_may_be_a_year_is_told(reads):
+    signal = reads(table("Date", dated("%y/%m/%d %H:%M", (2023, 3, 5), seconds=60)))
+    told = "dates read as of 2005: if the year comes first (2023), --time-format '%y/%m/%d %H:%M'"
+    assert told in signal.notes
+    assert not reads(table("Date", dated("%d/%m/%y %H:%M", (2022, 5, 23), seconds=60))).notes
+
+
+@pytest.mark.parametrize("form", ["%d-%b-%y %H:%M:%S", "%d-%b-%y %H:%M", "%d %b %y %H:%M"])
+def test_months_by_name_with_short_years_are_proposed(reads, refused, form):
+    text = table("Date", dated(form, minutes=1))
+    assert proposed(refused(text)) == {"time_columns": ("Date",), "time_format": form}
+    assert reads(text, time_columns=("Date",), time_format=form).sample_rate_hz == pytest.approx(1 / 60)
+
+
+def test_a_footer_below_stamps_is_to_be_deleted(refused):
+    error = refused(table("Time", dated("%Y-%m-%d %H:%M:%S", seconds=1)) + "Mean,5.5\nMin,0.5\n")
+    assert f":{COUNT + 2}: column 'Time': 'Mean' is no time stamp" in error.message
+    assert error.hint == "Mend or delete the line."
+
+
+def test_many_bad_stamps_are_a_reason_to_do_without_time(refused):
+    stamps = [stamp if k % 5 else "late" for k, stamp in enumerate(dated("%Y-%m-%d %H:%M:%S", seconds=1), start=1)]
+    assert proposed(refused(table("Time", stamps))) == {"no_time": True}
+
+
+def test_the_header_again_is_to_be_deleted(refused):
+    text = table("Time", dated("%Y-%m-%d %H:%M:%S", seconds=1))
+    assert refused(text + text).hint == "Delete the line."
+
+
+def test_milliseconds_in_a_column_of_their_own_are_part_of_the_time(reads, refused):
+    rows = "".join(f"2023-03-05,10:00:{k // 10:02d},{k % 10 * 100},{value(k)}\n" for k in range(COUNT))
+    error = refused("Date,Time,ms,v\n" + rows)
+    assert "column 'ms' counts on within one and the same time" in error.message
+    assert proposed(error) == {"no_time": True, "rate_hz": 10.0, "columns": ("v",)}
+    assert reads("Date,Time,ms,v\n" + rows, no_time=True, rate_hz=10.0, columns=("v",)).channels == ("v",)
+
+
+@pytest.mark.parametrize(("text", "plain"), [("\u22122.5", "-2.5"), ("2.5-", "-2.5"), ("1\u00a0000.5", "1000.5")])
+def test_numbers_in_other_signs_are_not_called_missing(refused, text, plain):
+    error = refused("a,v\n" + "".join(f"{k * k},{text if k % 20 == 19 else value(k)}\n" for k in range(COUNT)))
+    assert f"'{text}' is a number in signs that are not read" in error.message.replace("\\xa0", "\u00a0")
+    assert error.hint == f"Write it as {plain}."
