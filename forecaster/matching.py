@@ -11,7 +11,7 @@ from forecaster.bundle import Manifest
 from forecaster.errors import SignalError, TooShortError
 from forecaster.origins import Origins, split
 from forecaster.predictors.base import Context
-from forecaster.preparation import check_rate
+from forecaster.preparation import check_rate, check_units
 from forecaster.reading.calendar import future, names
 from forecaster.scaling import Scaler
 from forecaster.signals import Recording, Signal
@@ -24,13 +24,14 @@ def places(signal: Signal, manifest: Manifest) -> list[int]:
     check_rate(signal, manifest.sample_rate_hz, "the model was trained")
     wanted = manifest.channels.columns
     missing = [name for name in wanted if name not in signal.columns]
-    if not missing:
-        return [signal.columns.index(name) for name in wanted]
-    if len(wanted) == len(signal.columns) == 1:
-        return [0]
-    found = f"it has the channels {', '.join(signal.columns)}"
+    if not missing or len(wanted) == len(signal.columns) == 1:
+        found = [0 if missing else signal.columns.index(name) for name in wanted]
+        own = [(signal.columns[at], (*signal.units, *[""] * len(signal.columns))[at]) for at in found]
+        units = [(*one, expected) for one, expected in zip(own, manifest.channels.units, strict=False)]
+        check_units(signal, units, "the model was trained")
+        return found
     raise SignalError(
-        found,
+        f"it has the channels {', '.join(signal.columns)}",
         path=signal.path,
         expected=f"{', '.join(wanted)}, as the model was trained",
         hint="Name the columns with --column.",
