@@ -314,3 +314,31 @@ def test_a_backtest_does_not_take_the_place_of_its_input(model, tmp_path):
     assert (tmp_path / "x.csv").read_bytes() == signal(1, 400)
     commands.ok("evaluate", model, tmp_path / "x.csv", "--forecasts", tmp_path / "y.csv")
     assert (tmp_path / "y.csv").is_file()
+
+
+def test_a_backtest_takes_the_place_of_nothing_but_a_backtest(model, tmp_path):
+    kept, own = tmp_path / "run.csv", tmp_path / "m"
+    shutil.copytree(model, own)
+    (tmp_path / "x.csv").write_bytes(signal(1, 400))
+    kept.write_bytes(signal(2, 400))
+    before = {path: path.read_bytes() for path in (kept, own / "model.json")}
+    message = commands.refused("evaluate", own, tmp_path / "x.csv", "--forecasts", kept)
+    assert "is there, and holds no forecasts that were scored. Choose another name." in message
+    for place in (own / "model.json", own / "scored.csv"):
+        message = commands.refused("evaluate", own, tmp_path / "x.csv", "--forecasts", place)
+        assert "lies in the model's folder" in message
+    assert before == {path: path.read_bytes() for path in before}
+    commands.ok("evaluate", own, tmp_path / "x.csv", "--forecasts", tmp_path / "y.csv")
+    first = (tmp_path / "y.csv").read_bytes()
+    commands.ok("evaluate", own, tmp_path / "x.csv", "--forecasts", tmp_path / "y.csv", "--stride", 40)
+    assert len((tmp_path / "y.csv").read_bytes()) < len(first)
+
+
+def test_a_folder_in_which_nothing_was_made_is_free(model, tmp_path):
+    rows = signal(1).splitlines()
+    (tmp_path / "gap.csv").write_bytes(b"\n".join([*rows[:100], *rows[104:]]) + b"\n")
+    message = commands.refused("forecast", model, tmp_path / "gap.csv", "-o", tmp_path / "out")
+    assert "--missing interpolate" in message
+    assert os.listdir(tmp_path / "out") == ["manifest.json"]
+    commands.ok("forecast", model, tmp_path / "gap.csv", "-o", tmp_path / "out", "--missing", "interpolate")
+    assert (tmp_path / "out" / "gap.forecast.csv").is_file()

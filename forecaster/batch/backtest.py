@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from forecaster.evaluation import Made
 from forecaster.signals import Signal, TimeAxis
 
 Array = NDArray[np.float64]
+FIRST = ("unique_id", "cutoff", "ds", "y")
 
 
 class Backtest:
@@ -52,6 +54,15 @@ class Backtest:
             self._append(_line(_header(names, self._levels)))
 
 
+def is_backtest(path: Path) -> bool:
+    """Tell by its header a file that may be replaced: an earlier backtest, or an empty one."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(64)
+    return not head or head.startswith(_line(FIRST).rstrip() + b",")
+
+
 def unique_id(signal: Signal, recording: int, channel: int) -> str:
     """Name a series: the signal, the recording's label, the channel where there are several, as text that is safe.
 
@@ -77,7 +88,7 @@ class _Stamps:
 
 def _header(names: Sequence[str], levels: Sequence[int]) -> list[str]:
     bands = [f"model-{side}-{level}" for level in levels for side in ("lo", "hi")]
-    return ["unique_id", "cutoff", "ds", "y", *names, *bands]
+    return [*FIRST, *names, *bands]
 
 
 def _bounds(mean: Array, half_width: Array | None) -> list[list[str]]:

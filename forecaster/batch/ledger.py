@@ -60,7 +60,7 @@ class Ledger:
         if old is not None and same and not overwrite:
             ledger.entries = {item["path"]: Entry(**item) for item in old["files"]}
             ledger.replaced = old["replaced"]
-        elif not is_vacant(directory):
+        elif not is_vacant(directory) and not _is_barren(directory, old):
             if not overwrite:
                 raise UsageError(_refusal(directory, old), hint="Give another folder, or --overwrite.")
             ledger.replaced = _outputs(old)
@@ -179,6 +179,11 @@ def _same(old: Mapping[str, Any], ledger: Ledger) -> bool:
 def _refusal(directory: Path, old: Mapping[str, Any] | None) -> str:
     what = "forecasts of another model or with other options" if old is not None else "other files"
     return f"{printable(directory)} holds {what}."
+
+
+def _is_barren(directory: Path, old: Mapping[str, Any] | None) -> bool:
+    """Tell a folder that holds nothing but the manifest of a batch in which no forecast was made."""
+    return old is not None and not _outputs(old) and [one.name for one in directory.iterdir()] == [MANIFEST]
 
 
 def _outputs(old: Mapping[str, Any] | None) -> dict[str, str | None]:

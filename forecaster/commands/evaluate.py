@@ -133,18 +133,31 @@ def _written(
 ) -> Evaluation:
     """Score, and write all forecasts meanwhile: the whole file, or none."""
     from forecaster.batch.backtest import Backtest
-    from forecaster.errors import UsageError, printable
+    from forecaster.errors import printable
     from forecaster.files import writing
 
     path = chosen["forecasts"]
-    if any(os.path.realpath(path) == os.path.realpath(signal.path) for signal in found if signal.path != "-"):
-        raise UsageError(f"--forecasts {printable(path, 400)} would take the place of an input.")
+    _free(path, forecaster, found)
     with writing(path) as append:
         backtest = Backtest(append, chosen["levels"])
         evaluation = _evaluated(forecaster, found, chosen, backtest)
         backtest.close(list(evaluation.parts[0].scores))
     terminal.say(f"wrote {printable(path)}: {backtest.rows} rows")
     return evaluation
+
+
+def _free(path: Path, forecaster: Forecaster, found: Sequence[Signal]) -> None:
+    """Refuse to take the place of an input, of the model, or of what is no table of a backtest."""
+    from forecaster.batch.backtest import is_backtest
+    from forecaster.errors import UsageError, printable
+
+    real, shown = Path(os.path.realpath(path)), f"--forecasts {printable(path, 400)}"
+    if any(real == Path(os.path.realpath(signal.path)) for signal in found if signal.path != "-"):
+        raise UsageError(f"{shown} would take the place of an input.")
+    if Path(os.path.realpath(forecaster.name)) in real.parents:
+        raise UsageError(f"{shown} lies in the model's folder.", hint="Choose another place.")
+    if real.is_file() and not is_backtest(real):
+        raise UsageError(f"{shown} is there, and holds no forecasts that were scored.", hint="Choose another name.")
 
 
 def _draw(terminal: Terminal, evaluation: Evaluation, path: Path) -> None:
