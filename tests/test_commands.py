@@ -615,3 +615,10 @@ class TestDemo:
         ok("demo", "-o", tmp_path / "demo")
         assert steps[0][0] == "synthesize"
         assert str(steps[1][1]) == os.fspath(tmp_path / "demo" / "rotor.csv")
+
+
+def test_the_next_command_of_train_names_a_signal_that_is_long_enough(tmp_path):
+    for name, rows in (("a_short", 30), ("b_long", 500)):
+        (tmp_path / f"{name}.csv").write_bytes(synthesis.to_csv("sine", rows, 100.0, 1))
+    said = ok("train", tmp_path, "-o", tmp_path / "m", "--predictor", "ridge", "--n-step", 4, "--n-input", 10).output
+    assert f"forecast {tmp_path / 'm'} {tmp_path / 'b_long.csv'} -o forecasts" in said

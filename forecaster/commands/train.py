@@ -279,7 +279,8 @@ def _steps(forecaster: Forecaster) -> str:
 
 def _next(run: _Run) -> list[str]:
     """Return the commands that a user would run next."""
-    first, model, signal = program(), run.output, Path(run.signals[0].path or "SIGNAL")
+    longest = max(run.signals, key=lambda signal: max(map(len, signal.recordings), default=0))
+    first, model, signal = program(), run.output, Path(longest.path or "SIGNAL")
     return [
         f"{first} {shell(['evaluate', model])}",
         f"{first} {shell(['forecast', model, signal, '-o', 'forecasts'])}",

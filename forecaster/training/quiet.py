@@ -25,6 +25,8 @@ def tensorflow() -> Any:
             import tensorflow
 
             tensorflow.constant(0.0)
+            # Several networks in one process are several functions: no reason to warn of tracing.
+            tensorflow.get_logger().setLevel("ERROR")
     except ImportError as error:
         hint = "Install it with: pip install 'forecaster[train]'. Forecasting and evaluating work without it."
         raise TrainingError(
