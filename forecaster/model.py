@@ -179,6 +179,11 @@ class Forecaster:
         """Raise SignalError, or TooShortError, if `signal` cannot be forecast `ahead` rows with this model."""
         matching.require(signal, self.manifest, self.scaler, ahead)
 
+    def check(self, signal: Signal) -> None:
+        """Raise SignalError if `signal` cannot be scored with this model."""
+        matching.ordered(self._own(signal), self.manifest, self.scaler)
+        self._first_targets(signal)
+
     def forecast(
         self, signals: Sequence[Signal], *, horizon: int | None = None, levels: Sequence[int] = (90,)
     ) -> list[list[Forecast]]:

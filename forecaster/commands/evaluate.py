@@ -43,21 +43,21 @@ def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chos
 
     terminal: Terminal = ctx.obj
     options.check_picture(chosen["plot"])
-    forecaster = Forecaster.load(model)
+    forecaster, refused = Forecaster.load(model), 0
     for name in ("plot", "levels", "forecasts"):
         options.check_task(ctx, forecaster.manifest.task, name)
     if not signals:
         _no_file_options(options.given(ctx))
         result = _stored(forecaster, *_sizes(forecaster, chosen), levels=chosen["levels"])
     else:
-        found = _read(ctx, forecaster, signals)
+        found, refused = _read(ctx, forecaster, signals)
         evaluation = _score(terminal, forecaster, found, chosen)
         result = evaluation.to_json()
         if chosen["plot"] is not None:
             _draw(terminal, evaluation, chosen["plot"])
     _print(terminal, {**result, "model": str(model)}, forecaster, chosen)
     code = _judged(terminal, result, forecaster, chosen["least_skill"])
-    return (_unscored(terminal, result, len(found)) if signals else 0) or code
+    return (_unscored(terminal, result, len(found) + refused) if signals else 0) or code or min(refused, 1)
 
 
 def _sizes(forecaster: Forecaster, chosen: Mapping[str, Any]) -> tuple[int | None, int | None]:
@@ -103,13 +103,30 @@ def _stored(
     raise UsageError(f"The model holds no scores of that horizon and stride; it holds: {stored}.", hint=hint)
 
 
-def _read(ctx: click.Context, forecaster: Forecaster, signals: tuple[str, ...]) -> list[Signal]:
-    """Read the files, as the model's training files were unless options say otherwise."""
+def _read(ctx: click.Context, forecaster: Forecaster, signals: tuple[str, ...]) -> tuple[list[Signal], int]:
+    """Read the files, as the model's training files were unless options say otherwise.
+
+    Of several, those that cannot be read or scored are told and counted; one that is alone is an error.
+    """
     from forecaster.commands import configure
+    from forecaster.errors import ForecasterError
     from forecaster.reading import inputs, read_signal
 
     reading = configure.reading(options.given(ctx), forecaster.manifest.config.reading)
-    return [read_signal(item.path, reading, name=item.name) for item in inputs.find(signals)]
+    items, found = inputs.find(signals), []
+    for item in items:
+        try:
+            signal = read_signal(item.path, reading, name=item.name)
+            forecaster.check(signal)
+        except ForecasterError as error:
+            if len(items) == 1:
+                raise
+            ctx.obj.warn(f"Error: {error}")
+            continue
+        found.append(signal)
+    if not found:
+        raise click.exceptions.Exit(1)
+    return found, len(items) - len(found)
 
 
 def _score(

@@ -1,4 +1,4 @@
-"""Units: 5 mg are no 5 g, whichever file says so."""
+"""Files that do not fit a model: 5 mg are no 5 g; of several the others are scored."""
 
 import pytest
 
@@ -41,3 +41,13 @@ def test_files_in_two_units_do_not_train_one_model(folder, tmp_path):
 @pytest.mark.parametrize(("trained", "name"), [("g", "none"), ("m_s^2", "m_s\u00b2"), ("\u00b5m", "um")])
 def test_no_unit_and_other_spellings_pass(folder, tmp_path, trained, name):
     commands.ok("forecast", folder / f"of {trained}", folder / f"{name}.csv", "-o", tmp_path / "out")
+
+
+def test_of_several_the_ones_that_fit_are_scored(folder, tmp_path):
+    done = commands.run("evaluate", folder / "of g", folder / "mg.csv", folder / "none.csv", tmp_path / "lacking.csv")
+    assert done.exit_code == 1
+    assert done.stderr.count("Error: ") == 2
+    assert "it is in mg" in done.stderr
+    assert "none / acc" in done.output
+    alone = commands.run("evaluate", folder / "of g", folder / "mg.csv", tmp_path / "lacking.csv")
+    assert (alone.exit_code, alone.stdout) == (1, "")
