@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from forecaster.config import ReadingOptions
-from forecaster.reading import doubtful_times
+from forecaster.reading import doubtful_times, side_clocks
 from forecaster.reading.cells import unit_of
 from forecaster.reading.dialect import Sniffed
 from forecaster.reading.refusal import RefusalError
@@ -96,6 +96,7 @@ def choose(sniffed: Sniffed, options: ReadingOptions, source: Source) -> Roles:
         found_none = "no column of numbers besides time" + (" and the exogenous ones" if beside else "")
         raise RefusalError(found_none, path=path, line=sniffed.first_line, advice=advice)
     label = _label(sniffed, time, group)
+    side_clocks.refuse(sniffed, time, timelike, channels=channels, path=path)
     doubtful_times.refuse_clock(sniffed, channels, time, source=source, options=options)
     if not (time or options.no_time):
         notes += doubtful_times.perhaps_clocks(sniffed, channels)

@@ -46,7 +46,7 @@ def follow_counts(track: Track, table: Table, sniffed: Sniffed, *, roles: Roles,
             _cut(track, breaks)
             notes.append(f"cut at {len(breaks)} breaks in the count of column {name!r}, the first from {shown}")
         elif len(breaks):
-            notes.append(f"column {name!r} does not count on by one {len(breaks)} times, first {_line(track, breaks)}")
+            notes.append(f"column {name!r} has {len(breaks)} breaks in its count, the first {_line(track, breaks)}")
         if len(anew):
             notes.append(f"column {name!r} begins again {len(anew)} times, first {_line(track, anew)}")
             notes[-1] += ": if recordings begin there, --recording-rows or --group-column parts them"
@@ -110,25 +110,23 @@ def _broken(
     )
 
 
-def refuse_summaries(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptions) -> list[str]:
-    """Refuse last rows that a column beside the channels calls a mean, a sum: they are no samples.
+def refuse_summaries(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptions) -> tuple[str, ...]:
+    """Refuse last rows that a column beside the numbers calls a mean, a sum: they are no samples.
 
     Returns notes on columns of text that end in numbers. Reads the end of the file alone, unless it has such a word.
     """
-    if options.symbols or not (rest := [i for i in range(sniffed.width) if i not in (*roles.channels, roles.group)]):
-        return []
-    rows = _last_rows(source, sniffed)
-    notes = []
-    for index in rest:
+    numbers = () if options.symbols else roles.channels  # labels stand beside numbers that are summed up, too
+    rest = [i for i in range(sniffed.width) if i not in (*numbers, *roles.time, roles.group)]
+    rows = _last_rows(source, sniffed) if rest and "number" in sniffed.kinds else []
+    notes: tuple[str, ...] = ()
+    for index in rest if rows else ():
         cells = [row[index] for row in rows]
         run = next((k for k, cell in enumerate(reversed(cells)) if not _sums_up(cell)), len(cells))
         if 0 < run <= MOST_SUMMARIES and len({cell.strip().lower() for cell in cells[-run:]}) == run:
             _refuse_summary(source, sniffed, index, run)
-        if sniffed.kinds[index] == "text" and _numbers(sniffed, cells):
-            notes.append(
-                f"the last {len(cells)} rows of column {sniffed.names[index]!r} hold numbers: if it was measured, "
-                "name it with --column, and its words with --na and --missing split"
-            )
+        if sniffed.kinds[index] == "text" and not options.symbols and _numbers(sniffed, cells):
+            told = f"the last {len(cells)} rows of column {sniffed.names[index]!r} hold numbers: if it was measured, "
+            notes += (f"{told}name it with --column, and its words with --na and --missing split",)
     return notes
 
 

@@ -135,6 +135,7 @@ def _parsed(source: Source, options: ReadingOptions) -> _Parsed:
     sniffed = symbols.sniff(source, options) if options.symbols else sniff(source, options)
     roles = columns.choose(sniffed, options, source)
     suspicion.refuse_grouped(sniffed, roles, options, path=source.path)
+    roles = replace(roles, notes=roles.notes + left_out.refuse_summaries(source, sniffed, roles, options))
     try:
         table = load(source, sniffed, roles, options)
         stamps = parse(table.time, sniffed, roles, options, path=source.path)
@@ -153,8 +154,8 @@ def _noted(parsed: _Parsed, options: ReadingOptions) -> list[str]:
     _refuse_code(parsed, options)
     if stamps is not None:
         suspicion.refuse_long(source, sniffed, roles, options, t=stamps.values, rows=len(table))
+    suspicion.refuse_points(parsed.measured, source, sniffed, roles=roles, options=options)
     doubts = suspicion.refuse_numbering(parsed.measured, sniffed, roles, options, path=source.path)
-    doubts += left_out.refuse_summaries(source, sniffed, roles, options)
     return [*sniffed.notes, *roles.notes, *table.notes, *(stamps.notes if stamps else ()), *doubts]
 
 
