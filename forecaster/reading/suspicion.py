@@ -229,11 +229,17 @@ def _falls_to_one(column: NDArray[np.float64]) -> bool:
 
 
 def _first_grouped(source: Source, sniffed: Sniffed, index: int, rows: int) -> tuple[int, str] | None:
-    """Return line and text of the first cell with a point; None if a number is of another form, or none ends in 0."""
-    found: list[tuple[int, str]] = []
-    for number, cell in enumerate(_cells(source, sniffed, [index], rows)[index], start=sniffed.first_line):
-        if DOTTED.fullmatch(cell):
-            found.append((number, cell))
-        elif PATTERNS["."].fullmatch(cell) and not BARE.fullmatch(cell):
-            return None
-    return found[0] if any(cell.endswith("0") for _, cell in found) else None
+    """Return line and text of the first cell with a point.
+
+    None if a number is of another form, if none with a point ends in 0, or too few are without one.
+    """
+    cells = _cells(source, sniffed, [index], rows)[index]
+    bare = {cell for cell in cells if BARE.fullmatch(cell)}
+    dotted = [(number, cell) for number, cell in enumerate(cells, start=sniffed.first_line) if DOTTED.fullmatch(cell)]
+    others = {cell for cell in set(cells) - bare if not DOTTED.fullmatch(cell)}
+    if (
+        any(PATTERNS["."].fullmatch(cell) for cell in others)
+        or sum(abs(int(cell)) >= 100 for cell in bare) < FEWEST_BARE
+    ):
+        return None
+    return dotted[0] if any(cell.endswith("0") for _, cell in dotted) else None
