@@ -25,6 +25,7 @@ LISTENED = (
     "test_reading_calendar",
     "test_reading_exact",
     "test_reading_future",
+    "test_reading_left_out",
     "test_reading_suspicion",
     "test_symbols_reading",
     "test_faults_bad_files",

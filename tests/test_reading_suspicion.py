@@ -149,3 +149,68 @@ def test_a_clock_of_milliseconds_is_no_date_of_a_spreadsheet(tmp_path):
     path = tmp_path / "boot.csv"
     path.write_text("timestamp,x\n" + "".join(f"{20_000 + 10 * k},{k % 7}.5\n" for k in range(60)))
     assert len(read(path, ReadingOptions()).signal.recordings[0]) == 60
+
+
+def rpm(first, rows=300):
+    return "Datum;rpm\n" + "".join(
+        f"05.03.2023 10:{k // 60:02d}:{k % 60:02d};{first + k:,}\n".replace(",", ".") for k in range(rows)
+    )
+
+
+@pytest.mark.parametrize(("text", "line"), [(rpm(900), 102), (rpm(980), 22), (rpm(995, 40), 7)])
+def test_points_between_thousands_of_whole_numbers(write, text, line):
+    path = write(text)
+    error = refusal(path)
+    assert (error.line, error.column) == (line, "rpm")
+    assert "'1.000' among whole numbers" in str(error)
+    values = reread(path).recordings[0].values[:, 0]
+    assert (values[0], np.ptp(values)) == (values.min(), len(values) - 1)
+    assert "`--decimal .`" in error.hint
+    assert read(path, ReadingOptions(decimal=".")).signal.recordings[0].values[line - 2, 0] == 1.0
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["0.125", "3", "2.500", "-1.250"],
+        ["501", "502", "503", "1.500", "0.250"],
+        ["501", "502", "503", "1.500", "1.25"],
+        ["501", "502", "503", "1.125", "1.375"],  # no cell ends in 0
+        ["999", "1.500", "1.250"],  # one code, again and again
+        ["501.000", "502.000", "503.000", "1.500"],
+        ["101", "102", "103", "50.500"],  # no fall from the hundreds to one
+        ["1", "2", "3", "1.500"],
+    ],
+)
+def test_other_points_are_decimal(write, cells):
+    texts = [cells[k % len(cells)] for k in range(100)]
+    path = write("value\n" + "\n".join(texts) + "\n")
+    values = read(path, ReadingOptions(na=("",))).signal.recordings[0].values[:, 0]
+    np.testing.assert_array_equal(values, [float(text) for text in texts])
+
+
+def clocks(second, head="Time A,A,Time B,B"):
+    return f"{head}\n" + "".join(f"{k * 0.01:.2f},{k * 7 % 11}.5,{second(k)},{k * 5 % 13}.5\n" for k in range(300))
+
+
+def test_two_clocks_of_different_rates(write):
+    path = write(clocks(lambda k: f"{k * 0.02:.2f}"))
+    error = refusal(path)
+    assert (error.line, error.column) == (2, "Time B")
+    assert "its step is 0.02, that of 'Time A' 0.01" in str(error)
+    signal = reread(path)
+    assert (signal.channels, signal.sample_rate_hz) == (("A",), 100)
+    other = read(path, options_of(re.search(r"`([^`]*)` reads those", error.hint)[1])).signal
+    assert (other.channels, other.sample_rate_hz) == (("B",), 50)
+    assert "'Time A'" in str(refusal(path, time_columns=("Time B",)))
+
+
+@pytest.mark.parametrize("second", [lambda k: f"{k * 0.01 + 3:.2f}", lambda k: 10 * k, lambda k: k * k])
+def test_one_clock_twice_or_no_second_one(write, second):
+    """One of the same rate, one in another unit, one that is no clock."""
+    assert read(write(clocks(second))).signal.channels == ("A", "B")
+
+
+def test_a_second_clock_with_no_channel_behind_it(write):
+    text = "".join(f"{k * 0.01:.2f},{k * 7 % 11}.5,{k * 0.02:.2f}\n" for k in range(300))
+    assert read(write("time,A,elapsed\n" + text)).signal.channels == ("A",)

@@ -55,6 +55,24 @@ def _check_row(
         text = cells[index]
         if text not in accepted and not (pattern.fullmatch(text) and _finite(text, sniffed, options)):
             raise bad_cell(source, sniffed, text, line=line, column=sniffed.names[index], options=options)
+    for index in roles.counts:
+        if cells[index] not in accepted and not pattern.fullmatch(cells[index]):
+            raise _no_count(sniffed, roles, cells[index], index=index, path=source.path, line=line)
+
+
+def _no_count(sniffed: Sniffed, roles: Roles, text: str, *, index: int, path: str, line: int) -> RefusalError:
+    """Refuse a word in a column that counts the rows: the row is hardly a sample. A mere blank is none."""
+    word = re.search(r"[^\W\d_]", text) is not None
+    named = {} if word else roles.named(sniffed)
+    return RefusalError(
+        f"{printable(repr(text), 60)} in a column that counts the rows" if text.strip() else "an empty cell",
+        path=path,
+        line=line,
+        column=sniffed.names[index],
+        expected="the next number, for each row is a sample",
+        fix=named,
+        advice="Mend the line, or delete it if it is no sample.",
+    )
 
 
 @lru_cache(maxsize=8)

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from forecaster.config import ReadingOptions
-from forecaster.reading import doubtful_times
+from forecaster.reading import doubtful_times, side_clocks
 from forecaster.reading.cells import unit_of
 from forecaster.reading.dialect import Sniffed
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.source import Source
 from forecaster.reading.traits import is_index, is_time
 
+MOST_NAMED = 12
+
 
 @dataclass(frozen=True)
 class Roles:
-    """Column numbers from 0: `time` (none, one, or date and clock), `channels`, `group`, `blank` to be checked.
+    """Column numbers from 0: `time` (none, one, or date and clock), `channels`, `group`; the rest is to be checked.
 
     The last `exogenous` of the channels are not to be forecast; of the last `known` of those the future is known.
     """
@@ -26,6 +28,7 @@ class Roles:
     channels: tuple[int, ...]
     group: int | None
     blank: tuple[int, ...] = ()
+    counts: tuple[int, ...] = ()
     label: int | None = None
     notes: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
@@ -37,7 +40,12 @@ class Roles:
         """Return all columns that have to be read, in file order."""
         group = () if self.group is None else (self.group,)
         label = () if self.label is None else (self.label,)
-        return tuple(sorted({*self.time, *self.channels, *group, *self.blank, *label}))
+        return tuple(sorted({*self.time, *self.channels, *group, *self.blank, *self.counts, *label}))
+
+    def named(self, sniffed: Sniffed) -> dict[str, tuple[str, ...]]:
+        """Return the option that names the channels to be forecast; none where they are too many to type."""
+        own = self.channels[: len(self.channels) - self.exogenous]
+        return {"columns": tuple(sniffed.names[i] for i in own)} if len(own) <= MOST_NAMED else {}
 
 
 def resolve(name: str, sniffed: Sniffed, path: str, option: str) -> int:
@@ -88,12 +96,21 @@ def choose(sniffed: Sniffed, options: ReadingOptions, source: Source) -> Roles:
         found_none = "no column of numbers besides time" + (" and the exogenous ones" if beside else "")
         raise RefusalError(found_none, path=path, line=sniffed.first_line, advice=advice)
     label = _label(sniffed, time, group)
+    side_clocks.refuse(sniffed, time, timelike, channels=channels, path=path)
     doubtful_times.refuse_clock(sniffed, channels, time, source=source, options=options)
     if not (time or options.no_time):
         notes += doubtful_times.perhaps_clocks(sniffed, channels)
-    units = _units(sniffed, channels, options, path)
     return Roles(
-        time, channels + beside, group, blank, label, tuple(notes), units, exogenous=len(beside), known=len(known)
+        time,
+        channels + beside,
+        group,
+        blank,
+        counts=_counts(sniffed, {*timelike, *time, *beside, group}),
+        label=label,
+        notes=tuple(notes),
+        units=_units(sniffed, channels, options, path),
+        exogenous=len(beside),
+        known=len(known),
     )
 
 
@@ -176,6 +193,12 @@ def _channels(
         elif kind == "text" and index not in padding:
             notes.append(f"column {name!r} holds text, and is left out")
     return tuple(chosen)
+
+
+def _counts(sniffed: Sniffed, taken: set[int | None]) -> tuple[int, ...]:
+    """Return the columns that count the rows and have no other role."""
+    rest = (i for i, kind in enumerate(sniffed.kinds) if kind == "number" and i not in taken)
+    return tuple(i for i in rest if is_index(sniffed, i))
 
 
 def _padding(sniffed: Sniffed, taken: set[int | None]) -> tuple[int, ...]:

@@ -52,7 +52,7 @@ def check(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOption
     if not measured:
         name = sniffed.names[roles.channels[0]]
         raise RefusalError("no measured value", path=source.path, line=sniffed.first_line, column=name)
-    known = replace(roles, channels=roles.channels[len(roles.channels) - roles.known :])
+    known = replace(roles, channels=roles.channels[len(roles.channels) - roles.known :], counts=())
     strict = options.model_copy(update={"missing": "error"})
     try:
         careful.explain(source, sniffed, known, strict, rows=measured + ahead, skip=measured)

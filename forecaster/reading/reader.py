@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from forecaster.config import ReadingOptions
 from forecaster.errors import SignalError
-from forecaster.reading import calendar, columns, cutting, future, layouts, regular, suspicion, symbols
+from forecaster.reading import calendar, columns, cutting, future, layouts, left_out, regular, suspicion, symbols
 from forecaster.reading.columns import Roles
 from forecaster.reading.dialect import Dialect, Sniffed, sniff
 from forecaster.reading.refusal import RefusalError, applied, merged
@@ -119,14 +119,15 @@ def _read_text(source: Source, options: ReadingOptions, name: str) -> Reading:
     parsed = _parsed(source, options)
     notes = _noted(parsed, options)
     track, channels = _track(parsed, options)
+    notes += left_out.follow_counts(track, parsed.table, parsed.sniffed, roles=parsed.roles, options=options)
     timing, rate, records = _timed(track, options, notes)
     if not records:
         raise RefusalError("no row without missing cells", path=source.path, line=parsed.sniffed.first_line)
     notes += _loss(track, records, channels)
     signal = _signal(parsed, records, channels, rate=rate, notes=notes, name=name)
     sniffed, needed = parsed.sniffed, parsed.roles.needed
-    left_out = tuple(sniffed.names[i] for i, kind in enumerate(sniffed.kinds) if kind == "text" and i not in needed)
-    return Reading(signal, sniffed.dialect(source.encoding, sniffed.names), timing, left_out)
+    unread = tuple(sniffed.names[i] for i, kind in enumerate(sniffed.kinds) if kind == "text" and i not in needed)
+    return Reading(signal, sniffed.dialect(source.encoding, sniffed.names), timing, unread)
 
 
 def _parsed(source: Source, options: ReadingOptions) -> _Parsed:
@@ -134,6 +135,7 @@ def _parsed(source: Source, options: ReadingOptions) -> _Parsed:
     sniffed = symbols.sniff(source, options) if options.symbols else sniff(source, options)
     roles = columns.choose(sniffed, options, source)
     suspicion.refuse_grouped(sniffed, roles, options, path=source.path)
+    roles = replace(roles, notes=roles.notes + left_out.refuse_summaries(source, sniffed, roles, options))
     try:
         table = load(source, sniffed, roles, options)
         stamps = parse(table.time, sniffed, roles, options, path=source.path)
@@ -152,6 +154,7 @@ def _noted(parsed: _Parsed, options: ReadingOptions) -> list[str]:
     _refuse_code(parsed, options)
     if stamps is not None:
         suspicion.refuse_long(source, sniffed, roles, options, t=stamps.values, rows=len(table))
+    suspicion.refuse_points(parsed.measured, source, sniffed, roles=roles, options=options)
     doubts = suspicion.refuse_numbering(parsed.measured, sniffed, roles, options, path=source.path)
     return [*sniffed.notes, *roles.notes, *table.notes, *(stamps.notes if stamps else ()), *doubts]
 

@@ -26,6 +26,8 @@ _NUMBERING = (
 NUMBERING = frozenset([*_NUMBERING.split(), "id", "uid"])
 SUFFIX = re.compile(r"(?:id|no|nr|num|number|index|idx|#)$")
 MOST_CHANGES = 0.05
+BARE, DOTTED = re.compile(r"[+-]?[0-9]{1,3}"), re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
+FEWEST_BARE = 3
 
 
 def _numbers_things(name: str) -> bool:
@@ -203,3 +205,61 @@ def grouped_mark(cells: list[str], decimal: str) -> str | None:
         if mark != decimal and any(fits) and all(a or b for a, b in zip(fits, plain, strict=True)):
             return mark
     return None
+
+
+def refuse_points(
+    values: NDArray[np.float64], source: Source, sniffed: Sniffed, *, roles: Roles, options: ReadingOptions
+) -> None:
+    """Refuse a channel of 998, 999, 1.000, 1.001: its points part thousands. Raises SignalError with both readings."""
+    told = options.decimal or options.thousands or options.symbols or options.layout != "columns"
+    if told or sniffed.decimal != "." or not _points_alone(sniffed):
+        return
+    for place, index in enumerate(roles.channels):
+        found = _first_grouped(source, sniffed, index, len(values)) if _falls_to_one(values[:, place]) else None
+        if found is not None:
+            raise RefusalError(
+                f"{found[1]!r} among whole numbers up to 999: its point may part the thousands",
+                path=source.path,
+                line=found[0],
+                column=sniffed.names[index],
+                expected="numbers that can be read in one way",
+                fix={"thousands": "."},
+                advice="If it is a decimal point: `--decimal .`.",
+            )
+
+
+def _points_alone(sniffed: Sniffed) -> bool:
+    """Tell whether every number of the sample is bare, or has a point before its last three digits."""
+    columns = [i for i, kind in enumerate(sniffed.kinds) if kind == "number"]
+    cells = (row[i].strip() for row in sniffed.sample for i in columns if i < len(row))
+    return all(not cell or BARE.fullmatch(cell) or DOTTED.fullmatch(cell) for cell in cells)
+
+
+def _falls_to_one(column: NDArray[np.float64]) -> bool:
+    """Tell whether whole numbers up to 999 stand next to others from 1 to 2: as thousands they go on smoothly."""
+    if not (np.abs(column) >= 500).any():
+        return False
+    size = np.abs(column[~np.isnan(column)])
+    large, small = size >= 500, (size >= 1) & (size < 2)
+    if not ((large[1:] & small[:-1]) | (large[:-1] & small[1:])).any() or size.max() >= 1000:
+        return False
+    broken = size != np.rint(size)
+    whole = np.unique(size[~broken & (size >= 100)])
+    return bool(broken.any()) and float(size[broken].min()) >= 1 and len(whole) >= FEWEST_BARE
+
+
+def _first_grouped(source: Source, sniffed: Sniffed, index: int, rows: int) -> tuple[int, str] | None:
+    """Return line and text of the first cell with a point.
+
+    None if a number is of another form, if none with a point ends in 0, or too few are without one.
+    """
+    cells = _cells(source, sniffed, [index], rows)[index]
+    bare = {cell for cell in cells if BARE.fullmatch(cell)}
+    dotted = [(number, cell) for number, cell in enumerate(cells, start=sniffed.first_line) if DOTTED.fullmatch(cell)]
+    others = {cell for cell in set(cells) - bare if not DOTTED.fullmatch(cell)}
+    if (
+        any(PATTERNS["."].fullmatch(cell) for cell in others)
+        or sum(abs(int(cell)) >= 100 for cell in bare) < FEWEST_BARE
+    ):
+        return None
+    return dotted[0] if any(cell.endswith("0") for _, cell in dotted) else None

@@ -27,7 +27,7 @@ class Table:
     """Columns as read: `values` (T, C) with NaN where a cell is missing; raw `time` and `group` columns.
 
     `alphabet` has the symbols where the values are places in it. The last `ahead` rows hold what is
-    known of the future.
+    known of the future. `counts` has the columns that count the rows.
     """
 
     values: NDArray[np.float64]
@@ -37,6 +37,7 @@ class Table:
     notes: tuple[str, ...] = ()
     alphabet: tuple[str, ...] = ()
     ahead: int = 0
+    counts: tuple[tuple[int, NDArray[np.float64]], ...] = ()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -83,7 +84,7 @@ def _parse(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptio
     needed = roles.needed
     dtypes: dict[int, Any] = dict.fromkeys(needed, object)
     as_text = options.symbols or options.thousands
-    dtypes.update(dict.fromkeys(roles.channels, object if as_text else np.float64))
+    dtypes.update(dict.fromkeys((*roles.channels, *roles.counts), object if as_text else np.float64))
     for index in roles.time:
         if sniffed.kinds[index] == "number" and options.time_format is None:
             del dtypes[index]  # the reader tells integers from fractions: nanoseconds need all 64 bits
@@ -108,7 +109,8 @@ def _parse(source: Source, sniffed: Sniffed, roles: Roles, options: ReadingOptio
         )
     arrays = dict(zip(needed, _columns(frame), strict=True))
     if options.thousands and not options.symbols:
-        arrays.update({index: careful.with_thousands(arrays[index], sniffed, options) for index in roles.channels})
+        numbers = (*roles.channels, *roles.counts)
+        arrays.update({index: careful.with_thousands(arrays[index], sniffed, options) for index in numbers})
     return arrays
 
 
@@ -136,14 +138,18 @@ def _is_blank(value: Any) -> bool:
     return not value.strip(",; \t") if isinstance(value, str) else bool(value != value)  # noqa: PLR0124 - NaN
 
 
+def last_lines(source: Source, most: int) -> list[str]:
+    """Return the lines of the last `most` bytes; the first of them may lack its start."""
+    with source.binary() as file:
+        file.seek(max(0, source.size - most))
+        text = file.read().decode(source.encoding, errors="replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
+
+
 def _blank_end(source: Source, delimiter: str) -> tuple[int, int]:
     """Count the last rows without any content, and those of them that hold delimiters."""
-    with source.binary() as file:
-        file.seek(max(0, source.size - TAIL_BYTES))
-        text = file.read().decode("utf-8" if source.encoding == "utf-8" else source.encoding, errors="replace")
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
     blank = marked = 0
-    for line in reversed(lines):
+    for line in reversed(last_lines(source, TAIL_BYTES)):
         if line.strip(",; \t" + delimiter):
             break
         blank, marked = blank + 1, marked + bool(line.strip(" "))
@@ -162,7 +168,7 @@ def _check(
     """Settle suspicions: values that are not finite, rows that may be short, columns that were not read."""
     rows = len(arrays[roles.channels[0]])
     missing = False
-    for index in roles.channels:
+    for index in (*roles.channels, *roles.counts):
         column = arrays[index]
         low, high = column.min(), column.max()
         if np.isinf(low) or np.isinf(high):
@@ -225,7 +231,9 @@ def _collected(sniffed: Sniffed, roles: Roles, arrays: Arrays, notes: tuple[str,
     channels = [arrays[index] for index in roles.channels]
     values = channels[0].reshape(-1, 1) if len(channels) == 1 else np.stack(channels).T
     time = tuple(arrays[index] for index in roles.time)
-    return Table(values, time, None if roles.group is None else arrays[roles.group], sniffed.first_line, notes)
+    group = None if roles.group is None else arrays[roles.group]
+    counts = tuple((index, arrays[index]) for index in roles.counts)
+    return Table(values, time, group, sniffed.first_line, notes, counts=counts)
 
 
 def _refuse_labels(sniffed: Sniffed, labels: NDArray[Any]) -> None:
