@@ -167,7 +167,9 @@ def _complaint(error: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"{printable(key)} is {printable(error.get('input'), 80)!r}: {error['msg']}."
     from difflib import get_close_matches
 
-    close = get_close_matches(str(path[-1]), _keys(model, path[:-1]), 1)
+    known = _keys(model, path[:-1])
+    inner = [f"{outer}.{path[-1]}" for outer in known if path[-1] in _keys(model, [*path[:-1], outer])]
+    close = inner or get_close_matches(str(path[-1]), known, 1)
     return f"unknown key {printable(key)!r}." + (f" Did you mean {close[0]!r}?" if close else "")
 
 
