@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from forecaster.config import ReadingOptions
-from forecaster.reading import headers, labview
+from forecaster.reading import headers, labview, unit_rows
 from forecaster.reading.cells import CLOCK, DATA_KINDS, column_kind, kind
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.source import LINE_CHARACTERS, Source
@@ -72,6 +72,7 @@ def sniff(source: Source, options: ReadingOptions) -> Sniffed:
     """Tell the dialect from the first lines and the options. Raises SignalError."""
     lines = source.head_lines(options.skip_rows + SAMPLE_LINES)
     labview.refuse(source, lines, options)
+    headers.refuse_campbell(source, lines, options)
     body = lines[options.skip_rows : options.skip_rows + SAMPLE_LINES]
     if not any(line.strip() for line in body):
         return _nothing(source, lines, options)
@@ -82,11 +83,13 @@ def sniff(source: Source, options: ReadingOptions) -> Sniffed:
     start = 0 if options.no_header else _first_data(rows, decimal)
     if start is None:
         return _no_numbers(source, rows, options)
-    if start > 1:
-        raise _preamble(source, rows, start, options=options, mark=delimiter)
+    rows, start, notes = unit_rows.merged(rows, start, decimal, options)
+    if start > 1 and not notes:
+        raise _preamble(source, rows, start, options=options, marks=(delimiter, decimal))
     if start == 0 and not options.no_header:
         headers.refuse_numbers_of_columns(source, rows, options)
-    return described(source, rows, start, options=options, marks=(delimiter, decimal))
+    found = described(source, rows, start, options=options, marks=(delimiter, decimal))
+    return replace(found, notes=(*notes, *found.notes)) if notes else found
 
 
 def _without_thousands(body: list[str], options: ReadingOptions) -> list[str]:
@@ -251,14 +254,16 @@ def _no_numbers(source: Source, rows: list[list[str]], options: ReadingOptions) 
     )
 
 
-def _preamble(source: Source, rows: list[list[str]], start: int, *, options: ReadingOptions, mark: str) -> RefusalError:
+def _preamble(
+    source: Source, rows: list[list[str]], start: int, *, options: ReadingOptions, marks: tuple[str, str]
+) -> RefusalError:
     """Refuse lines above the header, with the count that leaves them out."""
-    above, first = (row[:-1] if row[-1] == "" else row for row in (rows[start - 1], rows[start]))  # they may end in one
-    named = len(above) == len(first) and all(kind(c) == "text" for c in above)
-    skip = options.skip_rows + (start - 1 if named else start)
-    fix: dict[str, object] = {"skip_rows": skip} if named else {"skip_rows": skip, "no_header": True}
+    units = unit_rows.above(rows, start, marks[1])
+    named = headers.names_above(rows[start - 1], rows[start])
+    skip = options.skip_rows + (units[0] if units else start - named)
+    fix: dict[str, object] = {"skip_rows": skip} if named or units else {"skip_rows": skip, "no_header": True}
     if options.delimiter is None and len(rows[start]) > 1:
-        fix["delimiter"] = mark
+        fix["delimiter"] = marks[0]
     where = options.skip_rows + 1
     found = f"a preamble: the first line holds {source_text(rows[0])!r}, numbers start at line {where + start}"
     return RefusalError(found, path=source.path, line=where, expected="a header or numbers", fix=fix)
@@ -274,12 +279,12 @@ def described(
 ) -> Sniffed:
     """Put together names, kinds and sample, once it is known where the data start."""
     data = rows[start:]
-    names, notes = _names(source, rows, start, options)
+    names, notes = _names(source, rows, start, options=options, mark=marks[0])
     kinds = tuple(column_kind([row[i] for row in data if i < len(row)], marks[1]) for i in range(len(names)))
     sample = tuple(tuple(row) for row in data)
     kinds = _clocks(kinds, names, sample)
     first_line = options.skip_rows + start + 1
-    return Sniffed(*marks, start == 1, options.skip_rows, names, first_line, kinds, sample, notes)
+    return Sniffed(*marks, start > 0, options.skip_rows, names, first_line, kinds, sample, notes)
 
 
 def _clocks(kinds: tuple[str, ...], names: tuple[str, ...], sample: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
@@ -296,13 +301,13 @@ def _clocks(kinds: tuple[str, ...], names: tuple[str, ...], sample: tuple[tuple[
 
 
 def _names(
-    source: Source, rows: list[list[str]], start: int, options: ReadingOptions
+    source: Source, rows: list[list[str]], start: int, *, options: ReadingOptions, mark: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return one name per field of a row; where header and rows differ, only empty ends may go."""
     data = [row for row in rows[start:] if row != [""]]
     if not data:
         raise RefusalError("only a header, no row of numbers", path=source.path, line=options.skip_rows + 1)
-    width = max(len(data[0]), 1)
+    width, before = max(len(data[0]), 1), options.skip_rows + start
     if start == 0:
         return tuple(f"column_{i + 1}" for i in range(width)), ()
     header, notes = [name.strip() for name in rows[0]], []
@@ -313,13 +318,14 @@ def _names(
         extra = header[width:]
         labview = header[0] == "X_Value" and extra == ["Comment"]
         if any(extra) and not labview:
-            raise headers.other_width(source, header, data[0], options)
+            raise headers.other_width(source, header, data[0], before=before, mark=mark)
         notes.append(
             "the header names a column 'Comment' that no row has" if labview else "the header ends in a delimiter"
         )
         header = header[:width]
     if len(header) < width and any(c.strip(",; \t") for row in data for c in row[len(header) :]):
-        raise headers.other_width(source, header, next(row for row in data if len(row) > len(header)), options)
+        longer = next(row for row in data if len(row) > len(header))
+        raise headers.other_width(source, header, longer, before=before, mark=mark)
     header += [""] * (width - len(header))
     return _unique(header, notes)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from forecaster.config import ReadingOptions
+from forecaster.reading.cells import kind
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.source import Source
 
@@ -25,19 +28,38 @@ def refuse_numbers_of_columns(source: Source, rows: list[list[str]], options: Re
         )
 
 
-def other_width(source: Source, header: list[str], row: list[str], options: ReadingOptions) -> RefusalError:
-    """Return the refusal of a row that has more or fewer fields than the header has names."""
-    line = options.skip_rows + 2
-    fix = (
-        {"layout": "wide"}
-        if len(row) > 20 and len(header) > 20
-        else {"skip_rows": options.skip_rows + 1, "no_header": True}
-    )
-    return RefusalError(
-        f"a row with {len(row)} fields under a header with {len(header)}",
-        path=source.path,
-        line=line,
-        expected="as many fields as names",
-        fix=fix,
-        advice="" if "layout" in fix else "The columns then have numbers for names.",
-    )
+def refuse_campbell(source: Source, lines: list[str], options: ReadingOptions) -> None:
+    """Refuse a logger's table (TOA5): a line about the logger stands above the names."""
+    begins = [line.replace('"', "").partition(",")[0] for line in lines[:3:2]]
+    if begins != ["TOA5", "TS"] or options.skip_rows or options.no_header:
+        return
+    found = "is a logger's table (TOA5): a line about the logger stands above the names"
+    raise RefusalError(found, path=source.path, line=1, expected="a header or numbers", fix={"skip_rows": 1})
+
+
+def names_above(above: list[str], first: list[str]) -> bool:
+    """Tell whether a row holds the names of the fields of the one below; the ends of both may be empty."""
+    names, fields = _without_end(above), _without_end(first)
+    even = len(above) == len(first) or len(names) == len(fields)
+    return even and len(names) >= len(fields) and all(kind(cell) == "text" for cell in names)
+
+
+def _without_end(row: list[str]) -> list[str]:
+    """Return a row without the empty cells at its end."""
+    filled = [column for column, cell in enumerate(row, start=1) if cell.strip()]
+    return row[: max(filled, default=0)]
+
+
+def other_width(source: Source, header: list[str], row: list[str], *, before: int, mark: str) -> RefusalError:
+    """Return the refusal of a row that has more or fewer fields than the header has names.
+
+    `before` is how many lines stand before the data.
+    """
+    told = f"a row with {len(row)} fields under a header with {len(header)}"
+    refuse = partial(RefusalError, path=source.path, line=before + 1, expected="as many fields as names")
+    if len(row) == 2 * len(header) and mark == "," and all(cell.strip("+- ").isdigit() for cell in row):
+        told += ", as decimal commas between commas make it: they cannot be told apart"
+        return refuse(told, advice="Write it anew with decimal points, or with semicolons between the fields.")
+    if len(row) > 20 and len(header) > 20:
+        return refuse(told, fix={"layout": "wide"})
+    return refuse(told, fix={"skip_rows": before, "no_header": True}, advice="The columns then have numbers for names.")

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 from decimal import Decimal, InvalidOperation
+from itertools import islice
 
 from forecaster.config import ReadingOptions
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.source import Source
+
+END = "***End_of_Header***"
 
 
 def refuse(source: Source, lines: list[str], options: ReadingOptions) -> None:
     """Refuse a LabVIEW measurement file with the options that read it."""
     if options.skip_rows or not lines or not lines[0].startswith("LabVIEW Measurement"):
         return
-    ends = [i for i, line in enumerate(lines) if line.startswith("***End_of_Header***")]
+    ends = [i for i, line in enumerate(lines) if line.startswith(END)]
     if not ends:
         return
+    _refuse_segments(source)
+    end = ends[:2][-1]
     fields = {}
-    for line in lines[: ends[-1]]:
+    for line in lines[:end]:
         key, *rest = [part.strip() for part in line.split("\t")]
         fields[key] = [part for part in rest if part]
     separator = "," if fields.get("Separator", ["Tab"])[0].lower() == "comma" else "\t"
-    fix: dict[str, object] = {"skip_rows": ends[-1] + 1, "delimiter": separator}
+    fix: dict[str, object] = {"skip_rows": end + 1, "delimiter": separator}
     if fields.get("X_Columns", ["No"])[0] == "No":
-        fix.update(_rate(source, fields, ends[-1]))
+        fix.update(_rate(source, fields, end))
     raise RefusalError(
         "is a LabVIEW measurement: two headers stand above the columns",
         path=source.path,
@@ -32,6 +38,22 @@ def refuse(source: Source, lines: list[str], options: ReadingOptions) -> None:
         fix=fix,
         advice=_advice(fix, fields),
     )
+
+
+def _refuse_segments(source: Source) -> None:
+    """Refuse a file in which the channels' header comes again: behind it another segment stands."""
+    again = None
+    with contextlib.suppress(UnicodeError):  # the bytes are refused where they are read
+        ends = (number for number, line in enumerate(source.lines(), start=1) if line.startswith(END))
+        again = next(islice(ends, 2, None), None)
+    if again is not None:
+        raise RefusalError(
+            "the header of the channels comes again: another segment begins",
+            path=source.path,
+            line=again,
+            expected="one segment",
+            advice="Save the segments as files of their own.",
+        )
 
 
 def _rate(source: Source, fields: dict[str, list[str]], end: int) -> dict[str, object]:

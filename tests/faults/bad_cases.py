@@ -234,9 +234,10 @@ def ragged() -> Iterator[Case]:
     yield row("end of file of DOS", "\x1a", "\\x1a", line=end)
     yield row("a row cut short at the end", "6.0,1.", "a row with 2 fields", line=end)
     body = lines()
-    for name, text in (("rule of dashes", "-----,-----,-----"), ("units", "s,V,V")):
-        second = joined([HEADER, text, *body[1:]])
-        yield Case(f"{name} below the header", second, "numbers start at line 3", 1, truth={"v": V})
+    second = joined([HEADER, "-----,-----,-----", *body[1:]])
+    yield Case("rule of dashes below the header", second, "numbers start at line 3", 1, truth={"v": V})
+    second = joined([HEADER, "s,V,V", *body[1:]])
+    yield Case("units below the header", second, values={"v": V, "w": W}, note="line 2 holds the units")
     yield Case("comment above the header", joined(["# logger 7", *body]), "preamble", 1, truth={"v": V})
     yield Case("a page of notes above", joined([f"note {k}" for k in range(30)] + body), "", 31, truth={"v": V})
     table = [*body[:30], *[one.replace(",", ";") for one in body[30:]]]
