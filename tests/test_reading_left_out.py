@@ -105,11 +105,12 @@ def test_a_count_goes_on_behind_what_is_known_ahead(write):
     assert signal.recordings[0].future.tolist() == [[1.0], [2.0]]
 
 
-def test_a_word_in_a_count_is_no_reason_to_do_without_it(write):
-    path = write(counted(lambda k: "restart" if k == 150 else k))
+@pytest.mark.parametrize("word", ["restart", "1e400"])
+def test_a_word_in_a_count_is_no_reason_to_do_without_it(write, word):
+    path = write(counted(lambda k: word if k == 150 else k))
     error = refusal(path)
     assert (error.line, error.column) == (152, "No")
-    assert "'restart' in a column that counts the rows" in str(error)
+    assert f"'{word}' in a column that counts the rows" in str(error)
     assert error.hint == "Mend the line, or delete it if it is no sample."
 
 
@@ -119,6 +120,13 @@ def test_another_cell_in_a_count(write, cell):
     error = refusal(path)
     assert (error.line, error.column) == (152, "No")
     assert lengths(read(path, added(error)).signal) == [300]
+
+
+def test_a_count_beside_many_channels(write):
+    rows = "".join(f"{k - (k > 150)}" + f",{x}" * 13 + "\n" for k, x in enumerate(VALUES))
+    path = write("No," + ",".join(f"c{j}" for j in range(13)) + "\n" + rows)
+    assert added(refusal(path)).no_time
+    assert lengths(read(path, added(refusal(path))).signal) == [300]
 
 
 def test_a_row_that_is_too_short_behind_a_count_at_the_end(write):

@@ -214,3 +214,10 @@ def test_one_clock_twice_or_no_second_one(write, second):
 def test_a_second_clock_with_no_channel_behind_it(write):
     text = "".join(f"{k * 0.01:.2f},{k * 7 % 11}.5,{k * 0.02:.2f}\n" for k in range(300))
     assert read(write("time,A,elapsed\n" + text)).signal.channels == ("A",)
+
+
+def test_a_channel_before_two_clocks_has_neither_for_sure(write):
+    rows = "".join(f"{k % 7}.5,{k * 0.01:.2f},{k % 5}.5,{k * 0.02:.2f},{k % 3}.5\n" for k in range(300))
+    path = write("A,time,B,time2,C\n" + rows)
+    assert refusal(path).hint == "Name the channels of one clock with --column, and that clock with --time-column."
+    assert read(path, ReadingOptions(columns=("A", "C"), time_columns=("time2",))).signal.sample_rate_hz == 50

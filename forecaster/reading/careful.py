@@ -56,8 +56,9 @@ def _check_row(
         if text not in accepted and not (pattern.fullmatch(text) and _finite(text, sniffed, options)):
             raise bad_cell(source, sniffed, text, line=line, column=sniffed.names[index], options=options)
     for index in roles.counts:
-        if cells[index] not in accepted and not pattern.fullmatch(cells[index]):
-            raise _no_count(sniffed, roles, cells[index], index=index, path=source.path, line=line)
+        text = cells[index]
+        if text not in accepted and not (pattern.fullmatch(text) and _finite(text, sniffed, options)):
+            raise _no_count(sniffed, roles, text, index=index, path=source.path, line=line)
 
 
 def _no_count(sniffed: Sniffed, roles: Roles, text: str, *, index: int, path: str, line: int) -> RefusalError:

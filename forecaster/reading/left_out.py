@@ -92,13 +92,12 @@ def _broken(
     last, new = column[before[0]], column[breaks[0]]
     ahead = bool((column[breaks] - column[before] > breaks - before).all())
     missing = int(new - last - (breaks[0] - before[0]))
-    told = f": {missing} rows are missing" if missing > 0 else ""
-    named = roles.named(sniffed)
-    spelled = f"`{as_text(named)}`" if named else "--column with every channel"
-    fix: Fix = named
+    told = f": {missing} {'row is' if missing == 1 else 'rows are'} missing" if missing > 0 else ""
+    on: Fix = roles.named(sniffed) or {"no_time": True}
+    fix = on
     advice = "`--missing split` cuts at every such row."
-    if ahead or not named:
-        fix, advice = {"missing": "split"}, f"That cuts there. If no row is missing, {spelled} reads on over it."
+    if ahead:
+        fix, advice = {"missing": "split"}, f"That cuts there. If no row is missing, `{as_text(on)}` reads on over it."
     return RefusalError(
         f"counts the rows and goes from {last:.15g} to {new:.15g}{told} ({len(breaks)} such steps in all)",
         path=track.path,

@@ -20,7 +20,7 @@ def refuse(
 ) -> None:
     """Refuse channels behind a second clock of another rate: the first one's times are not theirs.
 
-    Raises RefusalError with the channels of the clock that was chosen, and those of the other.
+    Raises RefusalError with the channels behind the clock that was chosen, and those behind the other.
     """
     if len(time) != 1 or not _steady(sniffed, time[0]):
         return
@@ -30,7 +30,8 @@ def refuse(
     step = _step(sniffed, time[0])
     others = [clock for clock in clocks if behind[clock] and _differs(_step(sniffed, clock), step)]
     if others and behind[time[0]]:
-        raise _two_clocks(sniffed, time[0], others[0], behind=behind, path=path)
+        before = min(channels) < clocks[0]  # nobody can say which clock such a channel has
+        raise _two_clocks(sniffed, time[0], others[0], behind={} if before else behind, path=path)
 
 
 def _steady(sniffed: Sniffed, index: int) -> bool:
@@ -50,8 +51,8 @@ def _differs(step: float, other: float) -> bool:
 
 def _two_clocks(sniffed: Sniffed, time: int, other: int, *, behind: dict[int, list[int]], path: str) -> RefusalError:
     names = sniffed.names
-    own, rest = (tuple(names[i] for i in behind[clock]) for clock in (time, other))
-    told = as_text({"columns": rest, "time_columns": (names[other],)})
+    own, rest = (tuple(names[i] for i in behind.get(clock, ())) for clock in (time, other))
+    told = f"`{as_text({'columns': rest, 'time_columns': (names[other],)})}` reads those of {names[other]!r}."
     return RefusalError(
         f"its step is {_step(sniffed, other):.6g}, that of {names[time]!r} {_step(sniffed, time):.6g}: "
         "two clocks of different rates",
@@ -59,6 +60,6 @@ def _two_clocks(sniffed: Sniffed, time: int, other: int, *, behind: dict[int, li
         line=sniffed.first_line,
         column=names[other],
         expected="one clock for all channels",
-        fix={"columns": own},
-        advice=f"`{told}` reads those of {names[other]!r}.",
+        fix={"columns": own} if behind else {},
+        advice=told if behind else "Name the channels of one clock with --column, and that clock with --time-column.",
     )

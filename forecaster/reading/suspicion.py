@@ -237,7 +237,7 @@ def _points_alone(sniffed: Sniffed) -> bool:
 
 def _falls_to_one(column: NDArray[np.float64]) -> bool:
     """Tell whether whole numbers up to 999 stand next to others from 1 to 2: as thousands they go on smoothly."""
-    if not (np.abs(column) >= 500).any():
+    if column.max() < 500 and column.min() > -500:  # NaN is not
         return False
     size = np.abs(column[~np.isnan(column)])
     large, small = size >= 500, (size >= 1) & (size < 2)
