@@ -16,7 +16,9 @@ _TIME = (
     "sampletime year timeseconds"
 )
 _SHORT_TIME = "t s sec secs ms us ns ts tms tus tns tsec"  # may name other things: they must rise too
-_INDEX = "index idx i n no nr # row sample samples samplenumber unnamed counter count cnt point recno scan id"
+_INDEX = (
+    "index idx i n no nr number # row record sample samples samplenumber unnamed counter count cnt point recno scan id"
+)
 TIME_NAMES, SHORT_TIME_NAMES = frozenset(_TIME.split()), frozenset(_SHORT_TIME.split())
 INDEX_NAMES = frozenset(["", *_INDEX.split()])
 AMBIGUOUS = frozenset(["temps"])
