@@ -622,3 +622,9 @@ def test_the_next_command_of_train_names_a_signal_that_is_long_enough(tmp_path):
         (tmp_path / f"{name}.csv").write_bytes(synthesis.to_csv("sine", rows, 100.0, 1))
     said = ok("train", tmp_path, "-o", tmp_path / "m", "--predictor", "ridge", "--n-step", 4, "--n-input", 10).output
     assert f"forecast {tmp_path / 'm'} {tmp_path / 'b_long.csv'} -o forecasts" in said
+
+
+def test_a_bad_cell_beside_a_column_of_labels_is_told_by_check(tmp_path):
+    rows = [f"{'OK' if k % 3 else 'WARN'},{k % 7}.5" for k in range(60)]
+    (tmp_path / "x.csv").write_text("\n".join(["Status,Temp", *rows[:30], "OK,bad", *rows[30:]]) + "\n")
+    assert "x.csv:32: column 'Temp': 'bad'" in refused("check", tmp_path / "x.csv")

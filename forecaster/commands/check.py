@@ -74,11 +74,13 @@ def _looked_at(item: Input, reading: ReadingOptions, arguments: Sequence[str]) -
     """Read one file and look at it: as data, and laid out; a file without numbers may hold labels."""
     from forecaster.commands import labels
     from forecaster.reading import read
+    from forecaster.reading.columns import NO_NUMBERS
 
     try:
         result = read(item.path, reading, name=item.name)
-    except SignalError:
-        alone = labels.alone(item, reading, arguments) if item.path != "-" else None
+    except SignalError as error:
+        able = item.path != "-" and error.found.startswith(NO_NUMBERS)
+        alone = labels.alone(item, reading, arguments) if able else None
         if alone is None:
             raise
         return alone.to_json(), labels.report(alone)

@@ -15,6 +15,8 @@ from forecaster.reading.source import Source
 from forecaster.reading.traits import is_index, is_time
 
 MOST_NAMED = 12
+NO_NUMBERS = "no column of numbers"
+"""How the refusal of a file begins that may hold labels alone."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def choose(sniffed: Sniffed, options: ReadingOptions, source: Source) -> Roles:
     blank += _padding(sniffed, {*time, *channels, *beside, *blank, group})
     if not channels:
         advice = "Name one with --column. `forecaster check` says how to train on labels."
-        found_none = "no column of numbers besides time" + (" and the exogenous ones" if beside else "")
+        found_none = f"{NO_NUMBERS} besides time" + (" and the exogenous ones" if beside else "")
         raise RefusalError(found_none, path=path, line=sniffed.first_line, advice=advice)
     label = _label(sniffed, time, group)
     side_clocks.refuse(sniffed, time, timelike, channels=channels, path=path)
