@@ -66,8 +66,8 @@ def test_a_header_gives_the_unit_of_its_times(reads, head, step_s):
     assert 1 / signal.sample_rate_hz == pytest.approx(step_s, rel=1e-6)
 
 
-def test_times_of_channels_a_and_d_have_no_unit(reads):
-    for head in ("Time A", "Time D"):
+def test_times_of_channels_and_tags_have_no_unit(reads):
+    for head in ("Time A", "Time D", "Time Tag", "TimeTag", "time_std"):
         assert reads(table(head, (k / 2 for k in range(COUNT)))).sample_rate_hz == pytest.approx(2)
 
 

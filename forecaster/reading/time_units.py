@@ -17,14 +17,16 @@ _SPELLED = {
     "d": "d day days tag tage jour jours",
 }
 UNITS = {word: unit for unit, words in _SPELLED.items() for word in words.split()}
-_JOINED = "|".join(sorted((word for word in UNITS if len(word) > 1), key=len, reverse=True))
+IN_BRACKETS = frozenset(["tag", "tage", "jour", "jours", "std"])
+"""Units in brackets alone: a time tag is no day, and time_std no hour."""
+_JOINED = "|".join(sorted((word for word in set(UNITS) - IN_BRACKETS if len(word) > 1), key=len, reverse=True))
 JOINED = re.compile(rf"(?:time|t|zeit|elapsed|timestamp|epoch)({_JOINED})")
 BRACKET = re.compile(r"[(\[{]\s*(?:in\s+)?([^()\[\]{}]*?)\.?\s*[)\]}]$")
 MARKED = re.compile(r"(?:[_/.:]|\bin\s+)([^\W\d_]+)\.?$")
 LAST = re.compile(r"[\s-]([^\W\d_]+)\.?$")
 OTHERWISE = re.compile(
     r"|utc.*|gmt.*|z|local.*|cet|cest|mez|mesz|[ecmp][sd]t|rel.*|abs.*|elapsed|since.*|start.*|unix.*|epoch.*|posix.*"
-    r"|.*[.:+].*|[dhjmsty]{4,}|iso.*|date.*|time.*|#?\d+"
+    r"|.*[.:+].*|[dhjmsty]{4,}|iso.*|date.*|time.*|#?\d+|[-–]"
 )
 """What else a bracket behind a time may say: the zone, the form, where it begins."""
 
@@ -36,13 +38,14 @@ def unit_of_time(name: str) -> str:
     ['h', 'ms', 'us', 'min', 'h', '', '']
     """
     plain, shown = _plain(name), _shown(name)
-    for match in (BRACKET.search(plain), MARKED.search(plain), JOINED.fullmatch(plain)):
-        if match and match[1] in UNITS:
-            return UNITS[match[1]]
-    last = LAST.search(shown)
-    if last and last[1].lower() in UNITS and (len(last[1]) > 1 or last[1].islower()):  # Time B is that of B
-        return UNITS[last[1].lower()]
-    return UNITS.get(plain, "ms" if "milli" in plain else "")
+    bracket, last = BRACKET.search(plain), LAST.search(shown)
+    if bracket and bracket[1] in UNITS:
+        return UNITS[bracket[1]]
+    words = [match[1] for match in (MARKED.search(plain), JOINED.fullmatch(plain)) if match]
+    if last and (len(last[1]) > 1 or last[1].islower()):  # Time D is that of D
+        words.append(last[1].lower())
+    found = [UNITS[word] for word in [*words, plain] if word in UNITS and word not in IN_BRACKETS]
+    return found[0] if found else "ms" * ("milli" in plain)
 
 
 def other_unit(name: str) -> str:
