@@ -159,3 +159,9 @@ def test_numbers_in_other_signs_are_not_called_missing(refused, text, plain):
     error = refused("a,v\n" + "".join(f"{k * k},{text if k % 20 == 19 else value(k)}\n" for k in range(COUNT)))
     assert f"'{text}' is a number in signs that are not read" in error.message.replace("\\xa0", "\u00a0")
     assert error.hint == f"Write it as {plain}."
+
+
+@pytest.mark.parametrize("form", ["%Q", "%", "%Y %Y"])
+def test_a_format_that_is_none_is_refused(refused, form):
+    error = refused(table("Time", dated("%Y-%m-%d %H:%M:%S", seconds=1)), time_format=form)
+    assert f"--time-format {form!r} is no format (" in error.message

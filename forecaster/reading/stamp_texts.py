@@ -166,6 +166,11 @@ def _more_regular(results: dict[str, Any], good: list[str], sniffed: Sniffed, *,
 def _formatted(texts: NDArray[Any], form: str, sniffed: Sniffed, *, where: dict[str, Any]) -> Stamps:
     import pandas as pd
 
+    try:
+        pd.to_datetime(["0"], format=form, errors="coerce")
+    except (ValueError, re.error) as error:
+        found = f"--time-format {form!r} is no format ({error})"
+        raise RefusalError(found, expected="such as %d.%m.%Y %H:%M:%S", **where) from None
     plain = np.array([str(text).strip() for text in texts], dtype=object)
     try:
         stamps = pd.to_datetime(plain, format=form, utc="%z" in form)

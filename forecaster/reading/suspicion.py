@@ -16,7 +16,7 @@ from forecaster.reading.columns import Roles
 from forecaster.reading.dialect import Sniffed, split_line
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.source import Source
-from forecaster.reading.time_units import SECONDS, unit_of_time
+from forecaster.reading.time_units import SECONDS, UNITS
 from forecaster.reading.traits import letters
 
 _NUMBERING = (
@@ -89,7 +89,7 @@ def refuse_long(
     cells = _cells(source, sniffed, able, rows) if able else {}
     for index, labels in cells.items():
         if 1 < len(set(labels)) <= rows / 3 and _label_like(labels, sniffed.kinds[index]) and _rising(labels, t):
-            if unit_of_time(sniffed.names[index]) in SECONDS and sniffed.kinds[index] == "number":
+            if letters(sniffed.names[index]) in UNITS and sniffed.kinds[index] == "number":
                 raise _part_of_time(sniffed, roles, index, labels=labels, path=source.path)
             raise _long(sniffed, roles, index, labels=labels, t=t, path=source.path)
 
@@ -120,8 +120,8 @@ def _rising(labels: list[str], t: NDArray[Any]) -> bool:
 def _part_of_time(sniffed: Sniffed, roles: Roles, index: int, *, labels: list[str], path: str) -> RefusalError:
     """Refuse a column of seconds or milliseconds beside the time: no option adds it, and no channels stand in it."""
     name = sniffed.names[index]
-    steps = [int(b) - int(a) for a, b in pairwise(labels) if int(b) > int(a)]
-    step = SECONDS[unit_of_time(name)] * sorted(steps)[len(steps) // 2]
+    steps = [abs(int(b) - int(a)) for a, b in pairwise(labels) if int(b) != int(a)]
+    step = SECONDS[UNITS[letters(name)]] * sorted(steps)[len(steps) // 2]
     channels = tuple(sniffed.names[i] for i in roles.channels if i != index)
     return RefusalError(
         f"column {name!r} counts on within one and the same time: it seems to be a part of it",
