@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +55,18 @@ def sine_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("signals") / "sine.csv"
     path.write_bytes(synthesis.to_csv("sine", 1500, 100.0, 1))
     return path
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str], Path]:
+    """Write a text to a file as it is, line ends too; return its path."""
+
+    def call(text: str) -> Path:
+        path = tmp_path / "file.csv"
+        path.write_text(text, encoding="utf-8", newline="")
+        return path
+
+    return call
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,12 @@
-"""The options that a refusal of the reader names, as its tests try them."""
+"""A refusal of the reader, and the options that it names, as its tests try them."""
 
 import shlex
 
+import pytest
+
 from forecaster.config import ReadingOptions
+from forecaster.errors import SignalError
+from forecaster.reading import read
 from forecaster.reading.refusal import FLAGS, NAMES
 
 FIELDS = {option: field for field, option in (NAMES | FLAGS).items()}
@@ -21,3 +25,10 @@ def options_of(text):
         else:
             found[field] = words.pop(0)
     return ReadingOptions(**found)
+
+
+def refusal(path, **options):
+    """Return the error with which a file is refused."""
+    with pytest.raises(SignalError) as caught:
+        read(path, ReadingOptions(**options))
+    return caught.value

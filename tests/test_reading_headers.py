@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from forecaster.config import ReadingOptions
-from forecaster.errors import SignalError
 from forecaster.reading import read
 from forecaster.reading.unit_rows import unit
-from tests.hints import options_of
+from tests.hints import options_of, refusal
 
 
 def wave(k):
@@ -19,22 +18,6 @@ def wave(k):
 WAVE = [wave(k) for k in range(60)]
 SECONDS = "".join(f"{k / 10},{wave(k)}\n" for k in range(60))
 TWO = "".join(f"{k / 10:.2f},{wave(k)},{wave(k + 3)}\n" for k in range(60))
-
-
-@pytest.fixture
-def write(tmp_path):
-    def call(text):
-        path = tmp_path / "file.csv"
-        path.write_text(text, encoding="utf-8", newline="")
-        return path
-
-    return call
-
-
-def refusal(path, **options):
-    with pytest.raises(SignalError) as caught:
-        read(path, ReadingOptions(**options))
-    return caught.value
 
 
 def proposed(path):

@@ -6,27 +6,10 @@ import numpy as np
 import pytest
 
 from forecaster.config import ReadingOptions
-from forecaster.errors import SignalError
 from forecaster.reading import read
-from tests.hints import options_of
+from tests.hints import options_of, refusal
 
 VALUES = [k * 7 % 11 + 0.5 for k in range(300)]
-
-
-@pytest.fixture
-def write(tmp_path):
-    def call(text):
-        path = tmp_path / "file.csv"
-        path.write_text(text, encoding="utf-8", newline="")
-        return path
-
-    return call
-
-
-def refusal(path, **options):
-    with pytest.raises(SignalError) as caught:
-        read(path, ReadingOptions(**options))
-    return caught.value
 
 
 def added(error):

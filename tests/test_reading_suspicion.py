@@ -6,28 +6,11 @@ import numpy as np
 import pytest
 
 from forecaster.config import ReadingOptions
-from forecaster.errors import SignalError
 from forecaster.reading import read
 from forecaster.reading.labview import _likely_hz
-from tests.hints import options_of
+from tests.hints import options_of, refusal
 
 SIGNAL = np.round(np.sin(np.arange(80) / 3), 3)
-
-
-@pytest.fixture
-def write(tmp_path):
-    def call(text):
-        path = tmp_path / "file.csv"
-        path.write_text(text, encoding="utf-8", newline="")
-        return path
-
-    return call
-
-
-def refusal(path, **options):
-    with pytest.raises(SignalError) as caught:
-        read(path, ReadingOptions(**options))
-    return caught.value
 
 
 def reread(path):
