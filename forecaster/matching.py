@@ -22,14 +22,14 @@ Array = NDArray[np.float64]
 def places(signal: Signal, manifest: Manifest) -> list[int]:
     """Return where the model's columns stand in `signal`; SignalError if they or its rate do not fit."""
     check_rate(signal, manifest.sample_rate_hz, "the model was trained")
-    wanted = manifest.channels.columns
-    missing = [name for name in wanted if name not in signal.columns]
-    if not missing or len(wanted) == len(signal.columns) == 1:
-        found = [0 if missing else signal.columns.index(name) for name in wanted]
-        own = [(signal.columns[at], (*signal.units, *[""] * len(signal.columns))[at]) for at in found]
-        units = [(*one, expected) for one, expected in zip(own, manifest.channels.units, strict=False)]
-        check_units(signal, units, "the model was trained")
-        return found
+    wanted, units = manifest.channels.columns, manifest.channels.units
+    alone = len(wanted) == len(signal.columns) == 1  # whatever it is called
+    known = signal.channels if alone else manifest.channels.target
+    check_units(signal, dict(zip(known, units, strict=False)), "the model was trained")
+    if alone:
+        return [0]
+    if all(name in signal.columns for name in wanted):
+        return [signal.columns.index(name) for name in wanted]
     raise SignalError(
         f"it has the channels {', '.join(signal.columns)}",
         path=signal.path,

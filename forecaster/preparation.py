@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +16,7 @@ from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import SignalError, TooShortError, UsageError
 from forecaster.predictors import Combination, Parts, direct, kind, names, parameters
 from forecaster.reading.calendar import SCALE
+from forecaster.reading.cells import same_unit
 from forecaster.scaling import Scaler, check_size
 from forecaster.signals import Recording, Signal
 from forecaster.spectrum import dominant_period
@@ -240,23 +239,15 @@ def check_rate(signal: Signal, rate_hz: float | None, whose: str) -> None:
         )
 
 
-def check_units(signal: Signal, units: Sequence[tuple[str, str, str]], whose: str) -> None:
-    """Raise SignalError where a channel's unit and the one that is expected are known and differ.
-
-    `units` has for each channel its name, its unit and the expected one; 5 mg is no 5 g.
-    """
-    for name, own, expected in units:
-        if own and expected and _plain_unit(own) != _plain_unit(expected):
-            hint = f"If the header is wrong, read it with --unit {shlex.quote(f'{name}={expected}')}."
+def check_units(signal: Signal, expected: Mapping[str, str], whose: str) -> None:
+    """Raise SignalError where a channel's unit and the `expected` one, by its name, are known and differ."""
+    for name, own in zip(signal.channels, signal.units, strict=False):
+        other = expected.get(name, "")
+        if own and other and not same_unit(own, other):
+            hint = f"If the header is wrong, read it with --unit {shlex.quote(f'{name}={other}')}."
             raise SignalError(
-                f"it is in {own}", path=signal.path, column=name, expected=f"{expected}, as {whose}", hint=hint
+                f"it is in {own}", path=signal.path, column=name, expected=f"{other}, as {whose}", hint=hint
             )
-
-
-def _plain_unit(unit: str) -> str:
-    """Return a unit in one spelling: m/s^2, m/s**2 and m/s\u00b2 are one, and so are \u00b5m and um."""
-    folded = unicodedata.normalize("NFKC", unit).replace("\u03bc", "u").replace("deg", "\u00b0")
-    return re.sub(r"[\s^*\u00b7\u22c5]", "", folded)
 
 
 def _alike(signals: Sequence[Signal]) -> None:
@@ -272,7 +263,7 @@ def _alike(signals: Sequence[Signal]) -> None:
             raise SignalError(
                 f"it has the channels {found}", path=other.path, expected=f"{expected}, as {first.path} has", hint=hint
             )
-        check_units(other, list(zip(other.channels, other.units, first.units, strict=False)), f"{first.path} is")
+        check_units(other, dict(zip(first.channels, first.units, strict=False)), f"{first.path} is")
 
 
 def _long_enough(recordings: Sequence[Recording], bounds: Sequence[tuple[int, int]], config: RunConfig) -> None:

@@ -56,8 +56,6 @@ class Backtest:
 
 def is_backtest(path: Path) -> bool:
     """Tell by its header a file that may be replaced: an earlier backtest, or an empty one."""
-    if not path.is_file():
-        return False
     with path.open("rb") as file:
         head = file.read(64)
     return not head or head.startswith(_line(FIRST).rstrip() + b",")

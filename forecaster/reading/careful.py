@@ -150,22 +150,22 @@ def bad_cell(
     """Refuse one cell, with the option that would accept it."""
     missing: dict[str, Any] = {} if options.missing != "error" else {"missing": "interpolate"}
     fix: dict[str, Any] = {"na": (text,), **missing}
-    found, expected = _described(text, sniffed, options), "a plain decimal number"
+    found, expected, advice = _described(text, sniffed, options), "a plain decimal number", _mended(text, column)
     if text in ("", *options.na):
         fix = missing
-    elif len(text) > 256 or _is_header(text, column) or _odd_number(text):
+    elif len(text) > 256 or advice:
         fix = {}
     elif (mark := _thousands_mark(text.strip(), sniffed, options)) is not None:
         fix = {} if _either(text, sniffed) else {"thousands": mark}
-    advice = "Delete the line." if _is_header(text, column) else ""
-    if number := _odd_number(text):
-        advice = f"Write it as {number}."
     return RefusalError(found, path=source.path, line=line, column=column, expected=expected, fix=fix, advice=advice)
 
 
-def _is_header(text: str, column: str) -> bool:
-    """Tell the header again: the logging began anew."""
-    return text.strip() in (column, unit_of(column)[0])
+def _mended(text: str, column: str) -> str:
+    """Say how a cell is mended that is the header again, as the logging began anew, or a number in other signs."""
+    if text.strip() in (column, unit_of(column)[0]):
+        return "Delete the line."
+    number = _odd_number(text)
+    return f"Write it as {number}." if number else ""
 
 
 def _odd_number(text: str) -> str:

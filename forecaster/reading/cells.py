@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from functools import lru_cache
 
@@ -85,3 +86,17 @@ def unit_of(header: str) -> tuple[str, str]:
     if match and match["unit"].strip() in UNITS:
         return match["name"], match["unit"].strip()
     return header.strip(), ""
+
+
+def same_unit(unit: str, other: str) -> bool:
+    """Tell whether two units are one in any spelling: m/s^2, m/s**2 and m/s²; µm and um; degC and °C.
+
+    >>> same_unit("m/s^2", "m/s**2"), same_unit("mg", "g"), same_unit("mW", "MW")
+    (True, False, False)
+    """
+    return unit == other or _plain(unit) == _plain(other)
+
+
+def _plain(unit: str) -> str:
+    folded = unicodedata.normalize("NFKC", unit).replace("μ", "u").replace("deg", "°")
+    return re.sub(r"[\s^*·⋅]", "", folded)

@@ -6,14 +6,10 @@ import re
 
 from forecaster.config import ReadingOptions
 from forecaster.reading.cells import DATA_KINDS, UNITS, column_kind, kind, unit_of
+from forecaster.reading.time_units import IN_BRACKETS, SECONDS
+from forecaster.reading.time_units import UNITS as TIME_WORDS
 
 _WORDS = {
-    "s": "second seconds sec secs",
-    "ms": "millisecond milliseconds msec",
-    "us": "microsecond microseconds usec",
-    "ns": "nanosecond nanoseconds nsec",
-    "min": "minute minutes mins",
-    "h": "hour hours hr hrs",
     "V": "volt volts",
     "mV": "millivolt millivolts",
     "A": "ampere amperes amp amps",
@@ -32,11 +28,12 @@ _WORDS = {
     "m/s": "meters/second metres/second",
     "": "- -- 1 none unitless ts rn",  # the last two: a logger's stamp and the number of its record
 }
-WORDS = {word: unit for unit, words in _WORDS.items() for word in words.split()}
+WORDS = {word: unit for word, unit in TIME_WORDS.items() if word not in IN_BRACKETS | SECONDS.keys()}
+WORDS.update({word: unit for unit, words in _WORDS.items() for word in words.split()})
 WORDS.update({"deg c": "°C", "degrees c": "°C", "degrees celsius": "°C", "deg f": "°F", "degrees f": "°F"})
 _PROCESSED = "Avg Smp Max Min Tot Std TMx TMn Med WVc Cov Mom"
 PROCESSED = frozenset(_PROCESSED.split())
-TIMES = frozenset(["s", "ms", "us", "µs", "ns", "min", "h"])
+TIMES = frozenset([*SECONDS, "µs"])
 BRACKETED = re.compile(r"[(\[]([^()\[\]]{1,16})[)\]]")
 FORMAT = re.compile(r"(?=.{4})(?:[yY]{2,4}|[mM]{2,3}|[dD]{2}|[hH]{2}|[sS]{2,3}|[-/.: T])+")
 POWER = re.compile(r"(?:\^|\*\*)?-?[0-9]$|[²³]$")

@@ -38,7 +38,7 @@ def batches(
 
 
 def in_order(inputs: NDArray, targets: NDArray, batch: int) -> Any:
-    """Return a `tf.data.Dataset` of all examples, `batch` at a time, as they come."""
+    """Return a `tf.data.Dataset` of all W examples in order, `batch` at a time; both are (W, ...)."""
     import tensorflow as tf
 
     return _untuned(tf.data.Dataset.from_tensor_slices((inputs, targets)).batch(batch))
