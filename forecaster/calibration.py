@@ -1,10 +1,15 @@
-"""How far off the forecast was on the calibration part: the residuals that the bands are made of.
+"""How far off the forecast was on the validation part: the residuals that the bands are made of.
 
-That part is the last third of the validation targets; nothing else was chosen by it.
+Its last third chose nothing. Where what stands before found the weights of a combination, the errors of each
+half of it are those of weights that were found without that half.
+
+Source: Vovk 2015, "Cross-conformal predictors"; Barber, Candes, Ramdas, Tibshirani 2021, "Predictive
+inference with the jackknife+", section 3.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -37,44 +42,69 @@ class Residuals:
     reference: float
 
 
-def residuals(predictor: Predictor, parts: Parts, *, carry: bool = False) -> list[Residuals]:
-    """Return the forecast errors of each channel on the calibration part.
+@dataclass(frozen=True)
+class Stretch:
+    """Windows of the validation part, and what was found without them forecasts: origins, horizon -> (O, H)."""
 
-    The next segment has more origins than the closed loop beyond it, which reaches as far as the part
-    has enough of them. That loop may begin in the part that chose: what it is compared with lies in this
-    one. With `carry` the predictor's state is carried over each whole recording.
+    made: sampling.Made
+    windows: Windows
+
+
+def residuals(
+    predictor: Predictor, parts: Parts, without: Sequence[Predictor] = (), *, carry: bool = False
+) -> list[Residuals]:
+    """Return the forecast errors of each channel on the validation part.
+
+    `without` are, for each half of what chose, the predictor as it was found without that half; those in the last
+    third, which chose nothing, are of `predictor` itself. The next segment has more origins than the closed loop
+    beyond it, which reaches as far as a third of the targets are left at its last step.
+    With `carry` the predictor's state is carried over each whole recording.
     """
-    windows, n_input = parts.calibration, parts.window.n_input
-    if windows is None or not len(windows):
+    calibrating, n_input = parts.calibration, parts.window.n_input
+    if calibrating is None or not len(calibrating):
         return [Residuals(np.zeros((0, n_input)), np.ones(n_input, dtype=np.int64), 0.0)] * parts.channels
-    made = partial(forecast, predictor, carry=carry)
-    return [
-        _of(made, (parts.validation, windows), channel, _segments(parts, windows)) for channel in range(parts.channels)
-    ]
+    before = [parts.validation] if not without else parts.validation.halves()
+    pairs = [*zip(without or [predictor], before, strict=True), (predictor, calibrating)]
+    found = [Stretch(partial(forecast, one, carry=carry), windows) for one, windows in pairs if len(windows)]
+    return [_of(found, channel, _segments(found)) for channel in range(parts.channels)]
 
 
-def _segments(parts: Parts, windows: Windows) -> int:
-    """Return how many segments the bands reach."""
-    affordable = MAX_QUANTILES // (99 * parts.channels * parts.window.n_input)
-    return max(1, min(sampling.segments(windows), affordable))
+def _segments(stretches: Sequence[Stretch]) -> int:
+    """Return how many segments the bands reach: the last step has a third of the targets, and `FEWEST` origins."""
+    runs, window = stretches[0].windows.runs, stretches[0].windows.window
+    rows = int(np.sum([one.windows.targets for one in stretches], axis=0).max())
+    affordable = MAX_QUANTILES // (99 * runs.channels * window.n_input)
+    reached = min(2 * rows // 3, rows - sampling.FEWEST + 1) // window.n_input
+    return max(1, min(reached, window.n_step, affordable))
 
 
-def _of(made: sampling.Made, given: tuple[Windows, Windows], channel: int, ahead: int) -> Residuals:
-    """Return the errors of one channel, of the near origins, then of the far; `given` the part before and this one."""
-    before, windows = given
-    n_input, near = windows.window.n_input, sampling.near(windows, channel)
-    plain = near.made(made) - near.truth()
-    usual = _mean_square(plain)
-    first = plain / _scale(made, near, windows, usual)
-    apart = _separate(near, first)
+def _of(stretches: Sequence[Stretch], channel: int, ahead: int) -> Residuals:
+    """Return the errors of one channel, of the near origins, then of the far."""
+    windows = [one.windows for one in stretches]
+    near = sampling.stretches(windows, channel, 1)
+    plain = [one.made(stretch.made) - one.truth() for one, stretch in zip(near, stretches, strict=True)]
+    usual = _mean_square(plain[-1])
+    first, apart = _scaled(stretches, near, plain, usual)
     if ahead == 1:
         return Residuals(first, apart, usual)
-    far = sampling.reaching(windows, before, channel, ahead)
-    rest = (far.made(made) - far.truth()) / _scale(made, far, windows, usual)
-    apart = np.concatenate((apart, _separate(far, rest)[n_input:]))
+    far = sampling.stretches(windows, channel, ahead)
+    loop = [one.made(stretch.made) - one.truth() for one, stretch in zip(far, stretches, strict=True)]
+    rest, later = _scaled(stretches, far, loop, usual)
+    n_input = windows[0].window.n_input
     rest[:, :n_input] = np.nan
     first = np.pad(first, ((0, 0), (0, rest.shape[1] - n_input)), constant_values=np.nan)
-    return Residuals(np.concatenate((first, rest)), apart, usual)
+    return Residuals(np.concatenate((first, rest)), np.concatenate((apart, later[n_input:])), usual)
+
+
+def _scaled(
+    stretches: Sequence[Stretch], samples: Sequence[sampling.Sample], errors: Sequence[NDArray], usual: float
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the errors of all stretches in units of the local scale (O, H), and what they are worth at each step."""
+    found = [
+        plain / _scale(one.made, sample, one.windows, usual)
+        for one, sample, plain in zip(stretches, samples, errors, strict=True)
+    ]
+    return np.concatenate(found), _separate(samples, found)
 
 
 def _mean_square(errors: NDArray[np.float64]) -> float:
@@ -93,12 +123,20 @@ def _scale(made: sampling.Made, sample: sampling.Sample, windows: Windows, usual
     return local_scale(made, sample.origins, windows.window, reference)[:, None]
 
 
-def _separate(sample: sampling.Sample, errors: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return for each step how many independent origins those that have a target there are worth, (H,)."""
-    known = (~np.isnan(errors)).sum(axis=0)
-    sizes = [len(one) for one in sample.origins]
-    worth = sum(_effective(np.abs(run)) for run in np.split(errors, np.cumsum(sizes)[:-1])) if sizes else 0.0
-    return np.maximum(1, known * worth / max(1, len(errors))).astype(np.int64)
+def _separate(samples: Sequence[sampling.Sample], errors: Sequence[NDArray[np.float64]]) -> NDArray[np.int64]:
+    """Return for each step how many independent origins those that have a target there are worth, (H,).
+
+    The stretches of a run are looked at as one.
+    """
+    runs: dict[int, list[NDArray[np.float64]]] = {}
+    for sample, found in zip(samples, errors, strict=True):
+        sizes = [len(one) for one in sample.origins]
+        for run, own in zip(sample.runs, np.split(found, np.cumsum(sizes)[:-1]), strict=False):
+            runs.setdefault(run, []).append(np.abs(own))
+    worth = sum(_effective(np.concatenate(one)) for one in runs.values())
+    rows = sum(len(one) for one in errors)
+    known = np.sum([(~np.isnan(one)).sum(axis=0) for one in errors], axis=0)
+    return np.maximum(1, known * worth / max(1, rows)).astype(np.int64)
 
 
 def _effective(errors: NDArray[np.float64]) -> float:

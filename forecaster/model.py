@@ -101,7 +101,7 @@ class Forecaster:
         trained = train(prepared.parts, config, progress, known=known, checkpoint=checkpoint)
         trained = replace(trained, predictors=_measured(trained.predictors, prepared))
         work = TASKS[trained.predictors[0].task]
-        state, quantiles = work.calibrate(trained.predictors[0], prepared.parts, config)
+        state, quantiles = work.calibrate(trained.predictors[0], prepared.parts, config, trained.without)
         manifest = manifest_of(
             signals,
             config,

@@ -30,8 +30,12 @@ FEWEST = 20
 
 @dataclass(frozen=True)
 class Sample:
-    """Origins of one channel, and the rows of each run between which the part lies: targets outside do not count."""
+    """Origins of one channel, and the rows of each run between which the part lies: targets outside do not count.
 
+    `runs` has the numbers of the runs.
+    """
+
+    runs: tuple[int, ...]
     origins: tuple[Origins, ...]
     begins: tuple[int, ...]
     ends: tuple[int, ...]
@@ -55,6 +59,11 @@ class Sample:
             return np.zeros((0, self.horizon))
         return np.nan_to_num(forecast(self.origins, self.horizon), nan=np.inf)
 
+    def halves(self) -> tuple[Sample, Sample]:
+        """Return the same origins, compared with the first and with the second half of the part alone."""
+        middles = tuple((begin + end) // 2 for begin, end in zip(self.begins, self.ends, strict=True))
+        return replace(self, ends=middles), replace(self, begins=middles)
+
 
 def segments(windows: Windows) -> int:
     """Return how many segments ahead a part can be looked at: its last step has `FEWEST` origins, or it is the first.
@@ -67,13 +76,12 @@ def segments(windows: Windows) -> int:
 
 def near(windows: Windows, channel: int) -> Sample:
     """Return up to `NEAR` origins of a channel, evenly spread, for the next segment."""
-    wanted = min(NEAR, max(1, MAX_NEAR // (1 + int(windows.runs.channel.max()))))
-    return _sample(windows, channel, _spread(_room(windows, channel, 1), wanted), 1)
+    return _sample(windows, channel, _spread(_room(windows, channel, 1), _most_near(windows)), 1)
 
 
 def far(windows: Windows, channel: int, ahead: int) -> Sample:
     """Return origins of a channel for `ahead` segments: some of all, and some of those with that much behind them."""
-    wanted = min(FAR, max(1, MAX_FAR // (1 + int(windows.runs.channel.max()))))
+    wanted = _most_far(windows)
     room, full = _room(windows, channel, 1), _room(windows, channel, ahead)
     first = np.cumsum(room) - room
     whole = [begin + _spread(np.array([count]), max(1, wanted * count // max(1, full.sum())))
@@ -81,17 +89,40 @@ def far(windows: Windows, channel: int, ahead: int) -> Sample:
     return _sample(windows, channel, np.unique(np.concatenate((_spread(room, wanted), *whole))), ahead)
 
 
-def reaching(windows: Windows, before: Windows, channel: int, ahead: int) -> Sample:
-    """Return origins of a channel from which `ahead` segments reach into a part, those in the part `before` it too.
+def stretches(parts: Sequence[Windows], channel: int, ahead: int) -> list[Sample]:
+    """Return for each of `parts`, one after the other in time, origins of a channel from which it can be reached.
 
-    So each target of the part counts as often at every step, however far ahead that is.
+    They lie in any of the parts, and are compared with the targets of their own part alone: so each target counts
+    as often at every step, however far ahead that is. A short part has a few origins more.
     """
-    wanted = 2 * min(FAR, max(1, MAX_FAR // (1 + int(windows.runs.channel.max()))))
-    earliest = np.where(before.count > 0, np.minimum(before.first, windows.first), windows.first)
-    first = np.maximum(earliest, windows.first - (ahead - 1) * windows.window.n_input)
-    count = np.where(windows.count > 0, windows.count + windows.first - first, 0)
-    wider = replace(windows, first=first, count=count)
-    return _sample(wider, channel, _spread(_room(wider, channel, 1), wanted), ahead, targets=windows)
+    reaching = [_reaching(parts, own, ahead) for own in parts]
+    rooms = [_room(one, channel, 1) for one in reaching]
+    total = max(1, sum(int(room.sum()) for room in rooms))
+    wanted = _most_near(parts[0]) if ahead == 1 else 2 * _most_far(parts[0])
+    return [
+        _sample(one, channel, _spread(room, max(3 * FEWEST, wanted * int(room.sum()) // total)), ahead, targets=own)
+        for one, own, room in zip(reaching, parts, rooms, strict=True)
+    ]
+
+
+def _reaching(parts: Sequence[Windows], own: Windows, ahead: int) -> Windows:
+    """Return the windows of all `parts` from whose origins `ahead` segments reach into the targets of `own`."""
+    there = [one.count > 0 for one in parts]
+    far = np.iinfo(np.int64).max
+    earliest = np.min([np.where(some, one.first, far) for one, some in zip(parts, there, strict=True)], axis=0)
+    latest = np.max([np.where(some, one.first + one.count, 0) for one, some in zip(parts, there, strict=True)], axis=0)
+    first = np.maximum(earliest, own.first - ahead * own.window.n_input + 1)
+    end = np.minimum(latest, own.first + own.targets)
+    empty = own.count == 0
+    return replace(own, first=np.where(empty, own.first, first), count=np.where(empty, 0, end - first))
+
+
+def _most_near(windows: Windows) -> int:
+    return min(NEAR, max(1, MAX_NEAR // (1 + int(windows.runs.channel.max()))))
+
+
+def _most_far(windows: Windows) -> int:
+    return min(FAR, max(1, MAX_FAR // (1 + int(windows.runs.channel.max()))))
 
 
 def _room(windows: Windows, channel: int, ahead: int) -> Index:
@@ -112,12 +143,13 @@ def _sample(windows: Windows, channel: int, chosen: Index, ahead: int, *, target
     which = np.searchsorted(np.cumsum(room), chosen, side="right")
     place = chosen - (np.cumsum(room) - room)[which]
     rows = place + windows.first[own[which]] + windows.window.context
-    used = [int(k) for k in np.unique(which)]
+    used = np.unique(which)
+    runs = tuple(own[used].tolist())
     part = windows if targets is None else targets
-    begins = tuple(int(part.first[own[k]]) + part.window.context for k in used)
-    ends = tuple(int(windows.first[own[k]] + windows.count[own[k]] - 1) + windows.span for k in used)
-    origins = tuple(_at(windows, int(own[k]), rows[which == k]) for k in used)
-    return Sample(origins, begins, ends, ahead * windows.window.n_input)
+    begins = tuple(int(part.first[r]) + part.window.context for r in runs)
+    ends = tuple(begin + int(part.targets[r]) for r, begin in zip(runs, begins, strict=True))
+    origins = tuple(_at(windows, r, rows[which == k]) for k, r in zip(used, runs, strict=True))
+    return Sample(runs, origins, begins, ends, ahead * windows.window.n_input)
 
 
 def _at(windows: Windows, r: int, rows: Index) -> Origins:

@@ -118,6 +118,19 @@ class Windows:
         """The rows of each run that its windows cover, (R,)."""
         return np.where(self.count > 0, (self.count - 1) * self.window.stride + self.span, 0).astype(np.int64)
 
+    def halves(self) -> tuple[Windows, Windows]:
+        """Return the windows whose targets lie in the first and in the second half of those of their run."""
+        begin = self.first + self.window.context
+        end = begin + self.targets
+        middle = (begin + end) // 2
+        one, other = (Windows.between(self.runs, part, self.window) for part in ((begin, middle), (middle, end)))
+        return one, other
+
+    @property
+    def targets(self) -> Index:
+        """The rows of each run that are targets of its windows, (R,)."""
+        return np.maximum(self.covered - self.window.context, 0)
+
     @property
     def span(self) -> int:
         """The samples of a window: its context and its target."""

@@ -72,7 +72,7 @@ class TestWeights:
 
     def test_on_a_pure_period_the_season_carries(self, parts):
         fitted = [kind(name).fit(parts) for name in (*NAMES, "seasonal-naive")]
-        made = combine(fitted, parts)
+        made = combine(fitted, parts).combination
         assert next(iter(made.shares(0, 1))) == "seasonal-naive"
         assert made.parameters.segments == made.weights.shape[1] > 1
 
@@ -87,14 +87,35 @@ class TestWeights:
                 [signal_of(values)], RunConfig(window=WINDOW, split={"training": 70, "validation": 15, "test": 15})
             )
             fitted = [kind(name).fit(changed.parts) for name in NAMES]
-            found.append((combine(fitted, changed.parts).weights, residuals(fitted[0], changed.parts)[0].errors))
+            found.append(
+                (combine(fitted, changed.parts).combination.weights, residuals(fitted[0], changed.parts)[0].errors)
+            )
         plain = prepare([signal], RunConfig(window=WINDOW)).parts
         fitted = [kind(name).fit(plain) for name in NAMES]
-        weights, errors = combine(fitted, plain).weights, residuals(fitted[0], plain)[0].errors
+        weights, errors = combine(fitted, plain).combination.weights, residuals(fitted[0], plain)[0].errors
         np.testing.assert_array_equal(found[0][0], weights)
         assert not np.array_equal(found[0][1], errors, equal_nan=True)
         np.testing.assert_array_equal(found[1][0], weights)
         np.testing.assert_array_equal(found[1][1], errors)
+
+    def test_what_is_found_without_the_second_half_of_its_part_does_not_know_that_half(self):
+        found = []
+        for noise in (0.0, 1.0):
+            values = wave(800)
+            values[600:640] += noise * np.random.default_rng(5).normal(size=40)
+            parts = prepare([signal_of(values)], RunConfig(window=WINDOW)).parts
+            fitted = [kind(name).fit(parts) for name in NAMES]
+            whole, (without_first, without_second) = combine(fitted, parts)
+            found.append([whole.weights, without_first.weights, without_second.weights])
+        same = [np.array_equal(a, b) for a, b in zip(*found, strict=True)]
+        assert same == [False, False, True]
+        assert {one.shape for one in found[0]} == {(1, found[0][0].shape[1], 3)}
+
+    def test_what_is_found_without_the_first_half_is_found_in_the_second(self, parts):
+        fitted = [kind(name).fit(parts) for name in (*NAMES, "seasonal-naive")]
+        second = Parts(parts.training, parts.validation.halves()[1])
+        own, alone = combine(fitted, parts).without[0].weights[:, 0], combine(fitted, second).combination.weights[:, 0]
+        np.testing.assert_allclose(own, alone, atol=0.05)
 
 
 class TestFold:
@@ -122,8 +143,8 @@ class TestFold:
     def test_both_parts_have_a_say(self, parts):
         """On validation one member is right, on the fold the other."""
         fitted = [kind(name).fit(parts) for name in ("last-value", "seasonal-naive")]
-        alone = combine(fitted, parts)
-        both = combine(fitted, parts, Judged(fitted[::-1], earlier(parts).judged))
+        alone = combine(fitted, parts).combination
+        both = combine(fitted, parts, Judged(fitted[::-1], earlier(parts).judged)).combination
         assert alone.shares(0, 1)["seasonal-naive"] == pytest.approx(1)
         assert 0.2 < both.shares(0, 1)["seasonal-naive"] < 0.8
 

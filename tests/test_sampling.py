@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,24 +33,29 @@ def parts(draw):
 
 
 @given(parts(), st.integers(1, 4))
-def test_every_target_of_the_part_counts_at_every_step_that_origins_of_both_parts_can_reach(found, ahead):
-    (before, own), begin, middle, rows = found
-    sample = sampling.reaching(own, before, 1, ahead)
-    truth, first = sample.truth(), min(begin, middle) if len(before) else middle
-    places = np.concatenate([one.rows for one in sample.origins])
-    assert places.min() == max(first, middle - (ahead - 1) * 5)
-    assert places.max() == rows - 5
-    for step in range(ahead * 5):
-        known = truth[:, step][np.isfinite(truth[:, step])]
-        reached = np.arange(max(middle, places.min() + step), min(rows, places.max() + step + 1))
-        np.testing.assert_array_equal(known, reached)
+def test_every_target_of_each_part_counts_at_every_step_that_origins_can_reach(found, ahead):
+    both, begin, middle, rows = found
+    bounds = ((begin, middle), (middle, rows))
+    first = begin if len(both[0]) else middle
+    last = rows - 5
+    for own, sample, (low, high) in zip(both, sampling.stretches(both, 1, ahead), bounds, strict=True):
+        if not len(own):
+            assert not len(sample)
+            continue
+        truth, places = sample.truth(), np.concatenate([one.rows for one in sample.origins])
+        assert places.min() == max(first, low - ahead * 5 + 1)
+        assert places.max() == min(high - 1, last)
+        for step in range(ahead * 5):
+            known = truth[:, step][np.isfinite(truth[:, step])]
+            reached = np.arange(max(low, places.min() + step), min(high, places.max() + step + 1))
+            np.testing.assert_array_equal(known, reached)
 
 
 @given(parts(), st.integers(1, 4))
 def test_nothing_outside_the_part_is_compared_with(found, ahead):
     (before, own), _, middle, _ = found
     for sample in (
-        sampling.reaching(own, before, 0, ahead),
+        sampling.stretches([before, own], 0, ahead)[1],
         sampling.near(own, 0),
         sampling.far(own, 0, min(ahead, sampling.segments(own))),
     ):
@@ -57,17 +63,36 @@ def test_nothing_outside_the_part_is_compared_with(found, ahead):
         assert truth[np.isfinite(truth)].min() >= middle
 
 
+@given(parts())
+def test_the_halves_of_a_part_and_of_a_sample_are_the_same_rows(found):
+    (_, own), _, middle, rows = found
+    half, sample = (middle + rows) // 2, sampling.near(own, 0)
+    for windows, compared, (low, high) in zip(
+        own.halves(), sample.halves(), ((middle, half), (half, rows)), strict=True
+    ):
+        truth = compared.truth()
+        np.testing.assert_array_equal(np.unique(truth[np.isfinite(truth)]), np.arange(low, high))
+        assert (windows.targets == (high - low if high - low >= WINDOW.n_input else 0)).all()
+
+
 def test_where_there_is_no_part_before_the_origins_lie_in_the_part():
     before, own = halves(100, 60, 60)
     assert not len(before)
-    sample = sampling.reaching(own, before, 0, 3)
+    empty, sample = sampling.stretches([before, own], 0, 3)
+    assert not len(empty)
     assert min(one.rows.min() for one in sample.origins) == 60
 
 
-def test_a_long_part_has_its_origins_evenly_spread():
-    before, own = halves(9000, 3000, 6000, channels=1)
-    sample = sampling.reaching(own, before, 0, 4)
-    places = sample.origins[0].rows
-    assert len(places) == 2 * sampling.FAR
-    assert np.ptp(np.diff(places)) <= 1
-    assert np.isfinite(sample.truth()[:, -1]).sum() >= 0.9 * len(places)
+def test_long_parts_have_their_origins_evenly_spread_and_each_as_densely():
+    found = sampling.stretches(halves(9000, 3000, 5000, channels=1), 0, 4)
+    for sample in found:
+        assert np.ptp(np.diff(sample.origins[0].rows)) <= 1
+        assert np.diff(sample.origins[0].rows).mean() == pytest.approx(6000 / (2 * sampling.FAR), rel=0.05)
+        assert np.isfinite(sample.truth()[:, -1]).sum() >= 0.9 * len(sample)
+    assert sum(len(one) for one in found) == pytest.approx(2 * sampling.FAR, abs=2)
+
+
+def test_a_short_part_beside_a_long_one_has_enough_origins():
+    short, long = sampling.stretches(halves(90_000, 3000, 3100, channels=1), 0, 1)
+    assert len(short) >= 3 * sampling.FEWEST
+    assert len(long) >= 0.99 * sampling.NEAR

@@ -25,8 +25,10 @@ __all__ = ["TASKS", "Model", "Work"]
 class Work(Protocol):
     """What the module of a task offers."""
 
-    def calibrate(self, predictor: Predictor, parts: Parts, config: RunConfig, /) -> tuple[IntervalState, NDArray]:
-        """Return the bands that the validation part gives."""
+    def calibrate(
+        self, predictor: Predictor, parts: Parts, config: RunConfig, without: Sequence[Predictor], /
+    ) -> tuple[IntervalState, NDArray]:
+        """Return the bands that the validation part gives; `without` as in `calibration.residuals`."""
 
     def own(self, signal: Signal, labels: tuple[str, ...], /) -> Signal:
         """Return `signal` as the model knows signals; SignalError if it is of another task."""

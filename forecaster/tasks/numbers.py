@@ -23,10 +23,10 @@ from forecaster.tasks.together import Together, batches
 
 
 def calibrate(
-    predictor: Predictor, parts: Parts, config: RunConfig
+    predictor: Predictor, parts: Parts, config: RunConfig, without: Sequence[Predictor] = ()
 ) -> tuple[intervals.IntervalState, NDArray[np.float32]]:
     """Return the quantiles of the residuals on the validation part, and what they are good for."""
-    found = calibration.residuals(predictor, parts, carry=config.carry_state)
+    found = calibration.residuals(predictor, parts, without, carry=config.carry_state)
     return intervals.calibrate(
         [one.errors for one in found],
         [one.separate for one in found],

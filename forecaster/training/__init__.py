@@ -31,13 +31,15 @@ class Trained:
 
     `history` has a row an epoch: step, loss, validation_loss, learning_rate, seconds, and before them
     the number of the network where several were trained; a loss that stopped being finite is absent.
-    `notes` say in plain words what was left out, and what went wrong.
+    `notes` say in plain words what was left out, and what went wrong. `without` has, for each half of the
+    validation part, a combination as it was found without it.
     """
 
     predictors: tuple[Predictor, ...]
     history: list[dict[str, float]] = field(default_factory=list)
     interrupted: bool = False
     notes: tuple[str, ...] = ()
+    without: tuple[Predictor, ...] = ()
 
 
 def train(
@@ -123,8 +125,8 @@ def _combined(parts: Parts, config: RunConfig, fitted: Mapping[str, Predictor], 
     made, refitted = _closed_members(parts, config.ahead), _refitted(parts, config.ahead)
     trained = _networks(parts, config, fitted, given=given)
     made += trained.predictors
-    combined: Any = combine((*fitted.values(), *made), parts, refitted)
-    return replace(trained, predictors=(combined, *made, *fitted.values()))
+    found: Any = combine((*fitted.values(), *made), parts, refitted)
+    return replace(trained, predictors=(found.combination, *made, *fitted.values()), without=found.without)
 
 
 def _networks(parts: Parts, config: RunConfig, fitted: Mapping[str, Predictor], *, given: Given) -> Trained:

@@ -48,7 +48,14 @@ class Judged(NamedTuple):
     windows: Windows
 
 
-def combine(members: Sequence[Predictor], parts: Parts, earlier: Judged | None = None) -> Combination:
+class Combined(NamedTuple):
+    """The combination, and for each half of the validation part the one that was found without it."""
+
+    combination: Combination
+    without: tuple[Combination, Combination]
+
+
+def combine(members: Sequence[Predictor], parts: Parts, earlier: Judged | None = None) -> Combined:
     """Return the convex combination of `members` that is best on the validation part, and on an earlier fold.
 
     `earlier` has those in closed form once more, in the same order, as the fold fitted them.
@@ -56,16 +63,28 @@ def combine(members: Sequence[Predictor], parts: Parts, earlier: Judged | None =
     trained = networks.names()
     closed = [one for one in members if one.name not in trained]
     members = (*closed, *(one for one in members if one.name in trained))
-    count, ahead = len(closed), sampling.segments(parts.validation)
-    later = _by_channel(Judged(members, parts.validation), parts.channels, ahead)
+    ahead = sampling.segments(parts.validation)
+    before = _by_channel(earlier, parts.channels, ahead)[0] if earlier else []
+    whole, first, second = (
+        _combination(members, parts, (len(closed), later, before))
+        for later in _by_channel(Judged(members, parts.validation), parts.channels, ahead)
+    )
+    return Combined(whole, (second, first))
+
+
+def _combination(
+    members: Sequence[Predictor], parts: Parts, given: tuple[int, list[Array | None], list[Array | None]]
+) -> Combination:
+    """Weigh `members`; `given` are how many of them are in closed form, and the moments of the two stretches."""
+    count, later, before = given
     evidence = [[_scaled(one, slice(count)) for one in later]]
-    if earlier:
-        evidence.append([_scaled(one) for one in _by_channel(earlier, parts.channels, ahead)])
+    if before:
+        evidence.append([_scaled(one) for one in before])
     bases = _weights([_sum(found) for found in zip(*evidence, strict=True)])
     choices = [_choices(one, len(members)) for one in bases]
     mixed = [None if one is None else k @ one @ k.swapaxes(1, 2) for k, one in zip(choices, later, strict=True)]
     weights = np.einsum("cjk,cjkm->cjm", np.stack(_weights([_scaled(one) for one in mixed])), np.stack(choices))
-    parameters = Members(members=tuple(one.name for one in members), segments=ahead)
+    parameters = Members(members=tuple(one.name for one in members), segments=weights.shape[1])
     tensors = {"weights": np.apply_along_axis(kept, 2, weights)}
     return Combination.restore(parameters, tensors, parts.window).bound(members)
 
@@ -110,33 +129,43 @@ def _scaled(moments: Array | None, members: slice = slice(None)) -> Array | None
     return None if moments is None else np.stack([scaled(one[members, members]) for one in moments])
 
 
-def _by_channel(judged: Judged, channels: int, ahead: int) -> list[Array | None]:
-    return [_moments(judged, channel, ahead) for channel in range(channels)]
+def _by_channel(judged: Judged, channels: int, ahead: int) -> list[list[Array | None]]:
+    """Return the moments of each channel: of the whole part, of its first half, of its second."""
+    found = [_moments(judged, channel, ahead) for channel in range(channels)]
+    return [list(one) for one in zip(*found, strict=True)]
 
 
-def _moments(judged: Judged, channel: int, ahead: int) -> Array | None:
+def _moments(judged: Judged, channel: int, ahead: int) -> tuple[Array | None, ...]:
     """Return the products of the members' errors in each segment and its neighbours, (J, M, M).
 
-    None for a channel without a target there.
+    Those of the whole part, of its first half and of its second; None for a channel without a target there.
     """
     near = sampling.near(judged.windows, channel)
     if not len(near):
-        return None
-    found = [_products(judged.members, near, 1)[0]]
-    if ahead > 1:
-        each = _products(judged.members, sampling.far(judged.windows, channel, ahead), ahead)
-        found += [each[max(1, j - BESIDE) : j + BESIDE + 1].sum(axis=0) for j in range(1, ahead)]
-    return np.stack(found)
+        return None, None, None
+    following = _products(judged.members, near, 1)
+    if ahead == 1:
+        return tuple(following)
+    each = _products(judged.members, sampling.far(judged.windows, channel, ahead), ahead)
+    return tuple(
+        np.stack([one[0], *(far[max(1, j - BESIDE) : j + BESIDE + 1].sum(axis=0) for j in range(1, ahead))])
+        for one, far in zip(following, each, strict=True)
+    )
 
 
-def _products(members: Sequence[Predictor], sample: sampling.Sample, ahead: int) -> Array:
-    """Return the summed products of all members' errors by segment (J, M, M); there is no error without a target.
-
-    Those of an origin count by the root of what the middle one of the members is off there.
-    """
-    truth = sample.truth()
-    there = np.isfinite(truth)
+def _products(members: Sequence[Predictor], sample: sampling.Sample, ahead: int) -> list[Array]:
+    """Return the summed products of all members' errors by segment (J, M, M), of the whole part and of its halves."""
     made = np.stack([sample.made(partial(forecast, one)) for one in members])
+    return [_summed(made, one.truth(), ahead) for one in (sample, *sample.halves())]
+
+
+def _summed(made: Array, truth: Array, ahead: int) -> Array:
+    """Return the summed products of what the members `made` (M, O, H) is off the `truth` (O, H), by segment (J, M, M).
+
+    There is no error without a target. Those of an origin count by the root of what the middle one of the
+    members is off there.
+    """
+    there = np.isfinite(truth)
     errors = np.where(there, np.clip(made - truth, -LARGEST, LARGEST), 0.0)
     errors = errors.reshape(*errors.shape[:2], ahead, -1)
     size = np.median(np.square(errors).mean(axis=3), axis=0)
