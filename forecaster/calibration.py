@@ -22,7 +22,10 @@ from forecaster.predictors.base import Parts, Predictor
 from forecaster.rollout import forecast
 from forecaster.windows import Windows
 
-LARGEST, HUGE = 1e300, 1e100
+Array = NDArray[np.float64]
+LARGEST = 1e300
+COVERED = 0.9
+"""The bound that errors are counted beyond: that of the default band."""
 STEPS = 64
 """Steps whose errors are transformed at once."""
 MAX_QUANTILES = 4_000_000
@@ -37,7 +40,7 @@ class Residuals:
     error of the next segment, scaled, 0 if it cannot be told.
     """
 
-    errors: NDArray[np.float64]
+    errors: Array
     separate: NDArray[np.int64]
     reference: float
 
@@ -97,8 +100,8 @@ def _of(stretches: Sequence[Stretch], channel: int, ahead: int) -> Residuals:
 
 
 def _scaled(
-    stretches: Sequence[Stretch], samples: Sequence[sampling.Sample], errors: Sequence[NDArray], usual: float
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    stretches: Sequence[Stretch], samples: Sequence[sampling.Sample], errors: Sequence[Array], usual: float
+) -> tuple[Array, NDArray[np.int64]]:
     """Return the errors of all stretches in units of the local scale (O, H), and what they are worth at each step."""
     found = [
         plain / _scale(one.made, sample, one.windows, usual)
@@ -107,7 +110,7 @@ def _scaled(
     return np.concatenate(found), _separate(samples, found)
 
 
-def _mean_square(errors: NDArray[np.float64]) -> float:
+def _mean_square(errors: Array) -> float:
     """Return the mean square of the errors that are known; 0 if it is not finite."""
     with np.errstate(over="ignore"):
         squares = np.square(errors[~np.isnan(errors)])
@@ -115,7 +118,7 @@ def _mean_square(errors: NDArray[np.float64]) -> float:
     return mean if mean <= LARGEST else 0.0
 
 
-def _scale(made: sampling.Made, sample: sampling.Sample, windows: Windows, usual: float) -> NDArray[np.float64]:
+def _scale(made: sampling.Made, sample: sampling.Sample, windows: Windows, usual: float) -> Array:
     """Return the local scale at each origin of a channel, (O, 1)."""
     if not sample.origins:
         return np.ones((0, 1))
@@ -123,37 +126,51 @@ def _scale(made: sampling.Made, sample: sampling.Sample, windows: Windows, usual
     return local_scale(made, sample.origins, windows.window, reference)[:, None]
 
 
-def _separate(samples: Sequence[sampling.Sample], errors: Sequence[NDArray[np.float64]]) -> NDArray[np.int64]:
+def _separate(samples: Sequence[sampling.Sample], errors: Sequence[Array]) -> NDArray[np.int64]:
     """Return for each step how many independent origins those that have a target there are worth, (H,).
 
+    Bands are bounds on the errors, so what counts is how those resemble each other that exceed one: 90 % of all.
     The stretches of a run are looked at as one.
+
+    Source: Vehtari, Gelman, Simpson, Carpenter, Buerkner 2021, "Rank-normalization, folding, and localization",
+    section 4: the effective sample size of a quantile.
     """
-    runs: dict[int, list[NDArray[np.float64]]] = {}
+    runs: dict[int, list[Array]] = {}
+    bound = _bound(np.abs(np.concatenate(errors)))
     for sample, found in zip(samples, errors, strict=True):
         sizes = [len(one) for one in sample.origins]
-        for run, own in zip(sample.runs, np.split(found, np.cumsum(sizes)[:-1]), strict=False):
-            runs.setdefault(run, []).append(np.abs(own))
+        beyond = np.where(np.isnan(found), np.nan, np.abs(found) > bound)
+        for run, own in zip(sample.runs, np.split(beyond, np.cumsum(sizes)[:-1]), strict=False):
+            runs.setdefault(run, []).append(own)
     worth = sum(_effective(np.concatenate(one)) for one in runs.values())
     rows = sum(len(one) for one in errors)
     known = np.sum([(~np.isnan(one)).sum(axis=0) for one in errors], axis=0)
     return np.maximum(1, known * worth / max(1, rows)).astype(np.int64)
 
 
-def _effective(errors: NDArray[np.float64]) -> float:
-    """Return the effective number of the origins of one run by the autocorrelation of their absolute `errors` (O, H).
+def _bound(errors: Array) -> Array:
+    """Return what 90 % of the `errors` (O, H) of each step do not exceed, (H,); 0 where there are none."""
+    if not len(errors):
+        return np.zeros(errors.shape[1])
+    counts = (~np.isnan(errors)).sum(axis=0)
+    place = np.maximum(np.ceil(COVERED * counts).astype(np.int64), 1) - 1
+    return np.take_along_axis(np.sort(errors, axis=0), place[None], axis=0)[0]  # NaN stands last
 
-    It is summed over the lags until it first falls to 0.
+
+def _effective(beyond: Array) -> float:
+    """Return the effective number of the origins of one run; where an error is `beyond` its bound stands 1 (O, H).
+
+    Their autocorrelation is summed over the lags until it first falls to 0.
 
     Source: Geyer 1992, "Practical Markov Chain Monte Carlo", section 3.3.
     """
-    count = len(errors)
-    held = np.minimum(errors, HUGE)
-    weights = ~np.isnan(held)
-    mean = np.where(weights, held, 0).sum(axis=0) / np.maximum(1, weights.sum(axis=0))
+    count = len(beyond)
+    weights = ~np.isnan(beyond)
+    mean = np.where(weights, beyond, 0).sum(axis=0) / np.maximum(1, weights.sum(axis=0))
     power = np.zeros(count + 1)
-    for begin in range(0, errors.shape[1], STEPS):
+    for begin in range(0, beyond.shape[1], STEPS):
         some = slice(begin, begin + STEPS)
-        rest = np.where(weights[:, some], held[:, some] - mean[some], 0)
+        rest = np.where(weights[:, some], beyond[:, some] - mean[some], 0)
         power += (np.abs(np.fft.rfft(rest, 2 * count, axis=0)) ** 2).sum(axis=1)
     covariance = np.fft.irfft(power, 2 * count)[:count]
     if not covariance[0] > 0:

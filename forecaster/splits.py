@@ -29,9 +29,9 @@ def boundaries(rows: int, split: Split) -> tuple[int, int]:
 def calibrated_from(b1: int, b2: int, n_input: int) -> int:
     """Return the row of the validation part ``[b1, b2)`` from which its targets only calibrate the bands.
 
-    That is its last third, or, where that is shorter than two segments, as much as two segments
-    and half of it; what stands before chooses among states, penalties and weights. Where half of it
-    holds no segment, nothing is left for the bands: the row is b2.
+    What stands before chooses among states, penalties and weights as well. That is its last third, or, where that
+    is shorter than two segments, as much as two segments and half of it. Where half of it holds no segment, nothing
+    is left that chose nothing, and so nothing for the bands: the row is b2.
 
     >>> calibrated_from(43_400, 52_700, 100), calibrated_from(70, 85, 5), calibrated_from(70, 85, 10)
     (49600, 78, 85)

@@ -72,7 +72,8 @@ class Context:
 class Parts:
     """The windows that a predictor may learn from, and those that it may be chosen by.
 
-    Those of `calibration` choose nothing: the bands are made of the errors there. None: there are none.
+    Those of `calibration`, after the validation windows, choose nothing and calibrate the bands alone. None: there
+    are none.
     """
 
     training: Windows
