@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from forecaster import sampling
 from forecaster.calibration import residuals
-from forecaster.config import RunConfig, Window
+from forecaster.config import RunConfig, Split, Window
 from forecaster.predictors import Parts, kind
 from forecaster.preparation import prepare
+from forecaster.splits import boundaries
 from tests.test_model import signal_of, wave
 
 WINDOW = Window(n_step=4, n_input=10)
@@ -37,7 +38,8 @@ def in_stretches(errors, parts):
 @given(rows=st.integers(300, 1200))
 def test_every_target_counts_once_from_every_origin_and_the_last_step_has_a_third(rows):
     parts = parts_of(wave(rows))
-    targets, (one,) = round(rows * 0.85) - round(rows * 0.7), fitted(parts, "mean")
+    (b1, b2), (one,) = boundaries(rows, Split()), fitted(parts, "mean")
+    targets = b2 - b1
     (found,) = residuals(one, parts, (one, one))
     steps = found.errors.shape[1]
     counts = (~np.isnan(found.errors)).sum(axis=0)
@@ -90,3 +92,14 @@ def test_halves_that_hold_no_window_are_left_out(rows, stretches):
     kept = [part for part in (*parts.validation.halves(), parts.calibration) if len(part)]
     assert len(kept) == stretches
     assert (~np.isnan(found.errors[:, 0])).sum() == sum(int(part.targets[0]) for part in kept) - 9
+
+
+def test_errors_that_come_in_runs_count_by_the_runs():
+    noise = np.random.default_rng(4).normal(size=9000)
+    counts = []
+    for values in (noise, np.repeat(noise[:450], 20)):
+        parts = parts_of(values)
+        counts.append(int(residuals(*fitted(parts, "mean"), parts)[0].separate[0]))
+    targets = 1350
+    assert counts[0] > 0.7 * targets
+    assert targets / 40 < counts[1] < counts[0] / 5
