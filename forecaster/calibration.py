@@ -1,7 +1,7 @@
 """How far off the forecast was on the validation part: the residuals that the bands are made of.
 
-Its last third chose nothing. Where what stands before found the weights of a combination, the errors of each
-half of it are those of weights that were found without that half.
+The weights of a combination are found on that part, too. So the errors in each third of it are of weights that
+were found without that third.
 
 Source: Vovk 2015, "Cross-conformal predictors"; Barber, Candes, Ramdas, Tibshirani 2021, "Predictive
 inference with the jackknife+", section 3.
@@ -37,7 +37,7 @@ class Residuals:
     """Forecast errors (O, H) of one channel in units of the local scale, NaN outside the part.
 
     `separate` (H,) tells how many independent ones they are worth at each step; `reference` is the mean square
-    error of the next segment, scaled, 0 if it cannot be told.
+    error of the next segment in the last third, scaled, 0 if it cannot be told.
     """
 
     errors: Array
@@ -47,7 +47,7 @@ class Residuals:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Windows of the validation part, and what was found without them forecasts: origins, horizon -> (O, H)."""
+    """Windows of the validation part, and what forecasts that was found without them: origins, horizon -> (O, H)."""
 
     made: sampling.Made
     windows: Windows
@@ -58,27 +58,19 @@ def residuals(
 ) -> list[Residuals]:
     """Return the forecast errors of each channel on the validation part.
 
-    `without` are, for each half of what chose, the predictor as it was found without that half; those in the last
-    third, which chose nothing, are of `predictor` itself. The next segment has more origins than the closed loop
-    beyond it, which reaches as far as a third of the targets are left at its last step.
-    With `carry` the predictor's state is carried over each whole recording.
+    `without` are, for each stretch of it, the predictor as it was found without that stretch; left out, it is
+    `predictor` everywhere. The next segment has more origins than the closed loop beyond it, which reaches as far as
+    a third of the targets are left at its last step. With `carry` the predictor's state is carried over each whole
+    recording.
     """
-    calibrating, n_input = parts.calibration, parts.window.n_input
-    if calibrating is None or not len(calibrating):
+    n_input, windows = parts.window.n_input, parts.stretches()
+    if not windows:
         return [Residuals(np.zeros((0, n_input)), np.ones(n_input, dtype=np.int64), 0.0)] * parts.channels
-    before = [parts.validation] if not without else parts.validation.halves()
-    pairs = [*zip(without or [predictor], before, strict=True), (predictor, calibrating)]
-    found = [Stretch(partial(forecast, one, carry=carry), windows) for one, windows in pairs if len(windows)]
-    return [_of(found, channel, _segments(found)) for channel in range(parts.channels)]
-
-
-def _segments(stretches: Sequence[Stretch]) -> int:
-    """Return how many segments the bands reach: the last step has a third of the targets, and `FEWEST` origins."""
-    runs, window = stretches[0].windows.runs, stretches[0].windows.window
-    rows = int(np.sum([one.windows.targets for one in stretches], axis=0).max())
-    affordable = MAX_QUANTILES // (99 * runs.channels * window.n_input)
-    reached = min(2 * rows // 3, rows - sampling.FEWEST + 1) // window.n_input
-    return max(1, min(reached, window.n_step, affordable))
+    pairs = zip(without or [predictor] * len(windows), windows, strict=True)
+    found = [Stretch(partial(forecast, one, carry=carry), own) for one, own in pairs]
+    affordable = MAX_QUANTILES // (99 * parts.channels * n_input)
+    ahead = max(1, min(sampling.segments(parts.judging()), affordable))
+    return [_of(found, channel, ahead) for channel in range(parts.channels)]
 
 
 def _of(stretches: Sequence[Stretch], channel: int, ahead: int) -> Residuals:

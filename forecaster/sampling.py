@@ -59,19 +59,21 @@ class Sample:
             return np.zeros((0, self.horizon))
         return np.nan_to_num(forecast(self.origins, self.horizon), nan=np.inf)
 
-    def halves(self) -> tuple[Sample, Sample]:
-        """Return the same origins, compared with the first and with the second half of the part alone."""
-        middles = tuple((begin + end) // 2 for begin, end in zip(self.begins, self.ends, strict=True))
-        return replace(self, ends=middles), replace(self, begins=middles)
+    def without(self, part: Windows) -> Array:
+        """Return what came after each origin, (O, H), NaN where it is a target of `part` too."""
+        begins = tuple(int(part.first[run]) + part.window.context for run in self.runs)
+        ends = tuple(begin + int(part.targets[run]) for run, begin in zip(self.runs, begins, strict=True))
+        within = replace(self, begins=begins, ends=ends).truth()
+        return np.where(np.isnan(within), self.truth(), np.nan)
 
 
 def segments(windows: Windows) -> int:
-    """Return how many segments ahead a part can be looked at: its last step has `FEWEST` origins, or it is the first.
+    """Return how many segments ahead a part can be looked at: one, or so many that enough is left for the last step.
 
-    At most S.
+    That is a third of the targets, and `FEWEST` origins. At most S.
     """
-    window, longest = windows.window, int(windows.count.max(initial=0)) + windows.window.n_input - 1
-    return max(1, min((longest - FEWEST + 1) // window.n_input, window.n_step))
+    window, rows = windows.window, int(windows.targets.max(initial=0))
+    return max(1, min(min(2 * rows // 3, rows - FEWEST + 1) // window.n_input, window.n_step))
 
 
 def near(windows: Windows, channel: int) -> Sample:

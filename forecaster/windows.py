@@ -126,6 +126,13 @@ class Windows:
         one, other = (Windows.between(self.runs, part, self.window) for part in ((begin, middle), (middle, end)))
         return one, other
 
+    def through(self, following: Windows) -> Windows:
+        """Return all windows of the same runs from the first of these to the last of those `following`."""
+        own, later = self.count > 0, following.count > 0
+        first = np.where(own, self.first, following.first)
+        end = np.where(later, following.first + following.count, self.first + self.count)
+        return replace(self, first=first, count=np.where(own | later, end - first, 0))
+
     @property
     def targets(self) -> Index:
         """The rows of each run that are targets of its windows, (R,)."""

@@ -30,7 +30,7 @@ def fitted(parts, *names):
 
 def in_stretches(errors, parts):
     """Cut the errors of the next segment, which come first, into those of the three stretches."""
-    found = sampling.stretches([*parts.validation.halves(), parts.calibration], 0, 1)
+    found = sampling.stretches(parts.stretches(), 0, 1)
     return [errors[begin:end] for begin, end in pairwise(np.cumsum([0, *(len(one) for one in found)]))]
 
 
@@ -40,7 +40,7 @@ def test_every_target_counts_once_from_every_origin_and_the_last_step_has_a_thir
     parts = parts_of(wave(rows))
     (b1, b2), (one,) = boundaries(rows, Split()), fitted(parts, "mean")
     targets = b2 - b1
-    (found,) = residuals(one, parts, (one, one))
+    (found,) = residuals(one, parts)
     steps = found.errors.shape[1]
     counts = (~np.isnan(found.errors)).sum(axis=0)
     assert counts[:10].tolist() == [targets - 9] * 10
@@ -48,11 +48,11 @@ def test_every_target_counts_once_from_every_origin_and_the_last_step_has_a_thir
     assert steps == 10 or (counts[-1] > targets // 3 and counts[-1] >= sampling.FEWEST)
 
 
-def test_a_stretch_is_judged_by_what_was_found_without_it_and_the_last_by_what_forecasts():
+def test_each_stretch_is_judged_by_what_was_found_without_it():
     parts = parts_of(wave(1200))
     one, other = fitted(parts, "last-value", "mean")
-    (plain,) = residuals(other, parts, (other, other))
-    (mixed,) = residuals(other, parts, (one, other))
+    (plain,) = residuals(other, parts, (other, other, other))
+    (mixed,) = residuals(other, parts, (one, other, other))
     same = [
         np.array_equal(a, b, equal_nan=True)
         for a, b in zip(in_stretches(plain.errors, parts), in_stretches(mixed.errors, parts), strict=True)
@@ -84,14 +84,18 @@ def test_no_band_without_a_part_that_chose_nothing():
     assert residuals(*fitted(parts, "mean"), Parts(parts.training, parts.validation))[0].errors.shape == (0, 10)
 
 
-@pytest.mark.parametrize(("rows", "stretches"), [(220, 1), (1200, 3)])
-def test_halves_that_hold_no_window_are_left_out(rows, stretches):
+@pytest.mark.parametrize(("rows", "stretches"), [(120, 0), (220, 2), (1200, 3)])
+def test_the_stretches_have_all_validation_targets(rows, stretches):
     parts = parts_of(wave(rows))
-    (one,) = fitted(parts, "mean")
-    (found,) = residuals(one, parts, (one, one))
-    kept = [part for part in (*parts.validation.halves(), parts.calibration) if len(part)]
-    assert len(kept) == stretches
-    assert (~np.isnan(found.errors[:, 0])).sum() == sum(int(part.targets[0]) for part in kept) - 9
+    found = parts.stretches()
+    assert len(found) == stretches
+    b1, b2 = boundaries(rows, Split())
+    ends = [int(one.first[0]) + WINDOW.context + np.array([0, one.targets[0]]) for one in found]
+    assert [begin for begin, _ in ends] == [b1, *(end for _, end in ends[:-1])][:stretches]
+    assert not ends or ends[-1][1] == b2
+    whole = parts.judging()
+    assert int(whole.first[0]) + WINDOW.context == b1
+    assert int(whole.targets[0]) == (b2 if stretches else b1 + int(parts.validation.targets[0])) - b1
 
 
 def test_errors_that_come_in_runs_count_by_the_runs():

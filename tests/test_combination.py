@@ -77,45 +77,43 @@ class TestWeights:
         assert made.parameters.segments == made.weights.shape[1] > 1
 
     def test_it_looks_at_no_target_beyond_its_part(self):
-        signal = signal_of(wave(800))
-        begin, end = calibrated_from(560, 680, 10), 680
         found = []
-        for row in (begin, end):
+        for end in (800, 680):  # of the validation part
             values = wave(800)
-            values[row:] = 77.0
-            changed = prepare(
-                [signal_of(values)], RunConfig(window=WINDOW, split={"training": 70, "validation": 15, "test": 15})
-            )
-            fitted = [kind(name).fit(changed.parts) for name in NAMES]
-            found.append(
-                (combine(fitted, changed.parts).combination.weights, residuals(fitted[0], changed.parts)[0].errors)
-            )
-        plain = prepare([signal], RunConfig(window=WINDOW)).parts
-        fitted = [kind(name).fit(plain) for name in NAMES]
-        weights, errors = combine(fitted, plain).combination.weights, residuals(fitted[0], plain)[0].errors
-        np.testing.assert_array_equal(found[0][0], weights)
-        assert not np.array_equal(found[0][1], errors, equal_nan=True)
-        np.testing.assert_array_equal(found[1][0], weights)
-        np.testing.assert_array_equal(found[1][1], errors)
-
-    def test_what_is_found_without_the_second_half_of_its_part_does_not_know_that_half(self):
-        found = []
-        for noise in (0.0, 1.0):
-            values = wave(800)
-            values[600:640] += noise * np.random.default_rng(5).normal(size=40)
+            values[end:] = 77.0
             parts = prepare([signal_of(values)], RunConfig(window=WINDOW)).parts
             fitted = [kind(name).fit(parts) for name in NAMES]
-            whole, (without_first, without_second) = combine(fitted, parts)
-            found.append([whole.weights, without_first.weights, without_second.weights])
-        same = [np.array_equal(a, b) for a, b in zip(*found, strict=True)]
-        assert same == [False, False, True]
-        assert {one.shape for one in found[0]} == {(1, found[0][0].shape[1], 3)}
+            whole, without = combine(fitted, parts)
+            errors = residuals(whole, parts, without)[0].errors
+            found.append([whole.weights.tobytes(), *(one.weights.tobytes() for one in without), errors.tobytes()])
+        assert found[0] == found[1]
 
-    def test_what_is_found_without_the_first_half_is_found_in_the_second(self, parts):
-        fitted = [kind(name).fit(parts) for name in (*NAMES, "seasonal-naive")]
-        second = Parts(parts.training, parts.validation.halves()[1])
-        own, alone = combine(fitted, parts).without[0].weights[:, 0], combine(fitted, second).combination.weights[:, 0]
-        np.testing.assert_allclose(own, alone, atol=0.05)
+    @pytest.mark.parametrize("third", [0, 1, 2])
+    def test_what_is_found_without_a_third_does_not_know_its_targets(self, parts, third):
+        # The flat rows also are contexts of what comes after: so those of the other thirds are put back.
+        fitted = [kind(name).fit(parts) for name in NAMES]
+        begin = int(parts.stretches()[third].first[0]) + WINDOW.context
+        end = begin + int(parts.stretches()[third].targets[0])
+        whole, without = combine(fitted, parts)
+        hide = sampling.Sample.truth
+
+        def spoiled(sample):
+            found = hide(sample)
+            rows = np.concatenate([one.rows for one in sample.origins])[:, None] + np.arange(sample.horizon)
+            return np.where((begin <= rows) & (rows < end), found + 5.0, found)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sampling.Sample, "truth", spoiled)
+            other, others = combine(fitted, parts)
+        assert not np.array_equal(whole.weights, other.weights)
+        same = [np.array_equal(a.weights, b.weights) for a, b in zip(without, others, strict=True)]
+        assert same == [k == third for k in range(3)]
+
+    def test_what_is_found_without_a_stretch_is_of_the_same_form(self, parts):
+        fitted = [kind(name).fit(parts) for name in NAMES]
+        whole, without = combine(fitted, parts)
+        assert [one.parameters for one in without] == [whole.parameters] * 3
+        assert [one.weights.shape for one in without] == [whole.weights.shape] * 3
 
 
 class TestFold:
@@ -286,8 +284,8 @@ class TestModel:
 
 class TestSampling:
     def test_origins_of_the_closed_loop_have_its_length_behind_them_or_a_gap(self, parts):
-        ahead = sampling.segments(parts.validation)
-        sample = sampling.far(parts.validation, 0, ahead)
+        ahead = sampling.segments(parts.judging())
+        sample = sampling.far(parts.judging(), 0, ahead)
         truth = sample.truth()
         assert truth.shape == (len(sample), ahead * 10)
         assert np.isfinite(truth[:, :10]).all()

@@ -64,15 +64,18 @@ def test_nothing_outside_the_part_is_compared_with(found, ahead):
 
 
 @given(parts())
-def test_the_halves_of_a_part_and_of_a_sample_are_the_same_rows(found):
-    (_, own), _, middle, rows = found
+def test_halves_join_to_the_whole_and_a_sample_without_one_is_the_other(found):
+    (before, own), begin, middle, rows = found
     half, sample = (middle + rows) // 2, sampling.near(own, 0)
-    for windows, compared, (low, high) in zip(
-        own.halves(), sample.halves(), ((middle, half), (half, rows)), strict=True
-    ):
-        truth = compared.truth()
-        np.testing.assert_array_equal(np.unique(truth[np.isfinite(truth)]), np.arange(low, high))
+    first, second = own.halves()
+    for windows, (low, high) in ((first, (middle, half)), (second, (half, rows))):
         assert (windows.targets == (high - low if high - low >= WINDOW.n_input else 0)).all()
+        left = sample.without(windows)
+        expected = np.setdiff1d(np.arange(middle, rows), np.arange(low, high) if len(windows) else [])
+        np.testing.assert_array_equal(np.unique(left[np.isfinite(left)]), expected)
+    whole = before.through(own)
+    assert (whole.targets == rows - (begin if len(before) else middle)).all()
+    assert (before.through(before).first == before.first).all()
 
 
 def test_where_there_is_no_part_before_the_origins_lie_in_the_part():

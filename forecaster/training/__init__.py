@@ -31,7 +31,7 @@ class Trained:
 
     `history` has a row an epoch: step, loss, validation_loss, learning_rate, seconds, and before them
     the number of the network where several were trained; a loss that stopped being finite is absent.
-    `notes` say in plain words what was left out, and what went wrong. `without` has, for each half of the
+    `notes` say in plain words what was left out, and what went wrong. `without` has, for each stretch of the
     validation part, a combination as it was found without it.
     """
 

@@ -9,6 +9,8 @@ of all channels; what is fed back has fewer origins still, so three quarters of 
 fed-back segment are the errors of all of them, and its weights are drawn to those of the next
 segment: by two thirds, or less far where that would cost too much.
 
+So that the bands can be made of the same targets, the weights are found once more without each third.
+
 Source: Breiman, "Stacked Regressions" (1996).
 """
 
@@ -42,17 +44,18 @@ QUIET = 1e-3
 
 
 class Judged(NamedTuple):
-    """Predictors, and windows on which none of them was fitted."""
+    """Predictors, and windows on which none of them was fitted; `stretches` are to be left out one by one."""
 
     members: Sequence[Predictor]
     windows: Windows
+    stretches: Sequence[Windows] = ()
 
 
 class Combined(NamedTuple):
-    """The combination, and for each half of the validation part the one that was found without it."""
+    """The combination, and for each stretch of the validation part the one that was found without it."""
 
     combination: Combination
-    without: tuple[Combination, Combination]
+    without: tuple[Combination, ...]
 
 
 def combine(members: Sequence[Predictor], parts: Parts, earlier: Judged | None = None) -> Combined:
@@ -63,13 +66,14 @@ def combine(members: Sequence[Predictor], parts: Parts, earlier: Judged | None =
     trained = networks.names()
     closed = [one for one in members if one.name not in trained]
     members = (*closed, *(one for one in members if one.name in trained))
-    ahead = sampling.segments(parts.validation)
+    judged = Judged(members, parts.judging(), parts.stretches())
+    ahead = sampling.segments(judged.windows)
     before = _by_channel(earlier, parts.channels, ahead)[0] if earlier else []
-    whole, first, second = (
+    whole, *without = (
         _combination(members, parts, (len(closed), later, before))
-        for later in _by_channel(Judged(members, parts.validation), parts.channels, ahead)
+        for later in _by_channel(judged, parts.channels, ahead)
     )
-    return Combined(whole, (second, first))
+    return Combined(whole, tuple(without))
 
 
 def _combination(
@@ -130,33 +134,33 @@ def _scaled(moments: Array | None, members: slice = slice(None)) -> Array | None
 
 
 def _by_channel(judged: Judged, channels: int, ahead: int) -> list[list[Array | None]]:
-    """Return the moments of each channel: of the whole part, of its first half, of its second."""
+    """Return the moments of each channel, of all windows and without each stretch."""
     found = [_moments(judged, channel, ahead) for channel in range(channels)]
     return [list(one) for one in zip(*found, strict=True)]
 
 
-def _moments(judged: Judged, channel: int, ahead: int) -> tuple[Array | None, ...]:
+def _moments(judged: Judged, channel: int, ahead: int) -> Sequence[Array | None]:
     """Return the products of the members' errors in each segment and its neighbours, (J, M, M).
 
-    Those of the whole part, of its first half and of its second; None for a channel without a target there.
+    Those of all windows, then without each stretch; None for a channel without a target.
     """
     near = sampling.near(judged.windows, channel)
     if not len(near):
-        return None, None, None
-    following = _products(judged.members, near, 1)
+        return [None] * (1 + len(judged.stretches))
+    following = _products(judged, near, 1)
     if ahead == 1:
-        return tuple(following)
-    each = _products(judged.members, sampling.far(judged.windows, channel, ahead), ahead)
-    return tuple(
+        return following
+    each = _products(judged, sampling.far(judged.windows, channel, ahead), ahead)
+    return [
         np.stack([one[0], *(far[max(1, j - BESIDE) : j + BESIDE + 1].sum(axis=0) for j in range(1, ahead))])
         for one, far in zip(following, each, strict=True)
-    )
+    ]
 
 
-def _products(members: Sequence[Predictor], sample: sampling.Sample, ahead: int) -> list[Array]:
-    """Return the summed products of all members' errors by segment (J, M, M), of the whole part and of its halves."""
-    made = np.stack([sample.made(partial(forecast, one)) for one in members])
-    return [_summed(made, one.truth(), ahead) for one in (sample, *sample.halves())]
+def _products(judged: Judged, sample: sampling.Sample, ahead: int) -> list[Array]:
+    """Return the summed products of all members' errors by segment (J, M, M), as `_moments` does."""
+    made = np.stack([sample.made(partial(forecast, one)) for one in judged.members])
+    return [_summed(made, truth, ahead) for truth in (sample.truth(), *map(sample.without, judged.stretches))]
 
 
 def _summed(made: Array, truth: Array, ahead: int) -> Array:
