@@ -3,7 +3,7 @@
 For each channel and step the absolute residuals of the calibration origins are sorted; the band
 at level p is the ceil((m + 1) p / 100 * n / m)-th smallest of the n, which are worth m independent
 ones: origins overlap, and so their errors resemble each other. With m = n it covers at least
-p percent of new targets wherever these are exchangeable with the calibration part. The residuals
+p percent of new targets wherever these are exchangeable with the validation part. The residuals
 may come in units of a local scale (`local_scale`): then the bounds do, too.
 
 Source: Lei, G'Sell, Rinaldo, Tibshirani, Wasserman 2018, "Distribution-Free Predictive
@@ -77,7 +77,7 @@ def calibrate(
         int(count.min(initial=10**12)) if len(rows) else 0 for rows, count in zip(errors, counts, strict=True)
     )
     if not any(origins):
-        reason = reason or "the part of the validation targets that calibrates is shorter than the horizon"
+        reason = reason or "the validation part is too short to calibrate bands by"
         return IntervalState(origins=origins, reason=reason), np.zeros((len(errors), 0, len(LEVELS)), np.float32)
     apart = separate or counts
     quantiles = np.stack([_quantiles(np.abs(rows), horizon, m) for rows, m in zip(errors, apart, strict=True)])
@@ -142,7 +142,7 @@ def band(
     >>> band(state, quantiles, 90, channel=0, horizon=1)
     (array([18.]), '')
     >>> band(state, quantiles, 99, channel=0, horizon=1)[1]
-    'a 99 % band needs at least 99 origins in the calibration part, and there are 19'
+    'a 99 % band needs at least 99 origins in the validation part, and there are 19'
     """
     reason = unavailable(state, level, channel=channel, horizon=horizon)
     if reason:
@@ -159,13 +159,10 @@ def unavailable(state: IntervalState, level: int, *, channel: int, horizon: int)
     origins = state.origins[channel] if channel < len(state.origins) else 0
     if rank(level, origins) > origins:
         return (
-            f"a {level} % band needs at least {needed(level)} origins in the calibration part, and there are {origins}"
+            f"a {level} % band needs at least {needed(level)} origins in the validation part, and there are {origins}"
         )
     if horizon > state.horizon:
-        return (
-            f"bands reach {state.horizon} steps ahead, not {horizon}: "
-            "the part of the validation targets that calibrates is too short for more"
-        )
+        return f"bands reach {state.horizon} steps ahead, not {horizon}: the validation part is too short for more"
     return ""
 
 

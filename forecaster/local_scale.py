@@ -1,9 +1,9 @@
-"""How far off the forecast was of late: bands are as much wider or narrower than on the calibration part.
+"""How far off the forecast was of late: bands are as much wider or narrower than on the validation part.
 
 A machine that has become noisier since is not exchangeable with the part that the bands were
-calibrated on. So each residual counts in units of the local error: the root mean square of the
-calibration part's own and of the errors that the same predictor makes over the last segments
-before the origin, each forecast from its own start. Nothing after the origin is looked at.
+calibrated on. So each residual counts in units of the local error: the root mean square of the errors in
+the last third of the validation part, and of those that the same predictor makes over the last segments before
+the origin, each forecast from its own start. Nothing after the origin is looked at.
 
 Source: Lei, G'Sell, Rinaldo, Tibshirani, Wasserman 2018, "Distribution-Free Predictive Inference
 for Regression", section 5.2, with the last errors in place of a fitted spread.
@@ -26,14 +26,14 @@ Made = Callable[[Sequence[Origins], int], Array]
 SEGMENTS = 2
 """Segments before the origin that count."""
 WEIGHT = 0.5
-"""What the calibration part counts, in segments."""
+"""What that third counts, in segments."""
 MOST = 1e6
 
 
 def local_scale(made: Made, origins: Sequence[Origins], window: Window, reference: Array) -> Array:
-    """Return the local error at each of `origins` in units of that on the calibration part, (O,): about 1.
+    """Return the local error at each of `origins` in units of the usual one, (O,): about 1.
 
-    `reference` (C,) has that part's mean square error of the next segment by channel, in the unit of what is `made`;
+    `reference` (C,) has the usual mean square error of the next segment by channel, in the unit of what is `made`;
     where it is 0 the bands stay as they are. A segment without L rows before it does not count.
     """
     squares = _squares(made, origins, window)

@@ -20,7 +20,7 @@ from forecaster.reading.cells import same_unit
 from forecaster.scaling import Scaler, check_size
 from forecaster.signals import Recording, Signal
 from forecaster.spectrum import dominant_period
-from forecaster.splits import boundaries, calibrated_from
+from forecaster.splits import boundaries, chosen_until
 from forecaster.windows import Runs, Windows, suggest
 
 SHORTER = "Choose a shorter one: --n-step, --n-input."
@@ -74,8 +74,8 @@ def _parts(runs: Runs, bounds: tuple[NDArray[np.int64], NDArray[np.int64]], wind
     """Lay out the windows of each part; symbols have no bands to calibrate."""
     (b1, b2), dense = bounds, window.model_copy(update={"stride": 1})
     begins = np.maximum(b1, window.context)
-    held = [calibrated_from(int(one), int(end), window.n_input) for one, end in zip(begins, b2, strict=True)]
-    own = b2 if window.symbols else np.array(held, dtype=np.int64)
+    chosen = [chosen_until(int(one), int(end), window.n_input) for one, end in zip(begins, b2, strict=True)]
+    own = b2 if window.symbols else np.array(chosen, dtype=np.int64)
     learned = Windows.between(runs, (np.zeros_like(b1), b1), window)
     return Parts(learned, Windows.between(runs, (b1, own), dense), Windows.between(runs, (own, b2), dense))
 
@@ -142,7 +142,7 @@ def _ahead(config: RunConfig, signals: Sequence[Signal]) -> int:
     for recording in (recording for signal in signals for recording in signal.recordings):
         b1, b2 = boundaries(len(recording), config.split)
         begin = max(b1, config.window.context)
-        judged = calibrated_from(begin, b2, config.window.n_input) - begin
+        judged = chosen_until(begin, b2, config.window.n_input) - begin
         rooms.append(min(b1 - config.window.context, judged) // (2 * config.window.n_input))
     return max(1, min(config.window.n_step, max(rooms)))
 

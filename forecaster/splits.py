@@ -26,16 +26,15 @@ def boundaries(rows: int, split: Split) -> tuple[int, int]:
     return b1, b2
 
 
-def calibrated_from(b1: int, b2: int, n_input: int) -> int:
-    """Return the row of the validation part ``[b1, b2)`` from which its targets only calibrate the bands.
+def chosen_until(b1: int, b2: int, n_input: int) -> int:
+    """Return the row of the validation part ``[b1, b2)`` until which its targets choose among states and penalties.
 
-    What stands before chooses among states, penalties and weights as well. That is its last third, or, where that
-    is shorter than two segments, as much as two segments and half of it. Where half of it holds no segment, nothing
-    is left that chose nothing, and so nothing for the bands: the row is b2.
+    What comes after it is the last third, or, where that is shorter than two segments, as much as two segments
+    and half of the part. Where half of it holds no segment, all of it chooses, and there are no bands: the row is b2.
 
-    >>> calibrated_from(43_400, 52_700, 100), calibrated_from(70, 85, 5), calibrated_from(70, 85, 10)
+    >>> chosen_until(43_400, 52_700, 100), chosen_until(70, 85, 5), chosen_until(70, 85, 10)
     (49600, 78, 85)
     """
     rows = b2 - b1
-    held = max(rows // 3, min(2 * n_input, rows // 2))
-    return b2 - held if held >= n_input else b2
+    after = max(rows // 3, min(2 * n_input, rows // 2))
+    return b2 - after if after >= n_input else b2

@@ -20,7 +20,7 @@ from forecaster.predictors import Combination, Context, Parts, kind
 from forecaster.predictors.combination import Members, convex
 from forecaster.preparation import prepare, resolved
 from forecaster.rollout import rollout
-from forecaster.splits import calibrated_from
+from forecaster.splits import chosen_until
 from forecaster.training.combining import Judged, _by_segment, combine
 from forecaster.training.folds import earlier
 from tests.test_model import signal_of, wave
@@ -293,13 +293,13 @@ class TestSampling:
 
     def test_the_parts_do_not_share_a_target(self, parts):
         ends = {}
-        for name in ("training", "validation", "calibration"):
+        for name in ("training", "validation", "after"):
             windows = getattr(parts, name)
             first = int(windows.first[0]) + WINDOW.context
             ends[name] = (first, first + int(windows.count[0]) - 1 + 10)
         assert ends["training"][1] <= ends["validation"][0]
-        assert ends["validation"][1] <= ends["calibration"][0]
-        assert ends["calibration"] == (calibrated_from(560, 680, 10), 680)
+        assert ends["validation"][1] <= ends["after"][0]
+        assert ends["after"] == (chosen_until(560, 680, 10), 680)
 
     def test_farther_targets_stay_within_their_part(self, parts):
         farther = parts.validation.farther(3)

@@ -93,8 +93,8 @@ def change(path, scope, text):
     (one, *_) = [m for m in operators.of_file(mutants.ROOT, path) if m.scope == scope and m.text == text]
     mutant_process.apply(one)
 
-change("forecaster/splits.py", "calibrated_from", "b2 - b1  =>  b2 + b1")
-print(splits.calibrated_from(10, 100, 1))
+change("forecaster/splits.py", "chosen_until", "b2 - b1  =>  b2 + b1")
+print(splits.chosen_until(10, 100, 1))
 change("forecaster/evaluation/verdict.py", "FEWEST_BLOCKS", "4  =>  5")
 print(verdict.FEWEST_BLOCKS)
 change("forecaster/reading/calendar.py", "MINUTE_NS", "60  =>  61")

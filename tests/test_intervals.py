@@ -60,7 +60,7 @@ def test_no_origin_at_all():
     assert quantiles.shape == (2, 0, 99)
     half, reason = intervals.band(state, quantiles, 90, channel=0, horizon=1)
     assert half is None
-    assert reason == "the part of the validation targets that calibrates is shorter than the horizon"
+    assert reason == "the validation part is too short to calibrate bands by"
 
 
 def test_beyond_the_calibrated_steps():

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecaster.config import Split
-from forecaster.splits import boundaries, calibrated_from
+from forecaster.splits import boundaries, chosen_until
 
 
 @given(st.integers(0, 10**9), st.integers(1, 98), st.data())
@@ -29,8 +29,8 @@ def test_the_parts_follow_each_other_and_cover_all_rows(rows, training, data):
         (0, 9, 3, 5),
     ],
 )
-def test_the_rows_that_only_calibrate(b1, b2, n_input, row):
-    assert calibrated_from(b1, b2, n_input) == row
+def test_the_rows_that_choose_nothing(b1, b2, n_input, row):
+    assert chosen_until(b1, b2, n_input) == row
 
 
 @pytest.mark.parametrize(

@@ -72,13 +72,13 @@ class Context:
 class Parts:
     """The windows that a predictor may learn from, and those that it may be chosen by.
 
-    Those of `validation` choose states and penalties; those of `calibration`, after them, do not. Both find the
-    weights of a combination and calibrate the bands. None: there are none.
+    Those of `validation` choose states and penalties, those `after` them do not; both find the weights of a
+    combination and calibrate the bands. None: there are none.
     """
 
     training: Windows
     validation: Windows
-    calibration: Windows | None = None
+    after: Windows | None = None
 
     def farther(self, ahead: int) -> Parts:
         """Return the parts with targets of `ahead` segments."""
@@ -86,17 +86,17 @@ class Parts:
 
     def judging(self) -> Windows:
         """Return the windows of the whole validation part."""
-        return self.validation if self.calibration is None else self.validation.through(self.calibration)
+        return self.validation if self.after is None else self.validation.through(self.after)
 
     def stretches(self) -> list[Windows]:
         """Return the validation part in thirds, each of which is judged by what was found without it.
 
         The first two are one where they are too short; there are none where nothing is left for the bands.
         """
-        if self.calibration is None or not len(self.calibration):
+        if self.after is None or not len(self.after):
             return []
         halves = self.validation.halves()
-        return [*(halves if all(len(one) for one in halves) else [self.validation]), self.calibration]
+        return [*(halves if all(len(one) for one in halves) else [self.validation]), self.after]
 
     @property
     def window(self) -> Window:
