@@ -23,7 +23,7 @@ from forecaster.rollout import forecast
 from forecaster.windows import Windows
 
 Array = NDArray[np.float64]
-LARGEST = 1e300
+LARGEST, HUGE = 1e300, 1e100
 COVERED = 0.9
 """The bound that errors are counted beyond: that of the default band."""
 STEPS = 64
@@ -121,52 +121,58 @@ def _scale(made: sampling.Made, sample: sampling.Sample, windows: Windows, usual
 def _separate(samples: Sequence[sampling.Sample], errors: Sequence[Array]) -> NDArray[np.int64]:
     """Return for each step how many independent origins those that have a target there are worth, (H,).
 
-    Bands are bounds on the errors, so what counts is how those resemble each other that exceed one: 90 % of all.
     The stretches of a run are looked at as one.
+    """
+    runs: dict[int, list[Array]] = {}
+    for sample, found in zip(samples, _compared(errors), strict=True):
+        sizes = [len(one) for one in sample.origins]
+        for run, own in zip(sample.runs, np.split(found, np.cumsum(sizes)[:-1]), strict=False):
+            runs.setdefault(run, []).append(own)
+    known = np.sum([(~np.isnan(one)).sum(axis=0) for one in errors], axis=0)
+    return np.maximum(1, known / _overlap([np.concatenate(one) for one in runs.values()])).astype(np.int64)
+
+
+def _compared(errors: Sequence[Array]) -> list[Array]:
+    """Return of the `errors` (O, H) what tells how they resemble each other, less its mean at each step.
+
+    Bands are bounds on the errors: it is whether one exceeds the bound of 90 % of all, or, where too few do, its size.
 
     Source: Vehtari, Gelman, Simpson, Carpenter, Buerkner 2021, "Rank-normalization, folding, and localization",
     section 4: the effective sample size of a quantile.
     """
-    runs: dict[int, list[Array]] = {}
-    bound = _bound(np.abs(np.concatenate(errors)))
-    for sample, found in zip(samples, errors, strict=True):
-        sizes = [len(one) for one in sample.origins]
-        beyond = np.where(np.isnan(found), np.nan, np.abs(found) > bound)
-        for run, own in zip(sample.runs, np.split(beyond, np.cumsum(sizes)[:-1]), strict=False):
-            runs.setdefault(run, []).append(own)
-    worth = sum(_effective(np.concatenate(one)) for one in runs.values())
-    rows = sum(len(one) for one in errors)
-    known = np.sum([(~np.isnan(one)).sum(axis=0) for one in errors], axis=0)
-    return np.maximum(1, known * worth / max(1, rows)).astype(np.int64)
+    sizes = np.minimum(np.abs(np.concatenate(errors)), HUGE)
+    known = ~np.isnan(sizes)
+    counts = np.maximum(1, known.sum(axis=0))
+    if len(sizes) * (1 - COVERED) >= sampling.FEWEST:
+        place = np.ceil(COVERED * counts).astype(np.int64) - 1
+        bound = np.take_along_axis(np.sort(sizes, axis=0), place[None], axis=0)  # NaN stands last
+        sizes = np.where(known, (sizes > bound) | (sizes == HUGE), np.nan)
+    means = np.where(known, sizes, 0).sum(axis=0) / counts
+    return np.split(sizes - means, np.cumsum([len(one) for one in errors])[:-1])
 
 
-def _bound(errors: Array) -> Array:
-    """Return what 90 % of the `errors` (O, H) of each step do not exceed, (H,); 0 where there are none."""
-    if not len(errors):
-        return np.zeros(errors.shape[1])
-    counts = (~np.isnan(errors)).sum(axis=0)
-    place = np.maximum(np.ceil(COVERED * counts).astype(np.int64), 1) - 1
-    return np.take_along_axis(np.sort(errors, axis=0), place[None], axis=0)[0]  # NaN stands last
-
-
-def _effective(beyond: Array) -> float:
-    """Return the effective number of the origins of one run; where an error is `beyond` its bound stands 1 (O, H).
+def _overlap(runs: Sequence[Array]) -> float:
+    """Return how many origins of `runs` (O, H), which come less their mean, are worth one: at least 1.
 
     Their autocorrelation is summed over the lags until it first falls to 0.
 
     Source: Geyer 1992, "Practical Markov Chain Monte Carlo", section 3.3.
     """
-    count = len(beyond)
-    weights = ~np.isnan(beyond)
-    mean = np.where(weights, beyond, 0).sum(axis=0) / np.maximum(1, weights.sum(axis=0))
-    power = np.zeros(count + 1)
-    for begin in range(0, beyond.shape[1], STEPS):
-        some = slice(begin, begin + STEPS)
-        rest = np.where(weights[:, some], beyond[:, some] - mean[some], 0)
-        power += (np.abs(np.fft.rfft(rest, 2 * count, axis=0)) ** 2).sum(axis=1)
-    covariance = np.fft.irfft(power, 2 * count)[:count]
+    covariance = np.zeros(max((len(one) for one in runs), default=1))
+    for one in runs:
+        covariance[: len(one)] += _covariance(np.nan_to_num(one))
     if not covariance[0] > 0:
-        return float(count)
+        return 1.0
     correlation = covariance / covariance[0]
-    first = int(np.argmax(correlation <= 0)) or count
-    return float(count / (1 + 2 * correlation[1:first].sum()))
+    first = int(np.argmax(correlation <= 0)) or len(correlation)
+    return float(1 + 2 * correlation[1:first].sum())
+
+
+def _covariance(run: Array) -> Array:
+    """Return the sum of the products of `run` (O, H) with itself by lag, (O,), over all steps."""
+    count = len(run)
+    power = np.zeros(count + 1)
+    for begin in range(0, run.shape[1], STEPS):
+        power += (np.abs(np.fft.rfft(run[:, begin : begin + STEPS], 2 * count, axis=0)) ** 2).sum(axis=1)
+    found: Array = np.fft.irfft(power, 2 * count)[:count]
+    return found

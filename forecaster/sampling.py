@@ -26,6 +26,8 @@ MAX_NEAR, MAX_FAR = 40_000, 4000
 """Origins of all channels together."""
 FEWEST = 20
 """Origins that the last step of a horizon must have at stride 1."""
+ENOUGH = 100
+"""Origins that it has of those, if there are as many: a band at 99 percent needs 99."""
 
 
 @dataclass(frozen=True)
@@ -95,23 +97,32 @@ def stretches(parts: Sequence[Windows], channel: int, ahead: int) -> list[Sample
     """Return for each of `parts`, one after the other in time, origins of a channel from which it can be reached.
 
     They lie in any of the parts, and are compared with the targets of their own part alone: so each target counts
-    as often at every step, however far ahead that is. A short part has a few origins more.
+    as often at every step, however far ahead that is. They are as dense everywhere as the last step needs them.
     """
     reaching = [_reaching(parts, own, ahead) for own in parts]
     rooms = [_room(one, channel, 1) for one in reaching]
-    total = max(1, sum(int(room.sum()) for room in rooms))
-    wanted = _most_near(parts[0]) if ahead == 1 else 2 * _most_far(parts[0])
+    every = _every(parts, channel, ahead, sum(int(room.sum()) for room in rooms))
     return [
-        _sample(one, channel, _spread(room, max(3 * FEWEST, wanted * int(room.sum()) // total)), ahead, targets=own)
+        _sample(one, channel, _spread(room, round(int(room.sum()) / every)), ahead, targets=own)
         for one, own, room in zip(reaching, parts, rooms, strict=True)
     ]
+
+
+def _every(parts: Sequence[Windows], channel: int, ahead: int, room: int) -> float:
+    """Return which of the `room` origins is taken, every second one, say, so that the last step has `ENOUGH`."""
+    wanted = _most_near(parts[0]) if ahead == 1 else 2 * _most_far(parts[0])
+    own = np.flatnonzero(parts[0].runs.channel == channel)
+    targets = np.sum([one.targets[own] for one in parts], axis=0)
+    last = int(np.maximum(0, targets - ahead * parts[0].window.n_input + 1).sum())
+    enough = max(FEWEST // 2, min(ENOUGH, _most_far(parts[0])))
+    return max(1.0, min(room / wanted, last / enough))
 
 
 def _reaching(parts: Sequence[Windows], own: Windows, ahead: int) -> Windows:
     """Return the windows of all `parts` from whose origins `ahead` segments reach into the targets of `own`."""
     there = [one.count > 0 for one in parts]
-    far = np.iinfo(np.int64).max
-    earliest = np.min([np.where(some, one.first, far) for one, some in zip(parts, there, strict=True)], axis=0)
+    never = np.iinfo(np.int64).max
+    earliest = np.min([np.where(some, one.first, never) for one, some in zip(parts, there, strict=True)], axis=0)
     latest = np.max([np.where(some, one.first + one.count, 0) for one, some in zip(parts, there, strict=True)], axis=0)
     first = np.maximum(earliest, own.first - ahead * own.window.n_input + 1)
     end = np.minimum(latest, own.first + own.targets)

@@ -119,12 +119,21 @@ class Windows:
         return np.where(self.count > 0, (self.count - 1) * self.window.stride + self.span, 0).astype(np.int64)
 
     def halves(self) -> tuple[Windows, Windows]:
-        """Return the windows whose targets lie in the first and in the second half of those of their run."""
+        """Return the windows whose targets lie in the first and in the second half of those of their run.
+
+        A run that is too short for a window in both stays whole, in the first.
+        """
         begin = self.first + self.window.context
         end = begin + self.targets
         middle = (begin + end) // 2
-        one, other = (Windows.between(self.runs, part, self.window) for part in ((begin, middle), (middle, end)))
-        return one, other
+        one, other = (
+            Windows.between(self.runs, part, self.window, ahead=self.ahead) for part in ((begin, middle), (middle, end))
+        )
+        both = (one.count > 0) & (other.count > 0)
+        return (
+            replace(one, first=np.where(both, one.first, self.first), count=np.where(both, one.count, self.count)),
+            replace(other, count=np.where(both, other.count, 0)),
+        )
 
     def through(self, following: Windows) -> Windows:
         """Return all windows of the same runs from the first of these to the last of those `following`."""

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecaster import sampling
-from forecaster.calibration import residuals
+from forecaster.calibration import _separate, residuals
 from forecaster.config import RunConfig, Split, Window
+from forecaster.origins import Origins
 from forecaster.predictors import Parts, kind
 from forecaster.preparation import prepare
 from forecaster.splits import boundaries
@@ -84,6 +85,12 @@ def test_no_band_without_a_part_that_chose_nothing():
     assert residuals(*fitted(parts, "mean"), Parts(parts.training, parts.validation))[0].errors.shape == (0, 10)
 
 
+def test_a_short_recording_counts_whole_beside_a_long_one():
+    parts = prepare([signal_of(wave(180)), signal_of(wave(1200), "long")], RunConfig(window=WINDOW)).parts
+    bounds = [boundaries(rows, Split()) for rows in (180, 1200)]
+    assert np.sum([one.targets for one in parts.stretches()], axis=0).tolist() == [b2 - b1 for b1, b2 in bounds]
+
+
 @pytest.mark.parametrize(("rows", "stretches"), [(120, 0), (220, 2), (1200, 3)])
 def test_the_stretches_have_all_validation_targets(rows, stretches):
     parts = parts_of(wave(rows))
@@ -107,3 +114,43 @@ def test_errors_that_come_in_runs_count_by_the_runs():
     targets = 1350
     assert counts[0] > 0.7 * targets
     assert targets / 40 < counts[1] < counts[0] / 5
+
+
+@pytest.mark.parametrize(("slow", "worth"), [(0.9, 217), (0.98, 71)])
+def test_several_recordings_are_worth_what_chance_says(slow, worth):
+    """`worth` by 4,000 simulations: the variance of the share that exceeds its bound is p (1 - p) / worth."""
+    found = [_separate(*_apart(np.random.default_rng(seed), slow))[0] for seed in range(30)]
+    assert np.median(found) == pytest.approx(worth, rel=0.35)
+
+
+def _apart(rng, slow):
+    """Return 20 runs of 80 errors at stride 1, of which each is `slow` times the one before and noise."""
+    runs = []
+    for _ in range(20):
+        errors = [rng.normal()]
+        for _ in range(79):
+            errors.append(slow * errors[-1] + np.sqrt(1 - slow**2) * rng.normal())
+        runs.append(np.array(errors)[:, None])
+    origins = tuple(Origins(np.zeros(100), 0, np.arange(80)) for _ in runs)
+    sample = sampling.Sample(tuple(range(20)), origins, (0,) * 20, (100,) * 20, 1)
+    return [sample], [np.concatenate(runs)]
+
+
+def test_what_stays_within_the_bound_does_not_count():
+    """Sizes that change slowly, and a tenth and more that stand out, each by itself."""
+    rng = np.random.default_rng(2)
+    errors = np.repeat(rng.random(20), 100)
+    errors[rng.choice(2000, 250, replace=False)] = 9.0
+    sample = sampling.Sample((0,), (Origins(np.zeros(2001), 0, np.arange(2000)),), (0,), (2001,), 1)
+    assert _separate([sample], [errors[:, None]])[0] > 1500
+    few = np.repeat(rng.random(8), 20)  # too few exceed it: their sizes count
+    sample = sampling.Sample((0,), (Origins(np.zeros(2001), 0, np.arange(160)),), (0,), (2001,), 1)
+    assert _separate([sample], [few[:, None]])[0] < 20
+
+
+def test_errors_that_ran_away_exceed_any_bound():
+    rng = np.random.default_rng(2)
+    errors = np.where(rng.random(2000) < 0.2, np.inf, rng.random(2000))
+    sample = sampling.Sample((0,), (Origins(np.zeros(2001), 0, np.arange(2000)),), (0,), (2001,), 1)
+    assert _separate([sample], [errors[:, None]])[0] > 1500
+    assert _separate([sample], [np.repeat(errors[:20], 100)[:, None]])[0] < 40

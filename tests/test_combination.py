@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecaster import predictors, sampling
+from forecaster import calibration, intervals, predictors, sampling
 from forecaster.bundle.card import carried_by
 from forecaster.bundle.manifest import Combination as Carriers
 from forecaster.calibration import residuals
@@ -108,6 +108,19 @@ class TestWeights:
         assert not np.array_equal(whole.weights, other.weights)
         same = [np.array_equal(a.weights, b.weights) for a, b in zip(without, others, strict=True)]
         assert same == [k == third for k in range(3)]
+
+    def test_the_bands_of_a_model_are_made_of_what_was_found_without_each_third(self, monkeypatch):
+        given, find = [], calibration.residuals
+        monkeypatch.setattr(
+            calibration, "residuals", lambda *all_of, **more: given.append(all_of) or find(*all_of, **more)
+        )
+        model = Forecaster.fit([signal_of(wave(800))], RunConfig(window=WINDOW, recipe=QUICK))
+        ((predictor, parts, without),) = given
+        _, quantiles = intervals.calibrate([one.errors for one in find(predictor, parts)])
+        assert predictor is model.predictor
+        assert [one.weights.shape for one in without] == [predictor.weights.shape] * 3
+        assert not any(np.array_equal(one.weights, predictor.weights) for one in without)
+        assert not np.array_equal(quantiles, model.quantiles)
 
     def test_what_is_found_without_a_stretch_is_of_the_same_form(self, parts):
         fitted = [kind(name).fit(parts) for name in NAMES]

@@ -64,15 +64,16 @@ def test_nothing_outside_the_part_is_compared_with(found, ahead):
 
 
 @given(parts())
-def test_halves_join_to_the_whole_and_a_sample_without_one_is_the_other(found):
+def test_halves_have_all_targets_and_a_sample_without_one_is_the_other(found):
     (before, own), begin, middle, rows = found
     half, sample = (middle + rows) // 2, sampling.near(own, 0)
-    first, second = own.halves()
-    for windows, (low, high) in ((first, (middle, half)), (second, (half, rows))):
-        assert (windows.targets == (high - low if high - low >= WINDOW.n_input else 0)).all()
+    bounds = ((middle, half), (half, rows)) if half - middle >= WINDOW.n_input else ((middle, rows), (rows, rows))
+    for windows, (low, high) in zip(own.halves(), bounds, strict=True):
+        assert windows.targets.tolist() == [high - low] * 2
         left = sample.without(windows)
-        expected = np.setdiff1d(np.arange(middle, rows), np.arange(low, high) if len(windows) else [])
-        np.testing.assert_array_equal(np.unique(left[np.isfinite(left)]), expected)
+        np.testing.assert_array_equal(
+            np.unique(left[np.isfinite(left)]), np.setdiff1d(np.arange(middle, rows), np.arange(low, high))
+        )
     whole = before.through(own)
     assert (whole.targets == rows - (begin if len(before) else middle)).all()
     assert (before.through(before).first == before.first).all()
@@ -95,7 +96,13 @@ def test_long_parts_have_their_origins_evenly_spread_and_each_as_densely():
     assert sum(len(one) for one in found) == pytest.approx(2 * sampling.FAR, abs=2)
 
 
-def test_a_short_part_beside_a_long_one_has_enough_origins():
-    short, long = sampling.stretches(halves(90_000, 3000, 3100, channels=1), 0, 1)
-    assert len(short) >= 3 * sampling.FEWEST
-    assert len(long) >= 0.99 * sampling.NEAR
+def test_origins_are_denser_where_few_reach_the_last_step():
+    lengths = [3000, *[400] * 9]
+    runs = Runs.join([np.arange(rows, dtype=float)[:, None] for rows in lengths], np.zeros(1), np.ones(1))
+    bounds = [np.array([share * rows // 10 for rows in lengths]) for share in (5, 8, 10)]
+    both = [Windows.between(runs, (low, high), WINDOW) for low, high in pairwise(bounds)]
+    loose, last = (
+        np.concatenate([one.truth() for one in sampling.stretches(both, 0, ahead)])[:, -1] for ahead in (1, 80)
+    )
+    assert np.isfinite(last).sum() == pytest.approx(sampling.ENOUGH, rel=0.1)
+    assert np.isfinite(loose).sum() == pytest.approx(sampling.NEAR, rel=0.05)

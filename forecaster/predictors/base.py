@@ -91,12 +91,11 @@ class Parts:
     def stretches(self) -> list[Windows]:
         """Return the validation part in thirds, each of which is judged by what was found without it.
 
-        The first two are one where they are too short; there are none where nothing is left for the bands.
+        The first two are one where they are too short; there are none where no recording is long enough for the last.
         """
         if self.after is None or not len(self.after):
             return []
-        halves = self.validation.halves()
-        return [*(halves if all(len(one) for one in halves) else [self.validation]), self.after]
+        return [one for one in (*self.validation.halves(), self.after) if len(one)]
 
     @property
     def window(self) -> Window:

@@ -23,7 +23,7 @@ from forecaster.tasks.together import Together, batches
 
 
 def calibrate(
-    predictor: Predictor, parts: Parts, config: RunConfig, without: Sequence[Predictor] = ()
+    predictor: Predictor, parts: Parts, config: RunConfig, without: Sequence[Predictor]
 ) -> tuple[intervals.IntervalState, NDArray[np.float32]]:
     """Return the quantiles of the residuals on the validation part, and what they are good for."""
     found = calibration.residuals(predictor, parts, without, carry=config.carry_state)

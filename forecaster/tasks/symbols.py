@@ -26,7 +26,7 @@ NO_BANDS = "symbols have probabilities, not bands"
 
 
 def calibrate(
-    predictor: Predictor, parts: Parts, config: RunConfig, without: Sequence[Predictor] = ()
+    predictor: Predictor, parts: Parts, config: RunConfig, without: Sequence[Predictor]
 ) -> tuple[intervals.IntervalState, NDArray[np.float32]]:
     """Return no bands: the probabilities say how sure a forecast is."""
     return intervals.calibrate([np.zeros((0, 1))], reason=NO_BANDS)

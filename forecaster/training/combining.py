@@ -152,8 +152,8 @@ def _moments(judged: Judged, channel: int, ahead: int) -> Sequence[Array | None]
         return following
     each = _products(judged, sampling.far(judged.windows, channel, ahead), ahead)
     return [
-        np.stack([one[0], *(far[max(1, j - BESIDE) : j + BESIDE + 1].sum(axis=0) for j in range(1, ahead))])
-        for one, far in zip(following, each, strict=True)
+        np.stack([one[0], *(all_of[max(1, j - BESIDE) : j + BESIDE + 1].sum(axis=0) for j in range(1, ahead))])
+        for one, all_of in zip(following, each, strict=True)
     ]
 
 
