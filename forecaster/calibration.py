@@ -75,20 +75,22 @@ def residuals(
 
 def _of(stretches: Sequence[Stretch], channel: int, ahead: int) -> Residuals:
     """Return the errors of one channel, of the near origins, then of the far."""
-    windows = [one.windows for one in stretches]
-    near = sampling.stretches(windows, channel, 1)
-    plain = [one.made(stretch.made) - one.truth() for one, stretch in zip(near, stretches, strict=True)]
+    near, plain = _off(stretches, channel, 1)
     usual = _mean_square(plain[-1])
     first, apart = _scaled(stretches, near, plain, usual)
     if ahead == 1:
         return Residuals(first, apart, usual)
-    far = sampling.stretches(windows, channel, ahead)
-    loop = [one.made(stretch.made) - one.truth() for one, stretch in zip(far, stretches, strict=True)]
-    rest, later = _scaled(stretches, far, loop, usual)
-    n_input = windows[0].window.n_input
+    rest, later = _scaled(stretches, *_off(stretches, channel, ahead), usual)
+    n_input = first.shape[1]
     rest[:, :n_input] = np.nan
     first = np.pad(first, ((0, 0), (0, rest.shape[1] - n_input)), constant_values=np.nan)
     return Residuals(np.concatenate((first, rest)), np.concatenate((apart, later[n_input:])), usual)
+
+
+def _off(stretches: Sequence[Stretch], channel: int, ahead: int) -> tuple[list[sampling.Sample], list[Array]]:
+    """Return origins for each stretch, and how far off the forecasts from them are there."""
+    samples = sampling.stretches([one.windows for one in stretches], channel, ahead)
+    return samples, [sample.made(one.made) - sample.truth() for sample, one in zip(samples, stretches, strict=True)]
 
 
 def _scaled(
