@@ -1,4 +1,4 @@
-"""Split-conformal bands: how far off the forecast was on the validation part, step by step.
+"""Conformal bands: how far off the forecast was on the validation part, step by step.
 
 For each channel and step the absolute residuals of the calibration origins are sorted; the band
 at level p is the ceil((m + 1) p / 100 * n / m)-th smallest of the n, which are worth m independent

@@ -148,5 +148,10 @@ def history_text(history: Sequence[Mapping[str, float]]) -> str:
     most = MAX_CELLS // len(names) - 1
     if len(history) > most:
         history = [history[k] for k in np.linspace(0, len(history) - 1, most).astype(np.int64)]
-    rows = (",".join(repr(row[name]) if name in row else "" for name in names) for row in history)
+    rows = (",".join(_number(row[name]) if name in row else "" for name in names) for row in history)
     return "\n".join((",".join(names), *rows)) + "\n"
+
+
+def _number(value: float) -> str:
+    """Write a number so that it is the same when it is read and written again."""
+    return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else repr(float(value))

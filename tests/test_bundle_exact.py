@@ -33,7 +33,7 @@ Made by forecaster on 2025-01-31T12:00:00Z, seed 0.
 - It looks back on: 12 samples = 11.7 ms, in 3 segments
 - It forecasts: the next 4 = 3.91 ms; then from its own forecasts
 - Sample rate: 1024 Hz
-- Intervals: split conformal for each of 4 steps, levels 50 to 90 %
+- Intervals: conformal for each of 4 steps, levels 50 to 90 %
 - Training: step 2, loss 0.25, validation loss 0.3
 
 ## How good it is

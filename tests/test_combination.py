@@ -351,3 +351,11 @@ class TestFedBack:
         astray, alike = np.array([[40.0, 0.0], [0.0, 1.0]]), np.eye(2)
         _, far, near = _by_segment(np.stack([self.NEXT, astray, alike]))
         assert far[0] < near[0]
+
+
+def test_saved_again_the_learning_curve_is_the_same_bytes(auto, tmp_path):
+    auto.save(tmp_path / "one")
+    Forecaster.load(tmp_path / "one").save(tmp_path / "two")
+    one, two = (next((tmp_path / name).glob("data-*/history.csv")).read_bytes() for name in ("one", "two"))
+    assert one == two
+    assert b"\n1,10," in one

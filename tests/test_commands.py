@@ -248,6 +248,10 @@ class TestConfigure:
     def test_a_bad_split_is_refused(self, text: str, tmp_path: Path) -> None:
         assert "split" in refused("train", "x.csv", "-o", tmp_path / "m", "--split", text)
 
+    def test_a_split_of_more_than_all_is_told_its_sum(self, tmp_path: Path) -> None:
+        found = refused("train", "x.csv", "-o", tmp_path / "m", "--split", "70/15/20")
+        assert "--split '70/15/20': the shares add up to 105, not 100." in found
+
 
 class TestTrain:
     def test_it_says_what_was_done_and_what_to_run_next(self, sine_csv: Path, tmp_path: Path) -> None:

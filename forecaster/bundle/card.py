@@ -106,7 +106,7 @@ def _intervals(manifest: Manifest) -> str:
     state = manifest.intervals
     if not (state.horizon and state.levels):
         return f"none{f' ({escape(state.reason)})' if state.reason else ''}"
-    return f"split conformal for each of {state.horizon} steps, levels {state.levels[0]} to {state.levels[-1]} %"
+    return f"conformal for each of {state.horizon} steps, levels {state.levels[0]} to {state.levels[-1]} %"
 
 
 def _course(history: str) -> str:

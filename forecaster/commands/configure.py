@@ -147,6 +147,11 @@ def split(text: str) -> dict[str, float]:
         raise UsageError(
             f"--split {printable(text)!r} is not three percentages.", hint="Example: --split 70/15/15."
         ) from None
+    total = training + validation + test
+    if not abs(total - 100) <= 1e-9:
+        raise UsageError(
+            f"--split {printable(text)}: the shares add up to {total:g}, not 100.", hint="Example: --split 70/15/15."
+        )
     return {"training": training, "validation": validation, "test": test}
 
 

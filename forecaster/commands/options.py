@@ -74,8 +74,9 @@ some_signals = click.argument("signals", metavar="[SIGNAL...]", nargs=-1)
 model = click.argument("model", metavar="MODEL", type=FilePath())
 
 quiet = option(
-    "-q", "--quiet", is_flag=True, expose_value=False, is_eager=True, callback=_set("quiet"), help="Say errors alone."
-)
+    "-q", "--quiet", is_flag=True, expose_value=False, is_eager=True, callback=_set("quiet"),
+    help="Say errors and warnings alone.",
+)  # fmt: skip
 verbose = option(
     "-v", "--verbose", is_flag=True, expose_value=False, is_eager=True, callback=_set("verbose"),
     help="Show where an error arose.",
