@@ -72,10 +72,12 @@ class Sample:
 def segments(windows: Windows) -> int:
     """Return how many segments ahead a part can be looked at: one, or so many that enough is left for the last step.
 
-    That is a third of the targets, and `FEWEST` origins. At most S.
+    That is a third of the targets of all recordings, and `FEWEST` origins. At most S.
     """
-    window, rows = windows.window, int(windows.targets.max(initial=0))
-    return max(1, min(min(2 * rows // 3, rows - FEWEST + 1) // window.n_input, window.n_step))
+    window, channel = windows.window, windows.runs.channel
+    rows = windows.targets[channel == channel[0]]
+    left = [np.maximum(0, rows - j * window.n_input + 1).sum() for j in range(1, window.n_step + 1)]
+    return max(1, sum(one >= max(FEWEST, rows.sum() / 3) for one in left))
 
 
 def near(windows: Windows, channel: int) -> Sample:

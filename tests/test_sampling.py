@@ -106,3 +106,16 @@ def test_origins_are_denser_where_few_reach_the_last_step():
     )
     assert np.isfinite(last).sum() == pytest.approx(sampling.ENOUGH, rel=0.1)
     assert np.isfinite(loose).sum() == pytest.approx(sampling.NEAR, rel=0.05)
+
+
+def test_how_far_a_part_reaches_is_not_for_one_long_recording_to_say():
+    def reach(*targets):
+        window = Window(n_step=60, n_input=5)
+        runs = Runs.join([np.zeros((window.context + rows, 2)) for rows in targets], np.zeros(2), np.ones(2))
+        begin = np.full(2 * len(targets), window.context)
+        return sampling.segments(Windows.between(runs, (begin, begin + np.repeat(targets, 2)), window))
+
+    assert reach(300) == 40  # 101 of 300 targets are left for step 200
+    assert reach(300, 300) == 40
+    assert reach(300, *[30] * 10) == 20  # 201 of 600 for step 100, all of the long recording
+    assert reach(9) == 1
