@@ -250,7 +250,7 @@ class TestConfigure:
 
     def test_a_split_of_more_than_all_is_told_its_sum(self, tmp_path: Path) -> None:
         found = refused("train", "x.csv", "-o", tmp_path / "m", "--split", "70/15/20")
-        assert "--split '70/15/20': the shares add up to 105, not 100." in found
+        assert "--split 70/15/20: the shares add up to 105, not 100." in found
 
 
 class TestTrain:
