@@ -69,7 +69,7 @@ def residuals(
     pairs = zip(without or [predictor] * len(windows), windows, strict=True)
     found = [Stretch(partial(forecast, one, carry=carry), own) for one, own in pairs]
     affordable = MAX_QUANTILES // (99 * parts.channels * n_input)
-    ahead = max(1, min(sampling.segments(parts.judging()), affordable))
+    ahead = max(1, min(sampling.segments(parts.whole_validation()), affordable))
     return [_of(found, channel, ahead) for channel in range(parts.channels)]
 
 

@@ -63,8 +63,7 @@ class Sample:
 
     def without(self, part: Windows) -> Array:
         """Return what came after each origin, (O, H), NaN where it is a target of `part` too."""
-        begins = tuple(int(part.first[run]) + part.window.context for run in self.runs)
-        ends = tuple(begin + int(part.targets[run]) for run, begin in zip(self.runs, begins, strict=True))
+        begins, ends = _bounds(part, self.runs)
         within = replace(self, begins=begins, ends=ends).truth()
         return np.where(np.isnan(within), self.truth(), np.nan)
 
@@ -160,11 +159,15 @@ def _sample(windows: Windows, channel: int, chosen: Index, ahead: int, *, target
     rows = place + windows.first[own[which]] + windows.window.context
     used = np.unique(which)
     runs = tuple(own[used].tolist())
-    part = windows if targets is None else targets
-    begins = tuple(int(part.first[r]) + part.window.context for r in runs)
-    ends = tuple(begin + int(part.targets[r]) for r, begin in zip(runs, begins, strict=True))
+    begins, ends = _bounds(windows if targets is None else targets, runs)
     origins = tuple(_at(windows, r, rows[which == k]) for k, r in zip(used, runs, strict=True))
     return Sample(runs, origins, begins, ends, ahead * windows.window.n_input)
+
+
+def _bounds(part: Windows, runs: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the rows at which the targets of `part` begin and end in each of `runs`."""
+    begins = part.first[list(runs)] + part.window.context
+    return tuple(begins.tolist()), tuple((begins + part.targets[list(runs)]).tolist())
 
 
 def _at(windows: Windows, r: int, rows: Index) -> Origins:

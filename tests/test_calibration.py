@@ -100,7 +100,7 @@ def test_the_stretches_have_all_validation_targets(rows, stretches):
     ends = [int(one.first[0]) + WINDOW.context + np.array([0, one.targets[0]]) for one in found]
     assert [begin for begin, _ in ends] == [b1, *(end for _, end in ends[:-1])][:stretches]
     assert not ends or ends[-1][1] == b2
-    whole = parts.judging()
+    whole = parts.whole_validation()
     assert int(whole.first[0]) + WINDOW.context == b1
     assert int(whole.targets[0]) == (b2 if stretches else b1 + int(parts.validation.targets[0])) - b1
 

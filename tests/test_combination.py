@@ -297,8 +297,8 @@ class TestModel:
 
 class TestSampling:
     def test_origins_of_the_closed_loop_have_its_length_behind_them_or_a_gap(self, parts):
-        ahead = sampling.segments(parts.judging())
-        sample = sampling.far(parts.judging(), 0, ahead)
+        ahead = sampling.segments(parts.whole_validation())
+        sample = sampling.far(parts.whole_validation(), 0, ahead)
         truth = sample.truth()
         assert truth.shape == (len(sample), ahead * 10)
         assert np.isfinite(truth[:, :10]).all()

@@ -84,7 +84,7 @@ class Parts:
         """Return the parts with targets of `ahead` segments."""
         return Parts(self.training.farther(ahead), self.validation.farther(ahead))
 
-    def judging(self) -> Windows:
+    def whole_validation(self) -> Windows:
         """Return the windows of the whole validation part."""
         return self.validation if self.after is None else self.validation.through(self.after)
 
