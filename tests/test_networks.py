@@ -20,6 +20,8 @@ FORMS = [
         for reset in ("before", "after")
     ),
     ("narx", {"units": 9}),
+    ("segment-gru", {"normalised": False, "units": 7}),
+    ("segment-gru", {"segments": 3, "units": 7}),
     *(("state-space", {"layers": layers, "units": 6}) for layers in (1, 2, 5)),
     ("sliding-conv", {"layers": 1, "taps": 2, "filters": 3}),
     ("sliding-conv", {"layers": 3, "taps": 3, "filters": 4}),
@@ -62,6 +64,45 @@ def test_level_lstm_follows_its_own_channel_to_any_level_and_leaves_the_others_a
     own = np.r_[np.full(6, 100.0), np.zeros(12)]
     np.testing.assert_allclose(module.forward(module.Parameters(), tensors, x + own), y + 100, atol=1e-9)
     assert np.abs(module.forward(module.Parameters(), tensors, x + 1 - own / 100) - y).max() > 1e-3
+
+
+def test_segment_gru_follows_its_own_channel_to_any_level_and_size_and_leaves_the_others_alone():
+    window = Window(n_step=5, n_input=6, exogenous=2)
+    module, tensors = network("segment-gru"), drawn("segment-gru", {"segments": 2}, window)
+    parameters = module.Parameters(segments=2)
+    tensors = {key: tensor.astype(np.float64) for key, tensor in tensors.items()}
+    x = segments(3, window).astype(np.float64)
+    own, last = np.r_[np.ones(6), np.zeros(12)], x[:, -1, 5:6]
+    louder = np.where(own > 0, 20 * (x - last[:, None]), x) + 100 * own
+    shape = module.forward(parameters, tensors, x) - last
+    assert shape.std() > 1e-2
+    np.testing.assert_allclose(module.forward(parameters, tensors, louder), 20 * shape + 100, rtol=2e-3, atol=2e-3)
+    others = module.forward(parameters, tensors, x + (1 - own))
+    assert np.abs(others - last - shape).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["segment-gru", "linear-lstm"])
+def test_a_window_without_a_spread_is_not_blown_up(name):
+    module, tensors = network(name), drawn(name, {})
+    still = np.full((1, 5, 6), 3.0, np.float32)
+    whisper = still + 1e-6 * segments(1)
+    first, second = (module.forward(module.Parameters(), tensors, x) for x in (still, whisper))
+    assert np.isfinite(first).all()
+    np.testing.assert_allclose(second, first, atol=1e-4)
+
+
+def test_noise_does_not_make_a_quiet_window_loud():
+    """What a network adds to a window has the size of the window, not that of the noise it is trained with."""
+    import keras
+
+    module = network("segment-gru")
+    model = module.build(module.Parameters(), WINDOW, Setting(seed=1, noise=0.5))
+    assert isinstance(model, keras.Model)
+    quiet = 1e-4 * segments(64)
+    added = np.asarray(model(quiet, training=True)) - np.asarray(model(quiet, training=False))
+    level = added.mean(axis=1, keepdims=True)
+    assert level.std() > 0.3  # the noise of the last value
+    assert (added - level).std() < 0.05
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,9 @@ from numpy.typing import NDArray
 from forecaster.config import Window
 from forecaster.equations.dense import dense
 from forecaster.networks import Setting, Shapes, Tensors, stacked_lstm
-from forecaster.networks._numpy import Quantities
+from forecaster.networks._numpy import Quantities, normalised
 
 AUTO = True
-FLOOR = 1e-6
-"""A window's variance (scaled units) is taken to be this much larger, so that a constant one can be divided by it."""
 RECIPE = {"steps": 1200, "learning_rate": 1e-4, "noise": 0.1, "patience": 4}
 
 Parameters = stacked_lstm.Parameters
@@ -55,9 +53,7 @@ def trace(parameters: stacked_lstm.Parameters, tensors: Tensors, x: NDArray) -> 
 def _normalised(x: NDArray, n_input: int) -> tuple[NDArray, NDArray]:
     """Return x (B, S, width) with its own channel, the first N of each step, normalised; and its deviation (B, 1)."""
     own = x[:, :, :n_input]
-    spread = np.sqrt(own.var(axis=(1, 2), keepdims=True) + x.dtype.type(FLOOR))
-    z = (own - own.mean(axis=(1, 2), keepdims=True)) / spread
-    return np.concatenate((z, x[:, :, n_input:]), axis=2), spread[:, 0]
+    return normalised(np.concatenate((own - own.mean(axis=(1, 2), keepdims=True), x[:, :, n_input:]), axis=2), n_input)
 
 
 def initial(parameters: stacked_lstm.Parameters, window: Window, fitted: Mapping[str, Any]) -> dict[str, NDArray]:
@@ -77,13 +73,13 @@ def build(parameters: stacked_lstm.Parameters, window: Window, setting: Setting)
     import keras
     from keras import ops
 
-    from forecaster.networks._parts import network_input, stacked
+    from forecaster.networks._parts import network_input, normalised, stacked
 
     inputs, y = network_input(window, setting)
     start = keras.initializers.GlorotUniform(seed=setting.seed * 101 + 90)
     line = keras.layers.Dense(window.n_input, kernel_initializer=start, name="linear")
-    own = y[:, :, : window.n_input]
-    spread = ops.sqrt(ops.var(own, axis=(1, 2), keepdims=True) + FLOOR)
-    z = ops.concatenate(((own - ops.mean(own, axis=(1, 2), keepdims=True)) / spread, y[:, :, window.n_input :]), axis=2)
+    own, others = y[:, :, : window.n_input], y[:, :, window.n_input :]
+    centred = ops.concatenate((own - ops.mean(own, axis=(1, 2), keepdims=True), others), axis=2)
+    z, spread = normalised(centred, inputs, window)
     rest = stacked(z, parameters, window.n_input, setting)
-    return keras.Model(inputs, line(keras.layers.Flatten()(y)) + spread[:, 0] * rest)
+    return keras.Model(inputs, line(keras.layers.Flatten()(y)) + spread * rest)

@@ -1,13 +1,17 @@
 """One GRU over segments that makes all segments ahead in one pass, each from its own position.
 
-    x - last value -> Dense(d, ReLU) a segment -> GRU(d) -> h
-    h, position k -> GRU(d), one step -> Dense(N) -> + last value,  k = 1 .. K
+    z = (x - last value) / s
+    z -> Dense(d, ReLU) a segment -> GRU(d) -> h
+    h, position k -> GRU(d), one step -> Dense(N) -> y_k,  k = 1 .. K
+    forecast = last value + s y
 
-The level is taken out of the window and put back: only its shape is learned. With K = 1 it
-forecasts the next segment, as every network does; `--horizon-mode direct` gives it K.
+s is the deviation of the window's own channel, or 1 with `--set normalised=false`. Level and size are taken out of
+the window and put back: only its shape is learned, so that the network follows the signal to levels and amplitudes
+that it had not in training. With K = 1 it forecasts the next segment, as every network does; `--horizon-mode direct`
+gives it K.
 
 Source: Lin et al., "SegRNN: Segment Recurrent Neural Network for Long-Term Time Series
-Forecasting" (2023); Cho et al. (2014) for the unit.
+Forecasting" (2023); Cho et al. (2014) for the unit; Kim et al., "Reversible Instance Normalization" (2022), for s.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ from forecaster.equations.activations import relu
 from forecaster.equations.dense import dense
 from forecaster.equations.products import by_windows
 from forecaster.networks import Setting, Shapes, Tensors
-from forecaster.networks._numpy import Quantities, Units, layer, levelled
+from forecaster.networks._numpy import Quantities, Units, layer, levelled, normalised
 
 AUTO = True
 DIRECT = True
@@ -32,9 +36,10 @@ RECIPE = {"steps": 1600, "noise": 0.05, "dropout": 0.2, "loss": "mae", "average"
 
 
 class Parameters(Frozen):
-    """The units d, and the segments K that are made in one pass."""
+    """The units d, whether windows are divided by s, and the segments K that are made in one pass."""
 
     units: Units = 128
+    normalised: bool = True
     segments: Annotated[int, Field(ge=1, le=4096)] = 1
 
 
@@ -49,25 +54,33 @@ def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
 
 def forward(parameters: Parameters, tensors: Tensors, x: NDArray) -> NDArray:
     """Compute the next K segments (B, K N) of windows x (B, S, width)."""
-    embedded, last = _embedded(tensors, x)
+    z, last, spread = _shape(parameters, tensors, x)
     unit = layer(tensors, "gru")
-    h = gru.gru(embedded, unit)[:, -1]
+    h = gru.gru(_embedded(tensors, z), unit)[:, -1]
     batch, (segments, n) = len(x), tensors["positions.kernel"].shape
     positions = np.broadcast_to(tensors["positions.kernel"], (batch, segments, n)).reshape(-1, 1, n)
     states = gru.gru(positions, unit, start=np.repeat(h, segments, axis=0))[:, 0]
-    return dense(states, tensors["segment.kernel"], tensors["segment.bias"]).reshape(batch, -1) + last
+    y = dense(states, tensors["segment.kernel"], tensors["segment.bias"]).reshape(batch, -1)
+    return spread * y + last
 
 
 def trace(parameters: Parameters, tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
     """Return what the gates and the state did over the window, each (B, S, n)."""
-    done = gru.trace(_embedded(tensors, x)[0], layer(tensors, "gru"))
+    done = gru.trace(_embedded(tensors, _shape(parameters, tensors, x)[0]), layer(tensors, "gru"))
     return {"gru": {"reset gate": done.r, "update gate": done.u, "candidate": done.a, "state": done.y}}
 
 
-def _embedded(tensors: Tensors, x: NDArray) -> tuple[NDArray, NDArray]:
-    """Return the segments, their level taken out, as the unit sees them (B, S, n), and the last value (B, 1)."""
-    z, last = levelled(x, tensors["segment.bias"].shape[0])
-    return relu(by_windows(z, tensors["embedding.kernel"]) + tensors["embedding.bias"]), last
+def _shape(parameters: Parameters, tensors: Tensors, x: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Return the windows without level and size (B, S, width), and these: the last value and the deviation (B, 1)."""
+    n_input = tensors["segment.bias"].shape[0]
+    z, last = levelled(x, n_input)
+    z, spread = normalised(z, n_input) if parameters.normalised else (z, np.ones_like(last))
+    return z, last, spread
+
+
+def _embedded(tensors: Tensors, z: NDArray) -> NDArray:
+    """Return the segments as the unit sees them (B, S, n)."""
+    return relu(by_windows(z, tensors["embedding.kernel"]) + tensors["embedding.bias"])
 
 
 def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
@@ -77,15 +90,16 @@ def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
     from forecaster.layers.gru import GRU
     from forecaster.layers.positions import ParallelDecoder
     from forecaster.layers.regularise import Dropout
-    from forecaster.networks._parts import levelled, network_input
+    from forecaster.networks._parts import levelled, network_input, normalised
 
     n_input, seed = window.n_input, setting.seed * 101
     inputs, y = network_input(window, setting)
     z, last = levelled(y, window)
+    z, spread = normalised(z, inputs, window) if parameters.normalised else (z, 1.0)
     embed, out = (keras.initializers.GlorotUniform(seed=seed + k) for k in (1, 2))
     y = keras.layers.Dense(parameters.units, "relu", kernel_initializer=embed, name="embedding")(z)
     unit = GRU(parameters.units, seed=seed + 3, name="gru")
     states = ParallelDecoder(unit, parameters.segments, seed=seed + 4, name="positions")(unit(y))
     states = Dropout(setting.dropout, seed=setting.seed, layer=1)(states)
     y = keras.layers.Dense(n_input, kernel_initializer=out, name="segment")(states)
-    return keras.Model(inputs, keras.layers.Reshape((parameters.segments * n_input,))(y) + last)
+    return keras.Model(inputs, spread * keras.layers.Reshape((parameters.segments * n_input,))(y) + last)
