@@ -1,13 +1,19 @@
 """Conformal bands: how far off the forecast was on the validation part, step by step.
 
-For each channel and step the absolute residuals of the calibration origins are sorted; the band
-at level p is the ceil((m + 1) p / 100 * n / m)-th smallest of the n, which are worth m independent
-ones: origins overlap, and so their errors resemble each other. With m = n it covers at least
-p percent of new targets wherever these are exchangeable with the validation part. The residuals
-may come in units of a local scale (`local_scale`): then the bounds do, too.
+For each channel and step the absolute residuals of the calibration origins are sorted. The band that is to
+cover the share p reaches to that of the n whose place, the smallest first, is
+
+    rank = ceil(n (p + (p - 1/2) / m) + 1/2)
+
+They are worth m independent ones: origins overlap, and so their errors resemble each other. With m = n this is
+ceil((n + 1) p), which covers at least p of new targets wherever these are exchangeable with the validation part.
+With n far more than m it covers p on average, to the second order: the sample quantile at p of a
+sample that is worth m covers p - (p - 1/2) / m. The residuals may come in units of a local scale
+(`local_scale`): then the bounds do, too.
 
 Source: Lei, G'Sell, Rinaldo, Tibshirani, Wasserman 2018, "Distribution-Free Predictive
-Inference for Regression", section 2.2; by step: Stankeviciute, Alaa, van der Schaar 2021.
+Inference for Regression", section 2.2; by step: Stankeviciute, Alaa, van der Schaar 2021; for m, the expansion in
+David and Nagaraja 2003, "Order Statistics", section 4.6.
 """
 
 from __future__ import annotations
@@ -186,8 +192,8 @@ def _quantiles(residuals: NDArray, horizon: int, separate: NDArray) -> NDArray[n
         return np.zeros((horizon, len(LEVELS)), np.float32)
     ordered = np.sort(residuals, axis=0)  # NaN stands last
     counts = (~np.isnan(ordered)).sum(axis=0)
-    ranks = [np.minimum(-(-(separate + 1) * level * counts // (100 * separate)), counts) for level in LEVELS]
-    bounds = np.take_along_axis(ordered, np.maximum(np.array(ranks), 1) - 1, axis=0)
+    ranks = [-(-(counts * (level * (separate + 1) - 50) + 50 * separate) // (100 * separate)) for level in LEVELS]
+    bounds = np.take_along_axis(ordered, np.clip(np.array(ranks), 1, np.maximum(counts, 1)) - 1, axis=0)
     return _rounded_up(np.minimum(bounds.T, LARGEST))
 
 

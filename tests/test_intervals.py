@@ -104,7 +104,26 @@ def test_origins_that_overlap_do_not_count_as_separate():
     alone, _ = intervals.band(*intervals.calibrate([errors]), 80, channel=0, horizon=1)
     few, _ = intervals.band(*intervals.calibrate([errors], [np.array([10])]), 80, channel=0, horizon=1)
     one, _ = intervals.band(*intervals.calibrate([errors], [np.array([1])]), 80, channel=0, horizon=1)
-    assert (alone[0], few[0], one[0]) == (81, 88, 100)
+    assert (alone[0], few[0], one[0]) == (81, 84, 100)
+
+
+@pytest.mark.parametrize("level", [80, 95])
+def test_errors_that_resemble_each_other_cover_what_they_promise_on_average(level):
+    """Moving averages of white noise, which are worth as many as the quantile of a sample wavers."""
+    from scipy.special import erf
+
+    def covered(bound):
+        return erf(bound / np.sqrt(2))
+
+    rng, size, long = np.random.default_rng(3), 600, 40
+    sums = np.cumsum(rng.normal(size=(size + long, 2000)), axis=0)
+    errors = (sums[long:] - sums[:-long]) / np.sqrt(long)
+    plain = covered(np.quantile(np.abs(errors), level / 100, axis=0))
+    worth = round(level * (100 - level) / 1e4 / plain.var())
+    _, quantiles = intervals.calibrate([errors], [np.full(2000, worth)])
+    found = covered(quantiles[0, :, level - 1].astype(float)).mean()
+    assert found == pytest.approx(level / 100, abs=0.006)
+    assert plain.mean() < level / 100 - 0.006
 
 
 def test_a_step_with_fewer_origins_has_its_own_ranks():
