@@ -15,9 +15,9 @@ from forecaster.networks import Shapes, Tensors
 
 Units = Annotated[int, Field(ge=1, le=4096)]
 Quantities = dict[str, NDArray]
-FLOOR = 1e-4
-"""What a window's variance (scaled units) is taken to be larger: what is smaller than 1 % of the training part's
-deviation is not blown up, and a constant window can be divided by its own."""
+QUIETEST, LOUDEST = 0.01, 4.0
+"""Between which sizes windows are followed, in deviations of the training part: a constant one can be divided by its
+own, and a closed loop that grows comes to an end."""
 
 
 def head_shapes(rows: int, hidden: int, n_input: int) -> Shapes:
@@ -64,15 +64,16 @@ def levelled(x: NDArray, n_input: int) -> tuple[NDArray, NDArray]:
 
 
 def normalised(z: NDArray, n_input: int) -> tuple[NDArray, NDArray]:
-    """Return windows z (B, S, width), their own channel divided by its deviation over the window, and that (B, 1).
+    """Return windows z (B, S, width), their own channel divided by its size, and that size (B, 1).
 
-    The own channel is the first N numbers of each step.
+    The own channel is the first N numbers of each step; its size is its deviation over the window.
 
     >>> import numpy as np
-    >>> z, spread = normalised(np.array([[[-3.0, -2.0, 9.0], [-1.0, 0.0, 9.0]]]), 2)
-    >>> z.round(2).tolist(), spread.round(2).tolist()
+    >>> z, size = normalised(np.array([[[-3.0, -2.0, 9.0], [-1.0, 0.0, 9.0]]]), 2)
+    >>> z.round(2).tolist(), size.round(2).tolist()
     ([[[-2.68, -1.79, 9.0], [-0.89, 0.0, 9.0]]], [[1.12]])
     """
     own = z[:, :, :n_input]
-    spread = np.sqrt(own.var(axis=(1, 2), keepdims=True) + z.dtype.type(FLOOR))
-    return np.concatenate((own / spread, z[:, :, n_input:]), axis=2), spread[:, 0]
+    size = np.sqrt(own.var(axis=(1, 2), keepdims=True) + z.dtype.type(QUIETEST**2))
+    size = np.minimum(size, z.dtype.type(LOUDEST))
+    return np.concatenate((own / size, z[:, :, n_input:]), axis=2), size[:, 0]

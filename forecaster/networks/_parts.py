@@ -11,7 +11,7 @@ from forecaster.config import Window
 from forecaster.layers.initial import JointGlorot
 from forecaster.layers.regularise import Dropout, Noise
 from forecaster.networks import Setting
-from forecaster.networks._numpy import FLOOR
+from forecaster.networks._numpy import LOUDEST, QUIETEST
 
 
 def network_input(window: Window, setting: Setting) -> tuple[Any, Any]:
@@ -28,13 +28,14 @@ def levelled(y: Any, window: Window) -> tuple[Any, Any]:
 
 
 def normalised(z: Any, inputs: Any, window: Window) -> tuple[Any, Any]:
-    """Return z (B, S, width), its own channel divided by the deviation of that over the window, and it (B, 1).
+    """Return windows z (B, S, width), their own channel divided by its size, and that size (B, 1).
 
-    The deviation is that of the `inputs`: the noise in z would make a quiet window as loud as itself.
+    It is the size of the `inputs`: the noise in z would make a quiet window as loud as itself.
     """
     n_input = window.n_input
-    spread = ops.sqrt(ops.var(inputs[:, :, :n_input], axis=(1, 2), keepdims=True) + FLOOR)
-    return ops.concatenate((z[:, :, :n_input] / spread, z[:, :, n_input:]), axis=2), spread[:, 0]
+    size = ops.sqrt(ops.var(inputs[:, :, :n_input], axis=(1, 2), keepdims=True) + QUIETEST**2)
+    size = ops.minimum(size, LOUDEST)
+    return ops.concatenate((z[:, :, :n_input] / size, z[:, :, n_input:]), axis=2), size[:, 0]
 
 
 def lstm_start(fan_in: int, setting: Setting, layer: int) -> dict[str, Any]:

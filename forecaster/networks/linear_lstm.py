@@ -41,8 +41,8 @@ def tensor_shapes(parameters: stacked_lstm.Parameters, window: Window) -> Shapes
 def forward(parameters: stacked_lstm.Parameters, tensors: Tensors, x: NDArray) -> NDArray:
     """Compute the next segment (B, N) of windows x (B, S, width)."""
     line = dense(x.reshape(len(x), -1), tensors["linear.kernel"], tensors["linear.bias"])
-    z, spread = _normalised(x, tensors["segment.bias"].shape[0])
-    return line + spread * stacked_lstm.forward(parameters, tensors, z)
+    z, size = _normalised(x, tensors["segment.bias"].shape[0])
+    return line + size * stacked_lstm.forward(parameters, tensors, z)
 
 
 def trace(parameters: stacked_lstm.Parameters, tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
@@ -51,7 +51,7 @@ def trace(parameters: stacked_lstm.Parameters, tensors: Tensors, x: NDArray) -> 
 
 
 def _normalised(x: NDArray, n_input: int) -> tuple[NDArray, NDArray]:
-    """Return x (B, S, width) with its own channel, the first N of each step, normalised; and its deviation (B, 1)."""
+    """Return x (B, S, width) with its own channel, the first N of each step, normalised; and its size (B, 1)."""
     own = x[:, :, :n_input]
     return normalised(np.concatenate((own - own.mean(axis=(1, 2), keepdims=True), x[:, :, n_input:]), axis=2), n_input)
 
@@ -80,6 +80,6 @@ def build(parameters: stacked_lstm.Parameters, window: Window, setting: Setting)
     line = keras.layers.Dense(window.n_input, kernel_initializer=start, name="linear")
     own, others = y[:, :, : window.n_input], y[:, :, window.n_input :]
     centred = ops.concatenate((own - ops.mean(own, axis=(1, 2), keepdims=True), others), axis=2)
-    z, spread = normalised(centred, inputs, window)
+    z, size = normalised(centred, inputs, window)
     rest = stacked(z, parameters, window.n_input, setting)
-    return keras.Model(inputs, line(keras.layers.Flatten()(y)) + spread * rest)
+    return keras.Model(inputs, line(keras.layers.Flatten()(y)) + size * rest)

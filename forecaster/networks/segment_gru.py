@@ -5,10 +5,11 @@
     h, position k -> GRU(d), one step -> Dense(N) -> y_k,  k = 1 .. K
     forecast = last value + s y
 
-s is the deviation of the window's own channel, or 1 with `--set normalised=false`. Level and size are taken out of
-the window and put back: only its shape is learned, so that the network follows the signal to levels and amplitudes
-that it had not in training. With K = 1 it forecasts the next segment, as every network does; `--horizon-mode direct`
-gives it K.
+s is the window's size, the deviation of its own channel (1 with `--set normalised=false`). Level and size are taken
+out of the window and put back: only its shape is learned, so that the next segment follows the signal to levels, and
+to sizes up to four times the training part's, that it had not there. What is fed back is the size of the next window,
+too: in a long closed loop a vibration may fade or swell. With K = 1 it forecasts the next segment, as every network
+does; `--horizon-mode direct` gives it K.
 
 Source: Lin et al., "SegRNN: Segment Recurrent Neural Network for Long-Term Time Series
 Forecasting" (2023); Cho et al. (2014) for the unit; Kim et al., "Reversible Instance Normalization" (2022), for s.
@@ -54,28 +55,28 @@ def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
 
 def forward(parameters: Parameters, tensors: Tensors, x: NDArray) -> NDArray:
     """Compute the next K segments (B, K N) of windows x (B, S, width)."""
-    z, last, spread = _shape(parameters, tensors, x)
+    z, last, size = _without_size(parameters, tensors, x)
     unit = layer(tensors, "gru")
     h = gru.gru(_embedded(tensors, z), unit)[:, -1]
     batch, (segments, n) = len(x), tensors["positions.kernel"].shape
     positions = np.broadcast_to(tensors["positions.kernel"], (batch, segments, n)).reshape(-1, 1, n)
     states = gru.gru(positions, unit, start=np.repeat(h, segments, axis=0))[:, 0]
     y = dense(states, tensors["segment.kernel"], tensors["segment.bias"]).reshape(batch, -1)
-    return spread * y + last
+    return size * y + last
 
 
 def trace(parameters: Parameters, tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
     """Return what the gates and the state did over the window, each (B, S, n)."""
-    done = gru.trace(_embedded(tensors, _shape(parameters, tensors, x)[0]), layer(tensors, "gru"))
+    done = gru.trace(_embedded(tensors, _without_size(parameters, tensors, x)[0]), layer(tensors, "gru"))
     return {"gru": {"reset gate": done.r, "update gate": done.u, "candidate": done.a, "state": done.y}}
 
 
-def _shape(parameters: Parameters, tensors: Tensors, x: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """Return the windows without level and size (B, S, width), and these: the last value and the deviation (B, 1)."""
+def _without_size(parameters: Parameters, tensors: Tensors, x: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Return the windows without level and size (B, S, width), and these, (B, 1): the last value and s."""
     n_input = tensors["segment.bias"].shape[0]
     z, last = levelled(x, n_input)
-    z, spread = normalised(z, n_input) if parameters.normalised else (z, np.ones_like(last))
-    return z, last, spread
+    z, size = normalised(z, n_input) if parameters.normalised else (z, np.ones_like(last))
+    return z, last, size
 
 
 def _embedded(tensors: Tensors, z: NDArray) -> NDArray:
@@ -95,11 +96,11 @@ def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
     n_input, seed = window.n_input, setting.seed * 101
     inputs, y = network_input(window, setting)
     z, last = levelled(y, window)
-    z, spread = normalised(z, inputs, window) if parameters.normalised else (z, 1.0)
+    z, size = normalised(z, inputs, window) if parameters.normalised else (z, 1.0)
     embed, out = (keras.initializers.GlorotUniform(seed=seed + k) for k in (1, 2))
     y = keras.layers.Dense(parameters.units, "relu", kernel_initializer=embed, name="embedding")(z)
     unit = GRU(parameters.units, seed=seed + 3, name="gru")
     states = ParallelDecoder(unit, parameters.segments, seed=seed + 4, name="positions")(unit(y))
     states = Dropout(setting.dropout, seed=setting.seed, layer=1)(states)
     y = keras.layers.Dense(n_input, kernel_initializer=out, name="segment")(states)
-    return keras.Model(inputs, spread * keras.layers.Reshape((parameters.segments * n_input,))(y) + last)
+    return keras.Model(inputs, size * keras.layers.Reshape((parameters.segments * n_input,))(y) + last)
