@@ -112,7 +112,7 @@ horizon_mode = option(
     help="Feed forecasts back, or make several segments in one pass too.  [closed-loop]",
 )  # fmt: skip
 settings = option(
-    "--set", "settings", metavar="NAME=VALUE", multiple=True, help="Set a number by its name; repeatable."
+    "--set", "settings", metavar="NAME=VALUE", multiple=True, help="Set a parameter by its name; repeatable."
 )
 config = option(
     "--config",
