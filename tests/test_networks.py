@@ -67,19 +67,28 @@ def test_level_lstm_follows_its_own_channel_to_any_level_and_leaves_the_others_a
     assert np.abs(module.forward(module.Parameters(), tensors, x + 1 - own / 100) - y).max() > 1e-3
 
 
-def test_segment_gru_follows_its_own_channel_to_any_level_and_size_and_leaves_the_others_alone():
-    window = Window(n_step=5, n_input=6, exogenous=2)
-    module, tensors = network("segment-gru"), drawn("segment-gru", {"segments": 2}, window)
+def test_segment_gru_follows_a_channel_to_any_level_and_size():
+    module, tensors = network("segment-gru"), drawn("segment-gru", {"segments": 2})
     parameters = module.Parameters(segments=2)
     tensors = {key: tensor.astype(np.float64) for key, tensor in tensors.items()}
-    x = segments(3, window).astype(np.float64)
-    own, last = np.r_[np.ones(6), np.zeros(12)], x[:, -1, 5:6]
-    louder = np.where(own > 0, 3 * (x - last[:, None]), x) + 100 * own
+    x = segments(3).astype(np.float64)
+    last = x[:, -1, 5:6]
     shape = module.forward(parameters, tensors, x) - last
     assert shape.std() > 1e-2
+    louder = 3 * (x - last[:, None]) + 100
     np.testing.assert_allclose(module.forward(parameters, tensors, louder), 3 * shape + 100, rtol=2e-3, atol=2e-3)
-    others = module.forward(parameters, tensors, x + (1 - own))
-    assert np.abs(others - last - shape).max() > 1e-3
+
+
+def test_what_stands_beside_a_channel_tells_segment_gru_the_same_whatever_the_size():
+    window = Window(n_step=5, n_input=6, exogenous=2)
+    module, tensors = network("segment-gru"), drawn("segment-gru", {}, window)
+    tensors = {key: tensor.astype(np.float64) for key, tensor in tensors.items()}
+    x = segments(3, window).astype(np.float64)
+    made, plain = (module.forward(module.Parameters(normalised=own), tensors, x) for own in (True, False))
+    np.testing.assert_array_equal(made, plain)
+    own = np.r_[np.full(6, 100.0), np.zeros(12)]
+    np.testing.assert_allclose(module.forward(module.Parameters(), tensors, x + own), made + 100, atol=1e-9)
+    assert np.abs(module.forward(module.Parameters(), tensors, x + 1 - own / 100) - made).max() > 1e-3
 
 
 def test_what_a_network_shows_of_a_window_has_neither_its_level_nor_its_size():

@@ -5,10 +5,11 @@
     h, position k -> GRU(d), one step -> Dense(N) -> y_k,  k = 1 .. K
     forecast = last value + s y
 
-s is the window's size, the deviation of its own channel (1 with `--set normalised=false`). Level and size are taken
-out of the window and put back: only its shape is learned, so that the next segment follows the signal to levels, and
-to sizes up to four times the training part's, that it had not there. What is fed back is the size of the next window,
-too: in a long closed loop a vibration may fade or swell. With K = 1 it forecasts the next segment, as every network
+s is the window's size, the deviation of its channel. Level and size are taken out of the window and put back: only its
+shape is learned, so that the next segment follows the signal to levels, and to sizes up to four times the training
+part's, that it had not there. What is fed back is the size of the next window, too: in a long closed loop a vibration
+may fade or swell. s is 1 with `--set normalised=false`, and where other channels stand beside the own one: what a plan
+does goes by the plan, not by the size that the channel had. With K = 1 it forecasts the next segment, as every network
 does; `--horizon-mode direct` gives it K.
 
 Source: Lin et al., "SegRNN: Segment Recurrent Neural Network for Long-Term Time Series
@@ -37,7 +38,7 @@ RECIPE = {"steps": 1600, "noise": 0.05, "dropout": 0.2, "loss": "mae", "average"
 
 
 class Parameters(Frozen):
-    """The units d, whether windows are divided by s, and the segments K that are made in one pass."""
+    """The units d, whether windows of one channel are divided by s, and the segments K that are made in one pass."""
 
     units: Units = 128
     normalised: bool = True
@@ -75,7 +76,8 @@ def _without_size(parameters: Parameters, tensors: Tensors, x: NDArray) -> tuple
     """Return the windows without level and size (B, S, width), and these, (B, 1): the last value and s."""
     n_input = tensors["segment.bias"].shape[0]
     z, last = levelled(x, n_input)
-    z, size = normalised(z, n_input) if parameters.normalised else (z, np.ones_like(last))
+    alone = x.shape[2] == n_input
+    z, size = normalised(z, n_input) if parameters.normalised and alone else (z, np.ones_like(last))
     return z, last, size
 
 
@@ -96,7 +98,8 @@ def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
     n_input, seed = window.n_input, setting.seed * 101
     inputs, y = network_input(window, setting)
     z, last = levelled(y, window)
-    z, size = normalised(z, inputs, window) if parameters.normalised else (z, 1.0)
+    alone = window.width == n_input
+    z, size = normalised(z, inputs, window) if parameters.normalised and alone else (z, 1.0)
     embed, out = (keras.initializers.GlorotUniform(seed=seed + k) for k in (1, 2))
     y = keras.layers.Dense(parameters.units, "relu", kernel_initializer=embed, name="embedding")(z)
     unit = GRU(parameters.units, seed=seed + 3, name="gru")
