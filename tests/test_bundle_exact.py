@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -818,3 +819,16 @@ def test_an_error_while_writing_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(OutputError, match="No space left"):
         save(tmp_path / "m", manifest(seed=1), tensors(1), TEXTS, overwrite=True)
     assert sorted(one.name for one in (tmp_path / "m").iterdir()) == [sealed.data_name, "model.json"]
+
+
+def test_a_network_that_was_stored_before_it_had_a_parameter_is_refused(tmp_path):
+    """Its forecasts would be those of another network."""
+    folder = tmp_path / "rotor"
+    shutil.copytree(Path(__file__).parent.parent / "models" / "rotor", folder)
+    document = json.loads((folder / "model.json").read_text())
+    del document["predictors"][0]["parameters"]["hidden"]
+    (folder / "model.json").write_text(json.dumps(document))
+    with pytest.raises(
+        ModelError, match=r"'stacked-lstm' without its parameter 'hidden'; expected all of a network's\."
+    ):
+        load(folder)

@@ -108,14 +108,6 @@ class TestContract:
         np.testing.assert_array_equal(context.values, before)
 
 
-def test_a_network_that_was_stored_before_it_had_a_parameter_is_refused():
-    """Its forecasts would be those of another network."""
-    said = {"units": 8, "segments": 1}
-    with pytest.raises(ModelError, match=r"does not say the parameter 'normalised' of 'segment-gru'\."):
-        predictors.specs("segment-gru", said, WINDOW, 1)
-    assert predictors.specs("segment-gru", said | {"normalised": False}, WINDOW, 1)
-
-
 BESIDE = Window(n_step=4, n_input=10, exogenous=2)
 
 

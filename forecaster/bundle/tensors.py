@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster import predictors
+from forecaster import networks, predictors
 from forecaster.bundle.manifest import Manifest
 from forecaster.bundle.refusal import refused
 from forecaster.bundle.strict_json import MAX_MAGNITUDE, parse
@@ -105,12 +105,22 @@ def _check_combination(manifest: Manifest, where: str) -> None:
 
 def _specs_of(name: str, parameters: dict[str, Any], manifest: Manifest, where: str) -> Specs:
     """Ask the predictor for its tensors, whatever its parameters do to it."""
+    _check_said(name, parameters, where)
     try:
         return predictors.specs(name, parameters, manifest.window, manifest.n_channels)
     except ForecasterError as error:
         raise refused(where, error.message.rstrip("."), hint=error.hint or _NEWER) from None
     except (ValueError, TypeError, ArithmeticError, LookupError) as error:
         raise refused(where, f"parameters of {name!r} that do not work ({printable(error)})") from None
+
+
+def _check_said(name: str, parameters: dict[str, Any], where: str) -> None:
+    """Refuse a network that leaves a parameter out: it may be of before what that decides was in the network."""
+    if name not in networks.names():
+        return
+    missing = [field for field in predictors.kind(name).Parameters.model_fields if field not in parameters]
+    if missing:
+        raise refused(where, f"{name!r} without its parameter {missing[0]!r}", "all of a network's", hint=_NEWER)
 
 
 _NEWER = "Train the model again, fetch the folder again, or use the version of forecaster that made it."

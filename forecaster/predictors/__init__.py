@@ -112,15 +112,8 @@ def parameters(name: str, given: Mapping[str, Any]) -> Any:
 
 
 def specs(name: str, parameters: dict[str, Any], window: Window, n_channels: int) -> Specs:
-    """Compute the tensors that a model folder must hold for a predictor; ModelError if it cannot be.
-
-    A network's are all there: one that is left out may be of before what it decides was in the network.
-    """
+    """Compute the tensors that a model folder must hold for a predictor; ModelError if it cannot be."""
     chosen = _known(name)
-    missing = [field for field in chosen.Parameters.model_fields if field not in parameters]
-    if missing and name in networks.names():
-        found = f"model.json does not say the parameter {missing[0]!r} of {name!r}."
-        raise ModelError(found, hint="An older version of forecaster may have made the model: train it again.")
     try:
         return dict(chosen.specs(chosen.Parameters.model_validate(parameters), window, n_channels))
     except (ValidationError, ValueError) as error:
