@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from forecaster import evaluation, metrics
 from forecaster.config import Window
@@ -267,9 +268,25 @@ def test_a_forecast_without_a_peak_has_no_error_of_it():
 # --- the verdict --------------------------------------------------------------------------
 
 
-def test_the_standard_error_is_always_drawn_in_the_same_way():
-    assert verdict.standard_error(noise(64), 1) == pytest.approx(0.14413443102089316, rel=1e-12)
-    assert verdict.standard_error(noise(64), 9) == pytest.approx(0.16800488903185531, rel=1e-12)
+def test_the_standard_error_of_worked_examples():
+    pairs = np.tile([0.0, 0.0, 1.0, 1.0], 4)  # blocks of 3 average 1/3 or 2/3, five of them: Student's t of 4
+    t = stats.t.ppf(stats.norm.cdf(2), 4)
+    assert verdict.standard_error(pairs, 1) == pytest.approx(t / 2 * np.sqrt(1 / 36 / 5 * 16 / 13), rel=1e-4)
+    eight = noise(8)  # four blocks of 2
+    t = stats.t.ppf(stats.norm.cdf(2), 3)
+    means = (eight[1:] + eight[:-1]) / 2
+    assert verdict.standard_error(eight, 2) == pytest.approx(t / 2 * np.sqrt(means.var() / 4 * 8 / 6), rel=1e-4)
+
+
+@pytest.mark.parametrize(("block", "blocks"), [(1, 8), (1, 30), (2, 5), (5, 4), (5, 8), (20, 5), (20, 30)])
+def test_two_standard_errors_are_seldom_exceeded_by_chance(block, blocks):
+    """Once in 44 times, of a normal mean; origins that overlap are moving averages of what is independent."""
+    rng, count = np.random.default_rng(block), block * blocks
+    exceeded = []
+    for _ in range(1000):
+        difference = np.convolve(rng.standard_normal(count + block - 1), np.ones(block) / block, "valid")
+        exceeded.append(difference.mean() > 2 * verdict.standard_error(difference, block))
+    assert np.mean(exceeded) < 0.06
 
 
 @pytest.mark.parametrize(("count", "block", "there"), [(7, 1, False), (8, 1, True), (39, 10, False), (40, 10, True)])
