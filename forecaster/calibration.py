@@ -113,11 +113,11 @@ def _mean_square(errors: Array) -> float:
 
 
 def _scale(made: sampling.Made, sample: sampling.Sample, windows: Windows, usual: float) -> Array:
-    """Return the local scale at each origin of a channel, (O, 1)."""
+    """Return the local scale at each origin of a channel and each step, (O, H)."""
     if not sample.origins:
-        return np.ones((0, 1))
+        return np.ones((0, sample.horizon))
     reference = np.full(sample.origins[0].channel + 1, usual)
-    return local_scale(made, sample.origins, windows.window, reference)[:, None]
+    return local_scale(made, sample.origins, windows.window, reference, horizon=sample.horizon)
 
 
 def _separate(samples: Sequence[sampling.Sample], errors: Sequence[Array]) -> NDArray[np.int64]:

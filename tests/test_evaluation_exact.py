@@ -524,11 +524,14 @@ def test_the_first_four_parts_have_examples():
 
 
 def test_a_band_scaled_at_each_origin():
+    def by_row(blocks, horizon):
+        return blocks[0].rows[:, None] + np.linspace(0, 1, horizon)
+
     kept = []
-    evaluated([signal_of(noise(40))], band=wide, local=lambda blocks: blocks[0].rows.astype(float), keep=kept.append)
+    evaluated([signal_of(noise(40))], band=wide, local=by_row, keep=kept.append)
     (made,) = kept
     assert made.recording == 0
-    assert made.half_widths[90].tolist() == [[9.0 * row] * 4 for row in made.origins.rows]
+    assert made.half_widths[90].tolist() == (9.0 * by_row([made.origins], 4)).tolist()
     assert made.truth.shape == made.forecasts["model"].shape == (8, 4)
     assert made.signal.name == "s"
 

@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecaster.config import Window
-from forecaster.local_scale import MOST, WEIGHT, local_scale
+from forecaster.local_scale import MOST, WEIGHTS, local_scale
 from forecaster.origins import Origins
 
 WINDOW = Window(n_step=2, n_input=5)
+NEAR, FAR = WEIGHTS
 
 
 def nothing(origins, horizon):
@@ -17,19 +18,29 @@ def nothing(origins, horizon):
     return np.zeros((sum(len(one) for one in origins), horizon))
 
 
-def scale(values, rows, reference=1.0, made=nothing):
-    return local_scale(made, [Origins(values, 0, np.asarray(rows))], WINDOW, np.array([reference]))
+def scale(values, rows, reference=1.0, made=nothing, horizon=1):
+    found = local_scale(made, [Origins(values, 0, np.asarray(rows))], WINDOW, np.array([reference]), horizon=horizon)
+    assert found.shape == (len(rows), horizon)
+    return found[:, -1]
 
 
 def test_it_is_the_root_of_the_mean_error_of_the_last_two_segments_and_the_usual():
     values = np.repeat([9.0, 9.0, 2.0, 3.0, 9.0], 5)  # rows 10 to 14 err by 2, 15 to 19 by 3
-    assert scale(values, [20])[0] == pytest.approx(np.sqrt((WEIGHT + 4 + 9) / (WEIGHT + 2)))
-    assert scale(values, [20], 4.0)[0] == pytest.approx(np.sqrt((WEIGHT + 1 + 9 / 4) / (WEIGHT + 2)))
+    assert scale(values, [20])[0] == pytest.approx(np.sqrt((NEAR + 4 + 9) / (NEAR + 2)))
+    assert scale(values, [20], 4.0)[0] == pytest.approx(np.sqrt((NEAR + 1 + 9 / 4) / (NEAR + 2)))
+
+
+def test_the_usual_error_counts_more_in_what_is_fed_back():
+    values = np.repeat([9.0, 9.0, 2.0, 3.0, 9.0], 5)
+    assert scale(values, [20], horizon=5)[0] == pytest.approx(np.sqrt((NEAR + 4 + 9) / (NEAR + 2)))
+    assert scale(values, [20], horizon=6)[0] == pytest.approx(np.sqrt((FAR + 4 + 9) / (FAR + 2)))
+    own = local_scale(nothing, [Origins(values, 0, np.array([20]))], WINDOW, np.ones(1), horizon=6, weights=(1, 3))
+    assert own[0] == pytest.approx(np.sqrt([14 / 3] * 5 + [16 / 5]))
 
 
 def test_a_segment_without_a_context_before_it_does_not_count():
     values = np.repeat([9.0, 9.0, 2.0, 3.0, 9.0], 5)
-    assert scale(values, [15])[0] == pytest.approx(np.sqrt((WEIGHT + 4) / (WEIGHT + 1)))
+    assert scale(values, [15])[0] == pytest.approx(np.sqrt((NEAR + 4) / (NEAR + 1)))
     assert scale(values, [10, 14]).tolist() == [1, 1]
 
 
@@ -51,8 +62,8 @@ def test_alone_and_among_others_it_is_the_same(rows):
 def test_several_channels_have_their_own_usual_error():
     values = np.full(40, 2.0)
     origins = [Origins(values, channel, np.array([30])) for channel in (0, 1)]
-    found = local_scale(nothing, origins, WINDOW, np.array([4.0, 1.0]))
-    assert found == pytest.approx([1, np.sqrt((WEIGHT + 8) / (WEIGHT + 2))])
+    found = local_scale(nothing, origins, WINDOW, np.array([4.0, 1.0]), horizon=1)
+    assert found[:, 0] == pytest.approx([1, np.sqrt((NEAR + 8) / (NEAR + 2))])
 
 
 def test_without_a_usual_error_the_bands_stay_as_they_are():

@@ -36,8 +36,8 @@ Forecast = Callable[[Origins, int], Array]
 """origins (O,) and horizon -> H steps (O, H), in the signal's unit."""
 Band = Callable[[int, int, int], tuple[Array | None, str]]
 """level, channel, horizon -> half the width of the model's band (H,) in the signal's unit, or None and the reason."""
-Local = Callable[[Sequence[Origins]], Array]
-"""origins -> what the width of the model's bands is to be multiplied by at each, (O,)."""
+Local = Callable[[Sequence[Origins], int], Array]
+"""origins and horizon -> what the width of the model's bands is to be multiplied by at each and step, (O, H)."""
 BLOCK = 128
 PARTS_WITH_EXAMPLES = 4
 NOT_THEIRS = "bands belong to the model alone"
@@ -218,8 +218,9 @@ class _Pass:
     def _widths(self, block: Origins) -> dict[int, Array]:
         """Return half the width of each band that there is, at each origin of a block: (O, H) by level."""
         there = {level: half for level, half in self.half_widths.items() if half is not None}
-        scale = self.job.local([block]) if self.job.local and there else np.ones(len(block))
-        return {level: scale[:, None] * half for level, half in there.items()}
+        one = np.ones((len(block), 1))
+        scale = self.job.local([block], self.job.horizon) if self.job.local and there else one
+        return {level: scale * half for level, half in there.items()}
 
     def scores(self, name: str) -> dict[str, Score]:
         """Take all metrics of a predictor from the sums."""

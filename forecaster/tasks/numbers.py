@@ -14,7 +14,7 @@ from forecaster.config import RunConfig
 from forecaster.errors import SignalError
 from forecaster.evaluation import Evaluation, Request
 from forecaster.evaluation import evaluate as score
-from forecaster.local_scale import local_scale
+from forecaster.local_scale import WEIGHTS, local_scale
 from forecaster.origins import Origins
 from forecaster.predictors import Parts, Predictor
 from forecaster.signals import Signal
@@ -32,6 +32,7 @@ def calibrate(
         [one.separate for one in found],
         n_input=parts.window.n_input,
         reference=[one.reference for one in found],
+        usual=WEIGHTS,
     )
 
 
@@ -46,9 +47,9 @@ def made(model: Model, origins: Sequence[Origins], horizon: int, levels: Sequenc
     """Return mean and bands from each of `origins`."""
     means = [model.run(model.predictors[0], some, horizon) for some in batches(model, origins)]
     halves = {c: _half_widths(model, c, horizon, levels) for c in {origin.channel for origin in origins}}
-    scales = np.ones(len(origins))
+    scales = np.ones((len(origins), 1))
     if any(half is not None for widths in halves.values() for half, _ in widths.values()):
-        scales = np.concatenate([_local(model, some) for some in batches(model, origins)])
+        scales = np.concatenate([_local(model, some, horizon) for some in batches(model, origins)])
     return [
         {
             "mean": mean,
@@ -113,15 +114,17 @@ def _separate(model: Model, horizon: int) -> list[float | None]:
     return [intervals.worth(manifest.intervals, channel, horizon, n_input) for channel in channels]
 
 
-def _local(model: Model, origins: Sequence[Origins]) -> Array:
-    """Return what the width of every band is to be multiplied by at each of `origins`, (O,)."""
-    reference = np.array(model.manifest.intervals.reference)
+def _local(model: Model, origins: Sequence[Origins], horizon: int) -> Array:
+    """Return what the width of every band is to be multiplied by at each of `origins` and step, (O, H)."""
+    state = model.manifest.intervals
+    reference = np.array(state.reference)
     if not reference.any():
-        return np.ones(sum(len(one) for one in origins))
+        return np.ones((sum(len(one) for one in origins), horizon))
     unit = np.array(model.manifest.scaler.scale[: len(reference)])
     with np.errstate(over="ignore"):
         usual = reference * unit**2
-    return local_scale(partial(model.run, model.predictors[0]), origins, model.manifest.window, usual)
+    made, window = partial(model.run, model.predictors[0]), model.manifest.window
+    return local_scale(made, origins, window, usual, horizon=horizon, weights=state.usual)
 
 
 def _half_widths(
@@ -139,6 +142,6 @@ def _half_widths(
     return found
 
 
-def _about(mean: Array, half: Array | None, scale: float) -> tuple[Array, Array] | None:
+def _about(mean: Array, half: Array | None, scale: Array) -> tuple[Array, Array] | None:
     """Return the band about `mean` (H,), or None where there is none."""
     return None if half is None else (mean - half * scale, mean + half * scale)
