@@ -3,8 +3,8 @@
 A machine that has become noisier since is not exchangeable with the part that the bands were
 calibrated on. So each residual counts in units of the local error: the root mean square of the errors in
 the last third of the validation part, and of those that the same predictor makes over the last segments before
-the origin, each forecast from its own start. Nothing after the origin is looked at. Of what is fed back the last
-segments tell less, so the usual error counts more there.
+the origin, each forecast from its own start. Nothing after the origin is looked at. Of what is fed back the very last
+segments tell less, so more of them count there, and the usual error as much as all of them.
 
 Source: Lei, G'Sell, Rinaldo, Tibshirani, Wasserman 2018, "Distribution-Free Predictive Inference
 for Regression", section 5.2, with the last errors in place of a fitted spread.
@@ -22,12 +22,12 @@ from forecaster.config import Window
 from forecaster.origins import Origins
 
 Array = NDArray[np.float64]
+Late = tuple[tuple[int, float], tuple[int, float]]
 Made = Callable[[Sequence[Origins], int], Array]
 """origins and horizon -> H steps from each, (O, H)."""
-SEGMENTS = 2
-"""Segments before the origin that count."""
-WEIGHTS = (0.5, 2.0)
-"""What that third counts, in segments: for the next segment, and for what is fed back."""
+LATE = ((2, 0.5), (8, 8.0))
+"""How many segments before the origin count, and what that third counts, in segments: for the next segment, and for
+what is fed back."""
 MOST = 1e6
 
 
@@ -38,27 +38,32 @@ def local_scale(
     reference: Array,
     *,
     horizon: int,
-    weights: tuple[float, float] = WEIGHTS,
+    late: Late = LATE,
 ) -> Array:
     """Return the local error at each of `origins` and step in units of the usual one, (O, H): about 1.
 
     `reference` (C,) has the usual mean square error of the next segment by channel, in the unit of what is `made`;
-    where it is 0 the bands stay as they are. A segment without L rows before it does not count. `weights` are what
-    the usual error counts, in segments, at the steps of the next segment and at those beyond.
+    where it is 0 the bands stay as they are. A segment without L rows before it does not count. `late` says how many
+    do, and what the usual error counts, in segments, at the steps of the next segment and at those beyond.
     """
-    squares = _squares(made, origins, window)
+    spans = [min(horizon, window.n_input), max(0, horizon - window.n_input)]
+    squares = _squares(made, origins, window, max(n for (n, _), span in zip(late, spans, strict=True) if span))
     usual = np.concatenate([np.full(len(one), reference[one.channel]) for one in origins])
-    known = ~np.isnan(squares)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        late = np.where(known, squares, 0.0).sum(axis=1) / usual
-        weight = np.repeat(weights, [min(horizon, window.n_input), max(0, horizon - window.n_input)])
-        scale = np.sqrt((weight + late[:, None]) / (weight + known.sum(axis=1)[:, None]))
-    return np.where(usual[:, None] > 0, np.minimum(np.nan_to_num(scale, nan=MOST), MOST), 1.0)
+        scales = [_scale(squares[:, :count] / usual[:, None], weight) for count, weight in late]
+    return np.repeat(np.where(usual[:, None] > 0, np.stack(scales, axis=1), 1.0), spans, axis=1)
 
 
-def _squares(made: Made, origins: Sequence[Origins], window: Window) -> Array:
-    """Return the mean square error of each of the last segments before each origin, (O, 2); NaN where it has none."""
-    back = window.n_input * np.arange(1, SEGMENTS + 1)
+def _scale(late: Array, weight: float) -> Array:
+    """Return the root of the mean of the `late` square errors (O, .), NaN where there is none, and of the usual one."""
+    known = ~np.isnan(late)
+    scale = np.sqrt((weight + np.where(known, late, 0.0).sum(axis=1)) / (weight + known.sum(axis=1)))
+    return np.minimum(np.nan_to_num(scale, nan=MOST), MOST)
+
+
+def _squares(made: Made, origins: Sequence[Origins], window: Window, count: int) -> Array:
+    """Return the mean square error of each of the last segments before each origin, (O, count), NaN if it has none."""
+    back = window.n_input * np.arange(1, count + 1)
     before = [one.rows[:, None] - back for one in origins]
     found = [np.full(rows.shape, np.nan) for rows in before]
     there = [k for k, rows in enumerate(before) if (rows >= window.context).any()]

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecaster.config import Window
-from forecaster.local_scale import MOST, WEIGHTS, local_scale
+from forecaster.local_scale import LATE, MOST, local_scale
 from forecaster.origins import Origins
 
 WINDOW = Window(n_step=2, n_input=5)
-NEAR, FAR = WEIGHTS
+(_, NEAR), (MANY, FAR) = LATE
 
 
 def nothing(origins, horizon):
@@ -30,12 +30,18 @@ def test_it_is_the_root_of_the_mean_error_of_the_last_two_segments_and_the_usual
     assert scale(values, [20], 4.0)[0] == pytest.approx(np.sqrt((NEAR + 1 + 9 / 4) / (NEAR + 2)))
 
 
-def test_the_usual_error_counts_more_in_what_is_fed_back():
-    values = np.repeat([9.0, 9.0, 2.0, 3.0, 9.0], 5)
-    assert scale(values, [20], horizon=5)[0] == pytest.approx(np.sqrt((NEAR + 4 + 9) / (NEAR + 2)))
-    assert scale(values, [20], horizon=6)[0] == pytest.approx(np.sqrt((FAR + 4 + 9) / (FAR + 2)))
-    own = local_scale(nothing, [Origins(values, 0, np.array([20]))], WINDOW, np.ones(1), horizon=6, weights=(1, 3))
-    assert own[0] == pytest.approx(np.sqrt([14 / 3] * 5 + [16 / 5]))
+def test_more_segments_count_in_what_is_fed_back():
+    values = np.repeat(
+        [9.0, 9.0, *range(1, MANY + 2)], 5
+    )  # the segments before the last row err by MANY, MANY - 1, ...
+    squares = np.square(np.arange(MANY, 0, -1))
+    row = 5 * (MANY + 2)
+    near, far = np.sqrt((NEAR + squares[:2].sum()) / (NEAR + 2)), np.sqrt((FAR + squares.sum()) / (FAR + MANY))
+    assert scale(values, [row], horizon=5)[0] == pytest.approx(near)
+    assert scale(values, [row], horizon=6)[0] == pytest.approx(far)
+    origins, late = [Origins(values, 0, np.array([row]))], ((1, 1), (2, 3))
+    own = local_scale(nothing, origins, WINDOW, np.ones(1), horizon=6, late=late)
+    assert own[0] == pytest.approx(np.sqrt([(1 + 64) / 2] * 5 + [(3 + 64 + 49) / 5]))
 
 
 def test_a_segment_without_a_context_before_it_does_not_count():

@@ -14,7 +14,7 @@ from forecaster.config import RunConfig
 from forecaster.errors import SignalError
 from forecaster.evaluation import Evaluation, Request
 from forecaster.evaluation import evaluate as score
-from forecaster.local_scale import WEIGHTS, local_scale
+from forecaster.local_scale import LATE, local_scale
 from forecaster.origins import Origins
 from forecaster.predictors import Parts, Predictor
 from forecaster.signals import Signal
@@ -32,7 +32,7 @@ def calibrate(
         [one.separate for one in found],
         n_input=parts.window.n_input,
         reference=[one.reference for one in found],
-        usual=WEIGHTS,
+        late=LATE,
     )
 
 
@@ -124,7 +124,7 @@ def _local(model: Model, origins: Sequence[Origins], horizon: int) -> Array:
     with np.errstate(over="ignore"):
         usual = reference * unit**2
     made, window = partial(model.run, model.predictors[0]), model.manifest.window
-    return local_scale(made, origins, window, usual, horizon=horizon, weights=state.usual)
+    return local_scale(made, origins, window, usual, horizon=horizon, late=state.late)
 
 
 def _half_widths(
