@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster import sampling
-from forecaster.local_scale import local_scale
+from forecaster.local_scale import LOOKBACK, local_scale
 from forecaster.predictors.base import Parts, Predictor
 from forecaster.rollout import forecast
 from forecaster.windows import Windows
@@ -117,7 +117,7 @@ def _scale(made: sampling.Made, sample: sampling.Sample, windows: Windows, usual
     if not sample.origins:
         return np.ones((0, sample.horizon))
     reference = np.full(sample.origins[0].channel + 1, usual)
-    return local_scale(made, sample.origins, windows.window, reference, horizon=sample.horizon)
+    return local_scale(made, sample.origins, windows.window, reference, horizon=sample.horizon, lookback=LOOKBACK)
 
 
 def _separate(samples: Sequence[sampling.Sample], errors: Sequence[Array]) -> NDArray[np.int64]:

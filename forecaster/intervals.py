@@ -33,7 +33,9 @@ LARGEST = 1e38
 
 
 Worth = Annotated[int, Field(ge=0, le=10**12)]
-Late = tuple[Annotated[int, Field(ge=1, le=100)], Annotated[float, Field(gt=0, le=1e6)]]
+Lookback = tuple[Annotated[int, Field(ge=1, le=16)], Annotated[float, Field(gt=0, le=1e6)]]
+UNSAID: tuple[Lookback, Lookback] = ((2, 0.5), (2, 0.5))
+"""What a model without a lookback was calibrated with."""
 
 
 class IntervalState(Frozen):
@@ -42,10 +44,9 @@ class IntervalState(Frozen):
     `levels` in percent; `horizon` the steps that were calibrated (0: none); `origins` the
     number of validation origins per channel; `reason` why there is no band at all, or "";
     `reference` the mean square error there by channel, scaled, which the local scale is measured by
-    (left out: the bands are as wide everywhere); `late` how many segments before the origin count in that, and how many
-    of them this is worth: for the next segment, and for what is fed back (left out: 2 and half of one). `separate` has
-    for each channel how many independent errors those of the next segment and those fed back are worth (0: none; left
-    out: not known).
+    (left out: the bands are as wide everywhere); `lookback` how many segments before the origin count in that, and how
+    many of them this is worth: for the next segment, and for what is fed back. `separate` has for each channel how many
+    independent errors those of the next segment and those fed back are worth (0: none; left out: not known).
     """
 
     levels: Annotated[tuple[Annotated[int, Field(ge=1, le=99)], ...], Field(max_length=99), FailFast()] = LEVELS
@@ -53,7 +54,7 @@ class IntervalState(Frozen):
     origins: Annotated[tuple[Annotated[int, Field(ge=0, le=10**12)], ...], FailFast()] = ()
     reason: Text = ""
     reference: tuple[Annotated[float, Field(ge=0, le=1e300)], ...] = ()
-    late: tuple[Late, Late] = ((2, 0.5), (2, 0.5))
+    lookback: tuple[Lookback, Lookback] = UNSAID
     separate: Annotated[tuple[tuple[Worth, Worth], ...], FailFast()] = ()
 
     @model_validator(mode="after")
@@ -69,7 +70,7 @@ def calibrate(
     *,
     n_input: int | None = None,
     reference: Sequence[float] = (),
-    late: tuple[Late, Late] = ((2, 0.5), (2, 0.5)),
+    lookback: tuple[Lookback, Lookback] = UNSAID,
     reason: str = "",
 ) -> tuple[IntervalState, NDArray[np.float32]]:
     """Take the quantiles of the absolute residuals: one (O_c, H) array a channel, scaled units.
@@ -77,7 +78,7 @@ def calibrate(
     NaN stands where there was nothing to compare with, so that steps may have fewer origins.
     `separate` has for each channel how many independent ones they are worth at each step, (H,); all, if left out.
     The state keeps it for the next segment, `n_input` steps (None: all of them), and for the steps beyond.
-    `reference` and `late` are kept for those whose residuals come in units of a local scale.
+    `reference` and `lookback` are kept for those whose residuals come in units of a local scale.
     Returns the state and the quantiles (C, H, 99). A level that n origins cannot give (its
     rank exceeds n) holds the largest residual, and `band` refuses it. With no origin in any
     channel the state has horizon 0 and the `reason`.
@@ -96,7 +97,9 @@ def calibrate(
         _parted(one, n_input or len(one)) if own else (0, 0)
         for one, own in zip(separate, origins, strict=bool(separate))
     )
-    state = IntervalState(horizon=horizon, origins=origins, reference=tuple(reference), late=late, separate=pairs)
+    state = IntervalState(
+        horizon=horizon, origins=origins, reference=tuple(reference), lookback=lookback, separate=pairs
+    )
     return state, quantiles
 
 

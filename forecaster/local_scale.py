@@ -19,16 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Window
-from forecaster.origins import Origins
+from forecaster.origins import Origins, gathered
 
 Array = NDArray[np.float64]
-Late = tuple[tuple[int, float], tuple[int, float]]
 Made = Callable[[Sequence[Origins], int], Array]
 """origins and horizon -> H steps from each, (O, H)."""
-LATE = ((2, 0.5), (8, 8.0))
-"""How many segments before the origin count, and what that third counts, in segments: for the next segment, and for
-what is fed back."""
+Lookback = tuple[int, float]
+"""How many segments before the origin count, and what the usual error counts, in segments."""
+LOOKBACK: tuple[Lookback, Lookback] = ((2, 0.5), (8, 8.0))
+"""For the next segment, and for what is fed back."""
 MOST = 1e6
+AT_ONCE = 4_000_000
+"""Values of contexts that are looked at together."""
 
 
 def local_scale(
@@ -38,20 +40,21 @@ def local_scale(
     reference: Array,
     *,
     horizon: int,
-    late: Late = LATE,
+    lookback: tuple[Lookback, Lookback],
 ) -> Array:
     """Return the local error at each of `origins` and step in units of the usual one, (O, H): about 1.
 
     `reference` (C,) has the usual mean square error of the next segment by channel, in the unit of what is `made`;
-    where it is 0 the bands stay as they are. A segment without L rows before it does not count. `late` says how many
-    do, and what the usual error counts, in segments, at the steps of the next segment and at those beyond.
+    where it is 0 or infinite the bands stay as they are. A segment without L rows before it does not count.
+    `lookback` is that of the steps of the next segment, and of those beyond.
     """
     spans = [min(horizon, window.n_input), max(0, horizon - window.n_input)]
-    squares = _squares(made, origins, window, max(n for (n, _), span in zip(late, spans, strict=True) if span))
+    squares = _squares(made, origins, window, max(n for (n, _), span in zip(lookback, spans, strict=True) if span))
     usual = np.concatenate([np.full(len(one), reference[one.channel]) for one in origins])
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        scales = [_scale(squares[:, :count] / usual[:, None], weight) for count, weight in late]
-    return np.repeat(np.where(usual[:, None] > 0, np.stack(scales, axis=1), 1.0), spans, axis=1)
+        late = squares / usual[:, None]
+        scales = np.stack([_scale(late[:, :count], weight) for count, weight in lookback], axis=1)
+    return np.repeat(np.where(((usual > 0) & np.isfinite(usual))[:, None], scales, 1.0), spans, axis=1)
 
 
 def _scale(late: Array, weight: float) -> Array:
@@ -68,7 +71,8 @@ def _squares(made: Made, origins: Sequence[Origins], window: Window, count: int)
     found = [np.full(rows.shape, np.nan) for rows in before]
     there = [k for k, rows in enumerate(before) if (rows >= window.context).any()]
     asked = [replace(origins[k], rows=np.unique(before[k][before[k] >= window.context])) for k in there]
-    errors = _errors(made, asked, window.n_input) if asked else np.zeros(0)
+    some = gathered(asked, max(1, AT_ONCE // (window.n_step * window.width)))
+    errors = np.concatenate([np.zeros(0), *(_errors(made, batch, window.n_input) for batch in some)])
     parts = np.split(errors, np.cumsum([len(one) for one in asked]))
     for k, one, part in zip(there, asked, parts, strict=False):
         counts = before[k] >= window.context

@@ -70,6 +70,23 @@ class Origins:
             yield replace(self, rows=self.rows[begin : begin + size])
 
 
+def gathered(origins: Sequence[Origins], most: int) -> Iterator[list[Origins]]:
+    """Yield all places of `origins` in their order, up to `most` at once.
+
+    >>> some = [Origins(np.zeros(9), 0, np.arange(count)) for count in (1, 3, 2)]
+    >>> [[len(one) for one in batch] for batch in gathered(some, 2)]
+    [[1], [2], [1], [2]]
+    """
+    batch: list[Origins] = []
+    for block in (block for one in origins for block in one.blocks(most)):
+        if sum(map(len, batch)) + len(block) > most:
+            yield batch
+            batch = []
+        batch.append(block)
+    if batch:
+        yield batch
+
+
 def split(beside: NDArray, known: int) -> tuple[NDArray | None, NDArray | None]:
     """Part the channels that stand beside another (T, X) into the exogenous and the last `known`, None where none is.
 

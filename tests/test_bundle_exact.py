@@ -291,6 +291,10 @@ def test_a_manifest_is_refused_in_these_words():
     assert message(gate.parse_manifest, b'{"format":1}', "m").startswith("m: found created: Field required. ")
 
 
+def lookback(pairs):
+    return {"intervals": {"levels": [50], "horizon": 4, "origins": [9, 9], "lookback": pairs}}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -324,6 +328,12 @@ def test_a_manifest_is_refused_in_these_words():
             {"intervals": {"levels": [50], "horizon": 4, "origins": [9, 9], "separate": [[9]] * 2}},
             "separate.0.1: Field",
         ),
+        (lookback([[0, 0.5], [8, 8.0]]), "lookback.0.0: Input should be greater"),
+        (lookback([[2, 0.5], [17, 8.0]]), "lookback.1.0: Input should be less"),
+        (lookback([[2, 0.0], [8, 8.0]]), "lookback.0.1: Input should be greater"),
+        (lookback([[2, 0.5], [8, 1e7]]), "lookback.1.1: Input should be less"),
+        (lookback([[True, 0.5], [8, 8.0]]), "lookback.0.0: Input"),
+        (lookback([[2, 0.5]]), "lookback.1: Field required"),
         (
             {"intervals": {"levels": [1, 2, *range(3, 60)], "horizon": 10**7, "origins": [9, 9]}},
             "horizon 10000000 is out",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 from forecaster import sampling
 from forecaster.calibration import _separate, residuals
 from forecaster.config import RunConfig, Split, Window
+from forecaster.local_scale import LOOKBACK, local_scale
 from forecaster.origins import Origins
 from forecaster.predictors import Parts, kind
 from forecaster.preparation import prepare
+from forecaster.rollout import forecast
 from forecaster.splits import boundaries
 from tests.test_model import signal_of, wave
 
@@ -67,6 +70,25 @@ def test_the_usual_error_is_that_of_the_last_third():
     values[1000:] *= 3.0  # the last third of the validation part begins at row 960
     calm, loud = (residuals(*fitted(parts, "mean"), parts)[0] for parts in (parts_of(wave(1200)), parts_of(values)))
     assert loud.reference > 2 * calm.reference
+
+
+def test_errors_come_in_units_of_what_the_predictor_was_off_before():
+    values = wave(1200)
+    values[1000:] *= 3.0
+    parts = parts_of(values)
+    (one,) = fitted(parts, "mean")
+    (found,) = residuals(one, parts)
+    made, reference = partial(forecast, one), np.array([found.reference])
+    for ahead, columns in ((1, slice(0, 10)), (found.errors.shape[1] // 10, slice(10, None))):
+        samples = sampling.stretches(parts.stretches(), 0, ahead)
+        expected = [
+            (sample.made(made) - sample.truth())
+            / local_scale(made, sample.origins, WINDOW, reference, horizon=10 * ahead, lookback=LOOKBACK)
+            for sample in samples
+        ]
+        rows = found.errors[~np.isnan(found.errors[:, columns]).all(axis=1), columns]
+        expected = np.concatenate(expected)[:, columns]
+        np.testing.assert_array_equal(rows, expected[~np.isnan(expected).all(axis=1)])
 
 
 def test_where_the_errors_of_one_stretch_are_larger_fewer_are_separate():

@@ -320,7 +320,7 @@ def test_a_closed_loop_over_all_channels_is_made_once(three, monkeypatch):
     evaluation = three.evaluate([signal], horizon=12)
     origins = sum(part.origins for part in evaluation.parts)
     drawn = 3 * 3 * 3  # the best, the median and the worst of each part once more, with the other channels
-    before = 2 * origins  # the last two segments before each, by which the bands are as wide as they are
+    before = 2 * origins  # the last segments before each, by which the bands are as wide: many are those of another
     assert sum(asked) <= 4 * (origins + drawn) + before
 
 

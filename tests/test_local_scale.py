@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import forecaster.local_scale
 from forecaster.config import Window
-from forecaster.local_scale import LATE, MOST, local_scale
+from forecaster.local_scale import LOOKBACK, MOST, local_scale
 from forecaster.origins import Origins
 
 WINDOW = Window(n_step=2, n_input=5)
-(_, NEAR), (MANY, FAR) = LATE
+(_, NEAR), (MANY, FAR) = LOOKBACK
 
 
 def nothing(origins, horizon):
@@ -18,8 +19,13 @@ def nothing(origins, horizon):
     return np.zeros((sum(len(one) for one in origins), horizon))
 
 
+def scales(values, rows, horizon, *, reference=1.0, made=nothing, lookback=LOOKBACK):
+    origins = [Origins(values, 0, np.asarray(rows))]
+    return local_scale(made, origins, WINDOW, np.array([reference]), horizon=horizon, lookback=lookback)
+
+
 def scale(values, rows, reference=1.0, made=nothing, horizon=1):
-    found = local_scale(made, [Origins(values, 0, np.asarray(rows))], WINDOW, np.array([reference]), horizon=horizon)
+    found = scales(values, rows, horizon, reference=reference, made=made)
     assert found.shape == (len(rows), horizon)
     return found[:, -1]
 
@@ -39,8 +45,7 @@ def test_more_segments_count_in_what_is_fed_back():
     near, far = np.sqrt((NEAR + squares[:2].sum()) / (NEAR + 2)), np.sqrt((FAR + squares.sum()) / (FAR + MANY))
     assert scale(values, [row], horizon=5)[0] == pytest.approx(near)
     assert scale(values, [row], horizon=6)[0] == pytest.approx(far)
-    origins, late = [Origins(values, 0, np.array([row]))], ((1, 1), (2, 3))
-    own = local_scale(nothing, origins, WINDOW, np.ones(1), horizon=6, late=late)
+    own = scales(values, [row], 6, lookback=((1, 1), (2, 3)))
     assert own[0] == pytest.approx(np.sqrt([(1 + 64) / 2] * 5 + [(3 + 64 + 49) / 5]))
 
 
@@ -50,35 +55,53 @@ def test_a_segment_without_a_context_before_it_does_not_count():
     assert scale(values, [10, 14]).tolist() == [1, 1]
 
 
-@given(row=st.integers(10, 60), seed=st.integers(0, 99))
-def test_what_comes_after_the_origin_changes_nothing(row, seed):
+@given(row=st.integers(10, 60), seed=st.integers(0, 99), horizon=st.sampled_from([1, 6]))
+def test_what_comes_after_the_origin_changes_nothing(row, seed, horizon):
     rng = np.random.default_rng(seed)
     one = rng.normal(size=80)
     other = np.concatenate((one[:row], rng.normal(size=80 - row) * 1e6))
-    assert scale(one, [row]).tobytes() == scale(other, [row]).tobytes()
+    assert scale(one, [row], horizon=horizon).tobytes() == scale(other, [row], horizon=horizon).tobytes()
 
 
-@given(rows=st.lists(st.integers(10, 75), min_size=1, max_size=12, unique=True))
-def test_alone_and_among_others_it_is_the_same(rows):
+@pytest.mark.parametrize("at_once", [1, 25, 4_000_000])
+@given(rows=st.lists(st.integers(10, 75), min_size=1, max_size=12, unique=True), horizon=st.sampled_from([1, 6]))
+def test_alone_and_among_others_it_is_the_same(at_once, rows, horizon):
     values = np.random.default_rng(1).normal(size=80)
-    together = scale(values, sorted(rows))
-    assert together.tolist() == [scale(values, [row])[0] for row in sorted(rows)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forecaster.local_scale, "AT_ONCE", at_once)
+        together = scale(values, sorted(rows), horizon=horizon)
+    assert together.tolist() == [scale(values, [row], horizon=horizon)[0] for row in sorted(rows)]
+
+
+def test_no_more_contexts_than_fit_are_looked_at_together(monkeypatch):
+    asked = []
+
+    def made(origins, horizon):
+        asked.append(sum(map(len, origins)))
+        return nothing(origins, horizon)
+
+    monkeypatch.setattr(forecaster.local_scale, "AT_ONCE", 3 * WINDOW.context)
+    scale(np.zeros(300), np.arange(100, 300, 7), made=made, horizon=6)
+    assert max(asked) <= 3 < len(asked)
 
 
 def test_several_channels_have_their_own_usual_error():
     values = np.full(40, 2.0)
     origins = [Origins(values, channel, np.array([30])) for channel in (0, 1)]
-    found = local_scale(nothing, origins, WINDOW, np.array([4.0, 1.0]), horizon=1)
+    found = local_scale(nothing, origins, WINDOW, np.array([4.0, 1.0]), horizon=1, lookback=LOOKBACK)
     assert found[:, 0] == pytest.approx([1, np.sqrt((NEAR + 8) / (NEAR + 2))])
 
 
-def test_without_a_usual_error_the_bands_stay_as_they_are():
-    assert scale(np.full(40, 2.0), [30], 0.0).tolist() == [1]
+@pytest.mark.parametrize("usual", [0.0, np.inf])
+@pytest.mark.parametrize("horizon", [1, 6])
+def test_without_a_usual_error_the_bands_stay_as_they_are(usual, horizon):
+    assert scale(np.full(40, 2.0), [30], usual, horizon=horizon).tolist() == [1]
 
 
+@pytest.mark.parametrize("horizon", [1, 6])
 @pytest.mark.parametrize("bad", [np.inf, np.nan, 1e200])
-def test_a_forecast_that_ran_away_widens_without_end_of_the_numbers(bad):
+def test_a_forecast_that_ran_away_widens_without_end_of_the_numbers(bad, horizon):
     def made(origins, horizon):
         return np.full((sum(len(one) for one in origins), horizon), bad)
 
-    assert scale(np.zeros(40), [30], made=made).tolist() == [MOST]
+    assert scale(np.zeros(40), [30], made=made, horizon=horizon).tolist() == [MOST]

@@ -6,6 +6,8 @@ import pytest
 
 from forecaster.config import Recipe, RunConfig, Split, Window
 from forecaster.errors import SignalError, TooShortError, printable
+from forecaster.intervals import UNSAID, IntervalState
+from forecaster.local_scale import LOOKBACK
 from forecaster.model import Forecaster
 from forecaster.signals import Recording, Signal, TimeAxis
 
@@ -132,6 +134,20 @@ def test_bands_narrow_with_the_level_and_end_where_the_calibration_ends(model):
     assert np.isnan(low[reach:]).all()
     assert not np.isnan(low[:reach]).any()
     assert "90" in forecast.reasons
+
+
+def test_bands_are_as_wide_as_the_stored_lookback_says(model):
+    assert model.manifest.intervals.lookback == LOOKBACK
+    state = model.manifest.intervals.model_copy(update={"lookback": UNSAID})
+    older = replace(model, manifest=model.manifest.model_copy(update={"intervals": state}))
+    signal = signal_of(wave(300) * np.linspace(1, 3, 300))  # ever louder
+    one, other = (m.forecast([signal], horizon=20, levels=(90,))[0][0] for m in (model, older))
+    assert one.bands[90][1][:10].tobytes() == other.bands[90][1][:10].tobytes()
+    assert (one.bands[90][1][10:] < other.bands[90][1][10:]).all()
+    found = [m.evaluate([signal], horizon=20).to_json()["parts"][0] for m in (model, older)]
+    shares = [one["scores"]["model"]["coverage-90"] for one in found]
+    assert shares[0] < shares[1]
+    assert IntervalState.model_validate_json("{}").lookback == UNSAID == ((2, 0.5), (2, 0.5))
 
 
 def test_the_training_file_is_scored_on_its_held_back_part_and_a_new_one_on_all(model):

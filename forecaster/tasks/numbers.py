@@ -14,7 +14,7 @@ from forecaster.config import RunConfig
 from forecaster.errors import SignalError
 from forecaster.evaluation import Evaluation, Request
 from forecaster.evaluation import evaluate as score
-from forecaster.local_scale import LATE, local_scale
+from forecaster.local_scale import LOOKBACK, local_scale
 from forecaster.origins import Origins
 from forecaster.predictors import Parts, Predictor
 from forecaster.signals import Signal
@@ -32,7 +32,7 @@ def calibrate(
         [one.separate for one in found],
         n_input=parts.window.n_input,
         reference=[one.reference for one in found],
-        late=LATE,
+        lookback=LOOKBACK,
     )
 
 
@@ -123,15 +123,16 @@ def _local(model: Model, origins: Sequence[Origins], horizon: int) -> Array:
     unit = np.array(model.manifest.scaler.scale[: len(reference)])
     with np.errstate(over="ignore"):
         usual = reference * unit**2
-    made, window = partial(model.run, model.predictors[0]), model.manifest.window
-    return local_scale(made, origins, window, usual, horizon=horizon, late=state.late)
+    made, window, reach = partial(model.run, model.predictors[0]), model.manifest.window, _reach(model, horizon)
+    found = local_scale(made, origins, window, usual, horizon=reach, lookback=state.lookback)
+    return np.pad(found, ((0, 0), (0, horizon - reach)), mode="edge")
 
 
 def _half_widths(
     model: Model, channel: int, horizon: int, levels: Sequence[int]
 ) -> dict[int, tuple[Array | None, str]]:
     """Return half of each band at local scale 1, (H,) and NaN beyond the calibrated steps, and why any is missing."""
-    reach = min(horizon, max(1, model.manifest.intervals.horizon))
+    reach = _reach(model, horizon)
     found: dict[int, tuple[Array | None, str]] = {}
     for level in levels:
         half, reason = _half_width(model, level, channel, reach)
@@ -140,6 +141,11 @@ def _half_widths(
             half = np.concatenate((half, np.full(horizon - reach, np.nan)))
         found[level] = half, reason
     return found
+
+
+def _reach(model: Model, horizon: int) -> int:
+    """Return how many of `horizon` steps may have bands."""
+    return min(horizon, max(1, model.manifest.intervals.horizon))
 
 
 def _about(mean: Array, half: Array | None, scale: Array) -> tuple[Array, Array] | None:
