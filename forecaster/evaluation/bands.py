@@ -21,7 +21,8 @@ def realised(
     """Return for each level its coverage, the standard error, and whether it is within two of them of the level.
 
     `reasons` says why a level has no band; `block` is how many origins overlap one another: the
-    standard error is that of the block bootstrap, None below four blocks. `separate` is how many independent
+    standard error is that of the block bootstrap, widened where blocks are few (`verdict.standard_error`), None below
+    four. `separate` is how many independent
     errors the bands were made of, and `likely` the coverage that follows where nothing has changed; None: not known.
     """
     rows = [_row(level, bands.get(level), reasons.get(level, ""), block) for level in sorted({*bands, *reasons})]

@@ -147,9 +147,9 @@ def _share(gain: float | None, error: float | None) -> str:
 def standard_error(difference: Array, block: int) -> float | None:
     """Return the standard error of the mean of `difference` (O,), or None below four blocks.
 
-    It is that of the block bootstrap, in closed form: blocks of O^(1/3) consecutive origins, and of twice `block` or
-    the O / 4 that there are, so that most of what resembles each other stands in one. Few blocks tell little of how
-    they differ: Student's t widens it, so that two of it hold what two standard errors do.
+    It is that of the block bootstrap, in closed form: blocks of at least `block` and O^(1/3) consecutive origins, and
+    of up to twice `block` where there are still four, so that most of what resembles each other stands in one. Few
+    blocks tell little of how they differ: Student's t widens it, so that two of it hold what two standard errors do.
     """
     count = len(difference)
     length = max(block, min(2 * block, count // FEWEST_BLOCKS), round(count ** (1 / 3)), 1)
@@ -162,7 +162,7 @@ def standard_error(difference: Array, block: int) -> float | None:
 
 
 def _widening(blocks: int) -> float:
-    """Return what a standard error from so many blocks is to be multiplied by: half of where Student's t ends."""
+    """Return what a standard error from so many blocks is to be multiplied by: half the quantile of Student's t."""
     from scipy.special import stdtrit
 
     return float(stdtrit(blocks - 1, TWO_ERRORS)) / 2
