@@ -78,11 +78,13 @@ def gathered(origins: Sequence[Origins], most: int) -> Iterator[list[Origins]]:
     [[1], [2], [1], [2]]
     """
     batch: list[Origins] = []
+    room = most
     for block in (block for one in origins for block in one.blocks(most)):
-        if sum(map(len, batch)) + len(block) > most:
+        if len(block) > room:
             yield batch
-            batch = []
+            batch, room = [], most
         batch.append(block)
+        room -= len(block)
     if batch:
         yield batch
 

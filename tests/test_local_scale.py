@@ -37,9 +37,7 @@ def test_it_is_the_root_of_the_mean_error_of_the_last_two_segments_and_the_usual
 
 
 def test_more_segments_count_in_what_is_fed_back():
-    values = np.repeat(
-        [9.0, 9.0, *range(1, MANY + 2)], 5
-    )  # the segments before the last row err by MANY, MANY - 1, ...
+    values = np.repeat([9.0, 9.0, *range(1, MANY + 2)], 5)  # those before the row err by MANY, MANY - 1, ...
     squares = np.square(np.arange(MANY, 0, -1))
     row = 5 * (MANY + 2)
     near, far = np.sqrt((NEAR + squares[:2].sum()) / (NEAR + 2)), np.sqrt((FAR + squares.sum()) / (FAR + MANY))

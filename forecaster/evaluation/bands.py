@@ -22,8 +22,8 @@ def realised(
 
     `reasons` says why a level has no band; `block` is how many origins overlap one another: the
     standard error is that of the block bootstrap, widened where blocks are few (`verdict.standard_error`), None below
-    four. `separate` is how many independent
-    errors the bands were made of, and `likely` the coverage that follows where nothing has changed; None: not known.
+    four. `separate` is how many independent errors the bands were made of, and `likely` the coverage that follows where
+    nothing has changed; None: not known.
     """
     rows = [_row(level, bands.get(level), reasons.get(level, ""), block) for level in sorted({*bands, *reasons})]
     return [{**row, **_made_of(row, separate)} for row in rows]
