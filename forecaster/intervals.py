@@ -34,6 +34,7 @@ LARGEST = 1e38
 
 Worth = Annotated[int, Field(ge=0, le=10**12)]
 Lookback = tuple[Annotated[int, Field(ge=1, le=16)], Annotated[float, Field(gt=0, le=1e6)]]
+"""How many segments before the origin count in the local scale, and what the usual error counts, in segments."""
 UNSAID: tuple[Lookback, Lookback] = ((2, 0.5), (2, 0.5))
 """What a model without a lookback was calibrated with."""
 
@@ -44,9 +45,9 @@ class IntervalState(Frozen):
     `levels` in percent; `horizon` the steps that were calibrated (0: none); `origins` the
     number of validation origins per channel; `reason` why there is no band at all, or "";
     `reference` the mean square error there by channel, scaled, which the local scale is measured by
-    (left out: the bands are as wide everywhere); `lookback` how many segments before the origin count in that, and how
-    many of them this is worth: for the next segment, and for what is fed back. `separate` has for each channel how many
-    independent errors those of the next segment and those fed back are worth (0: none; left out: not known).
+    (left out: the bands are as wide everywhere); `lookback` what counts in that, for the next segment and for what is
+    fed back. `separate` has for each channel how many independent errors those of the next segment and those fed back
+    are worth (0: none; left out: not known).
     """
 
     levels: Annotated[tuple[Annotated[int, Field(ge=1, le=99)], ...], Field(max_length=99), FailFast()] = LEVELS

@@ -19,15 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Window
+from forecaster.intervals import Lookback
 from forecaster.origins import Origins, gathered
 
 Array = NDArray[np.float64]
 Made = Callable[[Sequence[Origins], int], Array]
 """origins and horizon -> H steps from each, (O, H)."""
-Lookback = tuple[int, float]
-"""How many segments before the origin count, and what the usual error counts, in segments."""
 LOOKBACK: tuple[Lookback, Lookback] = ((2, 0.5), (8, 8.0))
-"""For the next segment, and for what is fed back."""
+"""What counts for the next segment, and for what is fed back."""
 MOST = 1e6
 AT_ONCE = 4_000_000
 """Values of contexts that are looked at together."""

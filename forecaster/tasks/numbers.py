@@ -123,8 +123,8 @@ def _local(model: Model, origins: Sequence[Origins], horizon: int) -> Array:
     unit = np.array(model.manifest.scaler.scale[: len(reference)])
     with np.errstate(over="ignore"):
         usual = reference * unit**2
-    made, window, reach = partial(model.run, model.predictors[0]), model.manifest.window, _reach(model, horizon)
-    found = local_scale(made, origins, window, usual, horizon=reach, lookback=state.lookback)
+    run, window, reach = partial(model.run, model.predictors[0]), model.manifest.window, _reach(model, horizon)
+    found = local_scale(run, origins, window, usual, horizon=reach, lookback=state.lookback)
     return np.pad(found, ((0, 0), (0, horizon - reach)), mode="edge")
 
 
