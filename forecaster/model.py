@@ -127,13 +127,10 @@ class Forecaster:
         """Load a model folder through its gate; ModelError if it is refused."""
         loaded = load(path)
         manifest = loaded.manifest
-        first, *others = [
-            predictors.restore(one.name, dict(one.parameters), loaded.tensors_of(one.name), manifest.window)
-            for one in manifest.predictors
-        ]
-        made = (first.bound(others) if isinstance(first, Combination) else first, *others)
+        states = [(state.name, dict(state.parameters), loaded.tensors_of(state.name)) for state in manifest.predictors]
+        restored = predictors.restore_all(states, manifest.window)
         history = [{key: value for key, value in row.items() if value is not None} for row in loaded.history]
-        return cls(manifest, made, loaded.tensors[QUANTILES], loaded.metrics, history, name=str(path))
+        return cls(manifest, restored, loaded.tensors[QUANTILES], loaded.metrics, history, name=str(path))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the model folder: all of it, or nothing."""

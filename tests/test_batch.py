@@ -187,6 +187,7 @@ class TestRun:
             assert item["sha256"] == hashlib.sha256(data).hexdigest()
             assert len(data.splitlines()) == 31
 
+    @pytest.mark.bits
     def test_alone_or_in_company_the_bytes_are_the_same(
         self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path
     ) -> None:

@@ -181,6 +181,7 @@ class TestMixing:
         assert [one.name for one in made.carrying] == ["last-value", "mean"]
         assert made.shares() == {"last-value": 0.5, "mean": 0.5}
 
+    @pytest.mark.bits
     def test_a_row_has_the_same_bits_in_every_place(self, parts):
         made, context = mixture([[[0.2, 0.3, 0.5]]], parts), contexts(9)
         together = rollout(made, context, 30)
@@ -199,6 +200,7 @@ class TestMixing:
 
 
 class TestModel:
+    @pytest.mark.bits
     def test_saved_and_loaded_it_forecasts_the_same_bytes(self, auto, tmp_path):
         auto.save(tmp_path / "m")
         again = Forecaster.load(tmp_path / "m")

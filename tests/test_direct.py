@@ -59,6 +59,7 @@ def test_the_mode_says_how_many_segments_are_made_in_one_pass(model):
     np.testing.assert_array_equal(found[:, 40:], model.predictor.predict(fed)[:, :25])
 
 
+@pytest.mark.bits
 def test_saved_and_loaded_it_forecasts_the_same_bytes(model, tmp_path):
     model.save(tmp_path / "m")
     signal = signal_of(wave(300, seed=5), "new")

@@ -135,6 +135,7 @@ def test_activations_saturate_without_a_warning():
 
 @pytest.mark.parametrize("batch", [1, 7, 8, 9, 64])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.bits
 def test_a_row_of_a_product_has_the_same_bits_in_every_place(batch, dtype):
     rng = np.random.default_rng(0)
     row, matrix = rng.normal(size=100).astype(dtype), rng.normal(size=(100, 400)).astype(dtype)

@@ -109,6 +109,7 @@ def test_each_channel_has_its_own_and_one_without_sines_has_the_mean():
     assert (made[1] == 7).all()
 
 
+@pytest.mark.bits
 def test_a_row_has_the_same_bits_in_every_place():
     harmonic = Harmonic.fit(parts_of(np.cos(2 * np.pi * 0.04 * T) + np.sin(0.9 * T) + noise(0.1)))
     assert harmonic.parameters.count >= 2

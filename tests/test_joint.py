@@ -260,6 +260,7 @@ def test_what_calibrates_and_combines_forecasts_all_channels_too():
 # --- the model ----------------------------------------------------------------------------
 
 
+@pytest.mark.bits
 def test_a_model_is_loaded_and_forecasts_the_same_bytes(model, tmp_path):
     signal = signal_of(coupled(300, seed=4), sha256="b" * 64)
     model.save(tmp_path / "m")

@@ -107,6 +107,7 @@ def test_its_size_does_not_matter(size):
     )
 
 
+@pytest.mark.bits
 def test_a_row_has_the_same_bits_in_every_place():
     local = LocalAR.fit(parts_of(autoregression((0, 0, 0, 0, 0, 0, 0, -0.95), 4000)))
     rows = np.random.default_rng(1).normal(size=(37, 200))

@@ -61,6 +61,7 @@ def everything(model):
     return tensors, model.quantiles.tobytes(), kept.model_dump(mode="json")
 
 
+@pytest.mark.bits
 def test_saved_and_loaded_it_forecasts_and_scores_the_same_bytes(model, tmp_path):
     model.save(tmp_path / "m")
     again, signal = Forecaster.load(tmp_path / "m"), signal_of(wave(300, seed=5), "other")
@@ -101,6 +102,7 @@ def test_nothing_after_the_training_part_reaches_scaler_or_baselines():
     assert seasonal[0] == seasonal[1]
 
 
+@pytest.mark.bits
 def test_one_file_alone_or_among_many_gives_the_same_bytes(model):
     signals = [signal_of(wave(120 + k, seed=k), f"file{k}") for k in range(60)]
     together = model.forecast(signals, horizon=25, levels=(80, 95))

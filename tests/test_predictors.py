@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from sklearn.linear_model import Ridge as SklearnRidge
 
 from forecaster import predictors
@@ -68,6 +69,16 @@ def trained():
     return make
 
 
+def through_a_file(predictor):
+    """The predictor's tensors as a model folder gives them back, from bytes."""
+    return safetensors.numpy.load(safetensors.numpy.save(contiguous(predictor.tensors())))
+
+
+def contiguous(tensors):
+    """safetensors writes an array's memory as it lies: in C order, as the model folder's own writer does."""
+    return {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+
+
 @pytest.mark.parametrize("name", predictors.names())
 class TestContract:
     def test_shapes_and_finite(self, name, trained):
@@ -85,15 +96,21 @@ class TestContract:
         }
         assert found == {key: tuple(spec) for key, spec in specs.items()}
 
+    @pytest.mark.bits
     def test_restored_it_forecasts_the_same_bytes(self, name, trained):
-        predictor, *others = trained(name).predictors
-        parameters = predictor.parameters.model_dump(mode="json")
-        again = predictors.restore(name, parameters, predictor.tensors(), window_of(name))
-        if isinstance(again, predictors.Combination):
-            again = again.bound(others)
+        fitted = trained(name).predictors
+        predictor = fitted[0]
+        states = [(p.name, p.parameters.model_dump(mode="json"), through_a_file(p)) for p in fitted]
+        again = predictors.restore_all(states, window_of(name))[0]
         context = contexts(name, 9, seed=2)
         assert again.predict(context).tobytes() == predictor.predict(context).tobytes()
 
+    def test_its_arrays_lie_in_memory_as_loaded_ones_do(self, name, trained):
+        arrays = {k: v for k, v in vars(trained(name).predictors[0]).items() if isinstance(v, np.ndarray)}
+        arrays |= getattr(trained(name).predictors[0], "weights", {}) if name in network_names() else {}
+        assert [key for key, array in arrays.items() if not array.flags.c_contiguous] == []
+
+    @pytest.mark.bits
     def test_same_seed_same_bytes(self, name, trained):
         first, second = (trained(name, k).predictors[0].tensors() for k in range(2))
         assert {k: v.tobytes() for k, v in first.items()} == {k: v.tobytes() for k, v in second.items()}
@@ -178,6 +195,7 @@ class TestNetwork:
         masks = [(layer.seed, layer.layer) for layer in model.layers if hasattr(layer, "disturb")]
         assert len(set(masks)) == len(masks) > 0
 
+    @pytest.mark.bits
     def test_a_row_has_the_same_bits_in_every_place(self, name, window):
         module, x = network(name), segments(11, window)
         tensors = drawn(module.tensor_shapes(module.Parameters(), window))

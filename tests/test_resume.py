@@ -136,6 +136,7 @@ def signals_of(name):
 
 
 @pytest.mark.parametrize("name", QUICK)
+@pytest.mark.bits
 def test_a_network_resumes_to_the_same_bytes(name, tmp_path):
     resumed(signals_of(name), config_of(name), tmp_path, [(random.randrange(10, 70, 10), 1)])
 

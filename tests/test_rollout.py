@@ -68,6 +68,7 @@ def test_a_row_has_the_same_bits_in_every_place_with_every_kernel(kernel):
     assert printed(POSITIONS, kernel) == "same"
 
 
+@pytest.mark.bits
 def test_a_row_has_the_same_bits_among_many(tmp_path):
     predictor = flagship()
     context = np.random.default_rng(0).normal(size=(ROWS + 30, WINDOW.context))
@@ -112,6 +113,7 @@ class TestCarried:
         first, second = (carried(strong, Origins(one, 0, np.array([200])), 20) for one in (values, changed))
         assert not np.array_equal(first, second)
 
+    @pytest.mark.bits
     def test_an_origin_has_the_same_bits_alone_and_among_others(self, predictor):
         values = np.random.default_rng(3).normal(size=400)
         rows = np.arange(100, 400, 7)
@@ -128,6 +130,7 @@ class TestCarried:
         assert first.tobytes() == second.tobytes()
 
 
+@pytest.mark.bits
 def test_large_windows_advance_by_smaller_blocks_to_the_same_bits(monkeypatch):
     predictor, channel = flagship(), np.zeros(30, dtype=np.int64)
     context = Context(np.random.default_rng(5).normal(size=(30, WINDOW.context)), channel)

@@ -140,6 +140,7 @@ def test_text_that_a_spreadsheet_would_run_is_made_safe(tmp_path):
     assert [row["y_hat"] for row in rows(tmp_path / "out" / "odd.forecast.csv")] == ["'=1+1", "a,b", "'-x"]
 
 
+@pytest.mark.bits
 def test_one_file_alone_or_among_others_gives_the_same_bytes(model, tmp_path):
     rng = np.random.default_rng(0)
     labels = ["".join(rng.choice(list("SCRT"), 30)) for _ in range(20)]

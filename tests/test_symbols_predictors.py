@@ -78,6 +78,7 @@ def test_the_closed_loop_feeds_the_likeliest_symbol_back():
     np.testing.assert_array_equal(probabilities[0, 1], chain.probabilities(context([2, 0, codes[0, 0]]))[0])
 
 
+@pytest.mark.bits
 def test_a_network_answers_with_probabilities_and_a_row_keeps_its_bits_among_others():
     chosen = predictors.kind("symbol-rnn")
     assert issubclass(chosen, SymbolNetwork)

@@ -83,6 +83,7 @@ def test_each_channel_has_its_own():
     assert again.predict(seen).tobytes() == made.predict(seen).tobytes()
 
 
+@pytest.mark.bits
 def test_a_row_has_the_same_bits_in_every_place(fitted):
     seen = np.random.default_rng(2).normal(size=(11, 120))
     together = fitted.predict(contexts(seen))

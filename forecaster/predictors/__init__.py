@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -35,6 +36,7 @@ __all__ = [
     "Predictor",
     "SymbolPredictor",
     "TensorSpec",
+    "as_loaded",
     "baselines",
     "describe",
     "direct",
@@ -42,6 +44,7 @@ __all__ = [
     "names",
     "parameters",
     "restore",
+    "restore_all",
     "specs",
 ]
 
@@ -125,6 +128,27 @@ def restore(name: str, parameters: dict[str, Any], tensors: dict[str, NDArray], 
     chosen = _known(name)
     restored: Predictor = chosen.restore(chosen.Parameters.model_validate(parameters), tensors, window)
     return restored
+
+
+def restore_all(
+    states: Iterable[tuple[str, dict[str, Any], dict[str, NDArray]]], window: Window
+) -> tuple[Predictor, ...]:
+    """Return a model's predictors, each from its name, parameters and tensors; an ensemble comes first, and is bound.
+
+    Every array is laid out as a file's bytes are read (in C order), wherever it comes from. So what was
+    just fitted and what is loaded later compute the same bits.
+    """
+    first, *others = [
+        restore(name, parameters, {key: np.ascontiguousarray(tensor) for key, tensor in tensors.items()}, window)
+        for name, parameters, tensors in states
+    ]
+    return (first.bound(others) if isinstance(first, Combination) else first, *others)
+
+
+def as_loaded(predictors: Sequence[Predictor]) -> tuple[Predictor, ...]:
+    """Return fitted `predictors` as a model folder would give them back."""
+    states = [(p.name, p.parameters.model_dump(mode="json"), p.tensors()) for p in predictors]
+    return restore_all(states, predictors[0].window)
 
 
 def _known(name: str) -> Any:

@@ -193,8 +193,11 @@ def limits(parts: Parts) -> tuple[float, float]:
 
 
 def stored(values: Array) -> Array:
-    """Round to single precision, as the model folder stores it, so that a saved model forecasts the same bytes."""
-    return values.astype(np.float32).astype(np.float64)
+    """Return `values` as a model folder gives them back: rounded to single precision, in C order.
+
+    The order counts, too: a BLAS adds in another order where a matrix lies the other way round.
+    """
+    return np.ascontiguousarray(values, dtype=np.float32).astype(np.float64)
 
 
 @dataclass(frozen=True)

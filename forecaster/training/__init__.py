@@ -10,7 +10,7 @@ from forecaster import networks
 from forecaster.config import RunConfig, Task
 from forecaster.equations.products import one_thread
 from forecaster.errors import DivergedError
-from forecaster.predictors import AUTO, Combination, Parts, Predictor, baselines, direct, kind
+from forecaster.predictors import AUTO, Combination, Parts, Predictor, as_loaded, baselines, direct, kind
 from forecaster.training.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -55,10 +55,17 @@ def train(
     `known` has those baselines by name where they are already fitted on the same `parts`; networks go
     on where the `checkpoint` stands, and are written there as they go on.
     """
+    trained = _train(parts, config, known, given=(progress or Silent(), checkpoint))
+    return replace(trained, predictors=as_loaded(trained.predictors))
+
+
+def _train(parts: Parts, config: RunConfig, known: Mapping[str, Predictor] | None, *, given: Given) -> Trained:
+    """Fit the predictor that `config` names, as `train` says."""
+    progress, checkpoint = given
     chosen = kind(config.predictor)
     fitted = dict(known) if known else _baselines(parts, chosen.task)
     if issubclass(chosen, Combination):
-        return _combined(parts, config, fitted, given=(progress or Silent(), checkpoint))
+        return _combined(parts, config, fitted, given=given)
     if config.predictor in fitted:
         own = fitted.pop(config.predictor)
         return Trained((own, *fitted.values()))
@@ -66,7 +73,7 @@ def train(
         own = _closed(parts.farther(config.ahead) if config.ahead > 1 else parts, config.predictor)
         return Trained((own, *fitted.values()))
     slot = checkpoint.slot(0) if checkpoint else None
-    outcome = _network(parts, config, fitted, given=(progress or Silent(), slot))
+    outcome = _network(parts, config, fitted, given=(progress, slot))
     note = _note(config.predictor, outcome, "stays where it started")
     return Trained((outcome.predictor, *fitted.values()), outcome.history, outcome.interrupted, note)
 
