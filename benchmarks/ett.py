@@ -89,7 +89,7 @@ def signal_of(path: Path | None, months: int) -> Any:
     """Read the first months of the data, or, without a file, make seven noisy daily rhythms with drift."""
     from forecaster.config import ReadingOptions
     from forecaster.reading import read_signal
-    from forecaster.signals import Recording, Signal, TimeAxis
+    from forecaster.signal.signal import Recording, Signal, TimeAxis
 
     if path is not None:
         signal = read_signal(str(path), ReadingOptions(), name="ETTh1")
@@ -105,9 +105,10 @@ def signal_of(path: Path | None, months: int) -> Any:
 def task_of(signal: Any, horizon: int, recipe: dict[str, Any]) -> Task:
     """Lay out the windows as the protocol has them."""
     from forecaster.config import Recipe, RunConfig, Split, Window
-    from forecaster.predictors import Context, Parts
-    from forecaster.preparation import prepare
-    from forecaster.windows import Windows
+    from forecaster.signal.context import Context
+    from forecaster.signal.splits import WindowSplits
+    from forecaster.signal.windows import Windows
+    from forecaster.training.preparation import prepare
 
     window, ahead = Window(n_step=N_STEP, n_input=N_INPUT), horizon // N_INPUT
     own = {"window": window, "split": Split(training=60, validation=20, test=20), "ahead": ahead}
@@ -117,7 +118,7 @@ def task_of(signal: Any, horizon: int, recipe: dict[str, Any]) -> Task:
     runs, rows = prepared.parts.training.runs, len(signal.recordings[0])
     b1, b2 = (np.full(len(runs.start), round(rows * share)) for share in (0.6, 0.8))
     # The protocol has no part for bands: all of the validation part chooses.
-    parts = Parts(prepared.parts.training, Windows.between(runs, (b1, b2), window))
+    parts = WindowSplits(prepared.parts.training, Windows.between(runs, (b1, b2), window))
     views = [
         sliding_window_view(runs.run(r), window.context + horizon)[int(b2[r]) - window.context :] for r in range(7)
     ]
@@ -128,7 +129,7 @@ def task_of(signal: Any, horizon: int, recipe: dict[str, Any]) -> Task:
 
 def made(job: Job) -> tuple[np.ndarray, float]:
     """Return what one predictor forecasts for every test window (W, H), and the CPU seconds of its fit."""
-    from forecaster.rollout import rollout
+    from forecaster.forecasting.rollout import rollout
 
     task = _task(job.path, job.horizon, job.recipe)
     began = time.process_time()

@@ -76,8 +76,9 @@ def contender(
 def forecaster(data: dict[str, np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
     """The program's closed loop."""
     from forecaster.config import Window
-    from forecaster.predictors import Context, restore
-    from forecaster.rollout import rollout
+    from forecaster.forecasting.rollout import rollout
+    from forecaster.predictors import restore
+    from forecaster.signal.context import Context
 
     predictor = restore("stacked-lstm", {}, data, Window(n_step=S, n_input=N))
     channel = np.zeros(10**6, np.int64)

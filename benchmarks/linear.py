@@ -33,7 +33,7 @@ def recursion(signal: np.ndarray) -> np.ndarray:
 
     from forecaster.config import Window
     from forecaster.predictors.gram import Gram
-    from forecaster.windows import Runs, Windows
+    from forecaster.signal.windows import Runs, Windows
 
     zero, length = np.zeros(1, np.int64), np.array([len(signal)], np.int64)
     runs = Runs(signal, zero, length, zero, np.empty((0, 0), np.float32), zero)

@@ -58,16 +58,16 @@ def forecaster(name: str) -> measure.Make:
 
     def prepared(work: Path, quick: bool) -> measure.Run:
         from forecaster.config import Recipe, RunConfig, Window
-        from forecaster.predictors import Parts
+        from forecaster.signal.splits import WindowSplits
+        from forecaster.signal.windows import Runs, Windows
         from forecaster.training.network import train_network
-        from forecaster.windows import Runs, Windows
 
         signal, zero, total = measure.rotor(60_000), np.zeros(1, np.int64), steps(quick)
         length = np.array([len(signal)], np.int64)
         runs = Runs(signal, zero, length, zero, np.empty((0, 0), np.float32), zero)
         bounds = [np.array([bound], np.int64) for bound in (0, 59_000, 59_500)]
         window = Window(n_step=S, n_input=N)
-        parts = Parts(*(Windows.between(runs, (bounds[k], bounds[k + 1]), window) for k in range(2)))
+        parts = WindowSplits(*(Windows.between(runs, (bounds[k], bounds[k + 1]), window) for k in range(2)))
         recipe = Recipe(steps=total, steps_per_epoch=total, batch=BATCH)
         config = RunConfig(predictor=name, window=window, recipe=recipe)
 

@@ -27,7 +27,7 @@ def rows(quick: bool) -> int:
 def windows_of(signal: np.ndarray) -> Any:
     """Return the program's windows of the whole signal."""
     from forecaster.config import Window
-    from forecaster.windows import Runs, Windows
+    from forecaster.signal.windows import Runs, Windows
 
     zero, length = np.zeros(1, np.int64), np.array([len(signal)], np.int64)
     runs = Runs(signal, zero, length, zero, np.empty((0, 0), np.float32), zero)
@@ -43,7 +43,7 @@ def take(signal: np.ndarray) -> Iterator[Any]:
 
 def feed(signal: np.ndarray) -> Iterator[Any]:
     """The program's training feed, as Keras' fit takes it: every window once an epoch."""
-    from forecaster.training.feed import batches
+    from forecaster.training.data import batches
 
     yield from batches(windows_of(signal), batch=BATCH, steps=10**6, seed=1)
 
@@ -99,8 +99,8 @@ def contender(source: Feed, uses_tensorflow: bool) -> measure.Make:
 
 
 CONTENDERS = {
-    "forecaster.windows.take": contender(take, uses_tensorflow=False),
-    "forecaster.training.feed.batches": contender(feed, uses_tensorflow=True),
+    "forecaster.signal.windows.take": contender(take, uses_tensorflow=False),
+    "forecaster.training.data.batches": contender(feed, uses_tensorflow=True),
     "timeseries_dataset_from_array": contender(timeseries, uses_tensorflow=True),
     "materialised, 50,000 windows": contender(materialised, uses_tensorflow=False),
 }

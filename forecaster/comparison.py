@@ -19,13 +19,13 @@ from forecaster import networks
 from forecaster.config import Recipe, RunConfig, Task
 from forecaster.equations.products import one_thread
 from forecaster.errors import ForecasterError, UsageError, printable
+from forecaster.evaluation.metrics import Tally
 from forecaster.evaluation.verdict import Kind, weigh
-from forecaster.metrics import Tally
 from forecaster.model import Forecaster, Shared
 from forecaster.predictors import Predictor, baselines, kind, names
-from forecaster.preparation import prepare, resolved
-from forecaster.signals import Signal
+from forecaster.signal.signal import Signal
 from forecaster.training import Progress
+from forecaster.training.preparation import prepare, resolved
 
 Array = NDArray[np.float64]
 Tallies = dict[int, Tally]
@@ -293,7 +293,7 @@ def _tallies(shared: Shared, horizon: int, name: str) -> Tallies:
 def losses_of(tallies: Mapping[int, Tally]) -> Array:
     """Return the normalised error of each origin, (O,), weighted so that their mean is the mean over the parts.
 
-    Parts without origins, or whose truth is constant, have no normalised error: they are left out.
+    WindowSplits without origins, or whose truth is constant, have no normalised error: they are left out.
     """
     known = [tally for tally in tallies.values() if len(tally.origin_mse) and tally.truth.variance > 0]
     total = sum(len(tally.origin_mse) for tally in known)

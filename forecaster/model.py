@@ -18,26 +18,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster import matching, predictors
+from forecaster import compatibility, predictors
 from forecaster.bundle import Checkpoint, Manifest, Run, TrainingData, dump_metrics, load, save
 from forecaster.bundle.card import card
+from forecaster.bundle.record import channels_of, history_text, manifest_of, run_of, thinned
 from forecaster.config import RunConfig
 from forecaster.errors import OutputError, SignalError, TooShortError, printable
 from forecaster.evaluation import LEVELS, Evaluation, Keep, Known, Request
-from forecaster.forecasts import Forecast, runaway
-from forecaster.origins import Origins, contexts
-from forecaster.predictors import Combination
-from forecaster.predictors.base import Context, Predictor
+from forecaster.forecasting.forecast import Forecast, runaway
+from forecaster.forecasting.rollout import carried, reached, rollout
+from forecaster.predictors import Ensemble
+from forecaster.predictors.base import Predictor
 from forecaster.predictors.naive import SeasonalNaive
-from forecaster.preparation import Prepared, prepare, resolved
 from forecaster.reading.symbols import one_alphabet
-from forecaster.record import channels_of, history_text, manifest_of, run_of, thinned
-from forecaster.rollout import carried, reached, rollout
-from forecaster.scaling import Scaler
-from forecaster.signals import Recording, Signal
-from forecaster.splits import boundaries
+from forecaster.signal.context import Context
+from forecaster.signal.origins import Origins, contexts
+from forecaster.signal.scaling import Scaler
+from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.splits import boundaries
 from forecaster.tasks import TASKS, Work
 from forecaster.training import Progress, train
+from forecaster.training.preparation import Prepared, prepare, resolved
 
 Array = NDArray[np.float64]
 QUANTILES = "intervals/quantiles"
@@ -174,11 +175,11 @@ class Forecaster:
 
     def require(self, signal: Signal, ahead: int = 0) -> None:
         """Raise SignalError, or TooShortError, if `signal` cannot be forecast `ahead` rows with this model."""
-        matching.require(signal, self.manifest, self.scaler, ahead)
+        compatibility.require(signal, self.manifest, self.scaler, ahead)
 
     def check(self, signal: Signal) -> None:
         """Raise SignalError if `signal` cannot be scored with this model."""
-        matching.ordered(self._own(signal), self.manifest, self.scaler)
+        compatibility.ordered(self._own(signal), self.manifest, self.scaler)
         self._first_targets(signal)
 
     def forecast(
@@ -198,7 +199,7 @@ class Forecaster:
         asked = [
             (k, recording, end)
             for k, recording in series
-            for end in matching.ends(signals[k], recording, self.manifest, ahead)
+            for end in compatibility.ends(signals[k], recording, self.manifest, ahead)
         ]
         found = self.work.made(self, [origin for _, _, origin in asked], horizon, levels)
         result: list[list[Forecast]] = [[] for _ in signals]
@@ -221,7 +222,7 @@ class Forecaster:
         `levels` are those of the bands in percent; `keep` is given all that is forecast, block by block.
         """
         horizon = horizon or self.config.window.n_input
-        ordered = [matching.ordered(self._own(signal), self.manifest, self.scaler) for signal in signals]
+        ordered = [compatibility.ordered(self._own(signal), self.manifest, self.scaler) for signal in signals]
         ranges = [self._first_targets(signal) for signal in signals]
         return self.work.evaluate(self, ordered, ranges, Request(horizon, stride, tuple(levels), keep))
 
@@ -233,18 +234,18 @@ class Forecaster:
         `made` has by name what predictors made of the same origins before, scaled; it is added to.
         """
         made, context = {} if made is None else made, self.context(origins, horizon)
-        parts = predictor.carrying if isinstance(predictor, Combination) else (predictor,)
+        parts = predictor.active_members if isinstance(predictor, Ensemble) else (predictor,)
         for one in parts:
             if one.name not in made:
                 made[one.name] = self._made(one, origins, (context, horizon))
-        scaled = predictor.mix(made, context) if isinstance(predictor, Combination) else made[predictor.name]
+        scaled = predictor.mix(made, context) if isinstance(predictor, Ensemble) else made[predictor.name]
         return self.scaler.inverse(scaled, context.channel)
 
     def _made(self, predictor: Predictor, origins: Sequence[Origins], given: tuple[Context, int]) -> Array:
         """Forecast in scaled units, `given` being the origins' context and the horizon."""
         context, horizon = given
         if self.config.carry_state and predictor is self.predictor:
-            scaled = (matching.scaled_origins(one, self.scaler, self.manifest.n_channels) for one in origins)
+            scaled = (compatibility.scaled_origins(one, self.scaler, self.manifest.n_channels) for one in origins)
             return np.concatenate([carried(predictor, one, horizon) for one in scaled])
         return rollout(predictor, context, horizon)
 
@@ -255,7 +256,7 @@ class Forecaster:
         """
         signal = self._own(signal)
         self.require(signal)
-        ends = matching.ends(signal, list(signal.series())[-1], self.manifest, self.config.window.n_input)
+        ends = compatibility.ends(signal, list(signal.series())[-1], self.manifest, self.config.window.n_input)
         return ends if rows is None else [replace(end, rows=np.asarray(rows, dtype=np.int64)) for end in ends]
 
     def latest(self, signal: Signal) -> int:
@@ -264,7 +265,7 @@ class Forecaster:
         It is its end, or lies before it where too little is known of the known columns' future.
         """
         recording, n_input = list(signal.series())[-1], self.config.window.n_input
-        unknown = n_input - len(matching.told(signal, recording, self.manifest, n_input))
+        unknown = n_input - len(compatibility.told(signal, recording, self.manifest, n_input))
         latest, need = len(recording) - (unknown if self.manifest.channels.known else 0), self.config.window.context
         if latest < need:
             hint = "Let the file hold the known columns' future, or more measured rows."
@@ -275,7 +276,7 @@ class Forecaster:
         """Return the contexts of `origins`, scaled, as a predictor sees them that is to forecast `horizon` samples."""
         window = self.config.window
         found = contexts(origins, window.context, reached(horizon, window), joint=window.others > 0)
-        return matching.scaled_context(found, self.scaler, self.manifest.n_channels)
+        return compatibility.scaled_context(found, self.scaler, self.manifest.n_channels)
 
     # --- parts --------------------------------------------------------------------------
 

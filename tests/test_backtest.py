@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecaster import synthesis
 from forecaster.batch.backtest import Backtest, unique_id
 from forecaster.config import RunConfig, Window
 from forecaster.model import Forecaster
-from forecaster.signals import Recording, Signal, TimeAxis
-from forecaster.splits import boundaries
+from forecaster.signal import synthesis
+from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.splits import boundaries
 from tests.commands import run
 
 losses = pytest.importorskip("utilsforecast.losses")

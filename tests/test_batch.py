@@ -15,16 +15,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecaster import batch, synthesis
+from forecaster import batch
 from forecaster.batch import runner
 from forecaster.batch.names import check_template, output_names, picture_name, safe_stem
 from forecaster.config import ReadingOptions, RunConfig
 from forecaster.errors import ForecasterError, OutputError, SignalError, UsageError
 from forecaster.files import TEMPORARY, holding
-from forecaster.forecasts import Forecast
+from forecaster.forecasting.forecast import Forecast
 from forecaster.model import Forecaster
 from forecaster.reading import inputs, read_signal
-from forecaster.signals import LARGEST, TimeAxis
+from forecaster.signal import synthesis
+from forecaster.signal.signal import LARGEST, TimeAxis
 
 OPTIONS = ReadingOptions()
 

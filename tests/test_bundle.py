@@ -35,8 +35,8 @@ from forecaster.bundle.card import card, escape
 from forecaster.bundle.records import parse_metrics
 from forecaster.bundle.tensors import format_tensors, parse_tensors
 from forecaster.config import RunConfig, Window
+from forecaster.conformal.bands import IntervalState
 from forecaster.errors import ModelError, OutputError, UsageError
-from forecaster.intervals import IntervalState
 from forecaster.predictors import TensorSpec
 
 SCORES = {"nmse": 0.03, "rmse": 0.1, "mae": 0.08, "mase": 0.5, "coverage-90": None}

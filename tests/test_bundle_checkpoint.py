@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from forecaster.bundle import Checkpoint, Combination, PredictorState, Run
+from forecaster.bundle import Checkpoint, EnsembleState, PredictorState, Run
 from forecaster.bundle.checkpoint import PREFIX, SHARE, STATE
-from forecaster.bundle.course import Course, listed
 from forecaster.bundle.tensors import implied
+from forecaster.bundle.training_state import TrainingState, listed
 from forecaster.config import RunConfig, Window
 from forecaster.errors import ModelError, OutputError, UsageError
 from forecaster.predictors import TensorSpec
@@ -29,7 +29,7 @@ def opened(folder, *, resume=False, own=None):
 
 
 def course(name="gru", **changes):
-    return Course(name=name, step=20, best_loss=1.0, best_epoch=1, history=HISTORY, **changes)
+    return TrainingState(name=name, step=20, best_loss=1.0, best_epoch=1, history=HISTORY, **changes)
 
 
 @pytest.fixture
@@ -206,7 +206,7 @@ def test_a_link_in_its_place_is_not_followed(tmp_path):
 def combined(*states):
     found = manifest()
     config = found.config.model_copy(update={"predictor": "auto"})
-    carried = Combination(next={"ridge": 1.0}, fed_back={})
+    carried = EnsembleState(next={"ridge": 1.0}, fed_back={})
     return found.model_copy(update={"config": config, "predictors": states, "combination": carried})
 
 

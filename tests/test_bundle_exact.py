@@ -13,15 +13,15 @@ import pytest
 from forecaster.bundle import Channels, TrainingData, check_target, commit, gate, load, save
 from forecaster.bundle import manifest as manifests
 from forecaster.bundle.card import card, carried_by
-from forecaster.bundle.manifest import Combination
+from forecaster.bundle.manifest import EnsembleState
 from forecaster.bundle.records import parse_card, parse_history, parse_metrics
 from forecaster.bundle.refusal import AGAIN
 from forecaster.bundle.strict_json import complaint, parse
 from forecaster.bundle.tensors import MAX_HEADER, format_tensors, implied, parse_tensors, size_of
+from forecaster.conformal.bands import IntervalState
 from forecaster.errors import ModelError, OutputError, UsageError
-from forecaster.intervals import IntervalState
 from forecaster.predictors import TensorSpec
-from forecaster.signals import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal, TimeAxis
 from tests.test_bundle import EVALUATION, TEXTS, manifest, tensors
 
 CARD = """# A forecast model of a (m/s²), b
@@ -128,11 +128,11 @@ def test_the_card_of_a_model_that_sees_much():
 
 
 def test_the_card_names_who_carries_a_combination():
-    both = Combination(next={"ridge": 0.75, "last-value": 0.25}, fed_back={"ridge": 1.0})
+    both = EnsembleState(next={"ridge": 0.75, "last-value": 0.25}, fed_back={"ridge": 1.0})
     said = "the next segment ridge 75 %, last-value 25 %; those fed back ridge 100 %"
     assert carried_by(altered(combination=both)) == said
     assert lines_of("What it is", combination=both)[0] == f"- Predictor: ridge\\: {said}"
-    assert carried_by(altered(combination=Combination(next={"ridge": 1.0}))) == "the next segment ridge 100 %"
+    assert carried_by(altered(combination=EnsembleState(next={"ridge": 1.0}))) == "the next segment ridge 100 %"
     assert carried_by(altered()) == ""
 
 

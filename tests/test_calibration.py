@@ -10,21 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecaster import sampling
-from forecaster.calibration import _separate, residuals
 from forecaster.config import RunConfig, Split, Window
-from forecaster.local_scale import LOOKBACK, local_scale
-from forecaster.origins import Origins
-from forecaster.predictors import Parts, kind
-from forecaster.preparation import prepare
-from forecaster.rollout import forecast
-from forecaster.splits import boundaries
+from forecaster.conformal.local_scale import LOOKBACK, local_scale
+from forecaster.conformal.residuals import _separate, residuals
+from forecaster.forecasting.rollout import forecast
+from forecaster.predictors import kind
+from forecaster.signal import sampling
+from forecaster.signal.origins import Origins
+from forecaster.signal.splits import WindowSplits, boundaries
+from forecaster.training.preparation import prepare
 from tests.test_model import signal_of, wave
 
 WINDOW = Window(n_step=4, n_input=10)
 
 
-def parts_of(values) -> Parts:
+def parts_of(values) -> WindowSplits:
     return prepare([signal_of(values)], RunConfig(window=WINDOW)).parts
 
 
@@ -34,7 +34,7 @@ def fitted(parts, *names):
 
 def in_stretches(errors, parts):
     """Cut the errors of the next segment, which come first, into those of the three stretches."""
-    found = sampling.stretches(parts.stretches(), 0, 1)
+    found = sampling.stretches(parts.folds(), 0, 1)
     return [errors[begin:end] for begin, end in pairwise(np.cumsum([0, *(len(one) for one in found)]))]
 
 
@@ -80,7 +80,7 @@ def test_errors_come_in_units_of_what_the_predictor_was_off_before():
     (found,) = residuals(one, parts)
     made, reference = partial(forecast, one), np.array([found.reference])
     for ahead, columns in ((1, slice(0, 10)), (found.errors.shape[1] // 10, slice(10, None))):
-        samples = sampling.stretches(parts.stretches(), 0, ahead)
+        samples = sampling.stretches(parts.folds(), 0, ahead)
         expected = [
             (sample.made(made) - sample.truth())
             / local_scale(made, sample.origins, WINDOW, reference, horizon=10 * ahead, lookback=LOOKBACK)
@@ -104,19 +104,19 @@ def test_where_the_errors_of_one_stretch_are_larger_fewer_are_separate():
 
 def test_no_band_without_a_part_that_chose_nothing():
     parts = parts_of(wave(300))
-    assert residuals(*fitted(parts, "mean"), Parts(parts.training, parts.validation))[0].errors.shape == (0, 10)
+    assert residuals(*fitted(parts, "mean"), WindowSplits(parts.training, parts.validation))[0].errors.shape == (0, 10)
 
 
 def test_a_short_recording_counts_whole_beside_a_long_one():
     parts = prepare([signal_of(wave(180)), signal_of(wave(1200), "long")], RunConfig(window=WINDOW)).parts
     bounds = [boundaries(rows, Split()) for rows in (180, 1200)]
-    assert np.sum([one.targets for one in parts.stretches()], axis=0).tolist() == [b2 - b1 for b1, b2 in bounds]
+    assert np.sum([one.targets for one in parts.folds()], axis=0).tolist() == [b2 - b1 for b1, b2 in bounds]
 
 
 @pytest.mark.parametrize(("rows", "stretches"), [(120, 0), (220, 2), (1200, 3)])
 def test_the_stretches_have_all_validation_targets(rows, stretches):
     parts = parts_of(wave(rows))
-    found = parts.stretches()
+    found = parts.folds()
     assert len(found) == stretches
     b1, b2 = boundaries(rows, Split())
     ends = [int(one.first[0]) + WINDOW.context + np.array([0, one.targets[0]]) for one in found]

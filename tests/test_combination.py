@@ -9,20 +9,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecaster import calibration, intervals, predictors, sampling
+from forecaster import predictors
 from forecaster.bundle.card import carried_by
-from forecaster.bundle.manifest import Combination as Carriers
-from forecaster.calibration import residuals
+from forecaster.bundle.manifest import EnsembleState
 from forecaster.config import Recipe, RunConfig, Window
+from forecaster.conformal import bands, residuals
+from forecaster.conformal.residuals import residuals as residuals_of
 from forecaster.errors import ModelError
+from forecaster.forecasting.rollout import rollout
 from forecaster.model import Forecaster
-from forecaster.predictors import Combination, Context, Parts, kind
-from forecaster.predictors.combination import Members, convex
-from forecaster.preparation import prepare, resolved
-from forecaster.rollout import rollout
-from forecaster.splits import chosen_until
-from forecaster.training.combining import Judged, _by_segment, combine
-from forecaster.training.folds import earlier
+from forecaster.predictors import Ensemble, kind
+from forecaster.predictors.ensemble import Members, convex
+from forecaster.signal import sampling
+from forecaster.signal.context import Context
+from forecaster.signal.splits import WindowSplits, chosen_until
+from forecaster.training.ensemble_weights import Judged, _by_segment, combine
+from forecaster.training.holdout import earlier
+from forecaster.training.preparation import prepare, resolved
 from tests.test_model import signal_of, wave
 
 WINDOW = Window(n_step=4, n_input=10)
@@ -32,7 +35,7 @@ NAMES = ("last-value", "repeat-segment", "mean")
 
 
 @pytest.fixture(scope="module")
-def parts() -> Parts:
+def parts() -> WindowSplits:
     return prepare([signal_of(wave(800))], RunConfig(window=WINDOW)).parts
 
 
@@ -44,8 +47,8 @@ def auto() -> Forecaster:
 def mixture(weights, parts):
     """A combination of three simple predictors, `weights` (C, J, M)."""
     array = np.array(weights, dtype=np.float64)
-    made = Combination.restore(Members(members=NAMES, segments=array.shape[1]), {"weights": array}, WINDOW)
-    return made.bound([kind(name).fit(parts) for name in NAMES])
+    made = Ensemble.restore(Members(members=NAMES, segments=array.shape[1]), {"weights": array}, WINDOW)
+    return made.with_members([kind(name).fit(parts) for name in NAMES])
 
 
 def contexts(batch, seed=0):
@@ -73,7 +76,7 @@ class TestWeights:
     def test_on_a_pure_period_the_season_carries(self, parts):
         fitted = [kind(name).fit(parts) for name in (*NAMES, "seasonal-naive")]
         made = combine(fitted, parts).combination
-        assert next(iter(made.shares(0, 1))) == "seasonal-naive"
+        assert next(iter(made.mean_weights(0, 1))) == "seasonal-naive"
         assert made.parameters.segments == made.weights.shape[1] > 1
 
     def test_it_looks_at_no_target_beyond_its_part(self):
@@ -84,7 +87,7 @@ class TestWeights:
             parts = prepare([signal_of(values)], RunConfig(window=WINDOW)).parts
             fitted = [kind(name).fit(parts) for name in NAMES]
             whole, without = combine(fitted, parts)
-            errors = residuals(whole, parts, without)[0].errors
+            errors = residuals_of(whole, parts, without)[0].errors
             found.append([whole.weights.tobytes(), *(one.weights.tobytes() for one in without), errors.tobytes()])
         assert found[0] == found[1]
 
@@ -92,8 +95,8 @@ class TestWeights:
     def test_what_is_found_without_a_third_does_not_know_its_targets(self, parts, third):
         # The flat rows also are contexts of what comes after: so those of the other thirds are put back.
         fitted = [kind(name).fit(parts) for name in NAMES]
-        begin = int(parts.stretches()[third].first[0]) + WINDOW.context
-        end = begin + int(parts.stretches()[third].targets[0])
+        begin = int(parts.folds()[third].first[0]) + WINDOW.context
+        end = begin + int(parts.folds()[third].targets[0])
         whole, without = combine(fitted, parts)
         hide = sampling.Sample.truth
 
@@ -110,13 +113,13 @@ class TestWeights:
         assert same == [k == third for k in range(3)]
 
     def test_the_bands_of_a_model_are_made_of_what_was_found_without_each_third(self, monkeypatch):
-        given, find = [], calibration.residuals
+        given, find = [], residuals.residuals
         monkeypatch.setattr(
-            calibration, "residuals", lambda *all_of, **more: given.append(all_of) or find(*all_of, **more)
+            residuals, "residuals", lambda *all_of, **more: given.append(all_of) or find(*all_of, **more)
         )
         model = Forecaster.fit([signal_of(wave(800))], RunConfig(window=WINDOW, recipe=QUICK))
         ((predictor, parts, without),) = given
-        _, quantiles = intervals.calibrate([one.errors for one in find(predictor, parts)])
+        _, quantiles = bands.calibrate([one.errors for one in find(predictor, parts)])
         assert predictor is model.predictor
         assert [one.weights.shape for one in without] == [predictor.weights.shape] * 3
         assert not any(np.array_equal(one.weights, predictor.weights) for one in without)
@@ -156,8 +159,8 @@ class TestFold:
         fitted = [kind(name).fit(parts) for name in ("last-value", "seasonal-naive")]
         alone = combine(fitted, parts).combination
         both = combine(fitted, parts, Judged(fitted[::-1], earlier(parts).judged)).combination
-        assert alone.shares(0, 1)["seasonal-naive"] == pytest.approx(1)
-        assert 0.2 < both.shares(0, 1)["seasonal-naive"] < 0.8
+        assert alone.mean_weights(0, 1)["seasonal-naive"] == pytest.approx(1)
+        assert 0.2 < both.mean_weights(0, 1)["seasonal-naive"] < 0.8
 
 
 class TestMixing:
@@ -178,8 +181,8 @@ class TestMixing:
 
     def test_members_without_weight_are_not_asked(self, parts):
         made = mixture([[[0.5, 0, 0.5]]], parts)
-        assert [one.name for one in made.carrying] == ["last-value", "mean"]
-        assert made.shares() == {"last-value": 0.5, "mean": 0.5}
+        assert [one.name for one in made.active_members] == ["last-value", "mean"]
+        assert made.mean_weights() == {"last-value": 0.5, "mean": 0.5}
 
     @pytest.mark.bits
     def test_a_row_has_the_same_bits_in_every_place(self, parts):
@@ -194,9 +197,9 @@ class TestMixing:
             mixture(weights, parts)
 
     def test_a_member_that_is_missing_is_named(self, parts):
-        made = Combination.restore(Members(members=("ridge",)), {"weights": np.ones((1, 1, 1))}, WINDOW)
+        made = Ensemble.restore(Members(members=("ridge",)), {"weights": np.ones((1, 1, 1))}, WINDOW)
         with pytest.raises(ModelError, match="ridge"):
-            made.bound([])
+            made.with_members([])
 
 
 class TestModel:
@@ -207,7 +210,7 @@ class TestModel:
         signal = signal_of(wave(500, seed=4), "new")
         first, second = (one.forecast([signal], horizon=73)[0][0].mean for one in (auto, again))
         assert first.tobytes() == second.tobytes()
-        assert again.manifest.combination.next == auto.predictor.shares(0, 1)
+        assert again.manifest.combination.next == auto.predictor.mean_weights(0, 1)
         assert again.config.recipes["linear-lstm"].learning_rate == 1e-4
 
     def test_evaluate_and_forecast_agree(self, auto):
@@ -282,7 +285,7 @@ class TestModel:
         auto.save(tmp_path / "m")
         shown = CliRunner().invoke(cli, ["inspect", str(tmp_path / "m")]).stdout
         assert "carried by" in shown
-        assert next(iter(auto.predictor.shares(0, 1))) in shown
+        assert next(iter(auto.predictor.mean_weights(0, 1))) in shown
         document = json.loads(CliRunner().invoke(cli, ["inspect", str(tmp_path / "m"), "--json"]).stdout)
         assert sum(document["combination"]["next"].values()) == pytest.approx(1, abs=1e-4)
         shown = CliRunner().invoke(cli, ["evaluate", str(tmp_path / "m")]).stdout
@@ -292,7 +295,9 @@ class TestModel:
 
     def test_a_share_that_rounds_to_nothing_is_not_said_to_be_none(self, auto):
         fed_back = {"ridge": 0.98, "gru": 0.0151, "harmonic": 0.0049}
-        manifest = auto.manifest.model_copy(update={"combination": Carriers(next={"ridge": 1.0}, fed_back=fed_back)})
+        manifest = auto.manifest.model_copy(
+            update={"combination": EnsembleState(next={"ridge": 1.0}, fed_back=fed_back)}
+        )
         said = "the next segment ridge 100 %; those fed back ridge 98 %, gru 2 %, harmonic under 1 %"
         assert carried_by(manifest) == said
 

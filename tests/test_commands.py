@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from forecaster import __version__, durations, synthesis
+from forecaster import __version__, durations
 from forecaster.commands import boundary, configure, demo, spans
 from forecaster.commands.group import COMMANDS, cli
 from forecaster.commands.terminal import Terminal, program
@@ -20,6 +20,7 @@ from forecaster.commands.train import resized
 from forecaster.config import ReadingOptions, Window
 from forecaster.errors import ForecasterError, SignalError, UsageError
 from forecaster.model import Forecaster
+from forecaster.signal import synthesis
 from tests.commands import ok, refused, run
 
 SMALL = ("--n-step", "5", "--n-input", "20")

@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from forecaster import comparison, plots, predictors, synthesis
+from forecaster import comparison, plots, predictors
 from forecaster.commands.compare import report
 from forecaster.comparison import Comparison, Horizon, Row, Scored, chosen, compare, losses_of
 from forecaster.config import Recipe, RunConfig, Split, Window
 from forecaster.errors import TooShortError, TrainingError, UsageError
-from forecaster.metrics import Tally
+from forecaster.evaluation.metrics import Tally
 from forecaster.model import Forecaster
-from forecaster.signals import Recording, Signal, TimeAxis
+from forecaster.signal import synthesis
+from forecaster.signal.signal import Recording, Signal, TimeAxis
 from forecaster.training import Silent
 from tests.commands import refused, run
 

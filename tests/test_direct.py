@@ -7,12 +7,12 @@ import pytest
 
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import UsageError
+from forecaster.forecasting.rollout import rollout
 from forecaster.model import Forecaster
 from forecaster.networks import Setting, network
-from forecaster.predictors import Context
-from forecaster.preparation import prepare, resolved
-from forecaster.rollout import rollout
+from forecaster.signal.context import Context
 from forecaster.training.network import train_network
+from forecaster.training.preparation import prepare, resolved
 from forecaster.training.progress import Silent
 from forecaster.training.weights import weights_of
 from tests.test_model import signal_of, wave

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecaster import evaluation, metrics, spectrum
+from forecaster import evaluation
 from forecaster.config import Window
 from forecaster.errors import UsageError
-from forecaster.evaluation import scoring, verdict
-from forecaster.metrics import Tally
-from forecaster.signals import Recording, Signal, TimeAxis
+from forecaster.evaluation import metrics, scoring, spectra, verdict
+from forecaster.evaluation.metrics import Tally
+from forecaster.signal import spectrum
+from forecaster.signal.signal import Recording, Signal, TimeAxis
 
 WINDOW = Window(n_step=4, n_input=10)
 
@@ -69,7 +70,7 @@ def test_scores_are_those_of_the_metrics_on_all_origins():
     scores = part.scores["model"]
     assert scores["nmse"] == pytest.approx(metrics.nmse(truth, forecast).value, rel=1e-12)
     assert scores["mase"] == pytest.approx(metrics.mae(truth, forecast).value / 0.5, rel=1e-12)
-    assert scores["psd_error_db"] == pytest.approx(spectrum.density_error_db(*_densities(truth, forecast)).value)
+    assert scores["psd_error_db"] == pytest.approx(spectra.density_error_db(*_densities(truth, forecast)).value)
     assert part.by_step["model"][4]["rmse"] == pytest.approx(metrics.by_step(truth, forecast)[4]["rmse"])
 
 

@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from forecaster import evaluation, metrics
+from forecaster import evaluation
 from forecaster.config import Window
 from forecaster.errors import UsageError
-from forecaster.evaluation import bands, scoring, symbols, verdict
+from forecaster.evaluation import bands, metrics, scoring, symbols, verdict
 from forecaster.evaluation.examples import chosen
-from forecaster.evaluation.free_run import free_run, trusted
-from forecaster.evaluation.likeness import LONGEST, Likeness, Past
-from forecaster.evaluation.places import Place, default_stride, origins
+from forecaster.evaluation.lag_correlation import LONGEST, LagCorrelation, Past
+from forecaster.evaluation.metrics import Coverage, Moments, Tally
+from forecaster.evaluation.origins import Place, default_stride, origins
+from forecaster.evaluation.recursive import free_run, trusted
 from forecaster.evaluation.spectra import spectrum
 from forecaster.evaluation.sums import Spectra, Steps, Sums
 from forecaster.evaluation.symbols import Job, SymbolTally, compare_symbols, evaluate_symbols
-from forecaster.metrics import Coverage, Moments, Tally
-from forecaster.signals import Recording, Signal, TimeAxis
-from forecaster.spectrum import COARSE, FINE, SHORTEST, welch_psd
+from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.spectrum import COARSE, FINE, SHORTEST, welch_psd
 
 WINDOW = Window(n_step=2, n_input=4)
 
@@ -193,7 +193,7 @@ def test_every_so_many_th_origin_is_looked_at_across_blocks():
 def test_the_shortest_of_equal_lags_is_the_copy():
     values = np.tile(noise(10), 30)
     rows = np.arange(40, 280)
-    past, likeness = Past.of(25, 1, len(rows)), Likeness()
+    past, likeness = Past.of(25, 1, len(rows)), LagCorrelation()
     chosen_, transform = past.add(values, rows)
     likeness.add(past, values[rows[chosen_] - 7, None], transform)
     found = likeness.found(past)
@@ -202,8 +202,8 @@ def test_the_shortest_of_equal_lags_is_the_copy():
 
 
 def test_nothing_to_compare_says_why():
-    assert Likeness().found(Past(3, 2)).reason == "nothing was scored"
-    past, likeness = Past(3, 2), Likeness()
+    assert LagCorrelation().found(Past(3, 2)).reason == "nothing was scored"
+    past, likeness = Past(3, 2), LagCorrelation()
     _, transform = past.add(noise(20), np.arange(5, 15))
     likeness.add(past, np.full((10, 2), 4.0), transform)
     assert likeness.found(past).reason == "the forecasts or the scored values do not change"
@@ -578,7 +578,7 @@ def test_a_part_that_is_too_short_says_so_everywhere():
         "the longest recording has 11 rows"
     )
     assert part.origins == 0
-    assert part.scores["model"] == dict.fromkeys(evaluation.result.metrics((80, 90)))
+    assert part.scores["model"] == dict.fromkeys(evaluation.results.metrics((80, 90)))
     assert set(part.reasons.values()) == {why}
     assert part.by_step == {"model": []}
     assert (part.verdict.kind, part.verdict.text) == ("unknown", f"Not scored: {why}.")

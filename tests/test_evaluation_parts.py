@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from forecaster import evaluation, spectrum
+from forecaster import evaluation
 from forecaster.config import Window
 from forecaster.evaluation import verdict
-from forecaster.evaluation.likeness import Likeness, Past
-from forecaster.metrics import Tally
-from forecaster.signals import Recording, Signal, TimeAxis
+from forecaster.evaluation.lag_correlation import LagCorrelation, Past
+from forecaster.evaluation.metrics import Tally
+from forecaster.signal import spectrum
+from forecaster.signal.signal import Recording, Signal, TimeAxis
 
 WINDOW = Window(n_step=8, n_input=16)
 PERIOD = 20
@@ -156,7 +157,7 @@ def walk(rows=4000):
 @pytest.mark.parametrize("lag", [1, 7, 100])
 def test_a_copy_of_the_past_is_named(lag):
     values, rows = walk(), np.arange(200, 3900, 11)
-    past, likeness = Past.of(150, 1, len(rows)), Likeness()
+    past, likeness = Past.of(150, 1, len(rows)), LagCorrelation()
     for block in np.array_split(rows, 7):
         chosen, transform = past.add(values, block)
         likeness.add(past, values[block[chosen], None] * 0 + values[block[chosen] - lag, None], transform)
@@ -167,7 +168,7 @@ def test_correlations_are_those_of_numpy():
     rng = np.random.default_rng(2)
     values, rows, horizon = walk(500), np.arange(60, 480, 3), 9
     forecast = values[rows[:, None] + np.arange(horizon)] + rng.normal(0, 3, (len(rows), horizon))
-    past, likeness = Past.of(50, horizon, len(rows)), Likeness()
+    past, likeness = Past.of(50, horizon, len(rows)), LagCorrelation()
     chosen, transform = past.add(values, rows)
     likeness.add(past, forecast[chosen], transform)
     expected = [

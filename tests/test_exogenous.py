@@ -8,10 +8,10 @@ import pytest
 from forecaster.config import ReadingOptions, Recipe, RunConfig, Window
 from forecaster.errors import SignalError, UsageError
 from forecaster.model import Forecaster
-from forecaster.origins import Origins
-from forecaster.preparation import prepare, resolved
 from forecaster.reading import read_signal
-from forecaster.signals import Recording, Signal, TimeAxis
+from forecaster.signal.origins import Origins
+from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.training.preparation import prepare, resolved
 
 WINDOW = Window(n_step=3, n_input=4)
 RECIPE = Recipe(steps=200, steps_per_epoch=50, batch=64, noise=0, dropout=0, learning_rate=5e-3)

@@ -19,8 +19,8 @@ from forecaster.explanation.gates import UNCLEAR, Quantity, features_of, followe
 from forecaster.explanation.lags import LagGradient, lag_gradient
 from forecaster.model import Forecaster
 from forecaster.networks import Setting, network
-from forecaster.predictors import Context
 from forecaster.predictors.ridge import Ridge, RidgeParameters
+from forecaster.signal.context import Context
 from tests.test_model import signal_of, wave
 
 ROOT = Path(__file__).resolve().parents[1]

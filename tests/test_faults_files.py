@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from forecaster import batch, synthesis
+from forecaster import batch
 from forecaster.config import ReadingOptions, RunConfig
 from forecaster.errors import OutputError, SignalError, UsageError
 from forecaster.model import Forecaster
 from forecaster.reading import inputs, read_signal
+from forecaster.signal import synthesis
 from tests import commands
 
 ROOT = Path(__file__).resolve().parents[1]

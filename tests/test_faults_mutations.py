@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from forecaster import bundle
-from forecaster.record import STORED_BYTES, history_text, thinned
+from forecaster.bundle.record import STORED_BYTES, history_text, thinned
 from tests.commands import ok
 from tests.faults import edits, samples
 from tests.faults.bench import Bench

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from forecaster import synthesis
 from forecaster.bundle import load
+from forecaster.signal import synthesis
 from tests.test_faults_kills import ROOT, tool, totals
 
 FULL = "/dev/full"

@@ -8,12 +8,13 @@ import pytest
 from forecaster import predictors
 from forecaster.config import Window
 from forecaster.errors import ModelError
-from forecaster.predictors.base import Context, Parts
+from forecaster.forecasting.rollout import rollout
 from forecaster.predictors.harmonic import Harmonic, _solution, _waves, continued
-from forecaster.predictors.judged import learned, longest
-from forecaster.predictors.lines import layouts, placed
-from forecaster.rollout import rollout
-from forecaster.windows import Runs, Windows
+from forecaster.predictors.selection import learned, longest
+from forecaster.signal.context import Context
+from forecaster.signal.sinusoids import layouts, placed
+from forecaster.signal.splits import WindowSplits
+from forecaster.signal.windows import Runs, Windows
 
 WINDOW = Window(n_step=10, n_input=30)
 T = np.arange(6000)
@@ -24,7 +25,7 @@ def parts_of(values, window=WINDOW):
     channels = values.shape[1]
     runs = Runs.join([values], np.zeros(channels), np.ones(channels))
     b1, b2 = (np.full(channels, int(len(values) * share), dtype=np.int64) for share in (0.7, 0.85))
-    return Parts(Windows.between(runs, (np.zeros_like(b1), b1), window), Windows.between(runs, (b1, b2), window))
+    return WindowSplits(Windows.between(runs, (np.zeros_like(b1), b1), window), Windows.between(runs, (b1, b2), window))
 
 
 def noise(size, seed=0):

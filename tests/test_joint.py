@@ -18,16 +18,16 @@ from forecaster.bundle import Manifest
 from forecaster.config import ReadingOptions, Recipe, RunConfig, Window
 from forecaster.errors import SignalError, UsageError
 from forecaster.explanation import explain
+from forecaster.forecasting.rollout import forecast as forecast_from
+from forecaster.forecasting.rollout import rollout
 from forecaster.model import Forecaster
 from forecaster.networks import network
-from forecaster.origins import Origins, contexts
-from forecaster.preparation import prepare, resolved
-from forecaster.rollout import forecast as forecast_from
-from forecaster.rollout import rollout
-from forecaster.sampling import far
-from forecaster.signals import Recording, Signal, TimeAxis
+from forecaster.signal.origins import Origins, contexts
+from forecaster.signal.sampling import far
+from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.windows import Runs, Windows
 from forecaster.tasks import together
-from forecaster.windows import Runs, Windows
+from forecaster.training.preparation import prepare, resolved
 from tests.commands import ok, refused
 
 WINDOW = Window(n_step=6, n_input=3)

@@ -13,14 +13,14 @@ from forecaster import predictors
 from forecaster.bundle import Manifest
 from forecaster.config import ReadingOptions, Recipe, RunConfig, Window
 from forecaster.errors import SignalError
+from forecaster.forecasting.rollout import carried, rollout
 from forecaster.model import Forecaster
 from forecaster.networks import network
-from forecaster.origins import Origins, contexts
-from forecaster.preparation import prepare, resolved
 from forecaster.reading import calendar
-from forecaster.rollout import carried, rollout
-from forecaster.signals import Recording, Signal, TimeAxis
-from forecaster.windows import Runs, Windows
+from forecaster.signal.origins import Origins, contexts
+from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.windows import Runs, Windows
+from forecaster.training.preparation import prepare, resolved
 from tests.commands import ok, refused
 
 WINDOW = Window(n_step=3, n_input=4)

@@ -8,13 +8,14 @@ import pytest
 from forecaster import predictors
 from forecaster.config import RunConfig, Window
 from forecaster.errors import ModelError
+from forecaster.forecasting.rollout import rollout
 from forecaster.model import Forecaster
-from forecaster.predictors.base import Context, Parts
 from forecaster.predictors.local_ar import ORDERS, LocalAR, burg, continued
 from forecaster.predictors.naive import Mean
-from forecaster.rollout import rollout
-from forecaster.signals import Recording, Signal, TimeAxis
-from forecaster.windows import Runs, Windows
+from forecaster.signal.context import Context
+from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.splits import WindowSplits
+from forecaster.signal.windows import Runs, Windows
 
 WINDOW = Window(n_step=10, n_input=20)
 RNG = np.random.default_rng(0)
@@ -26,7 +27,7 @@ def parts_of(values, window=WINDOW):
     runs = Runs.join([values], np.zeros(channels), np.ones(channels))
     b1 = np.full(channels, int(len(values) * 0.7), dtype=np.int64)
     training = Windows.between(runs, (np.zeros_like(b1), b1), window)
-    return Parts(training, Windows.between(runs, (b1, np.full_like(b1, len(values))), window))
+    return WindowSplits(training, Windows.between(runs, (b1, np.full_like(b1, len(values))), window))
 
 
 def autoregression(coefficients, count, seed=0):

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import forecaster.local_scale
+import forecaster.conformal.local_scale
 from forecaster.config import Window
-from forecaster.local_scale import LOOKBACK, MOST, local_scale
-from forecaster.origins import Origins
+from forecaster.conformal.local_scale import LOOKBACK, MOST, local_scale
+from forecaster.signal.origins import Origins
 
 WINDOW = Window(n_step=2, n_input=5)
 (_, NEAR), (MANY, FAR) = LOOKBACK
@@ -66,7 +66,7 @@ def test_what_comes_after_the_origin_changes_nothing(row, seed, horizon):
 def test_alone_and_among_others_it_is_the_same(at_once, rows, horizon):
     values = np.random.default_rng(1).normal(size=80)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(forecaster.local_scale, "AT_ONCE", at_once)
+        patch.setattr(forecaster.conformal.local_scale, "AT_ONCE", at_once)
         together = scale(values, sorted(rows), horizon=horizon)
     assert together.tolist() == [scale(values, [row], horizon=horizon)[0] for row in sorted(rows)]
 
@@ -78,7 +78,7 @@ def test_no_more_contexts_than_fit_are_looked_at_together(monkeypatch):
         asked.append(sum(map(len, origins)))
         return nothing(origins, horizon)
 
-    monkeypatch.setattr(forecaster.local_scale, "AT_ONCE", 3 * WINDOW.context)
+    monkeypatch.setattr(forecaster.conformal.local_scale, "AT_ONCE", 3 * WINDOW.context)
     scale(np.zeros(300), np.arange(100, 300, 7), made=made, horizon=6)
     assert max(asked) <= 3 < len(asked)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from forecaster import synthesis
+from forecaster.signal import synthesis
 from tests import commands
 
 

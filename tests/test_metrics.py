@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecaster import metrics
+from forecaster.evaluation import metrics
 
 
 def _example(seed=0, shape=(7, 12)):

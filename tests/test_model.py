@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from forecaster.config import Recipe, RunConfig, Split, Window
+from forecaster.conformal.bands import UNSAID, IntervalState
+from forecaster.conformal.local_scale import LOOKBACK
 from forecaster.errors import SignalError, TooShortError, printable
-from forecaster.intervals import UNSAID, IntervalState
-from forecaster.local_scale import LOOKBACK
 from forecaster.model import Forecaster
-from forecaster.signals import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal, TimeAxis
 
 WINDOW = Window(n_step=4, n_input=10)
 CONFIG = RunConfig(predictor="ridge", window=WINDOW)

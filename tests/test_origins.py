@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from forecaster.origins import Origins, contexts
+from forecaster.signal.origins import Origins, contexts
 
 
 def test_contexts_end_before_the_origin_and_truths_begin_at_it():

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
 from forecaster.config import Window
-from forecaster.predictors import Context
 from forecaster.predictors.gram import Gram
 from forecaster.predictors.periodic import Comb, PeriodicRidge, periods, solve
 from forecaster.predictors.ridge import LevelRidge, squared_error
+from forecaster.signal.context import Context
 from tests.test_predictors import parts_of
 
 WINDOW = Window(n_step=6, n_input=20)

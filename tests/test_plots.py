@@ -8,9 +8,9 @@ import pytest
 from forecaster import evaluation, plots
 from forecaster.config import Window
 from forecaster.errors import UsageError
-from forecaster.forecasts import Forecast
+from forecaster.forecasting.forecast import Forecast
 from forecaster.plots.style import TimeScale, ahead, quantity
-from forecaster.signals import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal, TimeAxis
 
 pytest.importorskip("matplotlib")
 HOUR = 3600 * 10**9

@@ -11,11 +11,12 @@ from forecaster.errors import ModelError, UsageError
 from forecaster.networks import Setting, network
 from forecaster.networks import names as network_names
 from forecaster.networks import task as task_of
-from forecaster.predictors.base import Context, Parts
 from forecaster.predictors.gram import BLOCK, Gram, correlate
 from forecaster.predictors.ridge import ALPHAS, Ridge, solve
+from forecaster.signal.context import Context
+from forecaster.signal.splits import WindowSplits
+from forecaster.signal.windows import Runs, Windows
 from forecaster.training import train
-from forecaster.windows import Runs, Windows
 
 WINDOW = Window(n_step=4, n_input=10)
 RECIPE = Recipe(steps=60, steps_per_epoch=20, batch=32, learning_rate=5e-3)
@@ -25,7 +26,7 @@ def parts_of(values, window=WINDOW, channels=1):
     runs = Runs.join([values], np.zeros(channels), np.ones(channels))
     b1 = np.full(channels, int(len(values) * 0.7), dtype=np.int64)
     training = Windows.between(runs, (np.zeros_like(b1), b1), window)
-    return Parts(training, Windows.between(runs, (b1, np.full_like(b1, len(values))), window))
+    return WindowSplits(training, Windows.between(runs, (b1, np.full_like(b1, len(values))), window))
 
 
 @pytest.fixture

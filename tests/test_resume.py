@@ -17,12 +17,12 @@ import pytest
 from forecaster import networks
 from forecaster.bundle import Checkpoint, load
 from forecaster.bundle.checkpoint import ANEW, PREFIX, SHARE, STATE
-from forecaster.bundle.course import Course
+from forecaster.bundle.training_state import TrainingState
 from forecaster.commands.boundary import Terminated
 from forecaster.commands.train import command as train_command
 from forecaster.config import ReadingOptions, Recipe, RunConfig, Window
 from forecaster.model import Forecaster
-from forecaster.signals import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal, TimeAxis
 from forecaster.training import Silent
 from tests.commands import ok, refused, run
 from tests.faults.resume import cases, tried
@@ -427,7 +427,7 @@ def test_a_model_that_was_interrupted_in_its_first_epoch_is_not_taken_for_the_wh
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("forecaster.training.keeper.Keeper.on_train_batch_end", stopped)
+        patched.setattr("forecaster.training.callbacks.BestWeights.on_train_batch_end", stopped)
         assert run(*asked).exit_code == 130
     assert not load(tmp_path / "m").history
     assert "interrupted: not the whole one" in ok("inspect", tmp_path / "m").stdout
@@ -449,17 +449,17 @@ def test_a_checkpoint_is_written_as_often_as_its_cost_allows(tmp_path, monkeypat
     monkeypatch.setattr(Checkpoint, "_write", write)
     checkpoint = Checkpoint(tmp_path / "m", Forecaster.run_of([line()], config_of("gru")))
     while now[0] < 1100:
-        checkpoint.offer(0, lambda: (Course(name="gru"), {}))
+        checkpoint.offer(0, lambda: (TrainingState(name="gru"), {}))
         now[0] += 1
     assert 15 <= len(written) <= 1000 * SHARE / 0.5
 
 
 def test_no_network_is_written_without_those_before_it(tmp_path):
     with Checkpoint.opened(tmp_path / "m", Forecaster.run_of([line()], config_of("gru")), resume=False) as checkpoint:
-        checkpoint.put(1, lambda: (Course(name="second"), {}))
+        checkpoint.put(1, lambda: (TrainingState(name="second"), {}))
         assert not list(place_of(tmp_path / "m").iterdir())
         for number, name in enumerate(("first", "second", "first again")):
-            checkpoint.put(number % 2, lambda name=name: (Course(name=name), {}))
+            checkpoint.put(number % 2, lambda name=name: (TrainingState(name=name), {}))
         assert [one.name for one in checkpoint.courses] == ["first again"]
 
 

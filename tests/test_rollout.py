@@ -3,10 +3,10 @@ import pytest
 
 from forecaster import predictors
 from forecaster.config import Window
+from forecaster.forecasting.rollout import ROWS, carried, rollout
 from forecaster.networks import network
-from forecaster.origins import Origins
-from forecaster.predictors import Context
-from forecaster.rollout import ROWS, carried, rollout
+from forecaster.signal.context import Context
+from forecaster.signal.origins import Origins
 from tests.kernels import KERNELS, printed
 
 WINDOW = Window(n_step=5, n_input=20)
@@ -45,9 +45,9 @@ def test_the_recording_after_the_origin_does_not_move_the_forecast_by_a_bit():
 POSITIONS = """
 import numpy as np
 from forecaster import predictors
-from forecaster.predictors import Context
+from forecaster.signal.context import Context
 from forecaster.config import Window
-from forecaster.rollout import rollout
+from forecaster.forecasting.rollout import rollout
 from tests.test_rollout import flagship
 window = Window(n_step=6, n_input=100)
 context = np.random.default_rng(0).normal(size=(40, window.context))
@@ -135,5 +135,5 @@ def test_large_windows_advance_by_smaller_blocks_to_the_same_bits(monkeypatch):
     predictor, channel = flagship(), np.zeros(30, dtype=np.int64)
     context = Context(np.random.default_rng(5).normal(size=(30, WINDOW.context)), channel)
     together = rollout(predictor, context, 30)
-    monkeypatch.setattr("forecaster.rollout.VALUES", 3 * WINDOW.context)
+    monkeypatch.setattr("forecaster.forecasting.rollout.VALUES", 3 * WINDOW.context)
     assert rollout(predictor, context, 30).tobytes() == together.tobytes()

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecaster import sampling
 from forecaster.config import Window
-from forecaster.windows import Runs, Windows
+from forecaster.signal import sampling
+from forecaster.signal.windows import Runs, Windows
 
 WINDOW = Window(n_step=4, n_input=5)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecaster.signals import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal, TimeAxis
 
 
 def ns(text):

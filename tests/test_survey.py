@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecaster.signals import Recording, Signal, TimeAxis
-from forecaster.survey import survey
+from forecaster.reading.survey import survey
+from forecaster.signal.signal import Recording, Signal, TimeAxis
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

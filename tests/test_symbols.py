@@ -13,11 +13,11 @@ import pytest
 from forecaster.batch.tables import encode
 from forecaster.config import RunConfig
 from forecaster.errors import ModelError, SignalError
-from forecaster.forecasts import Forecast
+from forecaster.forecasting.forecast import Forecast
 from forecaster.model import Forecaster
 from forecaster.plots import learning_curve, symbols
 from forecaster.reading import read_signal
-from forecaster.signals import TimeAxis
+from forecaster.signal.signal import TimeAxis
 from tests.commands import ok, refused, run
 from tests.readme import blocks
 

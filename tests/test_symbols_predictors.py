@@ -7,12 +7,12 @@ from forecaster import predictors
 from forecaster.config import RunConfig, Window
 from forecaster.errors import ModelError, OutputError, SignalError, UsageError
 from forecaster.evaluation.symbols import SymbolTally, evaluate_symbols
-from forecaster.predictors import Context
+from forecaster.forecasting.rollout import most_likely, rollout
 from forecaster.predictors.symbolic import SymbolNetwork, one_hot
-from forecaster.preparation import resolved
-from forecaster.rollout import most_likely, rollout
-from forecaster.signals import Recording, Signal, TimeAxis
+from forecaster.signal.context import Context
+from forecaster.signal.signal import Recording, Signal, TimeAxis
 from forecaster.training.objectives import OBJECTIVES
+from forecaster.training.preparation import resolved
 from tests.test_predictors import parts_of
 
 WINDOW = Window(n_step=3, n_input=1, symbols=3)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecaster import synthesis
+from forecaster.signal import synthesis
 
 SHIPPED = Path(__file__).resolve().parents[1] / "data" / "rotor.csv"
 

@@ -7,10 +7,10 @@ import pytest
 
 from forecaster.config import Window
 from forecaster.errors import ModelError
-from forecaster.predictors import Context
+from forecaster.forecasting.rollout import rollout
 from forecaster.predictors.ridge import Ridge
 from forecaster.predictors.template import Template, TemplateRidge, _fitted
-from forecaster.rollout import rollout
+from forecaster.signal.context import Context
 from tests.test_predictors import parts_of
 
 WINDOW = Window(n_step=6, n_input=20)
@@ -96,11 +96,11 @@ def test_nothing_beyond_the_validation_part_reaches_it(parts, fitted):
     longer = np.concatenate((values, np.full((500, 1), 9.0)))
     changed = parts_of(longer, WINDOW)
     runs = changed.training.runs
-    from forecaster.predictors import Parts
-    from forecaster.windows import Windows
+    from forecaster.signal.splits import WindowSplits
+    from forecaster.signal.windows import Windows
 
     b1, b2 = (np.array([row]) for row in (2800, 4000))
-    own = Parts(Windows.between(runs, (np.zeros_like(b1), b1), WINDOW), Windows.between(runs, (b1, b2), WINDOW))
+    own = WindowSplits(Windows.between(runs, (np.zeros_like(b1), b1), WINDOW), Windows.between(runs, (b1, b2), WINDOW))
     again = TemplateRidge.fit(own)
     assert {k: v.tobytes() for k, v in again.tensors().items()} == {k: v.tobytes() for k, v in fitted.tensors().items()}
 

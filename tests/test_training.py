@@ -9,13 +9,13 @@ import tensorflow as tf
 
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import TrainingError, UsageError
-from forecaster.predictors import Context
+from forecaster.signal.context import Context
 from forecaster.training import _note, train
-from forecaster.training.feed import batches, in_order, shuffled
+from forecaster.training.data import batches, in_order, shuffled
 from forecaster.training.network import Outcome, train_network
 from forecaster.training.progress import Silent
-from forecaster.training.quiet import stderr_aside
 from forecaster.training.schedule import learning_rate
+from forecaster.training.tensorflow import stderr_aside
 from tests.test_predictors import parts_of
 
 WINDOW = Window(n_step=4, n_input=10)
@@ -166,7 +166,7 @@ def test_the_baselines_stand_beside_every_model(sine):
 
 
 def test_a_training_that_runs_away_keeps_the_best_weights_and_a_curve_of_finite_numbers(sine, monkeypatch):
-    monkeypatch.setattr("forecaster.training.keeper.learning_rate", lambda recipe, step: 1e-3 if step < 20 else 1e30)
+    monkeypatch.setattr("forecaster.training.callbacks.learning_rate", lambda recipe, step: 1e-3 if step < 20 else 1e30)
     outcome = run(sine)
     assert all(np.isfinite(tensor).all() for tensor in outcome.predictor.tensors().values())
     assert all(np.isfinite(value) for row in outcome.history for value in row.values())
@@ -192,7 +192,7 @@ def nan_from(step):
 
 
 def test_a_training_that_runs_away_stops_there_and_says_where_and_what_to_try(sine, monkeypatch):
-    monkeypatch.setattr("forecaster.training.keeper.learning_rate", nan_from(20))
+    monkeypatch.setattr("forecaster.training.callbacks.learning_rate", nan_from(20))
     config = RunConfig(predictor="stacked-lstm", window=WINDOW, recipe=QUICK)
     trained = train(parts_of(sine), config)
     assert [row["step"] for row in trained.history] == [10, 20, 30]
@@ -205,7 +205,7 @@ def test_a_training_that_runs_away_stops_there_and_says_where_and_what_to_try(si
 
 
 def test_where_nothing_finite_was_reached_the_error_says_where_and_what_to_try(sine, monkeypatch):
-    monkeypatch.setattr("forecaster.training.keeper.learning_rate", nan_from(0))
+    monkeypatch.setattr("forecaster.training.callbacks.learning_rate", nan_from(0))
     with pytest.raises(
         TrainingError, match=r"in epoch 1, by step 10; there is nothing to keep.*--learning-rate 0\.001"
     ):
@@ -213,16 +213,16 @@ def test_where_nothing_finite_was_reached_the_error_says_where_and_what_to_try(s
 
 
 def test_weights_that_are_not_finite_stop_a_training_whose_losses_are(sine, monkeypatch):
-    from forecaster.training.keeper import Keeper
+    from forecaster.training.callbacks import BestWeights
 
-    def poison(self, epoch, logs, own=Keeper.on_epoch_end):
+    def poison(self, epoch, logs, own=BestWeights.on_epoch_end):
         if epoch == 1:
             bias = self.model.trainable_variables[-1]
             bias.assign(bias * np.nan)
             logs = {"loss": 0.5, "val_loss": 0.0}
         own(self, epoch, logs)
 
-    monkeypatch.setattr(Keeper, "on_epoch_end", poison)
+    monkeypatch.setattr(BestWeights, "on_epoch_end", poison)
     outcome = run(sine)
     assert [row["step"] for row in outcome.history] == [10, 20]
     assert "validation_loss" not in outcome.history[-1]

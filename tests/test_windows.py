@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecaster.config import Window
-from forecaster.windows import Runs, Windows, suggest
+from forecaster.signal.windows import Runs, Windows, suggest
 
 
 def runs_of(*lengths, channels=1):

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.batch.tables import cell, safe_text
-from forecaster.evaluation import Made
-from forecaster.signals import Signal, TimeAxis
+from forecaster.evaluation import ScoredBlock
+from forecaster.signal.signal import Signal, TimeAxis
 
 Array = NDArray[np.float64]
 FIRST = ("unique_id", "cutoff", "ds", "y")
@@ -30,7 +30,7 @@ class Backtest:
         self._header: list[str] | None = None
         self.rows = 0
 
-    def __call__(self, made: Made) -> None:
+    def __call__(self, made: ScoredBlock) -> None:
         """Write a block of origins."""
         if self._header is None:
             self._header = _header(list(made.forecasts), self._levels)

@@ -21,10 +21,10 @@ from forecaster.files import holding, write_within
 from forecaster.reading import read_signal
 
 if TYPE_CHECKING:
-    from forecaster.forecasts import Forecast
+    from forecaster.forecasting.forecast import Forecast
     from forecaster.model import Forecaster
     from forecaster.reading.inputs import Input
-    from forecaster.signals import Signal
+    from forecaster.signal.signal import Signal
 
 CHUNK_FILES = 256
 CHUNK_VALUES = 16_000_000

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from forecaster.errors import OutputError, UsageError, printable
 
 if TYPE_CHECKING:
-    from forecaster.forecasts import Forecast
+    from forecaster.forecasting.forecast import Forecast
 
 Format = Literal["csv", "json", "parquet"]
 Cell = str | int | float | None

@@ -9,22 +9,22 @@ forecaster.errors.ModelError: There is no model at models/none. Train one with .
 
 from forecaster.bundle.checkpoint import Checkpoint
 from forecaster.bundle.commit import check_target, dump_metrics, save
-from forecaster.bundle.course import Run
 from forecaster.bundle.gate import Loaded, load
 from forecaster.bundle.manifest import (
     Channels,
-    Combination,
+    EnsembleState,
     Manifest,
     PredictorState,
     ScalerState,
     TrainingData,
     now,
 )
+from forecaster.bundle.training_state import Run
 
 __all__ = [
     "Channels",
     "Checkpoint",
-    "Combination",
+    "EnsembleState",
     "Loaded",
     "Manifest",
     "PredictorState",

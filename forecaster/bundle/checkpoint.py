@@ -26,11 +26,11 @@ from pydantic import ValidationError
 
 from forecaster.bundle import gate
 from forecaster.bundle import tensors as tensor_file
-from forecaster.bundle.course import MAX_NOTE, Course, Run, State, listed
 from forecaster.bundle.records import first_of
 from forecaster.bundle.refusal import refused
 from forecaster.bundle.strict_json import parse
 from forecaster.bundle.tensors import Specs, Tensors
+from forecaster.bundle.training_state import MAX_NOTE, Run, State, TrainingState, listed
 from forecaster.errors import ModelError, OutputError, UsageError, printable
 from forecaster.files import is_still, lock, reasons, remove_leftovers, replace_in
 from forecaster.predictors import TensorSpec
@@ -42,7 +42,7 @@ SHARE = 0.01
 """The share of the time that may go into writing checkpoints: the next waits until the last has paid off."""
 TENSORS = re.compile(r"network-\d{1,2}-[0-9a-f]{16}\.safetensors")
 ANEW = "Leave out --resume to begin anew; a model that stands there is replaced with --overwrite alone."
-Make = Callable[[], "tuple[Course, Tensors] | None"]
+Make = Callable[[], "tuple[TrainingState, Tensors] | None"]
 """Makes what is to be written; None where there is nothing that a checkpoint can hold."""
 
 
@@ -56,7 +56,7 @@ class Checkpoint:
     def __init__(self, model: Path | str, run: Run) -> None:
         target = Path(os.path.realpath(model))
         self.place, self.run = target.parent / f"{PREFIX}{target.name}", run
-        self.courses: list[Course] = []
+        self.courses: list[TrainingState] = []
         self.found, self.note = False, ""
         self._folder: int | None = None
         self._due = 0.0
@@ -78,9 +78,9 @@ class Checkpoint:
         finally:
             own._close()
 
-    def slot(self, number: int) -> Slot:
+    def slot(self, number: int) -> NetworkCheckpoint:
         """Return what network `number`, counted from 0, sees of it."""
-        return Slot(self, number)
+        return NetworkCheckpoint(self, number)
 
     def discard(self) -> None:
         """Remove it: the training has ended. First of all what could be resumed; what others put there stays."""
@@ -156,7 +156,7 @@ class Checkpoint:
         now = time.monotonic()
         self._due = now + (now - began) / SHARE
 
-    def _write(self, number: int, course: Course, tensors: Tensors) -> None:
+    def _write(self, number: int, course: TrainingState, tensors: Tensors) -> None:
         folder, courses = self._held(), [*self.courses[:number], course]
         content = tensor_file.format_tensors(tensors, _specs_of(tensors)) if tensors else b""
         sha256 = hashlib.sha256(content).hexdigest() if tensors else None
@@ -166,7 +166,7 @@ class Checkpoint:
         self._commit(folder, courses)
         self._sweep(folder, kept={_tensor_name(k, one.sha256) for k, one in enumerate(courses) if one.sha256})
 
-    def _commit(self, folder: int, courses: list[Course]) -> None:
+    def _commit(self, folder: int, courses: list[TrainingState]) -> None:
         state = State(run=self.run, courses=tuple(courses)).model_dump(mode="json")
         text = json.dumps(state, allow_nan=False).encode()
         if len(text) > MAX_STATE:
@@ -211,14 +211,14 @@ class Checkpoint:
             self._folder = None
 
 
-class Slot(NamedTuple):
+class NetworkCheckpoint(NamedTuple):
     """The part of a checkpoint that belongs to one network."""
 
     checkpoint: Checkpoint
     number: int
 
     @property
-    def course(self) -> Course | None:
+    def course(self) -> TrainingState | None:
         """How far this network came before; None if its training had not begun."""
         courses = self.checkpoint.courses
         return courses[self.number] if self.number < len(courses) else None
@@ -235,7 +235,7 @@ class Slot(NamedTuple):
         """Write what `make` returns, now and then."""
         self.checkpoint.offer(self.number, make)
 
-    def done(self, course: Course, tensors: Tensors) -> None:
+    def done(self, course: TrainingState, tensors: Tensors) -> None:
         """Write how it ended."""
         self.checkpoint.put(self.number, lambda: (course.model_copy(update={"done": True}), tensors))
 

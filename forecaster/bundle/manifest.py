@@ -16,9 +16,9 @@ from pydantic import AfterValidator, FailFast, Field, model_validator
 
 from forecaster.bundle.strict_json import complaint
 from forecaster.config import MAX_BESIDE, Frozen, Positive, RunConfig, Split, Task, Window
+from forecaster.conformal.bands import IntervalState
 from forecaster.errors import printable
-from forecaster.intervals import IntervalState
-from forecaster.signals import Signal
+from forecaster.signal.signal import Signal
 
 FORMAT = 1
 FILES = ("tensors.safetensors", "history.csv", "metrics.json", "README.md")
@@ -97,7 +97,7 @@ class PredictorState(Frozen):
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Combination(Frozen):
+class EnsembleState(Frozen):
     """Who carries a combined forecast: shares of the `next` segment and of those fed back, means over the channels.
 
     It is there to be read; the weights of each channel and segment are the tensor ``auto/weights``.
@@ -141,7 +141,7 @@ class Manifest(Frozen):
     sample_rate_hz: Positive | None = None
     scaler: ScalerState
     predictors: Annotated[tuple[PredictorState, ...], Field(min_length=1, max_length=64), FailFast()]
-    combination: Combination | None = None
+    combination: EnsembleState | None = None
     intervals: IntervalState
     training_data: Annotated[tuple[TrainingData, ...], Field(max_length=MAX_CHANNELS), FailFast()] = ()
     interrupted: bool = False

@@ -69,7 +69,7 @@ class BandScore(_Record):
         return self
 
 
-class Likeness(_Record):
+class LagCorrelation(_Record):
     """The lag at which forecasts look most like the past, and how much."""
 
     lag: Steps
@@ -84,7 +84,7 @@ class Peaks(_Record):
     peak: Value
     energy: Annotated[list[Annotated[float, Field(ge=0, le=1e300)]], Field(fail_fast=True)] | None
     peak_error: Value = None
-    likeness: Likeness | None = None
+    likeness: LagCorrelation | None = None
 
 
 class Spectrum(_Record):

@@ -19,7 +19,7 @@ from forecaster.bundle.manifest import Manifest
 from forecaster.bundle.refusal import refused
 from forecaster.bundle.strict_json import MAX_MAGNITUDE, parse
 from forecaster.errors import ForecasterError, printable
-from forecaster.predictors import Combination, TensorSpec
+from forecaster.predictors import Ensemble, TensorSpec
 
 MAX_HEADER = 64 * 1024 - 8
 MAX_BYTES = 2 * 2**30
@@ -45,7 +45,7 @@ def implied(manifest: Manifest, where: str) -> Specs:
             raise refused(where, f"the tensors {names} of {one.name!r}", ", ".join(sorted(own)) or "none")
         found |= {f"{one.name}/{name}": spec for name, spec in own.items()}
     _check_combination(manifest, where)
-    if manifest.config.carry_state and not predictors.kind(manifest.predictors[0].name).carries:
+    if manifest.config.carry_state and not predictors.kind(manifest.predictors[0].name).is_stateful:
         raise refused(where, f"carry_state for {manifest.predictors[0].name!r}", "a predictor with a state")
     state = manifest.intervals
     found[QUANTILES] = TensorSpec("F32", (manifest.n_channels, state.horizon, len(state.levels)))
@@ -92,12 +92,12 @@ def format_tensors(tensors: Tensors, specs: Specs) -> bytes:
 def _check_combination(manifest: Manifest, where: str) -> None:
     """Refuse a combination that does not carry the forecast, or whose members are not there."""
     names = [one.name for one in manifest.predictors]
-    if Combination.name not in names:
+    if Ensemble.name not in names:
         return
     first = manifest.predictors[0]
-    if first.name != Combination.name:
-        raise refused(where, f"{Combination.name!r} behind {first.name!r}", "a combination before its members")
-    members = Combination.Parameters.model_validate(first.parameters).model_dump()["members"]
+    if first.name != Ensemble.name:
+        raise refused(where, f"{Ensemble.name!r} behind {first.name!r}", "a combination before its members")
+    members = Ensemble.Parameters.model_validate(first.parameters).model_dump()["members"]
     missing = [name for name in members if name not in names]
     if missing:
         raise refused(where, f"no predictor {missing[0]!r}, a member of the combination", "every member of it")

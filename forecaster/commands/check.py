@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from forecaster.config import ReadingOptions
     from forecaster.reading import Reading
     from forecaster.reading.inputs import Input
-    from forecaster.survey import ChannelSurvey, Survey
+    from forecaster.reading.survey import ChannelSurvey, Survey
 
 COLUMNS = ("mean", "standard_deviation", "minimum", "maximum", "rms", "peak", "crest_factor", "kurtosis", "dominant_hz")
 SLOW_HZ = 0.1
@@ -92,7 +92,7 @@ def _looked_at(item: Input, reading: ReadingOptions, arguments: Sequence[str]) -
 
 def _survey(result: Reading, arguments: Sequence[str]) -> Survey:
     """Survey what was read; the command that it suggests keeps the user's reading options."""
-    from forecaster.survey import survey
+    from forecaster.reading.survey import survey
 
     found = survey(result.signal, dialect=result.dialect, timing=result.timing)
     return replace(found, command=suggested(found.command, arguments))

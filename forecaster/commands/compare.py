@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from forecaster.comparison import Comparison, Horizon, Keep, Row, Scored
     from forecaster.config import RunConfig
     from forecaster.model import Forecaster
-    from forecaster.signals import Signal
+    from forecaster.signal.signal import Signal
     from forecaster.training import Progress
 
 FAILED, INTERRUPTED = 1, 130

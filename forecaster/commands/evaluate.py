@@ -17,7 +17,7 @@ from forecaster.commands.terminal import Terminal
 if TYPE_CHECKING:
     from forecaster.evaluation import Evaluation, Keep
     from forecaster.model import Forecaster
-    from forecaster.signals import Signal
+    from forecaster.signal.signal import Signal
 
 
 @click.command("evaluate")
@@ -192,7 +192,7 @@ def _print(terminal: Terminal, result: dict[str, Any], forecaster: Forecaster, c
         terminal.json(result | ({"combination": carriers.model_dump(mode="json")} if carriers else {}))
         return
     from forecaster.bundle.card import carried_by
-    from forecaster.forecasts import CARRIED
+    from forecaster.forecasting.forecast import CARRIED
 
     if forecaster.config.carry_state:
         terminal.say(f"note: {CARRIED}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from forecaster.explanation import Explanation, Reach
     from forecaster.model import Forecaster
-    from forecaster.signals import Signal
+    from forecaster.signal.signal import Signal
 
 NUMBERS = "explanation.json"
 AFRESH = "the model carries its state over the recording; the gates and the gradient are those of a window read afresh"

@@ -17,7 +17,7 @@ from forecaster.errors import ForecasterError, TooShortError, printable
 if TYPE_CHECKING:
     from forecaster.batch import Job, Outcome
     from forecaster.config import ReadingOptions
-    from forecaster.forecasts import Forecast
+    from forecaster.forecasting.forecast import Forecast
     from forecaster.model import Forecaster
     from forecaster.reading.inputs import Input
 
@@ -104,7 +104,7 @@ def _run(terminal: Terminal, work: Callable[[Callable[[int], None]], Outcome], t
 
 def _report(terminal: Terminal, found: Sequence[Input], outcome: Outcome, forecaster: Forecaster) -> int:
     """Tell what was made and what failed; return the exit code."""
-    from forecaster.forecasts import CARRIED
+    from forecaster.forecasting.forecast import CARRIED
 
     if forecaster.config.carry_state and outcome.done:
         terminal.say(f"note: {CARRIED}")
@@ -130,7 +130,7 @@ def _explained(error: ForecasterError, item: Input, reading: ReadingOptions, com
         return error
     from forecaster.commands import labels
     from forecaster.reading import read_signal
-    from forecaster.survey import survey
+    from forecaster.reading.survey import survey
 
     arguments = options.as_arguments(command, reading.model_dump(exclude_defaults=True))
     if reading.symbols:

@@ -69,7 +69,7 @@ def _text(forecaster: Forecaster, model: Path) -> str:
 def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
     """Return the facts of a model, a label and a text each."""
     from forecaster.bundle.card import carried_by
-    from forecaster.forecasts import CARRIED, JOINT, REREAD
+    from forecaster.forecasting.forecast import CARRIED, JOINT, REREAD
     from forecaster.reading.symbols import listed
 
     manifest = forecaster.manifest

@@ -13,7 +13,7 @@ from forecaster.errors import SignalError, printable
 if TYPE_CHECKING:
     from forecaster.config import ReadingOptions
     from forecaster.reading.inputs import Input
-    from forecaster.survey import LabelSurvey
+    from forecaster.reading.survey import LabelSurvey
 
 MOST_COLUMNS, MOST_SHARES = 5, 8
 
@@ -46,7 +46,7 @@ def look(item: Input, reading: ReadingOptions, arguments: Sequence[str]) -> Labe
     """Survey a column of labels; the command that it suggests keeps the `arguments` of the reading."""
     from forecaster import predictors
     from forecaster.reading import read
-    from forecaster.survey import survey_labels
+    from forecaster.reading.survey import survey_labels
 
     able = (name for name in predictors.names() if predictors.kind(name).task == "symbols")
     best = next(name for name in able if name not in predictors.BASELINES)

@@ -63,8 +63,8 @@ def ended(output: Path, run: Run, *, overwrite: bool) -> Literal["", "interrupte
         ModelError: it holds one that cannot be read.
     """
     from forecaster.bundle import Run, load
-    from forecaster.bundle.course import listed
     from forecaster.bundle.gate import MANIFEST
+    from forecaster.bundle.training_state import listed
     from forecaster.errors import ModelError
 
     if not (output / MANIFEST).exists():

@@ -32,9 +32,9 @@ def command(
     A rotor with imbalance, harmonics, a gear mesh, a wandering speed and noise; a sine; or a
     random walk, which nothing forecasts. The same options give the same file.
     """
-    from forecaster import synthesis
     from forecaster.errors import UsageError, printable
     from forecaster.files import write_file
+    from forecaster.signal import synthesis
 
     if output.exists() and not overwrite:
         raise UsageError(f"{printable(output)} exists already.", hint="Give another name, or --overwrite.")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from forecaster.bundle import Checkpoint
     from forecaster.config import RunConfig
     from forecaster.model import Forecaster
-    from forecaster.signals import Signal
+    from forecaster.signal.signal import Signal
 
 LONGEST_COMMAND = 600
 INTERRUPTED = 130
@@ -227,7 +227,7 @@ def _report(terminal: Terminal, run: _Run, result: _Result) -> None:
 def _trained(run: _Run, result: _Result) -> list[str]:
     """Say in plain words what was trained on what."""
     from forecaster.bundle.card import carried_by
-    from forecaster.forecasts import CARRIED, JOINT
+    from forecaster.forecasting.forecast import CARRIED, JOINT
 
     names = [printable(signal.name, 60) for signal in run.signals]
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

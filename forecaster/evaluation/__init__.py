@@ -1,8 +1,8 @@
 """Scores beside baselines: origins, what was reached at each, and an honest sentence about it."""
 
-from forecaster.evaluation.places import default_stride, origins
-from forecaster.evaluation.request import LEVELS, Keep, Made, Request
-from forecaster.evaluation.result import METRICS, Evaluation, Example, Part
+from forecaster.evaluation.origins import default_stride, origins
+from forecaster.evaluation.request import LEVELS, Keep, Request, ScoredBlock
+from forecaster.evaluation.results import METRICS, ChannelScores, Evaluation, Example
 from forecaster.evaluation.scoring import Band, Forecast, Known, evaluate
 from forecaster.evaluation.verdict import Verdict, compare, overall
 
@@ -10,14 +10,14 @@ __all__ = [
     "LEVELS",
     "METRICS",
     "Band",
+    "ChannelScores",
     "Evaluation",
     "Example",
     "Forecast",
     "Keep",
     "Known",
-    "Made",
-    "Part",
     "Request",
+    "ScoredBlock",
     "Verdict",
     "compare",
     "default_stride",

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecaster.conformal.bands import likely
+from forecaster.evaluation.metrics import Coverage
 from forecaster.evaluation.verdict import standard_error
-from forecaster.intervals import likely
-from forecaster.metrics import Coverage
 
 Array = NDArray[np.float64]
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.evaluation.places import Place, located
-from forecaster.evaluation.result import Example
-from forecaster.origins import Origins
-from forecaster.signals import Signal
+from forecaster.evaluation.origins import Place, located
+from forecaster.evaluation.results import Example
+from forecaster.signal.origins import Origins
+from forecaster.signal.signal import Signal
 
 Array = NDArray[np.float64]
 Ahead = Mapping[str, Callable[[Origins, int], Array]]

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.origins import Origins
-from forecaster.signals import Signal
+from forecaster.signal.origins import Origins
+from forecaster.signal.signal import Signal
 
 Array = NDArray[np.float64]
 LEVELS = (90,)
 
 
 @dataclass(frozen=True)
-class Made:
+class ScoredBlock:
     """What was forecast from a block of origins in one recording, in the signal's unit.
 
     `recording` is its number in `signal`; `truth` (B, H); `forecasts` NAME -> (B, H); `half_widths`
@@ -31,7 +31,7 @@ class Made:
     half_widths: Mapping[int, Array]
 
 
-Keep = Callable[[Made], None]
+Keep = Callable[[ScoredBlock], None]
 
 
 @dataclass(frozen=True)

@@ -18,18 +18,17 @@ from forecaster.config import Window
 from forecaster.errors import UsageError
 from forecaster.evaluation.bands import realised
 from forecaster.evaluation.examples import chosen, example
-from forecaster.evaluation.free_run import free_run, trusted
-from forecaster.evaluation.likeness import Past
-from forecaster.evaluation.places import Place, default_stride, located, places, too_short
-from forecaster.evaluation.request import LEVELS, Keep, Made
-from forecaster.evaluation.result import Evaluation, Part, metrics, unscored
-from forecaster.evaluation.spectra import spectrum
+from forecaster.evaluation.lag_correlation import Past
+from forecaster.evaluation.metrics import Coverage, Score, Tally
+from forecaster.evaluation.origins import Place, default_stride, located, places, too_short
+from forecaster.evaluation.recursive import free_run, trusted
+from forecaster.evaluation.request import LEVELS, Keep, ScoredBlock
+from forecaster.evaluation.results import ChannelScores, Evaluation, metrics, unscored
+from forecaster.evaluation.spectra import density_error_db, spectrum
 from forecaster.evaluation.sums import Spectra, Steps, Sums
 from forecaster.evaluation.verdict import PLAIN, compare
-from forecaster.metrics import Coverage, Score, Tally
-from forecaster.origins import Origins
-from forecaster.signals import Signal
-from forecaster.spectrum import density_error_db
+from forecaster.signal.origins import Origins
+from forecaster.signal.signal import Signal
 
 Array = NDArray[np.float64]
 Forecast = Callable[[Origins, int], Array]
@@ -110,7 +109,7 @@ def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
         raise UsageError(f"The horizon ({horizon}) and the stride ({stride}) must be at least 1 sample.")
     every, shown = tuple(sorted({*LEVELS, *levels})), max(levels, default=LEVELS[0])
     job = Job(forecasts, window, horizon, stride, mase_scale, band, local, separate, itself, every, shown, keep)
-    parts: list[Part] = []
+    parts: list[ChannelScores] = []
     for signal, first_targets in zip(signals, ranges, strict=True):
         found = places(signal, first_targets, context=window.context, horizon=horizon, stride=stride)
         for channel in range(len(signal.channels)):
@@ -120,10 +119,12 @@ def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
     return Evaluation(model, horizon, stride, tuple(parts))
 
 
-def _part(signal: Signal, channel: int, found: list[Place], *, job: Job, drawn: bool) -> Part:
+def _part(signal: Signal, channel: int, found: list[Place], *, job: Job, drawn: bool) -> ChannelScores:
     """Score one channel of one signal."""
     unit = signal.units[channel] if channel < len(signal.units) else ""
-    named = partial(Part, signal.name, signal.channels[channel], unit=unit, sample_rate_hz=signal.sample_rate_hz)
+    named = partial(
+        ChannelScores, signal.name, signal.channels[channel], unit=unit, sample_rate_hz=signal.sample_rate_hz
+    )
     pass_ = _Pass.of(signal, channel, found, job)
     if not found:
         why = too_short(signal, context=job.window.context, horizon=job.horizon)
@@ -213,7 +214,7 @@ class _Pass:
         for level, coverage in self.covered.items():
             coverage.add(truth, made["model"], widths[level])
         if self.job.keep is not None:
-            self.job.keep(Made(self.signal, recording, block, truth, made, widths))
+            self.job.keep(ScoredBlock(self.signal, recording, block, truth, made, widths))
 
     def _widths(self, block: Origins) -> dict[int, Array]:
         """Return half the width of each band that there is, at each origin of a block: (O, H) by level."""

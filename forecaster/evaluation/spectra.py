@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.evaluation.likeness import Likeness, Past
+from forecaster.evaluation.lag_correlation import LagCorrelation, Past
+from forecaster.evaluation.metrics import Score
 from forecaster.evaluation.sums import Spectra, Sums
-from forecaster.metrics import Score
-from forecaster.spectrum import FINE, SHORTEST, band_energies, octaves, peak
+from forecaster.signal.spectrum import FINE, SHORTEST, band_energies, octaves, peak, welch_psd
 
 Array = NDArray[np.float64]
+CARRIES = 1e-3
+"""A frequency bin carries power if it is within 30 dB of the strongest bin of the truth."""
+FLOOR = 1e-6
+"""Power below this share of the strongest bin of the truth (-60 dB) counts as this share."""
 TOO_SHORT = f"a spectrum needs an origin and a horizon of at least {SHORTEST} samples"
 EMPTY = "the scored values are constant, so their spectrum is empty"
 LARGE = "the values are too large for a spectrum"
@@ -68,7 +72,7 @@ def _predictor(
     return row, reasons
 
 
-def _alike(likeness: Likeness, past: Past) -> tuple[dict[str, Any], dict[str, str]]:
+def _alike(likeness: LagCorrelation, past: Past) -> tuple[dict[str, Any], dict[str, str]]:
     found = likeness.found(past)
     if isinstance(found, Score):
         return {"likeness": None}, {"likeness": found.reason}
@@ -95,3 +99,35 @@ def _energy(density: Array, truth: Array, length: int, reason: str) -> list[floa
 
 def _times(bins: float | None, step: float) -> float | None:
     return None if bins is None else bins * step
+
+
+def psd_error_db(truth: Array, forecast: Array, sample_rate_hz: float | None = None) -> Score:
+    """Return the mean absolute difference of the two spectra, in dB, over the bins that carry power.
+
+    Both are (O, H). Bins count if the truth is within 30 dB of its strongest bin there
+    (`CARRIES`); a forecast below -60 dB of that bin (`FLOOR`) counts as -60 dB.
+
+    >>> rows = np.sin(np.arange(64.0))[None]
+    >>> round(psd_error_db(rows, rows * 10).value, 6)
+    20.0
+    """
+    if truth.shape[0] == 0 or truth.shape[1] < SHORTEST:
+        return density_error_db(np.zeros(0), np.zeros(0))
+    return density_error_db(welch_psd(truth, sample_rate_hz)[1], welch_psd(forecast, sample_rate_hz)[1])
+
+
+def density_error_db(truth: Array, forecast: Array) -> Score:
+    """Compare two power spectral densities (F,) as `psd_error_db` does."""
+    if truth.size == 0:
+        return Score(
+            None,
+            f"a spectrum needs an origin and a horizon of at least {SHORTEST} samples",
+        )
+    top = truth.max()
+    if not (np.isfinite(top) and np.isfinite(forecast).all()):
+        return Score(None, "the values are too large for a spectrum")
+    if top <= np.finfo(np.float64).tiny / FLOOR:
+        return Score(None, "the scored values are constant, so their spectrum is empty")
+    carries = truth >= CARRIES * top
+    shown = np.maximum(forecast[carries], FLOOR * top)
+    return Score(float(np.abs(10 * np.log10(shown / truth[carries])).mean()))

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.evaluation.likeness import Likeness
-from forecaster.metrics import Tally
-from forecaster.spectrum import COARSE, FINE, SHORTEST, welch_psd
+from forecaster.evaluation.lag_correlation import LagCorrelation
+from forecaster.evaluation.metrics import Tally
+from forecaster.signal.spectrum import COARSE, FINE, SHORTEST, welch_psd
 
 Array = NDArray[np.float64]
 ROUNDING = 1e-12
@@ -72,7 +72,7 @@ class Sums:
     tally: Tally
     steps: Steps | None = None
     spectra: Spectra = field(default_factory=Spectra)
-    likeness: Likeness = field(default_factory=Likeness)
+    likeness: LagCorrelation = field(default_factory=LagCorrelation)
 
     def add(self, truth: Array, forecast: Array) -> None:
         """Add a block (B, H)."""

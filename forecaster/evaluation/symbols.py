@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from forecaster.config import Window
 from forecaster.errors import UsageError
-from forecaster.evaluation.places import default_stride, origins, too_short
-from forecaster.evaluation.result import Evaluation, Part, unscored
+from forecaster.evaluation.origins import default_stride, origins, too_short
+from forecaster.evaluation.results import ChannelScores, Evaluation, unscored
 from forecaster.evaluation.verdict import Verdict, weigh
-from forecaster.origins import Origins
-from forecaster.signals import Signal
+from forecaster.signal.origins import Origins
+from forecaster.signal.signal import Signal
 
 Array = NDArray[np.float64]
 Walk = Callable[[Origins, int], tuple[Array, Array]]
@@ -102,9 +102,9 @@ def evaluate_symbols(
     return Evaluation(model, horizon, stride, tuple(parts))
 
 
-def _part(signal: Signal, first_targets: Sequence[int], job: Job) -> Part:
+def _part(signal: Signal, first_targets: Sequence[int], job: Job) -> ChannelScores:
     """Score one signal."""
-    named = partial(Part, signal.name, signal.channels[0], sample_rate_hz=signal.sample_rate_hz)
+    named = partial(ChannelScores, signal.name, signal.channels[0], sample_rate_hz=signal.sample_rate_hz)
     tallies = {name: SymbolTally() for name in job.walks}
     for block in _blocks(signal, first_targets, job):
         truth = block.truth(job.horizon)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.metrics import Tally
+from forecaster.evaluation.metrics import Tally
 
 Array = NDArray[np.float64]
 Kind = Literal["better", "same", "worse", "unknown"]

@@ -13,9 +13,9 @@ from forecaster.errors import OutputError, UsageError
 from forecaster.explanation.gates import Quantity, features_of, quantities, symbols_of
 from forecaster.explanation.lags import LagGradient, lag_gradient
 from forecaster.model import Forecaster
-from forecaster.predictors.combination import Combination
+from forecaster.predictors.ensemble import Ensemble
 from forecaster.predictors.network import NetworkPredictor
-from forecaster.signals import Signal, TimeAxis
+from forecaster.signal.signal import Signal, TimeAxis
 
 __all__ = ["Explanation", "Reach", "explain", "reach"]
 
@@ -114,8 +114,8 @@ def explain(model: Forecaster, signal: Signal, *, at: int | None = None, channel
 
 def _network(model: Forecaster) -> NetworkPredictor | None:
     """Return the network whose gates are shown: the model's, or that of a combination with the largest share."""
-    if isinstance(model.predictor, Combination):
-        shares = model.predictor.shares(0, 1)
+    if isinstance(model.predictor, Ensemble):
+        shares = model.predictor.mean_weights(0, 1)
         networks = [one for one in model.predictor.members if isinstance(one, NetworkPredictor)]
         return max(networks, key=lambda one: shares.get(one.name, 0.0), default=None)
     return model.predictor if isinstance(model.predictor, NetworkPredictor) else None
@@ -134,7 +134,7 @@ def reach(model: Forecaster, signal: Signal, channel: int = 0) -> Reach:
         return named
     rows = _spread(model, signal, GRADIENTS)
     context = model.context([model.origins(signal, rows)[channel]])
-    exact = predictor.in_double() if isinstance(predictor, NetworkPredictor | Combination) else predictor
+    exact = predictor.in_double() if isinstance(predictor, NetworkPredictor | Ensemble) else predictor
     gradient = lag_gradient(exact, context)
     _check_finite(model, gradient.by_sample)
     return replace(named, gradient=gradient, reason="")

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.equations.products import one_thread
-from forecaster.predictors import Context, Predictor
+from forecaster.predictors import Predictor
+from forecaster.signal.context import Context
 
 Array = NDArray[np.float64]
 STEP = 1e-4

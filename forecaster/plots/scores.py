@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-    from forecaster.evaluation import Evaluation, Example, Part
+    from forecaster.evaluation import ChannelScores, Evaluation, Example
 
 
 def evaluation(evaluation: Evaluation) -> Figure:
@@ -50,7 +50,7 @@ def evaluation(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def _title(evaluation: Evaluation, part: Part) -> str:
+def _title(evaluation: Evaluation, part: ChannelScores) -> str:
     """Say what was scored, and the verdict."""
     label = printable(part.signal, 60) + (f" / {printable(part.channel, 40)}" if part.channel else "")
     more = f", the first of {len(evaluation.parts)} parts" if len(evaluation.parts) > 1 else ""
@@ -59,7 +59,7 @@ def _title(evaluation: Evaluation, part: Part) -> str:
     return f"{first}\n{textwrap.fill(printable(part.verdict.text, 300), 135)}"
 
 
-def _examples(figure: SubFigure, part: Part) -> None:
+def _examples(figure: SubFigure, part: ChannelScores) -> None:
     """Draw the kept origins side by side on one y axis, with a legend for all."""
     panels = figure.subplots(1, len(part.examples), sharey=True, squeeze=False)[0]
     for axes, example in zip(panels, part.examples, strict=True):
@@ -68,7 +68,7 @@ def _examples(figure: SubFigure, part: Part) -> None:
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
 
 
-def _example(axes: Axes, example: Example, part: Part, rival: str) -> None:
+def _example(axes: Axes, example: Example, part: ChannelScores, rival: str) -> None:
     """Draw one origin: history, truth, band, the model, and its best rival."""
     scale, horizon = TimeScale(example.time, part.sample_rate_hz), len(example.truth)
     kept = min(len(example.context), max(horizon, 20))
@@ -96,7 +96,7 @@ def _example(axes: Axes, example: Example, part: Part, rival: str) -> None:
     scale.dress(axes, ticks=4)
 
 
-def _by_step(axes: Axes, part: Part) -> None:
+def _by_step(axes: Axes, part: ChannelScores) -> None:
     """Draw the error by step: the model's on top, its rival's, and the best-known baselines'."""
     drawn: list[float] = []
     key = "rmse" if part.scores["model"]["nmse"] is None else "nmse"
@@ -123,7 +123,7 @@ def _by_step(axes: Axes, part: Part) -> None:
         plain_log(axes.yaxis)
 
 
-def _bars(axes: Axes, part: Part) -> None:
+def _bars(axes: Axes, part: ChannelScores) -> None:
     """Draw the error of every predictor as a bar with its number, the best on top."""
     key = "rmse" if part.scores["model"]["nmse"] is None else "nmse"
     known = sorted(((row[key], name) for name, row in part.scores.items() if row[key] is not None), reverse=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from forecaster.forecasts import Forecast
+    from forecaster.forecasting.forecast import Forecast
 
 MOST_SYMBOLS = 16
 

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from forecaster import networks
 from forecaster.config import Task, Window
 from forecaster.errors import ModelError, UsageError
-from forecaster.predictors.base import Context, Parts, Predictor, Specs, TensorSpec
-from forecaster.predictors.combination import Combination
+from forecaster.predictors.base import Predictor, Specs, TensorSpec
+from forecaster.predictors.ensemble import Ensemble
 from forecaster.predictors.harmonic import Harmonic
 from forecaster.predictors.local_ar import LocalAR
 from forecaster.predictors.naive import LastValue, Mean, RepeatSegment, SeasonalNaive
@@ -29,10 +29,8 @@ from forecaster.predictors.template import TemplateRidge
 __all__ = [
     "AUTO",
     "BASELINES",
-    "Combination",
-    "Context",
+    "Ensemble",
     "NetworkPredictor",
-    "Parts",
     "Predictor",
     "SymbolPredictor",
     "TensorSpec",
@@ -62,7 +60,7 @@ NETWORKS: dict[Task, type[NetworkPredictor]] = {one.task: one for one in (Networ
 
 def names() -> tuple[str, ...]:
     """Return every predictor's name: the combination of them, the baselines, then the networks."""
-    return (Combination.name, *CLOSED_FORM, *networks.names())
+    return (Ensemble.name, *CLOSED_FORM, *networks.names())
 
 
 def direct() -> tuple[str, ...]:
@@ -82,8 +80,8 @@ def baselines(task: Task) -> tuple[str, ...]:
 @cache
 def kind(name: str) -> Any:
     """Return the class of the predictor `name`; UsageError names those that exist."""
-    if name in CLOSED_FORM or name == Combination.name:
-        return CLOSED_FORM.get(name, Combination)
+    if name in CLOSED_FORM or name == Ensemble.name:
+        return CLOSED_FORM.get(name, Ensemble)
     if name not in networks.names():
         raise UsageError(f"There is no predictor {name!r}.", hint=f"Choose one of: {', '.join(names())}.")
     return network_kind(name, NETWORKS[networks.task(name)])
@@ -142,7 +140,7 @@ def restore_all(
         restore(name, parameters, {key: np.ascontiguousarray(tensor) for key, tensor in tensors.items()}, window)
         for name, parameters, tensors in states
     ]
-    return (first.bound(others) if isinstance(first, Combination) else first, *others)
+    return (first.with_members(others) if isinstance(first, Ensemble) else first, *others)
 
 
 def as_loaded(predictors: Sequence[Predictor]) -> tuple[Predictor, ...]:

@@ -17,7 +17,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.windows import Windows
+from forecaster.signal.windows import Windows
 
 Array = NDArray[np.float64]
 BLOCK = 1 << 16

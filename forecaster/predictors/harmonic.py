@@ -23,9 +23,11 @@ from pydantic import FailFast, Field
 from forecaster.config import Frozen, Task, Window
 from forecaster.equations.products import by_blocks, one_thread
 from forecaster.errors import ModelError
-from forecaster.predictors.base import Array, Context, Parts, Specs, TensorSpec
-from forecaster.predictors.judged import learned, longest
-from forecaster.predictors.lines import MOST, layouts, separate
+from forecaster.predictors.base import Array, Specs, TensorSpec
+from forecaster.predictors.selection import learned, longest
+from forecaster.signal.context import Context
+from forecaster.signal.sinusoids import MOST, layouts, separate
+from forecaster.signal.splits import WindowSplits
 
 MAX_TAPS = 4096
 COLUMNS = 4096
@@ -55,14 +57,14 @@ class Harmonic:
 
     name: ClassVar[str] = "harmonic"
     task: ClassVar[Task] = "forecast"
-    carries: ClassVar[bool] = False
+    is_stateful: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = Frequencies
     parameters: Frequencies
     window: Window
     frequencies: Array
 
     @classmethod
-    def fit(cls, parts: Parts) -> Self:
+    def fit(cls, parts: WindowSplits) -> Self:
         """Take for each channel what is best for the next segment of training windows."""
         with one_thread().limit(limits=1):
             taps, found = zip(*(_best(parts, c) for c in range(parts.channels)), strict=True)
@@ -165,7 +167,7 @@ def _sum(f: Array, taps: int) -> NDArray[np.complex128]:
     return summed
 
 
-def _best(parts: Parts, channel: int) -> tuple[int, Key]:
+def _best(parts: WindowSplits, channel: int) -> tuple[int, Key]:
     """Return the taps and the frequencies of the least squared error whose closed loop is stable."""
     longest_taps = min(parts.window.context, MAX_TAPS)
     found = learned(parts, channel)

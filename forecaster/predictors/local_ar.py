@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from pydantic import FailFast, Field
 
 from forecaster.config import Frozen, Task, Window
-from forecaster.predictors.base import Array, Context, Parts, Specs
-from forecaster.predictors.judged import learned
+from forecaster.predictors.base import Array, Specs
+from forecaster.predictors.selection import learned
+from forecaster.signal.context import Context
+from forecaster.signal.splits import WindowSplits
 
 MAX_TAPS = 4096
 ORDERS = (1, 2, 4, 8, 16, 32, 64)
@@ -46,13 +48,13 @@ class LocalAR:
 
     name: ClassVar[str] = "local-ar"
     task: ClassVar[Task] = "forecast"
-    carries: ClassVar[bool] = False
+    is_stateful: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = Orders
     parameters: Orders
     window: Window
 
     @classmethod
-    def fit(cls, parts: Parts) -> Self:
+    def fit(cls, parts: WindowSplits) -> Self:
         """Take for each channel the order that is best for the next segment of training windows."""
         return cls(Orders(orders=tuple(_best(parts, c) for c in range(parts.channels))), parts.window)
 
@@ -168,7 +170,7 @@ def _extrapolated(x: Array, a: Array, count: int) -> Array:
     return made[:, p:]
 
 
-def _best(parts: Parts, channel: int) -> int:
+def _best(parts: WindowSplits, channel: int) -> int:
     """Return the order of the least squared error; 1 where there is nothing to choose by."""
     orders = _possible(parts.window.context)
     found = learned(parts, channel)

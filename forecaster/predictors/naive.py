@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from pydantic import FailFast, Field
 
 from forecaster.config import MAX_CONTEXT, Frozen, Task, Window
-from forecaster.predictors.base import Array, Context, Parts, Specs
-from forecaster.spectrum import best_lag
+from forecaster.predictors.base import Array, Specs
+from forecaster.signal.context import Context
+from forecaster.signal.spectrum import best_lag
+from forecaster.signal.splits import WindowSplits
 
 Lag = Annotated[int, Field(ge=1, le=MAX_CONTEXT)]
 Error = Annotated[float, Field(ge=0, le=1e300)]
@@ -31,13 +33,13 @@ class LastValue:
 
     name: ClassVar[str] = "last-value"
     task: ClassVar[Task] = "forecast"
-    carries: ClassVar[bool] = False
+    is_stateful: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = NoParameters
     parameters: NoParameters
     window: Window
 
     @classmethod
-    def fit(cls, parts: Parts) -> Self:
+    def fit(cls, parts: WindowSplits) -> Self:
         """There is nothing to fit."""
         return cls(NoParameters(), parts.window)
 
@@ -99,13 +101,13 @@ class SeasonalNaive:
 
     name: ClassVar[str] = "seasonal-naive"
     task: ClassVar[Task] = "forecast"
-    carries: ClassVar[bool] = False
+    is_stateful: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = Seasons
     parameters: Seasons
     window: Window
 
     @classmethod
-    def fit(cls, parts: Parts) -> Self:
+    def fit(cls, parts: WindowSplits) -> Self:
         """Find each channel's lag in the longest training stretch of the channel."""
         found = [_season(parts, c) for c in range(parts.channels)]
         lags, errors = zip(*found, strict=True)
@@ -150,7 +152,7 @@ class SeasonalNaive:
         return np.take_along_axis(context.values, context.values.shape[1] - lag + ahead % lag, axis=1)
 
 
-def _season(parts: Parts, channel: int) -> tuple[int, float]:
+def _season(parts: WindowSplits, channel: int) -> tuple[int, float]:
     """Return the channel's best lag, and the mean absolute error of repeating it."""
     training = parts.training
     own = [int(r) for r in np.flatnonzero((training.runs.channel == channel) & (training.count > 0))]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from forecaster.config import Frozen, Task, Window
 from forecaster.networks import network
-from forecaster.predictors.base import Array, Context, Specs, TensorSpec
+from forecaster.predictors.base import Array, Specs, TensorSpec
+from forecaster.signal.context import Context
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class NetworkPredictor:
 
     name: ClassVar[str] = ""
     task: ClassVar[Task] = "forecast"
-    carries: ClassVar[bool] = False
+    is_stateful: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = Frozen
     parameters: Any
     window: Window
@@ -76,5 +77,5 @@ class NetworkPredictor:
 def kind(name: str, base: type[NetworkPredictor] = NetworkPredictor) -> type[NetworkPredictor]:
     """Return the predictor class of the network `name`, made from the one of its task."""
     module = network(name)
-    members = {"name": name, "Parameters": module.Parameters, "carries": hasattr(module, "step")}
+    members = {"name": name, "Parameters": module.Parameters, "is_stateful": hasattr(module, "step")}
     return type(base.__name__, (base,), members)

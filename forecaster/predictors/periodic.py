@@ -25,11 +25,12 @@ from typing import ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.predictors.base import Array, Parts
+from forecaster.predictors.base import Array
 from forecaster.predictors.gram import Gram
-from forecaster.predictors.judged import longest
-from forecaster.predictors.lines import rhythms
 from forecaster.predictors.ridge import ALPHAS, Ridge, Solution, relative_to
+from forecaster.predictors.selection import longest
+from forecaster.signal.sinusoids import rhythms
+from forecaster.signal.splits import WindowSplits
 
 TEETH = 64
 """Whole periods that it looks back on at most."""
@@ -137,12 +138,12 @@ class PeriodicRidge(Ridge):
     name: ClassVar[str] = "periodic-ridge"
 
     @classmethod
-    def solutions(cls, parts: Parts, taps: int) -> Iterator[Solution]:
+    def solutions(cls, parts: WindowSplits, taps: int) -> Iterator[Solution]:
         """Yield what each period and penalty gives, best first."""
         return solve(parts, taps, periods(parts, taps))
 
 
-def solve(parts: Parts, taps: int, tried: Iterable[float]) -> Iterator[Solution]:
+def solve(parts: WindowSplits, taps: int, tried: Iterable[float]) -> Iterator[Solution]:
     """Yield the solutions for each of the periods `tried` (samples) and penalties, best on validation first."""
     training, judge = Gram.of(parts.training, taps), Gram.of(parts.validation, taps)
     ahead = len(training.total) - taps
@@ -156,7 +157,7 @@ def solve(parts: Parts, taps: int, tried: Iterable[float]) -> Iterator[Solution]
         yield Solution(error, alpha, True, comb.kernel(weights), np.zeros(ahead))
 
 
-def periods(parts: Parts, taps: int) -> list[float]:
+def periods(parts: WindowSplits, taps: int) -> list[float]:
     """Return the periods to be tried (samples), those that most channels name first; without any, a segment."""
     asked = np.unique(np.linspace(0, parts.channels - 1, ASKED).astype(np.int64)).tolist()
     named: dict[float, dict[int, float]] = {}  # what the first called it: what each channel calls it

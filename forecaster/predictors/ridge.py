@@ -23,8 +23,10 @@ from pydantic import Field
 
 from forecaster.config import MAX_CONTEXT, Frozen, Task, Window
 from forecaster.equations.products import by_blocks
-from forecaster.predictors.base import Array, Context, Parts, Specs, TensorSpec
+from forecaster.predictors.base import Array, Specs, TensorSpec
 from forecaster.predictors.gram import Gram
+from forecaster.signal.context import Context
+from forecaster.signal.splits import WindowSplits
 
 MAX_TAPS = 4096
 ALPHAS = tuple(float(alpha) for alpha in 10.0 ** np.arange(0, 6.5, 0.5))
@@ -56,7 +58,7 @@ class Ridge:
 
     name: ClassVar[str] = "ridge"
     task: ClassVar[Task] = "forecast"
-    carries: ClassVar[bool] = False
+    is_stateful: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = RidgeParameters
     parameters: RidgeParameters
     window: Window
@@ -64,7 +66,7 @@ class Ridge:
     bias: Array
 
     @classmethod
-    def fit(cls, parts: Parts) -> Self:
+    def fit(cls, parts: WindowSplits) -> Self:
         """Solve for every alpha; take the best on validation whose closed loop stays within the limits.
 
         Where none stays there, the best on validation is taken, and its forecasts are clipped. It makes
@@ -85,7 +87,7 @@ class Ridge:
         return first if first.is_stable(parts) else next((ridge for ridge in fitted if ridge.is_stable(parts)), first)
 
     @classmethod
-    def solutions(cls, parts: Parts, taps: int) -> Iterable[Solution]:
+    def solutions(cls, parts: WindowSplits, taps: int) -> Iterable[Solution]:
         """Return the linear maps to choose from, best on validation first."""
         return solve(parts, taps)
 
@@ -110,7 +112,7 @@ class Ridge:
         """Map `context` to the next segment, or K of them (B, K N), kept within the limits."""
         return np.clip(self._map(context.values), self.parameters.low, self.parameters.high)
 
-    def is_stable(self, parts: Parts) -> bool:
+    def is_stable(self, parts: WindowSplits) -> bool:
         """Say whether the closed loop over a whole context, from validation contexts, stays within the limits."""
         index = np.unique(np.linspace(0, len(parts.validation) - 1, LOOPS).astype(np.int64))
         context = parts.validation.contexts(index).astype(np.float64)
@@ -138,7 +140,7 @@ class Solution(NamedTuple):
     bias: Array
 
 
-def solve(parts: Parts, taps: int, relatives: Sequence[bool] = (False, True)) -> list[Solution]:
+def solve(parts: WindowSplits, taps: int, relatives: Sequence[bool] = (False, True)) -> list[Solution]:
     """Return the solutions for each alpha of `ALPHAS`, of the values or of their distance from the last, best first.
 
     Where they are large only the best are kept.
@@ -185,7 +187,7 @@ def squared_error(moments: Array, kernel: Array) -> float:
     return float(np.trace(moments[taps:, taps:]) - 2 * np.sum(kernel * cross) + np.sum(kernel * (square @ kernel)))
 
 
-def limits(parts: Parts) -> tuple[float, float]:
+def limits(parts: WindowSplits) -> tuple[float, float]:
     """Return the training part's range, widened by its span on either side."""
     stretches = [parts.training.stretch(int(r)) for r in np.flatnonzero(parts.training.count)]
     low, high = min(float(s.min()) for s in stretches), max(float(s.max()) for s in stretches)
@@ -214,6 +216,6 @@ class LevelRidge(Ridge):
     name: ClassVar[str] = "level-ridge"
 
     @classmethod
-    def solutions(cls, parts: Parts, taps: int) -> Iterable[Solution]:
+    def solutions(cls, parts: WindowSplits, taps: int) -> Iterable[Solution]:
         """Return the linear maps to choose from, best on validation first."""
         return solve(parts, taps, relatives=(True,))

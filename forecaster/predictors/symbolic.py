@@ -22,9 +22,11 @@ from pydantic import Field
 from forecaster.config import Frozen, Task, Window
 from forecaster.errors import ModelError
 from forecaster.networks import network
-from forecaster.predictors.base import Array, Context, Parts, Predictor, Specs, TensorSpec
+from forecaster.predictors.base import Array, Predictor, Specs, TensorSpec
 from forecaster.predictors.naive import NoParameters
 from forecaster.predictors.network import NetworkPredictor
+from forecaster.signal.context import Context
+from forecaster.signal.splits import WindowSplits
 
 Counts = NDArray[np.float64]
 
@@ -97,13 +99,13 @@ class LastSymbol:
 
     name: ClassVar[str] = "last-symbol"
     task: ClassVar[Task] = "symbols"
-    carries: ClassVar[bool] = False
+    is_stateful: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = Stay
     parameters: Stay
     window: Window
 
     @classmethod
-    def fit(cls, parts: Parts) -> Self:
+    def fit(cls, parts: WindowSplits) -> Self:
         """Count how often the next symbol is the same."""
         symbols = _alphabet(parts.window)
         pairs = [(int((run[1:] == run[:-1]).sum()), len(run) - 1) for run in _stretches(parts)]
@@ -143,14 +145,14 @@ class MostFrequent:
 
     name: ClassVar[str] = "most-frequent"
     task: ClassVar[Task] = "symbols"
-    carries: ClassVar[bool] = False
+    is_stateful: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = NoParameters
     parameters: NoParameters
     window: Window
     shares: NDArray[np.float32]
 
     @classmethod
-    def fit(cls, parts: Parts) -> Self:
+    def fit(cls, parts: WindowSplits) -> Self:
         """Count the symbols of the training part."""
         symbols = _alphabet(parts.window)
         counts = sum(np.bincount(run, minlength=symbols) for run in _stretches(parts))
@@ -185,14 +187,14 @@ class Markov:
 
     name: ClassVar[str] = "markov"
     task: ClassVar[Task] = "symbols"
-    carries: ClassVar[bool] = False
+    is_stateful: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = NoParameters
     parameters: NoParameters
     window: Window
     transitions: NDArray[np.float32]
 
     @classmethod
-    def fit(cls, parts: Parts) -> Self:
+    def fit(cls, parts: WindowSplits) -> Self:
         """Count the transitions of the training part."""
         symbols = _alphabet(parts.window)
         counts = np.zeros((symbols, symbols))
@@ -231,7 +233,7 @@ def _alphabet(window: Window) -> int:
     return window.symbols
 
 
-def _stretches(parts: Parts) -> Iterator[NDArray[np.int64]]:
+def _stretches(parts: WindowSplits) -> Iterator[NDArray[np.int64]]:
     """Yield the codes that the training windows of each run cover."""
     training = parts.training
     for r in np.flatnonzero(training.count):

@@ -25,12 +25,14 @@ from pydantic import Field
 from forecaster.config import Frozen, Task, Window
 from forecaster.equations.products import by_blocks
 from forecaster.errors import ModelError
-from forecaster.predictors.base import Array, Context, Parts, Specs, TensorSpec
-from forecaster.predictors.combination import convex
+from forecaster.predictors.base import Array, Specs, TensorSpec
+from forecaster.predictors.ensemble import convex
 from forecaster.predictors.gram import Gram
-from forecaster.predictors.judged import examples, learned, longest
-from forecaster.predictors.lines import fundamentals
 from forecaster.predictors.ridge import ALPHAS, LOOPS, MAX_TAPS, RidgeParameters, limits, squared_error, stored
+from forecaster.predictors.selection import examples, learned, longest
+from forecaster.signal.context import Context
+from forecaster.signal.sinusoids import fundamentals
+from forecaster.signal.splits import WindowSplits
 
 COUNTS = (4, 8, 16, 32)
 """How many harmonics there may be."""
@@ -80,7 +82,7 @@ class TemplateRidge:
 
     name: ClassVar[str] = "template-ridge"
     task: ClassVar[Task] = "forecast"
-    carries: ClassVar[bool] = False
+    is_stateful: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = TemplateParameters
     parameters: TemplateParameters
     window: Window
@@ -89,7 +91,7 @@ class TemplateRidge:
     templates: tuple[Template | None, ...]
 
     @classmethod
-    def fit(cls, parts: Parts) -> Self:
+    def fit(cls, parts: WindowSplits) -> Self:
         """Fit each channel's template, then the ridges on what is left of all of them; alpha as ridge chooses it."""
         templates = tuple(_best(parts, channel) for channel in range(parts.channels))
         count = max(len(one.waves) // 2 if one else 0 for one in templates)
@@ -143,7 +145,7 @@ class TemplateRidge:
         """Forecast the next segment (B, N), kept within the limits."""
         return np.clip(self._map(context), self.parameters.low, self.parameters.high)
 
-    def is_stable(self, parts: Parts) -> bool:
+    def is_stable(self, parts: WindowSplits) -> bool:
         """Say whether the closed loop over a whole context, from validation contexts, stays within the limits."""
         index = np.unique(np.linspace(0, len(parts.validation) - 1, LOOPS).astype(np.int64))
         values, channel = parts.validation.contexts(index).astype(np.float64), parts.validation.channels(index)
@@ -190,7 +192,7 @@ def _turned(count: int) -> Array:
     return np.concatenate((np.cos(angle), np.sin(angle)))
 
 
-def _best(parts: Parts, channel: int) -> Template | None:
+def _best(parts: WindowSplits, channel: int) -> Template | None:
     """Return the template that leaves least of the channel's validation targets, or None if it is not worth it."""
     judged = examples(parts.validation, channel, parts.channels) or learned(parts, channel)
     stretch = longest(parts, channel)
@@ -217,7 +219,7 @@ def _fitted(stretch: NDArray[np.float32], fundamental: float, count: int) -> Tem
 
 
 def _solutions(
-    parts: Parts, templates: tuple[Template | None, ...], taps: int
+    parts: WindowSplits, templates: tuple[Template | None, ...], taps: int
 ) -> Iterator[tuple[float, float, Array, Array]]:
     """Yield the error on validation, alpha, the kernel (taps, N) and the bias (N,), for each alpha."""
     from scipy.linalg import cho_factor, cho_solve
@@ -247,7 +249,7 @@ def _products(moments: Array, kernels: Array) -> Array:
     return found
 
 
-def _left_over(parts: Parts, templates: tuple[Template | None, ...]) -> NDArray[np.float32]:
+def _left_over(parts: WindowSplits, templates: tuple[Template | None, ...]) -> NDArray[np.float32]:
     """Return all runs end to end, the templates taken away: each at the phase of the run's own training part."""
     runs, flat = parts.training.runs, parts.training.runs.flat.copy()
     for r in np.flatnonzero(parts.training.count + parts.validation.count):

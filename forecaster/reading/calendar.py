@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from forecaster.config import Cycle
 from forecaster.reading.refusal import RefusalError
-from forecaster.signals import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal, TimeAxis
 
 MINUTE_NS = 60 * 10**9
 HOUR_NS = 60 * MINUTE_NS

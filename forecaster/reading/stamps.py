@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.signals import TimeKind
+from forecaster.signal.signal import TimeKind
 
 YEARS = (1678, 2261)
 NO_TIME = {"no_time": True}

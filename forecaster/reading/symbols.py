@@ -21,7 +21,7 @@ from forecaster.reading.cells import DATA_KINDS, kind
 from forecaster.reading.dialect import CANDIDATES, SAMPLE_LINES, SPELLED, Sniffed, described, split_line
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.source import Source
-from forecaster.signals import Signal
+from forecaster.signal.signal import Signal
 
 MAX_SYMBOLS = MAX_BESIDE
 LONGEST_SYMBOL = 64

@@ -11,11 +11,12 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from forecaster.config import RunConfig, Task
+from forecaster.conformal.bands import IntervalState
 from forecaster.evaluation import Evaluation, Request
-from forecaster.intervals import IntervalState
-from forecaster.origins import Origins
-from forecaster.predictors import Parts, Predictor
-from forecaster.signals import Signal
+from forecaster.predictors import Predictor
+from forecaster.signal.origins import Origins
+from forecaster.signal.signal import Signal
+from forecaster.signal.splits import WindowSplits
 from forecaster.tasks import numbers, symbols
 from forecaster.tasks.base import Model
 
@@ -26,7 +27,7 @@ class Work(Protocol):
     """What the module of a task offers."""
 
     def calibrate(
-        self, predictor: Predictor, parts: Parts, config: RunConfig, without: Sequence[Predictor], /
+        self, predictor: Predictor, parts: WindowSplits, config: RunConfig, without: Sequence[Predictor], /
     ) -> tuple[IntervalState, NDArray]:
         """Return the bands that the validation part gives; `without` as in `calibration.residuals`."""
 

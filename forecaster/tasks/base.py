@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from forecaster.bundle import Manifest
 from forecaster.evaluation import Known
-from forecaster.origins import Origins
 from forecaster.predictors import BASELINES, Predictor
+from forecaster.signal.origins import Origins
 
 Array = NDArray[np.float64]
 

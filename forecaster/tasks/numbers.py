@@ -9,25 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster import calibration, intervals
 from forecaster.config import RunConfig
+from forecaster.conformal import bands, residuals
+from forecaster.conformal.local_scale import LOOKBACK, local_scale
 from forecaster.errors import SignalError
 from forecaster.evaluation import Evaluation, Request
 from forecaster.evaluation import evaluate as score
-from forecaster.local_scale import LOOKBACK, local_scale
-from forecaster.origins import Origins
-from forecaster.predictors import Parts, Predictor
-from forecaster.signals import Signal
+from forecaster.predictors import Predictor
+from forecaster.signal.origins import Origins
+from forecaster.signal.signal import Signal
+from forecaster.signal.splits import WindowSplits
 from forecaster.tasks.base import Array, Model, itself, scored
 from forecaster.tasks.together import Together, batches
 
 
 def calibrate(
-    predictor: Predictor, parts: Parts, config: RunConfig, without: Sequence[Predictor]
-) -> tuple[intervals.IntervalState, NDArray[np.float32]]:
+    predictor: Predictor, parts: WindowSplits, config: RunConfig, without: Sequence[Predictor]
+) -> tuple[bands.IntervalState, NDArray[np.float32]]:
     """Return the quantiles of the residuals on the validation part, and what they are good for."""
-    found = calibration.residuals(predictor, parts, without, carry=config.carry_state)
-    return intervals.calibrate(
+    found = residuals.residuals(predictor, parts, without, carry=config.carry_state)
+    return bands.calibrate(
         [one.errors for one in found],
         [one.separate for one in found],
         n_input=parts.window.n_input,
@@ -103,7 +104,7 @@ def _mase_scale(model: Model) -> list[float | None]:
 def _half_width(model: Model, level: int, channel: int, horizon: int) -> tuple[Array | None, str]:
     """Return half the width of a band at local scale 1, (H,) in the channel's unit, or None and the reason."""
     state = model.manifest.intervals
-    half, reason = intervals.band(state, model.quantiles, level, channel=channel, horizon=horizon)
+    half, reason = bands.band(state, model.quantiles, level, channel=channel, horizon=horizon)
     return (None if half is None else half * model.manifest.scaler.scale[channel]), reason
 
 
@@ -111,7 +112,7 @@ def _separate(model: Model, horizon: int) -> list[float | None]:
     """Return how many independent errors the bands of each channel were made of, (C,)."""
     manifest = model.manifest
     n_input, channels = manifest.window.n_input, range(manifest.n_channels)
-    return [intervals.worth(manifest.intervals, channel, horizon, n_input) for channel in channels]
+    return [bands.worth(manifest.intervals, channel, horizon, n_input) for channel in channels]
 
 
 def _local(model: Model, origins: Sequence[Origins], horizon: int) -> Array:

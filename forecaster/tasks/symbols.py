@@ -9,16 +9,17 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster import intervals
 from forecaster.config import RunConfig
+from forecaster.conformal import bands
 from forecaster.errors import SignalError
 from forecaster.evaluation import Evaluation, Request
 from forecaster.evaluation.symbols import evaluate_symbols
-from forecaster.origins import Origins, contexts
-from forecaster.predictors import Parts, Predictor, SymbolPredictor
+from forecaster.forecasting.rollout import most_likely
+from forecaster.predictors import Predictor, SymbolPredictor
 from forecaster.reading.symbols import recoded
-from forecaster.rollout import most_likely
-from forecaster.signals import Signal
+from forecaster.signal.origins import Origins, contexts
+from forecaster.signal.signal import Signal
+from forecaster.signal.splits import WindowSplits
 from forecaster.tasks.base import Array, Model, itself, scored
 
 GIVEN = "from the second step on, the probabilities are those given the symbols forecast before"
@@ -26,10 +27,10 @@ NO_BANDS = "symbols have probabilities, not bands"
 
 
 def calibrate(
-    predictor: Predictor, parts: Parts, config: RunConfig, without: Sequence[Predictor]
-) -> tuple[intervals.IntervalState, NDArray[np.float32]]:
+    predictor: Predictor, parts: WindowSplits, config: RunConfig, without: Sequence[Predictor]
+) -> tuple[bands.IntervalState, NDArray[np.float32]]:
     """Return no bands: the probabilities say how sure a forecast is."""
-    return intervals.calibrate([np.zeros((0, 1))], reason=NO_BANDS)
+    return bands.calibrate([np.zeros((0, 1))], reason=NO_BANDS)
 
 
 def own(signal: Signal, labels: tuple[str, ...]) -> Signal:

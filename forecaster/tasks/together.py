@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from forecaster.origins import Origins
+from forecaster.forecasting.rollout import VALUES
 from forecaster.predictors import NetworkPredictor
-from forecaster.rollout import VALUES
+from forecaster.signal.origins import Origins
 from forecaster.tasks.base import Array, Model
 
 MOST = 20_000_000

@@ -10,12 +10,13 @@ from forecaster import networks
 from forecaster.config import RunConfig, Task
 from forecaster.equations.products import one_thread
 from forecaster.errors import DivergedError
-from forecaster.predictors import AUTO, Combination, Parts, Predictor, as_loaded, baselines, direct, kind
+from forecaster.predictors import AUTO, Ensemble, Predictor, as_loaded, baselines, direct, kind
+from forecaster.signal.splits import WindowSplits
 from forecaster.training.progress import Progress, Silent
 
 if TYPE_CHECKING:
-    from forecaster.bundle.checkpoint import Checkpoint, Slot
-    from forecaster.training.combining import Judged
+    from forecaster.bundle.checkpoint import Checkpoint, NetworkCheckpoint
+    from forecaster.training.ensemble_weights import Judged
     from forecaster.training.network import Outcome
 
 __all__ = ["Progress", "Silent", "Trained", "train"]
@@ -43,7 +44,7 @@ class Trained:
 
 
 def train(
-    parts: Parts,
+    parts: WindowSplits,
     config: RunConfig,
     progress: Progress | None = None,
     *,
@@ -59,12 +60,12 @@ def train(
     return replace(trained, predictors=as_loaded(trained.predictors))
 
 
-def _train(parts: Parts, config: RunConfig, known: Mapping[str, Predictor] | None, *, given: Given) -> Trained:
+def _train(parts: WindowSplits, config: RunConfig, known: Mapping[str, Predictor] | None, *, given: Given) -> Trained:
     """Fit the predictor that `config` names, as `train` says."""
     progress, checkpoint = given
     chosen = kind(config.predictor)
     fitted = dict(known) if known else _baselines(parts, chosen.task)
-    if issubclass(chosen, Combination):
+    if issubclass(chosen, Ensemble):
         return _combined(parts, config, fitted, given=given)
     if config.predictor in fitted:
         own = fitted.pop(config.predictor)
@@ -85,29 +86,29 @@ def _note(name: str, outcome: Outcome, otherwise: str) -> tuple[str, ...]:
     return () if outcome.interrupted else (f"{name} {otherwise}: {outcome.note or NOTHING}",)
 
 
-def _baselines(parts: Parts, task: Task) -> dict[str, Predictor]:
+def _baselines(parts: WindowSplits, task: Task) -> dict[str, Predictor]:
     """Fit the baselines, on one BLAS thread: two are no faster, and far slower where others work too."""
     with one_thread().limit(limits=1):
         return {name: kind(name).fit(parts) for name in baselines(task)}
 
 
-def _closed(parts: Parts, name: str) -> Predictor:
+def _closed(parts: WindowSplits, name: str) -> Predictor:
     """Fit in closed form what is no baseline."""
     with one_thread().limit(limits=1):
         fitted: Predictor = kind(name).fit(parts)
     return fitted
 
 
-def _closed_members(parts: Parts, ahead: int) -> list[Predictor]:
+def _closed_members(parts: WindowSplits, ahead: int) -> list[Predictor]:
     """Fit what stands in the combination, in closed form, and is no baseline."""
     far = [name for name in direct() if name not in networks.names()] if ahead > 1 else []
     return [_closed(parts, name) for name in AUTO] + [_closed(parts.farther(ahead), name) for name in far]
 
 
-def _refitted(parts: Parts, ahead: int) -> Judged | None:
+def _refitted(parts: WindowSplits, ahead: int) -> Judged | None:
     """Fit all members in closed form on an earlier fold; None where the training part is too short for one."""
-    from forecaster.training.combining import Judged
-    from forecaster.training.folds import earlier
+    from forecaster.training.ensemble_weights import Judged
+    from forecaster.training.holdout import earlier
 
     fold = earlier(parts)
     far = fold.parts.farther(ahead) if fold else None
@@ -118,16 +119,20 @@ def _refitted(parts: Parts, ahead: int) -> Judged | None:
 
 
 def _network(
-    parts: Parts, config: RunConfig, fitted: Mapping[str, Predictor], *, given: tuple[Progress, Slot | None]
+    parts: WindowSplits,
+    config: RunConfig,
+    fitted: Mapping[str, Predictor],
+    *,
+    given: tuple[Progress, NetworkCheckpoint | None],
 ) -> Outcome:
     from forecaster.training.network import train_network
 
     return train_network(parts, config, given[0], fitted, slot=given[1])
 
 
-def _combined(parts: Parts, config: RunConfig, fitted: Mapping[str, Predictor], *, given: Given) -> Trained:
+def _combined(parts: WindowSplits, config: RunConfig, fitted: Mapping[str, Predictor], *, given: Given) -> Trained:
     """Train the networks one after the other, and combine them with the rest; Ctrl-C combines what there is."""
-    from forecaster.training.combining import combine
+    from forecaster.training.ensemble_weights import combine
 
     made, refitted = _closed_members(parts, config.ahead), _refitted(parts, config.ahead)
     trained = _networks(parts, config, fitted, given=given)
@@ -136,7 +141,7 @@ def _combined(parts: Parts, config: RunConfig, fitted: Mapping[str, Predictor], 
     return replace(trained, predictors=(found.combination, *made, *fitted.values()), without=found.without)
 
 
-def _networks(parts: Parts, config: RunConfig, fitted: Mapping[str, Predictor], *, given: Given) -> Trained:
+def _networks(parts: WindowSplits, config: RunConfig, fitted: Mapping[str, Predictor], *, given: Given) -> Trained:
     """Train the networks of a combination; `notes` says which failed, or ended where it started, and is left out."""
     progress, checkpoint = given
     made, history, notes = [], [], []

@@ -17,16 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster import networks
-from forecaster.bundle.checkpoint import Slot
-from forecaster.bundle.course import Course
+from forecaster.bundle.checkpoint import NetworkCheckpoint
+from forecaster.bundle.training_state import TrainingState
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import DivergedError
 from forecaster.networks import Setting, network
-from forecaster.predictors import Parts, Predictor, TensorSpec, kind, parameters
+from forecaster.predictors import Predictor, TensorSpec, kind, parameters
+from forecaster.signal.splits import WindowSplits
 from forecaster.training import state
 from forecaster.training.objectives import OBJECTIVES, Objective
 from forecaster.training.progress import Progress
-from forecaster.training.quiet import stderr_aside, tensorflow
+from forecaster.training.tensorflow import stderr_aside, tensorflow
 from forecaster.training.weights import weight_name
 
 MAX_VALIDATION = 2048
@@ -52,12 +53,12 @@ class Outcome:
 
 
 def train_network(
-    parts: Parts,
+    parts: WindowSplits,
     config: RunConfig,
     progress: Progress,
     fitted: Mapping[str, Predictor] | None = None,
     *,
-    slot: Slot | None = None,
+    slot: NetworkCheckpoint | None = None,
 ) -> Outcome:
     """Train the network that `config` names on the training windows; `fitted` are the baselines it may start from.
 
@@ -71,23 +72,26 @@ def train_network(
         raise slot.refused(f"the course of {slot.course.name!r} in place of {config.predictor!r}")
     if slot and slot.course and slot.course.done:
         return _ended(slot, slot.course, own, parts.window)
-    keeper = _trained(parts, config, own, (progress, fitted or {}, slot))
-    outcome = _outcome(keeper, own, parts.window)
-    if slot and not keeper.interrupted:
-        course = keeper.course.model_copy(update={"note": keeper.note, "failed": outcome is None})
+    best_weights = _trained(parts, config, own, (progress, fitted or {}, slot))
+    outcome = _outcome(best_weights, own, parts.window)
+    if slot and not best_weights.interrupted:
+        course = best_weights.course.model_copy(update={"note": best_weights.note, "failed": outcome is None})
         slot.done(course, {} if outcome is None else outcome.predictor.tensors())
     if outcome is None:
-        raise DivergedError(_sentence(keeper.note))
+        raise DivergedError(_sentence(best_weights.note))
     return outcome
 
 
 def _trained(
-    parts: Parts, config: RunConfig, own: Any, given: tuple[Progress, Mapping[str, Predictor], Slot | None]
+    parts: WindowSplits,
+    config: RunConfig,
+    own: Any,
+    given: tuple[Progress, Mapping[str, Predictor], NetworkCheckpoint | None],
 ) -> Any:
     """Train from the start, or from where the checkpoint stands; return what was kept."""
     tensorflow()
-    from forecaster.training.feed import in_order
-    from forecaster.training.keeper import Keeper
+    from forecaster.training.callbacks import BestWeights
+    from forecaster.training.data import in_order
 
     recipe, (progress, fitted, slot) = config.recipe, given
     setting = Setting(config.seed, recipe.noise, recipe.dropout, recipe.name == "lecture")
@@ -96,27 +100,29 @@ def _trained(
         model = network(config.predictor).build(own, parts.window, setting)
         started = _start(model, network(config.predictor), own, (parts.window, fitted))
         _compile(model, recipe, recipe.loss if objective.loss == "mse" else objective.loss)
-    keeper = Keeper(config.predictor, recipe, progress, slot)
+    best_weights = BestWeights(config.predictor, recipe, progress, slot)
     held_back = in_order(*objective.examples(*_held_back(parts), parts.window), VALIDATION_BATCH)
     if slot and slot.course:
         found = state.read(model, slot, slot.course, recipe)
         state.restore(model, found)
-        keeper.resume(model, slot.course, found)
+        best_weights.resume(model, slot.course, found)
     elif started:
-        keeper.keep(model, float(model.evaluate(held_back, verbose=0)))
-    _fit(model, parts, config, keeper=keeper, given=(objective, held_back))
-    return keeper
+        best_weights.keep(model, float(model.evaluate(held_back, verbose=0)))
+    _fit(model, parts, config, best_weights=best_weights, given=(objective, held_back))
+    return best_weights
 
 
-def _outcome(keeper: Any, own: Any, window: Window) -> Outcome | None:
+def _outcome(best_weights: Any, own: Any, window: Window) -> Outcome | None:
     """Return the best weights as a predictor; None where there are none to keep."""
-    if keeper.best is None:
+    if best_weights.best is None:
         return None
-    predictor = kind(keeper.name).restore(own, keeper.best, window)
-    return Outcome(predictor, keeper.history, keeper.interrupted, keeper.best_epoch >= 0, keeper.note)
+    predictor = kind(best_weights.name).restore(own, best_weights.best, window)
+    return Outcome(
+        predictor, best_weights.history, best_weights.interrupted, best_weights.best_epoch >= 0, best_weights.note
+    )
 
 
-def _ended(slot: Slot, course: Course, own: Any, window: Window) -> Outcome:
+def _ended(slot: NetworkCheckpoint, course: TrainingState, own: Any, window: Window) -> Outcome:
     """Return what the training of a network gave before another was interrupted; DivergedError if it gave nothing."""
     if course.failed:
         raise DivergedError(_sentence(course.note))
@@ -141,7 +147,7 @@ def _start(model: Any, module: Any, own: Any, given: tuple[Window, Mapping[str, 
     return True
 
 
-def _held_back(parts: Parts) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _held_back(parts: WindowSplits) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the validation windows that are looked at, evenly spread, with their targets."""
     looked_at = max(1, min(MAX_VALIDATION, MAX_VALUES // (parts.window.n_step * parts.window.width)))
     return parts.validation.take(np.unique(np.linspace(0, len(parts.validation) - 1, looked_at).astype(np.int64)))
@@ -157,28 +163,30 @@ def _compile(model: Any, recipe: Recipe, loss: str) -> None:
     model.compile(optimizer, loss=loss, jit_compile=False, steps_per_execution=per_call)
 
 
-def _fit(model: Any, parts: Parts, config: RunConfig, *, keeper: Any, given: tuple[Objective, Any]) -> None:
+def _fit(
+    model: Any, parts: WindowSplits, config: RunConfig, *, best_weights: Any, given: tuple[Objective, Any]
+) -> None:
     """Run Keras' fit on what is learned, with the held-back examples; Ctrl-C ends it with the best weights so far."""
-    from forecaster.training.feed import batches
+    from forecaster.training.data import batches
 
     recipe, (objective, held_back) = config.recipe, given
     epochs = math.ceil(recipe.steps / recipe.steps_per_epoch)
     steps = epochs * recipe.steps_per_epoch
-    source = {"batch": recipe.batch, "steps": steps, "first": keeper.step, "seed": config.seed}
+    source = {"batch": recipe.batch, "steps": steps, "first": best_weights.step, "seed": config.seed}
     feed = batches(parts.training, **source, examples=objective.examples)
     options: Mapping[str, Any] = {
         "validation_data": held_back,
-        "initial_epoch": len(keeper.history),
+        "initial_epoch": len(best_weights.history),
         "epochs": epochs,
         "steps_per_epoch": recipe.steps_per_epoch,
         "verbose": 0,
         "shuffle": False,
     }
     try:
-        model.fit(feed, callbacks=[keeper], **options)
+        model.fit(feed, callbacks=[best_weights], **options)
     except KeyboardInterrupt:
-        keeper.interrupted = True
-        if keeper.best is None:
+        best_weights.interrupted = True
+        if best_weights.best is None:
             raise
     finally:
-        keeper.progress.finish()
+        best_weights.progress.finish()

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.bundle.checkpoint import Slot
-from forecaster.bundle.course import Course
+from forecaster.bundle.checkpoint import NetworkCheckpoint
+from forecaster.bundle.training_state import TrainingState
 from forecaster.config import Recipe
 from forecaster.predictors import TensorSpec
 from forecaster.training.weights import weight_name
@@ -38,7 +38,7 @@ def is_finite(state: Vectors) -> bool:
     return all(bool(np.isfinite(one).all()) for one in state.values())
 
 
-def read(model: Any, slot: Slot, course: Course, recipe: Recipe) -> Vectors:
+def read(model: Any, slot: NetworkCheckpoint, course: TrainingState, recipe: Recipe) -> Vectors:
     """Return the state that `course` left behind, checked against `model` and `recipe`; ModelError if it is not so."""
     epochs = len(course.history)
     if course.step != epochs * recipe.steps_per_epoch or not 0 < course.step < recipe.steps:

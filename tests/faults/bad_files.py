@@ -24,7 +24,7 @@ import pandas as pd
 from forecaster.config import ReadingOptions
 from forecaster.errors import ForecasterError, printable
 from forecaster.reading import read
-from forecaster.signals import Recording, Signal
+from forecaster.signal.signal import Recording, Signal
 from tests import commands
 from tests.faults.bad_cases import Case, everything
 

@@ -28,7 +28,7 @@ from forecaster.commands.group import cli
 from forecaster.errors import MESSAGE_LIMIT, ForecasterError
 from forecaster.model import Forecaster
 from forecaster.reading import read_signal
-from forecaster.signals import Signal
+from forecaster.signal.signal import Signal
 from tests.faults import edits, samples
 from tests.faults.audit import Watch
 from tests.faults.folders import contents_of, lay_out

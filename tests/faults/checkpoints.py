@@ -23,8 +23,8 @@ import numpy as np
 
 from forecaster.bundle import Checkpoint, Run
 from forecaster.bundle.checkpoint import PREFIX, STATE
-from forecaster.bundle.course import Course
 from forecaster.bundle.tensors import Specs, Tensors
+from forecaster.bundle.training_state import TrainingState
 from forecaster.predictors import TensorSpec
 from tests.faults import edits
 from tests.faults.bench import Bench
@@ -94,9 +94,9 @@ class Mutations:
             return len(slots)
 
 
-def _course(number: int) -> Course:
+def _course(number: int) -> TrainingState:
     rows = tuple({"step": 10.0 * k, "loss": 1 / k, "validation_loss": 2 / k, "seconds": 0.1 * k} for k in (1, 2, 3))
-    return Course(name=f"gru-{number}", done=number == 0, step=30, best_loss=0.7, best_epoch=2, history=rows)
+    return TrainingState(name=f"gru-{number}", done=number == 0, step=30, best_loss=0.7, best_epoch=2, history=rows)
 
 
 def _tensors(specs: Specs) -> Tensors:

@@ -72,7 +72,7 @@ class Process:
 _MAIN = f"""
 from forecaster.__main__ import main
 try:
-    from forecaster import record
+    from forecaster.bundle import record
     record.now = lambda: {warm.MOMENT!r}
 except KeyboardInterrupt:
     sys.exit(130)

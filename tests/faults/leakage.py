@@ -24,10 +24,10 @@ from forecaster.batch import tables
 from forecaster.config import ReadingOptions, RunConfig, Split, Window
 from forecaster.evaluation import scoring
 from forecaster.model import Forecaster
-from forecaster.preparation import prepare
 from forecaster.reading import read_signal
-from forecaster.signals import Recording, Signal, TimeAxis
-from forecaster.splits import boundaries
+from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.splits import boundaries
+from forecaster.training.preparation import prepare
 
 WINDOW = Window(n_step=3, n_input=5)
 KINDS = (

@@ -34,11 +34,11 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("test_reading*.py", "test_symbols_reading.py", "test_docs_reading.py", "test_faults_bad_files.py", DOC),
     ),
     "windows": (
-        ("forecaster/windows.py", "forecaster/splits.py"),
+        ("forecaster/signal/windows.py", "forecaster/signal/splits.py"),
         ("test_windows.py", "test_splits.py", "test_evaluation_parts.py", "test_origins.py", DOC),
     ),
     "evaluation": (
-        ("forecaster/evaluation/*.py", "forecaster/metrics.py"),
+        ("forecaster/evaluation/*.py", "forecaster/evaluation/metrics.py"),
         ("test_evaluation*.py", "test_metrics.py", "test_backtest.py", "test_symbols_predictors.py", DOC),
     ),
     "bundle": (("forecaster/bundle/*.py",), ("test_bundle*.py", DOC)),

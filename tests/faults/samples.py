@@ -10,14 +10,15 @@ import numpy as np
 
 from forecaster import predictors
 from forecaster.bundle import Manifest
+from forecaster.bundle.record import manifest_of, thinned
 from forecaster.config import ReadingOptions, RunConfig, Window
 from forecaster.evaluation import LEVELS
 from forecaster.model import Forecaster
-from forecaster.predictors import Parts, Predictor
-from forecaster.preparation import prepare, resolved
-from forecaster.record import manifest_of, thinned
-from forecaster.signals import Recording, Signal, TimeAxis
+from forecaster.predictors import Predictor
+from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.splits import WindowSplits
 from forecaster.tasks import TASKS
+from forecaster.training.preparation import prepare, resolved
 
 ROWS = 160
 
@@ -127,7 +128,7 @@ def _signal(
     )
 
 
-def _made(name: str, parts: Parts, rng: np.random.Generator) -> Predictor:
+def _made(name: str, parts: WindowSplits, rng: np.random.Generator) -> Predictor:
     """Fit a closed form, or give a network random weights."""
     kind = predictors.kind(name)
     if hasattr(kind, "fit"):
@@ -139,10 +140,10 @@ def _made(name: str, parts: Parts, rng: np.random.Generator) -> Predictor:
     return kind.restore(chosen, weights, parts.window)
 
 
-def _combined(others: list[Predictor], rng: np.random.Generator, parts: Parts) -> Predictor:
+def _combined(others: list[Predictor], rng: np.random.Generator, parts: WindowSplits) -> Predictor:
     """Mix all of `others`, each with a weight in each of two segments."""
     kind = predictors.kind("auto")
     members = kind.Parameters(members=tuple(one.name for one in others), segments=2)
     weights = rng.random((parts.channels, 2, len(others)))
     made = kind.restore(members, {"weights": weights / weights.sum(axis=2, keepdims=True)}, parts.window)
-    return made.bound(others)
+    return made.with_members(others)

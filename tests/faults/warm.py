@@ -24,9 +24,10 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from forecaster import model, record
+from forecaster import model
 from forecaster.__main__ import main
 from forecaster.batch import runner
+from forecaster.bundle import record
 from forecaster.commands.group import cli
 from forecaster.files import TEMPORARY
 
@@ -212,7 +213,7 @@ def warm(folder: Path, wanted: Container[str] = ("forecast",)) -> None:
 
 def signals(folder: Path, count: int, rows: int = 60) -> None:
     """Write `count` small signals into `folder`, each another one."""
-    from forecaster import synthesis
+    from forecaster.signal import synthesis
 
     folder.mkdir(parents=True)
     for number in range(count):

@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from forecaster.config import Window
 from forecaster.equations.products import one_thread
 from forecaster.errors import OutputError, UsageError
-from forecaster.origins import Origins, contexts
-from forecaster.predictors.base import Array, Carrying, Context, Predictor
-from forecaster.predictors.combination import Combination
+from forecaster.predictors.base import Array, Predictor, StatefulPredictor
+from forecaster.predictors.ensemble import Ensemble
 from forecaster.predictors.network import NetworkPredictor
 from forecaster.predictors.symbolic import SymbolPredictor, likeliest
+from forecaster.signal.context import Context
+from forecaster.signal.origins import Origins, contexts
 
 ROWS = 128
 """Windows that advance together: enough to be fast, few enough to stay in the cache."""
@@ -68,8 +69,8 @@ def rollout(predictor: Predictor, context: Context, horizon: int) -> Array:
     where those end, their last value is. Channels that see each other advance together, each fed back
     to all, whether or not all are asked for. Each member of a combination feeds back its own forecasts.
     """
-    if isinstance(predictor, Combination):
-        return predictor.mix({one.name: rollout(one, context, horizon) for one in predictor.carrying}, context)
+    if isinstance(predictor, Ensemble):
+        return predictor.mix({one.name: rollout(one, context, horizon) for one in predictor.active_members}, context)
     result = np.empty((len(context.values), horizon))
     with one_thread().limit(limits=1), np.errstate(over="ignore", invalid="ignore"):
         if context.targets is not None and _feeds_others(predictor, horizon):
@@ -108,7 +109,7 @@ def carried(predictor: Predictor, origins: Origins, horizon: int) -> Array:
     The segments end at the origin, so the first one begins at the origin's row modulo N. The
     predictor must be one that `carries`.
     """
-    stateful, n_input = cast(Carrying, predictor), predictor.window.n_input
+    stateful, n_input = cast(StatefulPredictor, predictor), predictor.window.n_input
     with one_thread().limit(limits=1), np.errstate(over="ignore", invalid="ignore"):
         state, segment = _warmed(stateful, origins)
         made = [segment]
@@ -119,7 +120,7 @@ def carried(predictor: Predictor, origins: Origins, horizon: int) -> Array:
     return np.concatenate(made, axis=1)[:, :horizon]
 
 
-def _warmed(predictor: Carrying, origins: Origins) -> tuple[tuple[NDArray, ...], Array]:
+def _warmed(predictor: StatefulPredictor, origins: Origins) -> tuple[tuple[NDArray, ...], Array]:
     """Return the state and the forecast segment (O, N) at each origin; origins of equal phase share one pass."""
     n_input = predictor.window.n_input
     first, which = np.unique(origins.rows % n_input, return_inverse=True)

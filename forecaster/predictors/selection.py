@@ -6,8 +6,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from forecaster.predictors.base import Array, Parts
-from forecaster.windows import Windows
+from forecaster.predictors.base import Array
+from forecaster.signal.splits import WindowSplits
+from forecaster.signal.windows import Windows
 
 MOST = 256
 """Windows of a channel that a choice is made by."""
@@ -26,7 +27,7 @@ def examples(windows: Windows, channel: int, channels: int) -> tuple[Array, Arra
     return rows[:, : windows.window.context], rows[:, windows.window.context :]
 
 
-def learned(parts: Parts, channel: int) -> tuple[Array, Array] | None:
+def learned(parts: WindowSplits, channel: int) -> tuple[Array, Array] | None:
     """Return those of the training part, or of the validation part where that has none of `channel`.
 
     A choice among a few sizes cannot be fitted to it, and the validation part stays new to what was
@@ -35,7 +36,7 @@ def learned(parts: Parts, channel: int) -> tuple[Array, Array] | None:
     return examples(parts.training, channel, parts.channels) or examples(parts.validation, channel, parts.channels)
 
 
-def longest(parts: Parts, channel: int) -> NDArray[np.float32]:
+def longest(parts: WindowSplits, channel: int) -> NDArray[np.float32]:
     """Return the longest training stretch of `channel`, (T,); nothing if it has none."""
     training = parts.training
     own = np.flatnonzero((training.runs.channel == channel) & (training.count > 0))

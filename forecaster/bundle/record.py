@@ -12,15 +12,15 @@ import numpy as np
 from pydantic import ValidationError
 
 from forecaster import __version__, predictors
-from forecaster.bundle.course import Run
-from forecaster.bundle.manifest import Channels, Combination, Manifest, PredictorState, ScalerState, TrainingData, now
+from forecaster.bundle.manifest import Channels, EnsembleState, Manifest, PredictorState, ScalerState, TrainingData, now
 from forecaster.bundle.records import MAX_CELLS
+from forecaster.bundle.training_state import Run
 from forecaster.config import RunConfig
+from forecaster.conformal.bands import IntervalState
 from forecaster.errors import SignalError, printable
-from forecaster.intervals import IntervalState
 from forecaster.predictors import Predictor, kind
-from forecaster.scaling import Scaler
-from forecaster.signals import Signal
+from forecaster.signal.scaling import Scaler
+from forecaster.signal.signal import Signal
 
 STORED_STEPS = 2000
 MOST_SPECTRA = 100
@@ -67,11 +67,11 @@ def run_of(signals: Sequence[Signal], config: RunConfig) -> Run:
     return Run(signals=channels_of(signals)[1], config=config, versions=_versions())
 
 
-def _combination(carrier: Any) -> Combination | None:
+def _combination(carrier: Any) -> EnsembleState | None:
     """Record who carries a combined forecast."""
-    if not isinstance(carrier, predictors.Combination):
+    if not isinstance(carrier, predictors.Ensemble):
         return None
-    return Combination(next=carrier.shares(0, 1), fed_back=carrier.shares(1))
+    return EnsembleState(next=carrier.mean_weights(0, 1), fed_back=carrier.mean_weights(1))
 
 
 def channels_of(signals: Sequence[Signal]) -> tuple[Channels, tuple[TrainingData, ...]]:

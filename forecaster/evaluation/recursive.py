@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from forecaster.durations import samples_and_time
+from forecaster.evaluation.metrics import Tally
 from forecaster.evaluation.sums import Steps, Sums
-from forecaster.metrics import Tally
 
 FADED, EXPLODED = 0.3, 3.0
 """A loop whose spread in its last segment is below or above this share of the truth's fades, or explodes."""

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from forecaster.bundle import Manifest
 from forecaster.errors import SignalError, TooShortError
-from forecaster.origins import Origins, split
-from forecaster.predictors.base import Context
-from forecaster.preparation import check_rate, check_units
 from forecaster.reading.calendar import future, names
-from forecaster.scaling import Scaler
-from forecaster.signals import Recording, Signal
+from forecaster.signal.context import Context
+from forecaster.signal.origins import Origins, split
+from forecaster.signal.scaling import Scaler
+from forecaster.signal.signal import Recording, Signal
+from forecaster.training.preparation import check_rate, check_units
 
 Array = NDArray[np.float64]
 

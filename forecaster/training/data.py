@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecaster.signal.windows import Windows
 from forecaster.training.objectives import Examples, next_segment
-from forecaster.windows import Windows
 
 
 def batches(

@@ -8,18 +8,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.metrics import Score
-
 Array = NDArray[np.float64]
 
 LONGEST = 1 << 20
 """Samples looked at: the last million or so, which bounds the time and the memory."""
 RISE = 0.02
 """How far a peak must rise above what lies before it to count as a return, not as noise."""
-CARRIES = 1e-3
-"""A frequency bin carries power if it is within 30 dB of the strongest bin of the truth."""
-FLOOR = 1e-6
-"""Power below this share of the strongest bin of the truth (-60 dB) counts as this share."""
 ROUNDING = (8 * np.finfo(np.float64).eps) ** 2
 """A variance up to this, in a signal scaled to 1, is the rounding of a constant."""
 SHORTEST = 8
@@ -155,38 +149,6 @@ def band_energies(density: Array, length: int) -> Array:
     band = np.minimum(np.searchsorted(edges, place, side="left") - 1, len(edges) - 2)
     energies: Array = np.bincount(band, density[1:], minlength=len(edges) - 1).astype(np.float64)
     return energies
-
-
-def psd_error_db(truth: Array, forecast: Array, sample_rate_hz: float | None = None) -> Score:
-    """Return the mean absolute difference of the two spectra, in dB, over the bins that carry power.
-
-    Both are (O, H). Bins count if the truth is within 30 dB of its strongest bin there
-    (`CARRIES`); a forecast below -60 dB of that bin (`FLOOR`) counts as -60 dB.
-
-    >>> rows = np.sin(np.arange(64.0))[None]
-    >>> round(psd_error_db(rows, rows * 10).value, 6)
-    20.0
-    """
-    if truth.shape[0] == 0 or truth.shape[1] < SHORTEST:
-        return density_error_db(np.zeros(0), np.zeros(0))
-    return density_error_db(welch_psd(truth, sample_rate_hz)[1], welch_psd(forecast, sample_rate_hz)[1])
-
-
-def density_error_db(truth: Array, forecast: Array) -> Score:
-    """Compare two power spectral densities (F,) as `psd_error_db` does."""
-    if truth.size == 0:
-        return Score(
-            None,
-            f"a spectrum needs an origin and a horizon of at least {SHORTEST} samples",
-        )
-    top = truth.max()
-    if not (np.isfinite(top) and np.isfinite(forecast).all()):
-        return Score(None, "the values are too large for a spectrum")
-    if top <= np.finfo(np.float64).tiny / FLOOR:
-        return Score(None, "the scored values are constant, so their spectrum is empty")
-    carries = truth >= CARRIES * top
-    shown = np.maximum(forecast[carries], FLOOR * top)
-    return Score(float(np.abs(10 * np.log10(shown / truth[carries])).mean()))
 
 
 def _products(x: Array, count: int) -> Array:

@@ -22,12 +22,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from forecaster import networks, sampling
-from forecaster.predictors import Combination, Parts, Predictor
+from forecaster import networks
+from forecaster.forecasting.rollout import forecast
+from forecaster.predictors import Ensemble, Predictor
 from forecaster.predictors.base import Array
-from forecaster.predictors.combination import Members, convex, kept, scaled
-from forecaster.rollout import forecast
-from forecaster.windows import Windows
+from forecaster.predictors.ensemble import Members, convex, kept, scaled
+from forecaster.signal import sampling
+from forecaster.signal.splits import WindowSplits
+from forecaster.signal.windows import Windows
 
 BESIDE = 5
 """Segments on either side that are weighed with a fed-back one."""
@@ -54,11 +56,11 @@ class Judged(NamedTuple):
 class Combined(NamedTuple):
     """The combination, and for each stretch of the validation part the one that was found without it."""
 
-    combination: Combination
-    without: tuple[Combination, ...]
+    combination: Ensemble
+    without: tuple[Ensemble, ...]
 
 
-def combine(members: Sequence[Predictor], parts: Parts, earlier: Judged | None = None) -> Combined:
+def combine(members: Sequence[Predictor], parts: WindowSplits, earlier: Judged | None = None) -> Combined:
     """Return the convex combination of `members` that is best on the validation part, and on an earlier fold.
 
     `earlier` has those in closed form once more, in the same order, as the fold fitted them.
@@ -66,7 +68,7 @@ def combine(members: Sequence[Predictor], parts: Parts, earlier: Judged | None =
     trained = networks.names()
     closed = [one for one in members if one.name not in trained]
     members = (*closed, *(one for one in members if one.name in trained))
-    judged = Judged(members, parts.whole_validation(), parts.stretches())
+    judged = Judged(members, parts.whole_validation(), parts.folds())
     ahead = sampling.segments(judged.windows)
     before = _by_channel(earlier, parts.channels, ahead)[0] if earlier else []
     whole, *without = (
@@ -77,8 +79,8 @@ def combine(members: Sequence[Predictor], parts: Parts, earlier: Judged | None =
 
 
 def _combination(
-    members: Sequence[Predictor], parts: Parts, given: tuple[int, list[Array | None], list[Array | None]]
-) -> Combination:
+    members: Sequence[Predictor], parts: WindowSplits, given: tuple[int, list[Array | None], list[Array | None]]
+) -> Ensemble:
     """Weigh `members`; `given` are how many of them are in closed form, and the moments of the two stretches."""
     count, later, before = given
     evidence = [[_scaled(one, slice(count)) for one in later]]
@@ -90,7 +92,7 @@ def _combination(
     weights = np.einsum("cjk,cjkm->cjm", np.stack(_weights([_scaled(one) for one in mixed])), np.stack(choices))
     parameters = Members(members=tuple(one.name for one in members), segments=weights.shape[1])
     tensors = {"weights": np.apply_along_axis(kept, 2, weights)}
-    return Combination.restore(parameters, tensors, parts.window).bound(members)
+    return Ensemble.restore(parameters, tensors, parts.window).with_members(members)
 
 
 def _weights(moments: Sequence[Array | None]) -> list[Array]:

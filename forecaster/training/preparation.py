@@ -14,14 +14,14 @@ from pydantic import ValidationError
 from forecaster import networks
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import SignalError, TooShortError, UsageError
-from forecaster.predictors import Combination, Parts, direct, kind, names, parameters
+from forecaster.predictors import Ensemble, direct, kind, names, parameters
 from forecaster.reading.calendar import SCALE
 from forecaster.reading.cells import same_unit
-from forecaster.scaling import Scaler, check_size
-from forecaster.signals import Recording, Signal
-from forecaster.spectrum import dominant_period
-from forecaster.splits import boundaries, chosen_until
-from forecaster.windows import Runs, Windows, suggest
+from forecaster.signal.scaling import Scaler, check_size
+from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.spectrum import dominant_period
+from forecaster.signal.splits import WindowSplits, boundaries, chosen_until
+from forecaster.signal.windows import Runs, Windows, suggest
 
 SHORTER = "Choose a shorter one: --n-step, --n-input."
 EPOCHS, FEWEST_STEPS, USUAL = 40, 200, 2500
@@ -36,7 +36,7 @@ class Prepared:
     recordings: tuple[Recording, ...]
     bounds: tuple[tuple[int, int], ...]
     scaler: Scaler
-    parts: Parts
+    parts: WindowSplits
 
 
 def prepare(signals: Sequence[Signal], config: RunConfig) -> Prepared:
@@ -70,14 +70,14 @@ def _of_calendar(scaler: Scaler, signal: Signal) -> Scaler:
     return Scaler(np.where(own, 0.0, scaler.mean), np.where(own, SCALE, scaler.scale))
 
 
-def _parts(runs: Runs, bounds: tuple[NDArray[np.int64], NDArray[np.int64]], window: Window) -> Parts:
+def _parts(runs: Runs, bounds: tuple[NDArray[np.int64], NDArray[np.int64]], window: Window) -> WindowSplits:
     """Lay out the windows of each part; symbols have no bands to calibrate."""
     (b1, b2), dense = bounds, window.model_copy(update={"stride": 1})
     begins = np.maximum(b1, window.context)
     chosen = [chosen_until(int(one), int(end), window.n_input) for one, end in zip(begins, b2, strict=True)]
     own = b2 if window.symbols else np.array(chosen, dtype=np.int64)
     learned = Windows.between(runs, (np.zeros_like(b1), b1), window)
-    return Parts(learned, Windows.between(runs, (b1, own), dense), Windows.between(runs, (own, b2), dense))
+    return WindowSplits(learned, Windows.between(runs, (b1, own), dense), Windows.between(runs, (own, b2), dense))
 
 
 def resolved(config: RunConfig, signals: Sequence[Signal]) -> RunConfig:
@@ -90,8 +90,8 @@ def resolved(config: RunConfig, signals: Sequence[Signal]) -> RunConfig:
     """
     _of_one_task(config.predictor, signals)
     parameters(config.predictor, config.parameters)
-    if config.carry_state and not kind(config.predictor).carries:
-        able = ", ".join(name for name in names() if kind(name).carries)
+    if config.carry_state and not kind(config.predictor).is_stateful:
+        able = ", ".join(name for name in names() if kind(name).is_stateful)
         found = f"--carry-state: {config.predictor} has no state that can be carried."
         raise UsageError(found, hint=f"These have: {able}.")
     reading = config.reading.model_copy(update={"symbols": bool(signals[0].symbols)})
@@ -132,7 +132,7 @@ def _ahead(config: RunConfig, signals: Sequence[Signal]) -> int:
     """
     if config.horizon_mode != "direct":
         return 1
-    able = (Combination.name, *direct())
+    able = (Ensemble.name, *direct())
     if config.predictor not in able:
         found = f"--horizon-mode direct: {config.predictor} forecasts one segment at a time."
         raise UsageError(found, hint=f"These can: {', '.join(able)}.")
@@ -151,7 +151,7 @@ def _recipes(config: RunConfig, signals: Sequence[Signal]) -> dict[str, Any]:
     """Settle how networks are trained: what was not chosen is each network's own."""
     if config.predictor in networks.names():
         return {"recipe": _recipe(config.recipe, config.predictor), "recipes": {}}
-    if not issubclass(kind(config.predictor), Combination):
+    if not issubclass(kind(config.predictor), Ensemble):
         return {"recipes": {}}
     found = {name: config.recipes.get(name) or _budgeted(config, name, signals) for name in networks.members()}
     return {"recipes": found}

@@ -16,11 +16,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster import sampling
-from forecaster.local_scale import LOOKBACK, local_scale
-from forecaster.predictors.base import Parts, Predictor
-from forecaster.rollout import forecast
-from forecaster.windows import Windows
+from forecaster.conformal.local_scale import LOOKBACK, local_scale
+from forecaster.forecasting.rollout import forecast
+from forecaster.predictors.base import Predictor
+from forecaster.signal import sampling
+from forecaster.signal.splits import WindowSplits
+from forecaster.signal.windows import Windows
 
 Array = NDArray[np.float64]
 LARGEST, HUGE = 1e300, 1e100
@@ -54,7 +55,7 @@ class Stretch:
 
 
 def residuals(
-    predictor: Predictor, parts: Parts, without: Sequence[Predictor] = (), *, carry: bool = False
+    predictor: Predictor, parts: WindowSplits, without: Sequence[Predictor] = (), *, carry: bool = False
 ) -> list[Residuals]:
     """Return the forecast errors of each channel on the validation part.
 
@@ -63,7 +64,7 @@ def residuals(
     a third of the targets are left at its last step. With `carry` the predictor's state is carried over each whole
     recording.
     """
-    n_input, windows = parts.window.n_input, parts.stretches()
+    n_input, windows = parts.window.n_input, parts.folds()
     if not windows:
         return [Residuals(np.zeros((0, n_input)), np.ones(n_input, dtype=np.int64), 0.0)] * parts.channels
     pairs = zip(without or [predictor] * len(windows), windows, strict=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.evaluation.verdict import Verdict, overall
-from forecaster.signals import TimeAxis
+from forecaster.signal.signal import TimeAxis
 
 Array = NDArray[np.float64]
 METRICS = ("nmse", "rmse", "mae", "mase", "smape", "coverage-90", "psd_error_db", "rms_ratio")
@@ -46,7 +46,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Part:
+class ChannelScores:
     """One channel of one signal, scored at all its origins.
 
     `scores` NAME -> metric -> number or None; `reasons` tells under ``NAME.metric`` why a
@@ -100,7 +100,7 @@ class Evaluation:
     model: str
     horizon: int
     stride: int
-    parts: tuple[Part, ...] = field(default=())
+    parts: tuple[ChannelScores, ...] = field(default=())
 
     @property
     def verdict(self) -> str:

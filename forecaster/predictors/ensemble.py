@@ -4,9 +4,9 @@
 
 Every member rolls its own closed loop; the weights of segment j mix what the members made for
 it, and beyond the last the last ones hold. They are found on what no member was fitted to, by
-`forecaster.training.combining`.
+`forecaster.training.ensemble_weights`.
 
-Source: Bates and Granger, "The Combination of Forecasts" (1969); Breiman, "Stacked Regressions"
+Source: Bates and Granger, "The Ensemble of Forecasts" (1969); Breiman, "Stacked Regressions"
 (1996): weights that are not negative; Lawson and Hanson, "Solving Least Squares Problems" (1974),
 chapter 23, for finding them.
 """
@@ -23,7 +23,8 @@ from pydantic import FailFast, Field, model_validator
 
 from forecaster.config import Frozen, Task, Text, Window
 from forecaster.errors import ModelError
-from forecaster.predictors.base import Array, Context, Predictor, Specs, TensorSpec
+from forecaster.predictors.base import Array, Predictor, Specs, TensorSpec
+from forecaster.signal.context import Context
 
 MAX_SEGMENTS = 4096
 LEAST = 0.02
@@ -38,18 +39,18 @@ class Members(Frozen):
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        if len(set(self.members)) != len(self.members) or Combination.name in self.members:
+        if len(set(self.members)) != len(self.members) or Ensemble.name in self.members:
             raise ValueError("the members must be other predictors, each of them once")
         return self
 
 
 @dataclass(frozen=True)
-class Combination:
+class Ensemble:
     """The best mixture of the cheap predictors and the networks, found on what none of them was fitted to."""
 
     name: ClassVar[str] = "auto"
     task: ClassVar[Task] = "forecast"
-    carries: ClassVar[bool] = False
+    is_stateful: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = Members
     parameters: Members
     window: Window
@@ -72,7 +73,7 @@ class Combination:
             raise ModelError("The weights of the combination are negative, or do not add up to 1.")
         return cls(parameters, window, weights)
 
-    def bound(self, others: Sequence[Predictor]) -> Self:
+    def with_members(self, others: Sequence[Predictor]) -> Self:
         """Return the combination with its members, found by name among `others`; ModelError if one is missing."""
         known = {one.name: one for one in others}
         missing = [name for name in self.parameters.members if name not in known]
@@ -85,12 +86,12 @@ class Combination:
         return {"weights": self.weights}
 
     @property
-    def carrying(self) -> tuple[Predictor, ...]:
+    def active_members(self) -> tuple[Predictor, ...]:
         """The members that have a weight somewhere: the others need not be asked."""
         used = self.weights.max(axis=(0, 1)) > 0
         return tuple(member for member, there in zip(self.members, used, strict=True) if there)
 
-    def shares(self, first: int = 0, end: int | None = None) -> dict[str, float]:
+    def mean_weights(self, first: int = 0, end: int | None = None) -> dict[str, float]:
         """Return who carries the segments `first` to `end`: member -> mean weight, the largest first.
 
         Nothing where there are no such segments.
@@ -110,7 +111,7 @@ class Combination:
     def predict(self, context: Context) -> Array:
         """Forecast the next segment (B, N) of `context`."""
         n_input = self.window.n_input
-        return self.mix({one.name: one.predict(context)[:, :n_input] for one in self.carrying}, context)
+        return self.mix({one.name: one.predict(context)[:, :n_input] for one in self.active_members}, context)
 
     def mix(self, forecasts: Mapping[str, Array], context: Context) -> Array:
         """Mix what the carrying members forecast, each (B, H), by the weights of each step; others are left aside."""

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from forecaster.config import Split
 from forecaster.files import as_argument
-from forecaster.signals import Signal
-from forecaster.spectrum import dominant_period
-from forecaster.splits import boundaries
-from forecaster.windows import suggest
+from forecaster.signal.signal import Signal
+from forecaster.signal.spectrum import dominant_period
+from forecaster.signal.splits import boundaries
+from forecaster.signal.windows import suggest
 
 if TYPE_CHECKING:
     from forecaster.reading import Dialect, Timing

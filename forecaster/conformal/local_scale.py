@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Window
-from forecaster.intervals import Lookback
-from forecaster.origins import Origins, gathered
+from forecaster.conformal.bands import Lookback
+from forecaster.signal.origins import Origins, gathered
 
 Array = NDArray[np.float64]
 Made = Callable[[Sequence[Origins], int], Array]

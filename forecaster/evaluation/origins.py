@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Window
-from forecaster.origins import Origins, split
-from forecaster.signals import Signal
+from forecaster.signal.origins import Origins, split
+from forecaster.signal.signal import Signal
 
 Index = NDArray[np.int64]
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from forecaster.predictors import Parts
-from forecaster.windows import Runs, Windows
+from forecaster.signal.splits import WindowSplits
+from forecaster.signal.windows import Runs, Windows
 
 FITTED, CHOSEN = 0.6, 0.7
 """Where the fold's training and validation targets end, as shares of the training part; the rest is judged."""
@@ -24,11 +24,11 @@ FITTED, CHOSEN = 0.6, 0.7
 class Fold(NamedTuple):
     """Windows to fit on, and those that judge what was fitted."""
 
-    parts: Parts
+    parts: WindowSplits
     judged: Windows
 
 
-def earlier(parts: Parts) -> Fold | None:
+def earlier(parts: WindowSplits) -> Fold | None:
     """Return the fold within the training part of `parts`; None where one of its three pieces has no window.
 
     A channel's level is that of the rows to fit on: the scaler knows the rows that are judged.
@@ -38,7 +38,7 @@ def earlier(parts: Parts) -> Fold | None:
         return None
     runs = _levelled(pieces[0])
     fitted, chosen, judged = (replace(one, runs=runs) for one in pieces)
-    return Fold(Parts(fitted, chosen), judged)
+    return Fold(WindowSplits(fitted, chosen), judged)
 
 
 def _within(training: Windows, begin: float, end: float) -> Windows:

@@ -9,8 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from forecaster.bundle.checkpoint import Slot
-from forecaster.bundle.course import Course
+from forecaster.bundle.checkpoint import NetworkCheckpoint
+from forecaster.bundle.training_state import TrainingState
 from forecaster.config import Recipe
 from forecaster.training import state
 from forecaster.training.progress import Progress
@@ -18,13 +18,13 @@ from forecaster.training.schedule import learning_rate
 from forecaster.training.weights import weights_of
 
 
-class Keeper(keras.callbacks.Callback):
+class BestWeights(keras.callbacks.Callback):
     """Keeps the weights with the least validation loss; stops on NaN, or after `patience` epochs without gain.
 
     After an epoch that is not the last it offers the state of the training to the checkpoint, if there is one.
     """
 
-    def __init__(self, name: str, recipe: Recipe, progress: Progress, slot: Slot | None = None) -> None:
+    def __init__(self, name: str, recipe: Recipe, progress: Progress, slot: NetworkCheckpoint | None = None) -> None:
         super().__init__()
         self.name, self.recipe, self.progress, self.slot = name, recipe, progress, slot
         self.history: list[dict[str, float]] = []
@@ -40,7 +40,7 @@ class Keeper(keras.callbacks.Callback):
         if weights and all(np.isfinite(one).all() for one in weights.values()):
             self.best, self.best_loss, self.best_epoch = weights, loss, len(self.history) - 1
 
-    def resume(self, model: Any, course: Course, found: state.Vectors) -> None:
+    def resume(self, model: Any, course: TrainingState, found: state.Vectors) -> None:
         """Take over what an interrupted training had kept: `found` is its state."""
         self.history, self.step = [{**row, "step": int(row["step"])} for row in course.history], course.step
         if course.best_loss is not None:
@@ -62,11 +62,11 @@ class Keeper(keras.callbacks.Callback):
         return f"{found} Try a lower learning rate: {rate}, or look at the signal with 'forecaster check'."
 
     @property
-    def course(self) -> Course:
+    def course(self) -> TrainingState:
         """How far the training has come."""
         best = self.best_loss if math.isfinite(self.best_loss) else None
         own = {"step": self.step, "best_loss": best, "best_epoch": self.best_epoch, "history": tuple(self.history)}
-        return Course.model_validate({"name": self.name, **own})
+        return TrainingState.model_validate({"name": self.name, **own})
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Start the clock, or let it go on and tell the watcher how far the training is."""
@@ -127,10 +127,10 @@ class Keeper(keras.callbacks.Callback):
         """Tell whether the weights are; a loss may look right while they are not."""
         return all(bool(np.isfinite(variable.numpy()).all()) for variable in self.model.trainable_variables)
 
-    def _offer(self, slot: Slot) -> None:
+    def _offer(self, slot: NetworkCheckpoint) -> None:
         """Let the checkpoint have the state, unless a moment has overflowed: the one before it is as good."""
 
-        def made() -> tuple[Course, state.Vectors] | None:
+        def made() -> tuple[TrainingState, state.Vectors] | None:
             found = state.vectors(self.model, self.best, self.mean)
             return (self.course, found) if state.is_finite(found) else None
 

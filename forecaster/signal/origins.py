@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.predictors.base import Array, Context
+from forecaster.signal.context import Array, Context
 
 Index = NDArray[np.int64]
 

@@ -35,7 +35,7 @@ class Run(Frozen):
         return [f"{key} is {_shown(own.get(key))} here, {_shown(found.get(key))} there" for key in keys]
 
 
-class Course(Frozen):
+class TrainingState(Frozen):
     """How far the training of one network came; epochs are counted from 0, and -1 is what it started from.
 
     One that is `done` has its best weights alone, one that `failed` none; `note` is what it has to say.
@@ -65,7 +65,7 @@ class State(Frozen):
 
     format: Literal[1] = 1
     run: Run
-    courses: Annotated[tuple[Course, ...], Field(max_length=64)] = ()
+    courses: Annotated[tuple[TrainingState, ...], Field(max_length=64)] = ()
 
 
 def listed(differences: Sequence[str]) -> str:

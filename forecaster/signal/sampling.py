@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.origins import Origins, split
-from forecaster.predictors.base import Array
-from forecaster.windows import Windows
+from forecaster.signal.context import Array
+from forecaster.signal.origins import Origins, split
+from forecaster.signal.windows import Windows
 
 Index = NDArray[np.int64]
 Made = Callable[[Sequence[Origins], int], Array]

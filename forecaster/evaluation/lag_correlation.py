@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.metrics import Score
+from forecaster.evaluation.metrics import Score
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -73,7 +73,7 @@ class Past:
 
 
 @dataclass
-class Likeness:
+class LagCorrelation:
     """The correlation of one predictor's forecasts with the truth at every lag, from sums."""
 
     cross: Complex = field(default_factory=lambda: np.zeros(0, complex))
