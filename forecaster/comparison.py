@@ -273,10 +273,11 @@ def _as(config: RunConfig, name: str) -> RunConfig:
 def _trained(row: Row, model: Forecaster) -> Row:
     """Note in `row` what the training took."""
     history = model.history
-    best = min(history, key=lambda epoch: epoch.get("validation_loss", math.inf))
     row.status = "interrupted" if model.interrupted else "done"
     row.parameters, row.config, row.history = size(model.predictor), model.config, history
-    row.steps, row.best_step, row.seconds = int(history[-1]["step"]), int(best["step"]), history[-1]["seconds"]
+    if history:  # what is fitted in closed form has none
+        best = min(history, key=lambda epoch: epoch.get("validation_loss", math.inf))
+        row.steps, row.best_step, row.seconds = int(history[-1]["step"]), int(best["step"]), history[-1]["seconds"]
     return row
 
 

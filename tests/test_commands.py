@@ -494,7 +494,7 @@ class TestForecast:
     ) -> None:
         monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
         message = refused("forecast", model, sine_csv, "-o", tmp_path / "out", "--format", "parquet")
-        assert "pip install pyarrow" in message
+        assert "-m pip install 'pyarrow>=20'" in message
         assert not (tmp_path / "out").exists()
 
     def test_no_rate_no_time(self, tmp_path: Path) -> None:

@@ -150,6 +150,13 @@ class TestScores:
         with pytest.raises(UsageError, match=r"nothing to compare on: .*--split"):
             compare([signal()], config, TWO)
 
+    def test_what_is_fitted_in_closed_form_and_is_no_baseline_has_a_score_and_no_steps(self) -> None:
+        result = compare([signal()], CONFIG, ("level-ridge",))
+        row = next(row for row in result.rows if row.predictor == "level-ridge")
+        assert (row.status, row.steps, row.best_step, row.seconds, row.history) == ("done", None, None, None, [])
+        assert row.at(result.horizons[0].horizon).nmse is not None
+        assert "level-ridge " in report(result, None)
+
     def test_a_short_signal_is_refused_with_a_window_that_fits(self) -> None:
         with pytest.raises(TooShortError) as caught:
             compare([signal(120)], CONFIG, TWO)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from forecaster import installing
 from forecaster.errors import OutputError, UsageError, printable
 
 if TYPE_CHECKING:
@@ -149,7 +150,8 @@ def require_parquet() -> None:
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError:
-        raise UsageError("Parquet files need pyarrow.", hint="Run: python -m pip install pyarrow") from None
+        hint = f"Run: {installing.command(installing.PYARROW)}"
+        raise UsageError("Parquet files need pyarrow.", hint=hint) from None
 
 
 def _parquet(header: Sequence[str], blocks: Sequence[Sequence[Sequence[Cell]]]) -> bytes:

@@ -91,10 +91,12 @@ def _prepare(ctx: click.Context, arguments: Sequence[str], wanted: Sequence[str]
     from forecaster.commands import configure
     from forecaster.comparison import TASK
     from forecaster.reading import inputs, read_signal
+    from forecaster.training import check_installed
 
     source = "the options" if chosen["config"] is None else printable(chosen["config"])
     settings = configure.for_task(configure.nested(options.given(ctx), chosen["config"]), TASK)
     known = configure.run_config(configure.without_times(settings), source)
+    check_installed(wanted)
     models = [chosen["output"] / name for name in wanted] if chosen["output"] is not None else []
     for model in models:
         check_target(model, overwrite=chosen["overwrite"])

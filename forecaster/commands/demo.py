@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -27,20 +28,32 @@ def command(ctx: click.Context, output: Path, steps: int) -> None:
     Check, train, evaluate, forecast, inspect: a minute, most of it training.
     """
     terminal: Terminal = ctx.obj
-    output.mkdir(parents=True, exist_ok=True)
-    signal = _shipped()
-    if signal is None:
-        signal = output / "rotor.csv"
-        _step(terminal, "synthesize", "-o", signal, "--seed", 1, "--overwrite")
+    shipped = _shipped()
+    signal = shipped or output / "rotor.csv"
     model, forecasts, picture = output / "model", output / "forecasts", output / "evaluation.png"
+    training = (signal, "-o", model, "--steps", steps, "--seed", 1, "--overwrite")
+    _check_installed(training)
+    output.mkdir(parents=True, exist_ok=True)
+    if shipped is None:
+        _step(terminal, "synthesize", "-o", signal, "--seed", 1, "--overwrite")
     _step(terminal, "check", signal)
-    _step(terminal, "train", signal, "-o", model, "--steps", steps, "--seed", 1, "--overwrite")
+    _step(terminal, "train", *training)
     _step(terminal, "evaluate", model, signal, "--plot", picture)
     _step(terminal, "forecast", model, signal, "-o", forecasts, "--plot", "--overwrite")
     _step(terminal, "inspect", model)
     terminal.out("\nThe demo is done. It made:")
     for path in (model, picture, *sorted(forecasts.iterdir())):
         terminal.out(f"  {path}")
+
+
+def _check_installed(training: Iterable[object]) -> None:
+    """Refuse to begin if the training by these arguments, and the environment, needs what is not installed."""
+    from forecaster.commands import train
+    from forecaster.training import check_installed
+
+    with train.command.make_context("train", texts(training)) as ctx:
+        *_, known = train.settled(ctx)
+    check_installed([known.predictor])
 
 
 def _shipped() -> Path | None:

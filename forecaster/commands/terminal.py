@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecaster.errors import OutputError, printable
+from forecaster.installing import interpreter
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -89,17 +90,8 @@ def program() -> str:
 
     script = Path(sys.argv[0])
     if script.name == "__main__.py":
-        return f"{_python()} -m forecaster"
-    return f"{_python()} {shlex.quote(sys.argv[0])}" if script.suffix == ".py" else "forecaster"
-
-
-def _python() -> str:
-    """Return `python` where the shell's is this one, else the path of this one."""
-    import shutil
-
-    found = shutil.which("python")
-    same = found is not None and Path(found).absolute() == Path(sys.executable).absolute()
-    return "python" if same else shell([sys.executable])
+        return f"{interpreter()} -m forecaster"
+    return f"{interpreter()} {shlex.quote(sys.argv[0])}" if script.suffix == ".py" else "forecaster"
 
 
 def shell(args: Iterable[object]) -> str:

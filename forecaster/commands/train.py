@@ -95,20 +95,31 @@ def _prepare(ctx: click.Context, arguments: Sequence[str], output: Path, chosen:
     """Settle everything that can be refused before a signal is read, then read."""
     from forecaster.bundle import check_target
     from forecaster.commands import configure
-    from forecaster.predictors import kind
     from forecaster.reading import inputs, read_signal
+    from forecaster.training import check_installed
 
-    source = "the options" if chosen["config"] is None else printable(chosen["config"])
-    settings = configure.nested(options.given(ctx), chosen["config"])
-    known = configure.run_config(configure.without_times(settings), source)
-    settings = configure.for_task(settings, kind(known.predictor).task)
-    known = configure.run_config(configure.without_times(settings), source)
+    source, settings, known = settled(ctx)
+    if not chosen["resume"]:  # what is to be resumed may be finished already
+        check_installed([known.predictor])
     check_target(output, overwrite=chosen["overwrite"] or chosen["resume"])
     options.check_picture(chosen["plot"], output)
     found = inputs.find(arguments)
     signals = tuple(read_signal(item.path, known.reading, name=item.name) for item in found)
     config = configure.run_config(configure.sizes(settings, signals[0].sample_rate_hz), source)
     return _Run(signals, config, output)
+
+
+def settled(ctx: click.Context) -> tuple[str, dict[str, Any], RunConfig]:
+    """Return where the settings come from, what they are, and what of the run is known before a signal is read."""
+    from forecaster.commands import configure
+    from forecaster.predictors import kind
+
+    file = ctx.params["config"]
+    source = "the options" if file is None else printable(file)
+    settings = configure.nested(options.given(ctx), file)
+    known = configure.run_config(configure.without_times(settings), source)
+    settings = configure.for_task(settings, kind(known.predictor).task)
+    return source, settings, configure.run_config(configure.without_times(settings), source)
 
 
 def _nothing_to_do(terminal: Terminal, run: _Run, *, as_json: bool) -> int:

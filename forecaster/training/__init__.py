@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,14 @@ from forecaster.errors import DivergedError
 from forecaster.predictors import AUTO, Ensemble, Predictor, as_loaded, baselines, direct, kind
 from forecaster.signal.splits import WindowSplits
 from forecaster.training.progress import Progress, Silent
+from forecaster.training.quiet import check_tensorflow
 
 if TYPE_CHECKING:
     from forecaster.bundle.checkpoint import Checkpoint, NetworkCheckpoint
     from forecaster.training.ensemble_weights import Judged
     from forecaster.training.network import Outcome
 
-__all__ = ["Progress", "Silent", "Trained", "train"]
+__all__ = ["Progress", "Silent", "Trained", "check_installed", "train"]
 
 
 Given = tuple[Progress, "Checkpoint | None"]
@@ -41,6 +42,17 @@ class Trained:
     interrupted: bool = False
     notes: tuple[str, ...] = ()
     without: tuple[Predictor, ...] = ()
+
+
+def check_installed(names: Iterable[str]) -> None:
+    """Refuse, before any work, to train the predictors `names` where they need TensorFlow and there is none.
+
+    Raises:
+        UsageError: TensorFlow is not installed, and one of them is a network or the combination, which trains some.
+    """
+    trained = {Combination.name, *networks.names()}
+    if trained.intersection(names):
+        check_tensorflow()
 
 
 def train(

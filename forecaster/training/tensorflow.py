@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import tempfile
@@ -9,15 +10,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from forecaster.errors import TrainingError
+from forecaster import installing
+from forecaster.errors import TrainingError, UsageError
+
+
+def check_tensorflow() -> None:
+    """Raise UsageError if TensorFlow is not installed; it is not imported, which would take seconds."""
+    if importlib.util.find_spec("tensorflow") is None:
+        raise UsageError("Training a network needs TensorFlow, which is not installed.", hint=_hint())
+
+
+def _hint() -> str:
+    install = installing.command(installing.TENSORFLOW)
+    return f"Install it with: {install}. Forecasting, evaluating and predictors in closed form work without it."
 
 
 def tensorflow() -> Any:
-    """Import and return TensorFlow; TrainingError names the pip command if it is missing.
+    """Import and return TensorFlow; UsageError if it is not installed, TrainingError if it cannot be imported.
 
     What it prints while it is imported goes to a temporary file, and is shown only if the
     import fails.
     """
+    check_tensorflow()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     try:
@@ -28,9 +42,8 @@ def tensorflow() -> Any:
             # Several networks in one process are several functions: no reason to warn of tracing.
             tensorflow.get_logger().setLevel("ERROR")
     except ImportError as error:
-        hint = "Install it with: pip install 'forecaster[train]'. Forecasting and evaluating work without it."
         raise TrainingError(
-            f"Training a network needs TensorFlow, which cannot be imported ({error}).", hint=hint
+            f"Training a network needs TensorFlow, which cannot be imported ({error}).", hint=_hint()
         ) from None
     return tensorflow
 
