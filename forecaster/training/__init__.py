@@ -50,7 +50,7 @@ def check_installed(names: Iterable[str]) -> None:
     Raises:
         UsageError: TensorFlow is not installed, and one of them is a network or the combination, which trains some.
     """
-    trained = {Combination.name, *networks.names()}
+    trained = {Ensemble.name, *networks.names()}
     if trained.intersection(names):
         check_tensorflow()
 
