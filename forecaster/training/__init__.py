@@ -13,7 +13,7 @@ from forecaster.errors import DivergedError
 from forecaster.predictors import AUTO, Ensemble, Predictor, as_loaded, baselines, direct, kind
 from forecaster.signal.splits import WindowSplits
 from forecaster.training.progress import Progress, Silent
-from forecaster.training.quiet import check_tensorflow
+from forecaster.training.tensorflow import check_tensorflow
 
 if TYPE_CHECKING:
     from forecaster.bundle.checkpoint import Checkpoint, NetworkCheckpoint
