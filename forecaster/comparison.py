@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from forecaster import networks
 from forecaster.config import Recipe, RunConfig, Task
-from forecaster.equations.products import one_thread
 from forecaster.errors import ForecasterError, UsageError, printable
 from forecaster.evaluation.metrics import Tally
 from forecaster.evaluation.verdict import Kind, weigh
 from forecaster.model import Forecaster, Shared
 from forecaster.predictors import Predictor, baselines, kind, names
+from forecaster.predictors.threads import one_blas_thread
 from forecaster.signal.signal import Signal
 from forecaster.training import Progress
 from forecaster.training.preparation import prepare, resolved
@@ -217,7 +217,7 @@ class _Bench:
         seconds = {}
         for name in baselines(TASK):
             began = time.monotonic()
-            with one_thread().limit(limits=1):
+            with one_blas_thread():
                 fitted[name] = kind(name).fit(prepared.parts)
             seconds[name] = time.monotonic() - began
         shared = Shared(prepared, fitted)

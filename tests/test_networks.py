@@ -229,11 +229,11 @@ POSITIONS = """
 import numpy as np
 from forecaster.config import Window
 from forecaster.networks import names, network
-from forecaster.equations.products import one_thread
+from forecaster.predictors.threads import one_blas_thread
 from tests.test_networks import FORMS, drawn, segments
 window = Window(n_step=6, n_input=100, exogenous=1)
 x = segments(20, window)
-with one_thread().limit(limits=1):
+with one_blas_thread():
     for name, parameters in (*FORMS, *((name, {}) for name in {name for name, _ in FORMS})):
         module, tensors = network(name), drawn(name, parameters, window)
         form = module.Parameters(**parameters)

@@ -7,9 +7,6 @@ the input projections are one product a window, all others go by blocks of eight
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,11 +34,3 @@ def by_blocks(rows: NDArray, matrix: NDArray) -> NDArray:
 def by_windows(windows: NDArray, matrix: NDArray) -> NDArray:
     """Return (B, S, N) @ (N, M) -> (B, S, M): one product a window, for all its steps at once."""
     return np.matmul(windows, matrix)
-
-
-@cache
-def one_thread() -> Any:
-    """Return the controller that keeps these small matrices on one thread: two are slower, and vary in bits."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController().select(user_api="blas")

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.equations.products import one_thread
 from forecaster.predictors import Predictor
+from forecaster.predictors.threads import one_blas_thread
 from forecaster.signal.context import Context
 
 Array = NDArray[np.float64]
@@ -69,7 +69,7 @@ def lag_gradient(predictor: Predictor, context: Context) -> LagGradient:
     A network's weights should be in double precision: `in_double`.
     """
     squares = np.zeros(context.values.shape[1])
-    with one_thread().limit(limits=1):
+    with one_blas_thread():
         for row in range(len(context.values)):
             squares += _squares(predictor, context[row : row + 1])
     newest_first = (squares / len(context.values))[::-1]

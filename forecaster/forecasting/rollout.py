@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Window
-from forecaster.equations.products import one_thread
 from forecaster.errors import OutputError, UsageError
 from forecaster.predictors.base import Array, Predictor, StatefulPredictor
 from forecaster.predictors.ensemble import Ensemble
 from forecaster.predictors.network import NetworkPredictor
 from forecaster.predictors.symbolic import SymbolPredictor, likeliest
+from forecaster.predictors.threads import one_blas_thread
 from forecaster.signal.context import Context
 from forecaster.signal.origins import Origins, contexts
 
@@ -72,7 +72,7 @@ def rollout(predictor: Predictor, context: Context, horizon: int) -> Array:
     if isinstance(predictor, Ensemble):
         return predictor.mix({one.name: rollout(one, context, horizon) for one in predictor.active_members}, context)
     result = np.empty((len(context.values), horizon))
-    with one_thread().limit(limits=1), np.errstate(over="ignore", invalid="ignore"):
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         if context.targets is not None and _feeds_others(predictor, horizon):
             return _together(predictor, context, horizon)
         for rows in _blocks(len(result), predictor.window):
@@ -92,7 +92,7 @@ def most_likely(predictor: SymbolPredictor, context: Context, horizon: int) -> t
         raise UsageError(found, hint="Ask for a shorter horizon: -n.")
     codes = np.concatenate((context.values, np.empty((batch, horizon))), axis=1)
     probabilities = np.empty((batch, horizon, predictor.window.symbols))
-    with one_thread().limit(limits=1), np.errstate(over="ignore", invalid="ignore"):
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         for rows in _blocks(batch, predictor.window):
             for h in range(horizon):
                 now = Context(codes[rows, h : h + length], context.channel[rows])
@@ -110,7 +110,7 @@ def carried(predictor: Predictor, origins: Origins, horizon: int) -> Array:
     predictor must be one that `carries`.
     """
     stateful, n_input = cast(StatefulPredictor, predictor), predictor.window.n_input
-    with one_thread().limit(limits=1), np.errstate(over="ignore", invalid="ignore"):
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         state, segment = _warmed(stateful, origins)
         made = [segment]
         while (done := len(made) * n_input) < horizon:

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from pydantic import FailFast, Field
 
 from forecaster.config import Frozen, Task, Window
-from forecaster.equations.products import by_blocks, one_thread
+from forecaster.equations.products import by_blocks
 from forecaster.errors import ModelError
 from forecaster.predictors.base import Array, Specs, TensorSpec
 from forecaster.predictors.selection import learned, longest
+from forecaster.predictors.threads import one_blas_thread
 from forecaster.signal.context import Context
 from forecaster.signal.sinusoids import MOST, layouts, separate
 from forecaster.signal.splits import WindowSplits
@@ -66,7 +67,7 @@ class Harmonic:
     @classmethod
     def fit(cls, parts: WindowSplits) -> Self:
         """Take for each channel what is best for the next segment of training windows."""
-        with one_thread().limit(limits=1):
+        with one_blas_thread():
             taps, found = zip(*(_best(parts, c) for c in range(parts.channels)), strict=True)
         count = max(len(own) for own in found)
         frequencies = np.zeros((len(found), count))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from forecaster import networks
 from forecaster.config import RunConfig, Task
-from forecaster.equations.products import one_thread
 from forecaster.errors import DivergedError
 from forecaster.predictors import AUTO, Ensemble, Predictor, as_loaded, baselines, direct, kind
+from forecaster.predictors.threads import one_blas_thread
 from forecaster.signal.splits import WindowSplits
 from forecaster.training.progress import Progress, Silent
 from forecaster.training.tensorflow import check_tensorflow
@@ -100,13 +100,13 @@ def _note(name: str, outcome: Outcome, otherwise: str) -> tuple[str, ...]:
 
 def _baselines(parts: WindowSplits, task: Task) -> dict[str, Predictor]:
     """Fit the baselines, on one BLAS thread: two are no faster, and far slower where others work too."""
-    with one_thread().limit(limits=1):
+    with one_blas_thread():
         return {name: kind(name).fit(parts) for name in baselines(task)}
 
 
 def _closed(parts: WindowSplits, name: str) -> Predictor:
     """Fit in closed form what is no baseline."""
-    with one_thread().limit(limits=1):
+    with one_blas_thread():
         fitted: Predictor = kind(name).fit(parts)
     return fitted
 
