@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from forecaster import compatibility, predictors
 from forecaster.bundle import Checkpoint, Manifest, Run, TrainingData, dump_metrics, load, save
 from forecaster.bundle.card import card
-from forecaster.bundle.record import channels_of, history_text, manifest_of, run_of, thinned
+from forecaster.bundle.record import channels_of, manifest_of, run_of
+from forecaster.bundle.scores import history_text, thinned
 from forecaster.config import RunConfig
 from forecaster.errors import OutputError, SignalError, TooShortError, printable
 from forecaster.evaluation import LEVELS, Evaluation, Keep, Known, Request

@@ -32,7 +32,7 @@ from forecaster.bundle import (
     save,
 )
 from forecaster.bundle.card import card, escape
-from forecaster.bundle.records import parse_metrics
+from forecaster.bundle.scores import parse_metrics
 from forecaster.bundle.tensors import format_tensors, parse_tensors
 from forecaster.config import RunConfig, Window
 from forecaster.conformal.bands import IntervalState

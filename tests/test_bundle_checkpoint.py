@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from forecaster.bundle import Checkpoint, EnsembleState, PredictorState, Run
-from forecaster.bundle.checkpoint import PREFIX, SHARE, STATE
+from forecaster.bundle.checkpoint import PREFIX, SHARE, STATE, TrainingState
+from forecaster.bundle.record import listed
 from forecaster.bundle.tensors import implied
-from forecaster.bundle.training_state import TrainingState, listed
 from forecaster.config import RunConfig, Window
 from forecaster.errors import ModelError, OutputError, UsageError
 from forecaster.predictors import TensorSpec

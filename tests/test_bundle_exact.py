@@ -12,11 +12,10 @@ import pytest
 
 from forecaster.bundle import Channels, TrainingData, check_target, commit, gate, load, save
 from forecaster.bundle import manifest as manifests
-from forecaster.bundle.card import card, carried_by
+from forecaster.bundle.card import card, carried_by, parse_card
 from forecaster.bundle.manifest import EnsembleState
-from forecaster.bundle.records import parse_card, parse_history, parse_metrics
-from forecaster.bundle.refusal import AGAIN
-from forecaster.bundle.strict_json import complaint, parse
+from forecaster.bundle.scores import parse_history, parse_metrics
+from forecaster.bundle.strict_json import AGAIN, complaint, parse
 from forecaster.bundle.tensors import MAX_HEADER, format_tensors, implied, parse_tensors, size_of
 from forecaster.conformal.bands import IntervalState
 from forecaster.errors import ModelError, OutputError, UsageError

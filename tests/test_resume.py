@@ -16,8 +16,7 @@ import pytest
 
 from forecaster import networks
 from forecaster.bundle import Checkpoint, load
-from forecaster.bundle.checkpoint import ANEW, PREFIX, SHARE, STATE
-from forecaster.bundle.training_state import TrainingState
+from forecaster.bundle.checkpoint import ANEW, PREFIX, SHARE, STATE, TrainingState
 from forecaster.commands.boundary import Terminated
 from forecaster.commands.train import command as train_command
 from forecaster.config import ReadingOptions, Recipe, RunConfig, Window

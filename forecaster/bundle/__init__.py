@@ -8,7 +8,7 @@ forecaster.errors.ModelError: There is no model at models/none. Train one with .
 """
 
 from forecaster.bundle.checkpoint import Checkpoint
-from forecaster.bundle.commit import check_target, dump_metrics, save
+from forecaster.bundle.commit import check_target, save
 from forecaster.bundle.gate import Loaded, load
 from forecaster.bundle.manifest import (
     Channels,
@@ -19,7 +19,8 @@ from forecaster.bundle.manifest import (
     TrainingData,
     now,
 )
-from forecaster.bundle.training_state import Run
+from forecaster.bundle.record import Run
+from forecaster.bundle.scores import dump_metrics
 
 __all__ = [
     "Channels",

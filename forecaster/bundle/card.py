@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from forecaster.bundle.manifest import Manifest
+from forecaster.bundle.strict_json import complaint, refused
 from forecaster.durations import duration
 from forecaster.errors import printable
 
@@ -173,3 +174,17 @@ Versions: {versions or "not recorded"}.
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:MOST_ROWS]) + (f" and {len(names) - MOST_ROWS} more" if len(names) > MOST_ROWS else "")
+
+
+def parse_card(buffer: bytes, where: str) -> str:
+    """Read README.md as text without control characters; it is for people, and nothing is made of it.
+
+    Raises: ModelError.
+    """
+    try:
+        text = buffer.decode("utf-8")
+    except UnicodeDecodeError:
+        raise refused(where, "bytes that are not UTF-8", "UTF-8 text") from None
+    if wrong := complaint(text.replace("\n", " "), len(text)):
+        raise refused(where, wrong, "printable text")
+    return text

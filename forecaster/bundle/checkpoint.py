@@ -20,17 +20,17 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from forecaster.bundle import gate
 from forecaster.bundle import tensors as tensor_file
-from forecaster.bundle.records import first_of
-from forecaster.bundle.refusal import refused
-from forecaster.bundle.strict_json import parse
+from forecaster.bundle.manifest import Count, Name, Number, Sha256
+from forecaster.bundle.record import Run, listed
+from forecaster.bundle.strict_json import first_error, parse, refused
 from forecaster.bundle.tensors import Specs, Tensors
-from forecaster.bundle.training_state import MAX_NOTE, Run, State, TrainingState, listed
+from forecaster.config import Frozen
 from forecaster.errors import ModelError, OutputError, UsageError, printable
 from forecaster.files import is_still, lock, reasons, remove_leftovers, replace_in
 from forecaster.predictors import TensorSpec
@@ -42,8 +42,43 @@ SHARE = 0.01
 """The share of the time that may go into writing checkpoints: the next waits until the last has paid off."""
 TENSORS = re.compile(r"network-\d{1,2}-[0-9a-f]{16}\.safetensors")
 ANEW = "Leave out --resume to begin anew; a model that stands there is replaced with --overwrite alone."
+MAX_NOTE = 2000
+Note = Annotated[str, Field(max_length=MAX_NOTE)]
 Make = Callable[[], "tuple[TrainingState, Tensors] | None"]
 """Makes what is to be written; None where there is nothing that a checkpoint can hold."""
+
+
+class TrainingState(Frozen):
+    """How far the training of one network came; epochs are counted from 0, and -1 is what it started from.
+
+    One that is `done` has its best weights alone, one that `failed` none; `note` is what it has to say.
+    """
+
+    name: Name
+    done: bool = False
+    failed: bool = False
+    note: Note = ""
+    step: Count = 0
+    best_loss: Number | None = None
+    best_epoch: Annotated[int, Field(ge=-1, le=10**7)] = -1
+    history: Annotated[tuple[dict[Name, Number], ...], Field(max_length=10**6)] = ()
+    sha256: Sha256 | None = None
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.best_epoch >= len(self.history):
+            raise ValueError(f"best_epoch {self.best_epoch} of {len(self.history)} epochs")
+        if not all(row.keys() >= {"step", "seconds"} for row in self.history):
+            raise ValueError("a row of history without step or seconds")
+        return self
+
+
+class State(Frozen):
+    """checkpoint.json."""
+
+    format: Literal[1] = 1
+    run: Run
+    courses: Annotated[tuple[TrainingState, ...], Field(max_length=64)] = ()
 
 
 class Checkpoint:
@@ -111,7 +146,7 @@ class Checkpoint:
         try:
             return State.model_validate_json(content, strict=True)
         except ValidationError as error:
-            raise refused(where, first_of(error)) from None
+            raise refused(where, first_error(error)) from None
 
     def read_tensors(self, number: int, specs: Specs) -> Tensors:
         """Return the tensors of network `number`, which must be those of `specs`; ModelError if they are not."""

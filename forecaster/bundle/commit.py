@@ -11,12 +11,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -24,7 +22,8 @@ from forecaster.bundle import gate
 from forecaster.bundle import tensors as tensor_file
 from forecaster.bundle.card import card
 from forecaster.bundle.manifest import FILES, Manifest, data_name
-from forecaster.bundle.records import first_of, parse_history, parse_metrics
+from forecaster.bundle.scores import parse_history, parse_metrics
+from forecaster.bundle.strict_json import first_error
 from forecaster.bundle.tensors import Tensors
 from forecaster.errors import ModelError, OutputError, UsageError, printable
 from forecaster.files import (
@@ -102,7 +101,7 @@ def seal(manifest: Manifest, tensors: Tensors, texts: dict[str, str]) -> tuple[M
         sealed = manifest.model_copy(update={"files": hashes})
         _rehearse(sealed, files)
     except (ModelError, ValueError) as error:
-        reason = first_of(error) if isinstance(error, ValidationError) else str(error)
+        reason = first_error(error) if isinstance(error, ValidationError) else str(error)
         raise OutputError(f"The model cannot be stored: {printable(reason, 1500)}") from None
     return sealed, files
 
@@ -307,9 +306,3 @@ def _opened(place: Path) -> Iterator[int]:
         yield handle
     finally:
         os.close(handle)
-
-
-def dump_metrics(evaluations: list[dict[str, Any]]) -> str:
-    """Return metrics.json as text: one evaluation a line."""
-    lines = (json.dumps(one, ensure_ascii=False, allow_nan=False) for one in evaluations)
-    return "[\n" + ",\n".join(lines) + "\n]\n"

@@ -22,10 +22,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from forecaster.bundle import tensors as tensor_file
+from forecaster.bundle.card import parse_card
 from forecaster.bundle.manifest import FILES, FORMAT, Manifest, data_name
-from forecaster.bundle.records import History, first_of, parse_card, parse_history, parse_metrics
-from forecaster.bundle.refusal import refused
-from forecaster.bundle.strict_json import parse
+from forecaster.bundle.scores import History, parse_history, parse_metrics
+from forecaster.bundle.strict_json import first_error, parse, refused
 from forecaster.bundle.tensors import Tensors
 from forecaster.errors import ModelError, printable
 from forecaster.files import kind_of
@@ -93,7 +93,7 @@ def parse_manifest(buffer: bytes, where: str) -> Manifest:
     try:
         return Manifest.model_validate_json(buffer, strict=True)
     except ValidationError as error:
-        raise refused(where, first_of(error, found)) from None
+        raise refused(where, first_error(error, found)) from None
 
 
 def check_files(manifest: Manifest, files: dict[str, bytes], specs: tensor_file.Specs, where: str) -> Loaded:

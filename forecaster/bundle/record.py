@@ -6,26 +6,46 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from importlib import metadata
-from typing import Any
+from typing import Annotated, Any, Self
 
-import numpy as np
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from forecaster import __version__, predictors
-from forecaster.bundle.manifest import Channels, EnsembleState, Manifest, PredictorState, ScalerState, TrainingData, now
-from forecaster.bundle.records import MAX_CELLS
-from forecaster.bundle.training_state import Run
-from forecaster.config import RunConfig
+from forecaster.bundle.manifest import (
+    Channels,
+    EnsembleState,
+    Manifest,
+    Name,
+    PredictorState,
+    ScalerState,
+    TrainingData,
+    now,
+)
+from forecaster.config import Frozen, RunConfig
 from forecaster.conformal.bands import IntervalState
 from forecaster.errors import SignalError, printable
 from forecaster.predictors import Predictor, kind
 from forecaster.signal.scaling import Scaler
 from forecaster.signal.signal import Signal
 
-STORED_STEPS = 2000
-MOST_SPECTRA = 100
-STORED_BYTES, STORED_OBJECTS = 1_500_000, 14_000
-"""What the parts of one evaluation may take in metrics.json: the gate reads two of them."""
+
+class Run(Frozen):
+    """What decides a model's weights: the signals in their order, the resolved configuration, the versions."""
+
+    signals: Annotated[tuple[TrainingData, ...], Field(max_length=100_000)]
+    config: RunConfig
+    versions: Annotated[dict[Name, Name], Field(max_length=64)]
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Self:
+        """Return the run that made a model."""
+        return cls(signals=manifest.training_data, config=manifest.config, versions=manifest.versions)
+
+    def differences(self, other: Run, *, versions: bool = True) -> list[str]:
+        """Say what is otherwise in `other`, a line each; a file may have been renamed."""
+        own, found = (_flat("", _content(one, versions=versions)) for one in (self, other))
+        keys = [key for key in {**own, **found} if own.get(key) != found.get(key)]
+        return [f"{key} is {_shown(own.get(key))} here, {_shown(found.get(key))} there" for key in keys]
 
 
 def manifest_of(
@@ -101,57 +121,26 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def thinned(evaluation: dict[str, Any]) -> dict[str, Any]:
-    """Keep at most `STORED_STEPS` rows of the errors by step, evenly spread, so that metrics.json stays small.
-
-    Beyond `MOST_SPECTRA` parts the spectra are left out too, and of very many parts the last ones:
-    "parts_left_out" counts them.
-    """
-    tables = [(part["by_step"], name) for part in evaluation["parts"] for name in part["by_step"]]
-    kept = max(1, STORED_STEPS // max(1, len(tables)))
-    for by_step, name in tables:
-        rows = by_step[name]
-        chosen = np.unique(np.linspace(0, len(rows) - 1, min(kept, len(rows))).astype(np.int64)) if rows else ()
-        by_step[name] = [rows[k] for k in chosen]
-    if len(evaluation["parts"]) > MOST_SPECTRA:
-        for part in evaluation["parts"]:
-            part.pop("spectrum", None)
-    shown: dict[str, Any] = _shown(evaluation)
-    return _fitting(shown)
+def listed(differences: Sequence[str]) -> str:
+    """Return the first of some differences in one line."""
+    more = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
+    return "; ".join(differences[:3]) + more
 
 
-def _shown(value: Any) -> Any:
-    """Return a tree of JSON with all control characters of its texts escaped: files may have any name."""
-    if isinstance(value, dict):
-        return {key: _shown(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_shown(one) for one in value]
-    return printable(value, 2000) if isinstance(value, str) else value
+def _content(run: Run, *, versions: bool) -> dict[str, Any]:
+    """Return what is compared of a run."""
+    data = [{"sha256": one.sha256, "rows": one.rows, "recordings": one.cut} for one in run.signals]
+    made = {"signals": len(data)} | {f"signal {k}": one for k, one in enumerate(data, 1)}
+    return made | run.config.model_dump(mode="json") | ({"version": run.versions} if versions else {})
 
 
-def _fitting(evaluation: dict[str, Any]) -> dict[str, Any]:
-    """Keep the first parts, as many as a model folder may hold."""
-    parts, size, objects = evaluation["parts"], 0, 0
-    for k, part in enumerate(parts):
-        text = json.dumps(part)
-        size, objects = size + len(text), objects + text.count("{") + text.count("[")
-        if k and (size > STORED_BYTES or objects > STORED_OBJECTS):
-            return {**evaluation, "parts": parts[:k], "parts_left_out": len(parts) - k}
-    return evaluation
+def _flat(prefix: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a tree of mappings as its leaves by their dotted names."""
+    found: dict[str, Any] = {}
+    for key, one in value.items():
+        found |= _flat(f"{prefix}{key}.", one) if isinstance(one, Mapping) and one else {f"{prefix}{key}": one}
+    return found
 
 
-def history_text(history: Sequence[Mapping[str, float]]) -> str:
-    """Write the learning curve as CSV; of very many rows those that a model folder may hold, evenly spread."""
-    if not history:
-        return ""
-    names = list(dict.fromkeys(name for row in history for name in row))
-    most = MAX_CELLS // len(names) - 1
-    if len(history) > most:
-        history = [history[k] for k in np.linspace(0, len(history) - 1, most).astype(np.int64)]
-    rows = (",".join(_number(row[name]) if name in row else "" for name in names) for row in history)
-    return "\n".join((",".join(names), *rows)) + "\n"
-
-
-def _number(value: float) -> str:
-    """Write a number so that it is the same when it is read and written again."""
-    return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else repr(float(value))
+def _shown(value: Any) -> str:
+    return printable("not set" if value is None else json.dumps(value, ensure_ascii=False), 60)

@@ -14,9 +14,12 @@ import unicodedata
 from collections import Counter
 from typing import Any, NoReturn
 
-from forecaster.bundle.refusal import refused
-from forecaster.errors import printable
+from pydantic import ValidationError
 
+from forecaster.errors import ModelError, printable
+
+AGAIN = "Train the model again, or fetch the folder again from where it came."
+MAX_ERRORS = 1000
 MAX_DEPTH = 32
 MAX_DIGITS = 18
 MAX_MAGNITUDE = 1e300
@@ -31,6 +34,16 @@ MAX_OBJECTS = 30_000
 # reaches to the end: to look on behind its first quote would take time by the square of its length.
 STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 BRACKET = re.compile(r"[\[\]{}]")
+
+
+def refused(where: str, found: str, expected: str = "", *, hint: str = AGAIN) -> ModelError:
+    """Compose a ModelError, to be raised.
+
+    >>> str(refused("m/model.json", "the key 'x' twice", "each key once", hint="Train it again."))
+    "m/model.json: found the key 'x' twice; expected each key once. Train it again."
+    """
+    tail = f"; expected {expected}" if expected else ""
+    return ModelError(f"{printable(where, 400)}: found {printable(found, 500)}{tail}.", hint=hint)
 
 
 def parse(buffer: bytes, where: str, *, longest: int = 256, objects: int = MAX_OBJECTS) -> Any:
@@ -66,6 +79,27 @@ def complaint(text: str, longest: int = 256) -> str | None:
         return None
     bad = next((c for c in text if not (c.isprintable() or c == "\t" or unicodedata.category(c) == "Zs")), None)
     return None if bad is None else f"the control character '{printable(bad)}'"
+
+
+def first_error(error: ValidationError, document: Any = None) -> str:
+    """Return the first complaint of a validation: where, what, and the value there in the `document`."""
+    if error.error_count() > MAX_ERRORS:  # listing them would take seconds
+        return f"{error.error_count()} values that are not valid"
+    # Without their inputs: those of missing keys are the whole document, once for each.
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    shown = _value_at(document, first["loc"])
+    return f"{printable(place, 120)}{': ' if place else ''}{printable(first['msg'])}{shown}"
+
+
+def _value_at(document: Any, place: tuple[int | str, ...]) -> str:
+    """Show the value at `place`, in brackets, if it is a single one."""
+    for key in place:
+        there = isinstance(document, dict) and key in document
+        if there or (isinstance(document, list) and isinstance(key, int) and key < len(document)):
+            document = document[key]
+    plain = isinstance(document, str | int | float) and document not in ("", None)
+    return f" ({printable(repr(document)[:200], 60)})" if plain else ""
 
 
 class _Hooks:

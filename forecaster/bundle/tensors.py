@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from forecaster import networks, predictors
 from forecaster.bundle.manifest import Manifest
-from forecaster.bundle.refusal import refused
-from forecaster.bundle.strict_json import MAX_MAGNITUDE, parse
+from forecaster.bundle.strict_json import MAX_MAGNITUDE, parse, refused
 from forecaster.errors import ForecasterError, printable
 from forecaster.predictors import Ensemble, TensorSpec
 

@@ -64,7 +64,7 @@ def ended(output: Path, run: Run, *, overwrite: bool) -> Literal["", "interrupte
     """
     from forecaster.bundle import Run, load
     from forecaster.bundle.gate import MANIFEST
-    from forecaster.bundle.training_state import listed
+    from forecaster.bundle.record import listed
     from forecaster.errors import ModelError
 
     if not (output / MANIFEST).exists():

@@ -9,8 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from forecaster.bundle.checkpoint import NetworkCheckpoint
-from forecaster.bundle.training_state import TrainingState
+from forecaster.bundle.checkpoint import NetworkCheckpoint, TrainingState
 from forecaster.config import Recipe
 from forecaster.training import state
 from forecaster.training.progress import Progress

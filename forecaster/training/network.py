@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster import networks
-from forecaster.bundle.checkpoint import NetworkCheckpoint
-from forecaster.bundle.training_state import TrainingState
+from forecaster.bundle.checkpoint import NetworkCheckpoint, TrainingState
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import DivergedError
 from forecaster.networks import Setting, network

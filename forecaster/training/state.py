@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.bundle.checkpoint import NetworkCheckpoint
-from forecaster.bundle.training_state import TrainingState
+from forecaster.bundle.checkpoint import NetworkCheckpoint, TrainingState
 from forecaster.config import Recipe
 from forecaster.predictors import TensorSpec
 from forecaster.training.weights import weight_name

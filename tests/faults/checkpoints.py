@@ -22,9 +22,8 @@ from typing import Any
 import numpy as np
 
 from forecaster.bundle import Checkpoint, Run
-from forecaster.bundle.checkpoint import PREFIX, STATE
+from forecaster.bundle.checkpoint import PREFIX, STATE, TrainingState
 from forecaster.bundle.tensors import Specs, Tensors
-from forecaster.bundle.training_state import TrainingState
 from forecaster.predictors import TensorSpec
 from tests.faults import edits
 from tests.faults.bench import Bench

@@ -10,7 +10,8 @@ import numpy as np
 
 from forecaster import predictors
 from forecaster.bundle import Manifest
-from forecaster.bundle.record import manifest_of, thinned
+from forecaster.bundle.record import manifest_of
+from forecaster.bundle.scores import thinned
 from forecaster.config import ReadingOptions, RunConfig, Window
 from forecaster.evaluation import LEVELS
 from forecaster.model import Forecaster

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NotRequired
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError, model_validator
 from typing_extensions import TypedDict
 
-from forecaster.bundle.refusal import refused
-from forecaster.bundle.strict_json import complaint, parse
+from forecaster.bundle.strict_json import first_error, parse, refused
 from forecaster.errors import printable
 
 MAX_FIELD = 40
 MAX_VERDICT = 2000
-MAX_ERRORS = 1000
 MAX_CELLS = 50_000
 """Numbers in history.csv."""
+STORED_STEPS = 2000
+MOST_SPECTRA = 100
+STORED_BYTES, STORED_OBJECTS = 1_500_000, 14_000
+"""What the parts of one evaluation may take in metrics.json: the gate reads two of them."""
 COLUMN = re.compile(r"[a-z][a-z0-9_]{0,39}")
 PLAIN = re.compile(r"[-+.0-9e]+")
 
@@ -153,7 +158,7 @@ def parse_metrics(buffer: bytes, where: str) -> list[dict[str, Any]]:
     try:
         _EVALUATIONS.validate_python(found, strict=True)
     except ValidationError as error:
-        raise refused(where, first_of(error, found), "a list of evaluations") from None
+        raise refused(where, first_error(error, found), "a list of evaluations") from None
     checked: list[dict[str, Any]] = found
     return checked
 
@@ -179,41 +184,6 @@ def parse_history(buffer: bytes, where: str) -> History:
     return [_row(line, names, f"{where}:{number}") for number, line in enumerate(lines[1:], 2)]
 
 
-def first_of(error: ValidationError, document: Any = None) -> str:
-    """Return the first complaint of a validation: where, what, and the value there in the `document`."""
-    if error.error_count() > MAX_ERRORS:  # listing them would take seconds
-        return f"{error.error_count()} values that are not valid"
-    # Without their inputs: those of missing keys are the whole document, once for each.
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    shown = _value_at(document, first["loc"])
-    return f"{printable(place, 120)}{': ' if place else ''}{printable(first['msg'])}{shown}"
-
-
-def _value_at(document: Any, place: tuple[int | str, ...]) -> str:
-    """Show the value at `place`, in brackets, if it is a single one."""
-    for key in place:
-        there = isinstance(document, dict) and key in document
-        if there or (isinstance(document, list) and isinstance(key, int) and key < len(document)):
-            document = document[key]
-    plain = isinstance(document, str | int | float) and document not in ("", None)
-    return f" ({printable(repr(document)[:200], 60)})" if plain else ""
-
-
-def parse_card(buffer: bytes, where: str) -> str:
-    """Read README.md as text without control characters; it is for people, and nothing is made of it.
-
-    Raises: ModelError.
-    """
-    try:
-        text = buffer.decode("utf-8")
-    except UnicodeDecodeError:
-        raise refused(where, "bytes that are not UTF-8", "UTF-8 text") from None
-    if wrong := complaint(text.replace("\n", " "), len(text)):
-        raise refused(where, wrong, "printable text")
-    return text
-
-
 def _row(line: str, names: list[str], where: str) -> dict[str, float | None]:
     fields = line.split(",")
     if len(fields) != len(names):
@@ -231,3 +201,65 @@ def _number(field: str, where: str) -> float | None:
     if not abs(value) <= 1e300:
         raise refused(where, printable(repr(field), 60), "a finite number, or nothing")
     return value
+
+
+def thinned(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Keep at most `STORED_STEPS` rows of the errors by step, evenly spread, so that metrics.json stays small.
+
+    Beyond `MOST_SPECTRA` parts the spectra are left out too, and of very many parts the last ones:
+    "parts_left_out" counts them.
+    """
+    tables = [(part["by_step"], name) for part in evaluation["parts"] for name in part["by_step"]]
+    kept = max(1, STORED_STEPS // max(1, len(tables)))
+    for by_step, name in tables:
+        rows = by_step[name]
+        chosen = np.unique(np.linspace(0, len(rows) - 1, min(kept, len(rows))).astype(np.int64)) if rows else ()
+        by_step[name] = [rows[k] for k in chosen]
+    if len(evaluation["parts"]) > MOST_SPECTRA:
+        for part in evaluation["parts"]:
+            part.pop("spectrum", None)
+    shown: dict[str, Any] = _shown(evaluation)
+    return _fitting(shown)
+
+
+def _shown(value: Any) -> Any:
+    """Return a tree of JSON with all control characters of its texts escaped: files may have any name."""
+    if isinstance(value, dict):
+        return {key: _shown(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_shown(one) for one in value]
+    return printable(value, 2000) if isinstance(value, str) else value
+
+
+def _fitting(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Keep the first parts, as many as a model folder may hold."""
+    parts, size, objects = evaluation["parts"], 0, 0
+    for k, part in enumerate(parts):
+        text = json.dumps(part)
+        size, objects = size + len(text), objects + text.count("{") + text.count("[")
+        if k and (size > STORED_BYTES or objects > STORED_OBJECTS):
+            return {**evaluation, "parts": parts[:k], "parts_left_out": len(parts) - k}
+    return evaluation
+
+
+def dump_metrics(evaluations: list[dict[str, Any]]) -> str:
+    """Return metrics.json as text: one evaluation a line."""
+    lines = (json.dumps(one, ensure_ascii=False, allow_nan=False) for one in evaluations)
+    return "[\n" + ",\n".join(lines) + "\n]\n"
+
+
+def history_text(history: Sequence[Mapping[str, float]]) -> str:
+    """Write the learning curve as CSV; of very many rows those that a model folder may hold, evenly spread."""
+    if not history:
+        return ""
+    names = list(dict.fromkeys(name for row in history for name in row))
+    most = MAX_CELLS // len(names) - 1
+    if len(history) > most:
+        history = [history[k] for k in np.linspace(0, len(history) - 1, most).astype(np.int64)]
+    rows = (",".join(_digits(row[name]) if name in row else "" for name in names) for row in history)
+    return "\n".join((",".join(names), *rows)) + "\n"
+
+
+def _digits(value: float) -> str:
+    """Write a number so that it is the same when it is read and written again."""
+    return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else repr(float(value))
