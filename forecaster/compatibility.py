@@ -63,7 +63,7 @@ def ends(signal: Signal, recording: Recording, manifest: Manifest, ahead: int) -
 
 def told(signal: Signal, recording: Recording, manifest: Manifest, ahead: int) -> Array:
     """Return what `signal` tells of the model's known columns after the end of `recording`: (F, .), F up to `ahead`."""
-    wanted, given = manifest.channels.parted[1], signal.exogenous[len(signal.exogenous) - signal.known :]
+    wanted, given = manifest.channels.future_covariates, signal.exogenous[len(signal.exogenous) - signal.known :]
     if not set(wanted) <= set(given):
         return np.empty((0, len(wanted)))
     return future(signal, recording, ahead)[:, [given.index(name) for name in wanted]]
@@ -86,7 +86,9 @@ def require(signal: Signal, manifest: Manifest, scaler: Scaler, ahead: int) -> N
             later = told(signal, recording, manifest, ahead)
             _refuse_unknown(signal, manifest, len(later), ahead)
             first = len(columns) - manifest.channels.known
-            Scaler(scaler.mean[first:], scaler.scale[first:]).check(later, manifest.channels.parted[1], signal.path)
+            Scaler(scaler.mean[first:], scaler.scale[first:]).check(
+                later, manifest.channels.future_covariates, signal.path
+            )
 
 
 def _refuse_beyond(signal: Signal, recording: Recording, ahead: int) -> None:
@@ -107,7 +109,7 @@ def _refuse_unknown(signal: Signal, manifest: Manifest, found: int, wanted: int)
     if found >= wanted:
         return
     computed = names(signal.calendar)
-    plan = [name for name in manifest.channels.parted[1] if name not in computed]
+    plan = [name for name in manifest.channels.future_covariates if name not in computed]
     rows = f"{found} row{'' if found == 1 else 's'}"
     raise SignalError(
         f"it tells what {', '.join(plan)} will be for {rows} after the last measured one",

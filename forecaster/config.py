@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
 
 MAX_CONTEXT = 10**7
-MAX_BESIDE = 4096
+MAX_COVARIATES = 4096
 Text = Annotated[str, Field(max_length=256)]
 Texts = Annotated[tuple[Text, ...], FailFast()]
 Cycle = Literal["minute-of-hour", "hour-of-day", "day-of-week", "day-of-year"]
@@ -68,10 +68,10 @@ class Window(Frozen):
     n_step: Annotated[int, Field(ge=1, le=MAX_CONTEXT)] = 25
     n_input: Annotated[int, Field(ge=1, le=MAX_CONTEXT)] = 100
     stride: Annotated[int, Field(ge=1, le=MAX_CONTEXT)] = 1
-    exogenous: Annotated[int, Field(ge=0, le=MAX_BESIDE)] = 0
-    known: Annotated[int, Field(ge=0, le=MAX_BESIDE)] = 0
-    others: Annotated[int, Field(ge=0, le=MAX_BESIDE)] = 0
-    symbols: Annotated[int, Field(ge=0, le=MAX_BESIDE)] = 0
+    exogenous: Annotated[int, Field(ge=0, le=MAX_COVARIATES)] = 0
+    known: Annotated[int, Field(ge=0, le=MAX_COVARIATES)] = 0
+    others: Annotated[int, Field(ge=0, le=MAX_COVARIATES)] = 0
+    symbols: Annotated[int, Field(ge=0, le=MAX_COVARIATES)] = 0
 
     @property
     def columns(self) -> int:

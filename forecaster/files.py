@@ -38,7 +38,7 @@ def write_file(path: Path | str, data: bytes | str, *, durable: bool = True) -> 
     """
     target = Path(path)
     content = data.encode() if isinstance(data, str) else data
-    with reasons(target), _parent(target) as folder:
+    with as_output_errors(target), _parent(target) as folder:
         replace_in(folder, target.name, content, durable=durable)
 
 
@@ -47,30 +47,30 @@ def write_within(folder: int, target: Path, content: bytes) -> None:
 
     Raises: OutputError as `write_file` does.
     """
-    with reasons(target):
+    with as_output_errors(target):
         _refuse_special(target)
         replace_in(folder, target.name, content)
 
 
 @contextlib.contextmanager
-def holding(folder: Path) -> Iterator[int]:
+def locked_folder(folder: Path) -> Iterator[int]:
     """Make `folder` if need be, and yield it open, tidied, and locked: one program at a time writes many files there.
 
     Raises: OutputError if it cannot be made or opened, or if another program holds it.
     """
     with contextlib.ExitStack() as stack:
-        with reasons(folder):
+        with as_output_errors(folder):
             make_folders(folder)
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             stack.callback(os.close, handle)
             free = lock(handle)
         if not free:
-            raise busy(folder)
+            raise busy_error(folder)
         remove_leftovers(handle)
         yield handle
 
 
-def busy(place: Path) -> OutputError:
+def busy_error(place: Path) -> OutputError:
     """Return what the second of two writers is told."""
     hint = "Wait for it to end, or choose another name."
     return OutputError(f"{printable(place, 400)} is being written by another program.", hint=hint)
@@ -94,25 +94,25 @@ def writing(path: Path | str) -> Iterator[Callable[[bytes], None]]:
     """
     target = Path(path)
     with contextlib.ExitStack() as stack:
-        with reasons(target):
+        with as_output_errors(target):
             folder = stack.enter_context(_parent(target))
             name, handle = _locked_file(folder)
         stack.callback(os.close, handle)
 
         def append(content: bytes) -> None:
-            with reasons(target):
+            with as_output_errors(target):
                 write_all(handle, content, durable=False)
 
         try:
             yield append
-            with reasons(target):
+            with as_output_errors(target):
                 os.fsync(handle)
                 os.rename(name, target.name, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(name, dir_fd=folder)
             raise
-        with reasons(target):
+        with as_output_errors(target):
             confirm(folder)
 
 
@@ -198,7 +198,7 @@ def _locked_file(folder: int) -> tuple[str, int]:
         name = temporary_name()
         handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder)
         try:
-            if lock(handle) and is_still(folder, name, handle):
+            if lock(handle) and is_same_file(folder, name, handle):
                 return name, handle
         except BaseException:
             os.close(handle)
@@ -208,7 +208,7 @@ def _locked_file(folder: int) -> tuple[str, int]:
         os.close(handle)
 
 
-def is_still(parent: int | None, name: str, handle: int) -> bool:
+def is_same_file(parent: int | None, name: str, handle: int) -> bool:
     """Tell whether `name`, in the open folder `parent` if there is one, is still what is open as `handle`."""
     try:
         return os.path.samestat(os.stat(name, dir_fd=parent, follow_symlinks=False), os.fstat(handle))
@@ -292,7 +292,7 @@ def as_argument(path: Path | str) -> str:
 
 
 @contextlib.contextmanager
-def reasons(path: Path | str) -> Iterator[None]:
+def as_output_errors(path: Path | str) -> Iterator[None]:
     """Turn what the system says (disk full, no permission ...) into an OutputError on `path`."""
     try:
         yield

@@ -108,8 +108,8 @@ class Forecaster:
             signals,
             config,
             scaler=prepared.scaler,
-            made=trained.predictors,
-            state=state,
+            predictors=trained.predictors,
+            intervals=state,
             interrupted=trained.interrupted,
         )
         model = cls(manifest, trained.predictors, quantiles, [], trained.history, trained.notes)

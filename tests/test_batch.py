@@ -20,7 +20,7 @@ from forecaster.batch import runner
 from forecaster.batch.names import check_template, output_names, picture_name, safe_stem
 from forecaster.config import ReadingOptions, RunConfig
 from forecaster.errors import ForecasterError, OutputError, SignalError, UsageError
-from forecaster.files import TEMPORARY, holding
+from forecaster.files import TEMPORARY, locked_folder
 from forecaster.forecasting.forecast import Forecast
 from forecaster.model import Forecaster
 from forecaster.reading import inputs, read_signal
@@ -358,7 +358,7 @@ class TestRun:
         self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path
     ) -> None:
         found = inputs.find([str(signals / "a")])
-        with holding(tmp_path / "out"), pytest.raises(OutputError, match="being written by another program"):
+        with locked_folder(tmp_path / "out"), pytest.raises(OutputError, match="being written by another program"):
             batch.run(forecaster, model, found, job(tmp_path / "out"))
         (tmp_path / "out" / f"{TEMPORARY}dead").write_text("half")
         batch.run(forecaster, model, found, job(tmp_path / "out"))

@@ -36,9 +36,9 @@ def course(name="gru", **changes):
 def place(tmp_path):
     """A checkpoint of two networks, the first of which is done."""
     with opened(tmp_path) as checkpoint:
-        assert not checkpoint.found
-        checkpoint.slot(0).done(course("first"), TENSORS)
-        checkpoint.slot(1).offer(lambda: None)
+        assert not checkpoint.exists
+        checkpoint.network(0).finish(course("first"), TENSORS)
+        checkpoint.network(1).offer(lambda: None)
         checkpoint.put(1, lambda: (course("second"), TENSORS))
     return tmp_path / f"{PREFIX}m"
 
@@ -54,19 +54,19 @@ def test_what_is_put_comes_back(place):
     assert document["run"]["config"]["predictor"] == "gru"
     assert [one["name"] for one in document["courses"]] == ["first", "second"]
     with opened(place.parent, resume=True) as checkpoint:
-        assert checkpoint.found
-        first, second = checkpoint.slot(0), checkpoint.slot(1)
-        assert (first.course.done, second.course.done, checkpoint.slot(2).course) == (True, False, None)
-        assert second.course.history == HISTORY
-        assert (second.course.step, second.course.best_loss, second.course.best_epoch) == (20, 1.0, 1)
+        assert checkpoint.exists
+        first, second = checkpoint.network(0), checkpoint.network(1)
+        assert (first.state.done, second.state.done, checkpoint.network(2).state) == (True, False, None)
+        assert second.state.history == HISTORY
+        assert (second.state.step, second.state.best_loss, second.state.best_epoch) == (20, 1.0, 1)
         for name, tensor in second.tensors(SPECS).items():
             assert tensor.tobytes() == TENSORS[name].tobytes()
 
 
 def test_without_resume_it_is_found_and_not_taken(place):
     with opened(place.parent) as checkpoint:
-        assert checkpoint.found
-        assert checkpoint.courses == []
+        assert checkpoint.exists
+        assert checkpoint.states == []
     assert len(list(place.iterdir())) == 3
 
 
@@ -75,7 +75,7 @@ def test_a_later_state_takes_the_place_of_the_one_before(place):
         checkpoint.put(1, lambda: (course("second"), {**TENSORS, "counters": np.array([9, 9])}))
     assert len(list(place.iterdir())) == 3
     with opened(place.parent, resume=True) as checkpoint:
-        assert checkpoint.slot(1).tensors(SPECS)["counters"].tolist() == [9, 9]
+        assert checkpoint.network(1).tensors(SPECS)["counters"].tolist() == [9, 9]
 
 
 def test_it_goes_when_the_training_has_ended_and_what_others_put_there_stays(place):
@@ -85,7 +85,7 @@ def test_it_goes_when_the_training_has_ended_and_what_others_put_there_stays(pla
     place.mkdir()
     (place / "notes.txt").write_text("mine")
     with opened(place.parent) as checkpoint:
-        checkpoint.slot(0).done(course(), TENSORS)
+        checkpoint.network(0).finish(course(), TENSORS)
         checkpoint.discard()
         checkpoint.discard()
     assert [one.name for one in place.iterdir()] == ["notes.txt"]
@@ -178,10 +178,10 @@ def test_a_state_that_is_none_is_refused(place, change, said):
 def test_tensors_that_are_others_are_refused(place):
     with opened(place.parent, resume=True) as checkpoint:
         with pytest.raises(ModelError, match="weights"):
-            checkpoint.slot(1).tensors({**SPECS, "weights": TensorSpec("F32", (3, 4))})
-        (place / f"network-1-{checkpoint.courses[0].sha256[:16]}.safetensors").write_bytes(b"x")
+            checkpoint.network(1).tensors({**SPECS, "weights": TensorSpec("F32", (3, 4))})
+        (place / f"network-1-{checkpoint.states[0].sha256[:16]}.safetensors").write_bytes(b"x")
         with pytest.raises(ModelError, match=r"the sha256 .*expected") as told:
-            checkpoint.slot(0).tensors(SPECS)
+            checkpoint.network(0).tensors(SPECS)
         assert "What was trained cannot be taken from it." in told.value.hint
 
 

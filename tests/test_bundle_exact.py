@@ -12,7 +12,7 @@ import pytest
 
 from forecaster.bundle import Channels, TrainingData, check_target, commit, gate, load, save
 from forecaster.bundle import manifest as manifests
-from forecaster.bundle.card import card, carried_by, parse_card
+from forecaster.bundle.card import card, members_and_weights, parse_card
 from forecaster.bundle.manifest import EnsembleState
 from forecaster.bundle.scores import parse_history, parse_metrics
 from forecaster.bundle.strict_json import AGAIN, complaint, parse
@@ -129,10 +129,12 @@ def test_the_card_of_a_model_that_sees_much():
 def test_the_card_names_who_carries_a_combination():
     both = EnsembleState(next={"ridge": 0.75, "last-value": 0.25}, fed_back={"ridge": 1.0})
     said = "the next segment ridge 75 %, last-value 25 %; those fed back ridge 100 %"
-    assert carried_by(altered(combination=both)) == said
+    assert members_and_weights(altered(combination=both)) == said
     assert lines_of("What it is", combination=both)[0] == f"- Predictor: ridge\\: {said}"
-    assert carried_by(altered(combination=EnsembleState(next={"ridge": 1.0}))) == "the next segment ridge 100 %"
-    assert carried_by(altered()) == ""
+    assert (
+        members_and_weights(altered(combination=EnsembleState(next={"ridge": 1.0}))) == "the next segment ridge 100 %"
+    )
+    assert members_and_weights(altered()) == ""
 
 
 @pytest.mark.parametrize(("count", "more"), [(12, 0), (13, 1)])

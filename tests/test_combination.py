@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecaster import predictors
-from forecaster.bundle.card import carried_by
+from forecaster.bundle.card import members_and_weights
 from forecaster.bundle.manifest import EnsembleState
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.conformal import bands, residuals
@@ -299,7 +299,7 @@ class TestModel:
             update={"combination": EnsembleState(next={"ridge": 1.0}, fed_back=fed_back)}
         )
         said = "the next segment ridge 100 %; those fed back ridge 98 %, gru 2 %, harmonic under 1 %"
-        assert carried_by(manifest) == said
+        assert members_and_weights(manifest) == said
 
 
 class TestSampling:

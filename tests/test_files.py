@@ -7,7 +7,16 @@ import pytest
 
 from forecaster import files
 from forecaster.errors import OutputError
-from forecaster.files import TEMPORARY, holding, is_vacant, lock, remove_leftovers, write_file, write_within, writing
+from forecaster.files import (
+    TEMPORARY,
+    is_vacant,
+    lock,
+    locked_folder,
+    remove_leftovers,
+    write_file,
+    write_within,
+    writing,
+)
 
 
 def names(folder):
@@ -203,13 +212,13 @@ def test_a_file_taken_for_a_leftover_before_it_was_locked_is_made_anew(tmp_path,
 
 def test_a_folder_is_held_by_one_program(tmp_path):
     place = tmp_path / "a" / "out"
-    with holding(place) as folder:
+    with locked_folder(place) as folder:
         write_within(folder, place / "x.csv", b"x")
-        with pytest.raises(OutputError, match=r"out is being written by another program\. Wait"), holding(place):
+        with pytest.raises(OutputError, match=r"out is being written by another program\. Wait"), locked_folder(place):
             raise AssertionError("it was let in")
         (place / "link").symlink_to(tmp_path / "precious")
         with pytest.raises(OutputError, match="symbolic link"):
             write_within(folder, place / "link", b"x")
     (place / f"{TEMPORARY}dead").write_text("half")
-    with holding(place):
+    with locked_folder(place):
         assert names(place) == ["link", "x.csv"]

@@ -192,7 +192,8 @@ def test_a_forecast_is_the_one_that_is_scored(model):
 def test_the_stored_model_forecasts_the_same_whatever_the_order_of_columns(model, tmp_path):
     model.save(tmp_path / "m")
     again = Forecaster.load(tmp_path / "m")
-    assert again.manifest.channels.parted == (("noise",), ("plan",))
+    assert again.manifest.channels.past_covariates == ("noise",)
+    assert again.manifest.channels.future_covariates == ("plan",)
     assert (again.config.window.exogenous, again.config.window.known) == (2, 1)
     values = steered(120, seed=3)
     told = values[100:112, 2:]

@@ -459,7 +459,7 @@ def test_no_network_is_written_without_those_before_it(tmp_path):
         assert not list(place_of(tmp_path / "m").iterdir())
         for number, name in enumerate(("first", "second", "first again")):
             checkpoint.put(number % 2, lambda name=name: (TrainingState(name=name), {}))
-        assert [one.name for one in checkpoint.courses] == ["first again"]
+        assert [one.name for one in checkpoint.states] == ["first again"]
 
 
 @pytest.mark.slow

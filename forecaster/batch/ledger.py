@@ -17,7 +17,7 @@ from typing import Any
 
 from forecaster.batch.names import MANIFEST
 from forecaster.errors import UsageError, printable
-from forecaster.files import is_vacant, open_regular, reasons, write_file
+from forecaster.files import as_output_errors, is_vacant, open_regular, write_file
 
 LARGEST = 1 << 30
 
@@ -97,7 +97,7 @@ class Ledger:
         own = {entry.output for entry in self.entries.values()}
         for output, sha256 in self.replaced.items():
             if output not in own and _own_digest(self.directory / output) == sha256:
-                with reasons(self.directory / output):
+                with as_output_errors(self.directory / output):
                     (self.directory / output).unlink(missing_ok=True)
         self.replaced = {}
         self.write()

@@ -17,7 +17,7 @@ from forecaster.batch.names import check_template, output_names, picture_name
 from forecaster.batch.tables import Format, encode, require_parquet
 from forecaster.config import ReadingOptions
 from forecaster.errors import ForecasterError, UsageError, printable
-from forecaster.files import holding, write_within
+from forecaster.files import locked_folder, write_within
 from forecaster.reading import read_signal
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def run(
         require_parquet()
     if os.path.lexists(job.directory) and not job.directory.is_dir():
         raise UsageError(f"{printable(job.directory)} is not a folder.", hint="Give a folder with -o DIR.")
-    with holding(job.directory) as folder:
+    with locked_folder(job.directory) as folder:
         ledger = Ledger.open(job.directory, ledgers.model_identity(model), job.options(), overwrite=job.overwrite)
         inputs = [item for item in inputs if not ledger.made(item.path)]
         names = _names(inputs, job, ledger)

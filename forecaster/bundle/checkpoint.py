@@ -32,7 +32,7 @@ from forecaster.bundle.strict_json import first_error, parse, refused
 from forecaster.bundle.tensors import Specs, Tensors
 from forecaster.config import Frozen
 from forecaster.errors import ModelError, OutputError, UsageError, printable
-from forecaster.files import is_still, lock, reasons, remove_leftovers, replace_in
+from forecaster.files import as_output_errors, is_same_file, lock, remove_leftovers, replace_in
 from forecaster.predictors import TensorSpec
 
 PREFIX = ".forecaster-resume-"
@@ -91,8 +91,8 @@ class Checkpoint:
     def __init__(self, model: Path | str, run: Run) -> None:
         target = Path(os.path.realpath(model))
         self.place, self.run = target.parent / f"{PREFIX}{target.name}", run
-        self.courses: list[TrainingState] = []
-        self.found, self.note = False, ""
+        self.states: list[TrainingState] = []
+        self.exists, self.note = False, ""
         self._folder: int | None = None
         self._due = 0.0
 
@@ -107,13 +107,13 @@ class Checkpoint:
         own = cls(model, run)
         try:
             own._look()
-            if resume and own.found:
+            if resume and own.exists:
                 own._resume()
             yield own
         finally:
             own._close()
 
-    def slot(self, number: int) -> NetworkCheckpoint:
+    def network(self, number: int) -> NetworkCheckpoint:
         """Return what network `number`, counted from 0, sees of it."""
         return NetworkCheckpoint(self, number)
 
@@ -137,7 +137,7 @@ class Checkpoint:
         if different:
             found = f"--resume: the training that was interrupted is another one: {listed(different)}."
             raise UsageError(found, hint=f"Repeat the command as it was, with --resume. {ANEW}")
-        self.courses = list(state.courses)
+        self.states = list(state.courses)
 
     def _state(self) -> State:
         where = f"{self.place}/{STATE}"
@@ -150,7 +150,7 @@ class Checkpoint:
 
     def read_tensors(self, number: int, specs: Specs) -> Tensors:
         """Return the tensors of network `number`, which must be those of `specs`; ModelError if they are not."""
-        sha256 = self.courses[number].sha256 or ""
+        sha256 = self.states[number].sha256 or ""
         name = _tensor_name(number, sha256)
         with _for_resume():
             content = self._read(name, tensor_file.size_of(specs) + 64 * 1024)
@@ -177,11 +177,11 @@ class Checkpoint:
 
         Raises: OutputError if another program is training the same model.
         """
-        began, made = time.monotonic(), make() if number <= len(self.courses) else None
+        began, made = time.monotonic(), make() if number <= len(self.states) else None
         if made is None:
             return
         try:
-            with reasons(self.place):
+            with as_output_errors(self.place):
                 self._write(number, *made)
             self.note = ""
         except _BusyError:
@@ -192,7 +192,7 @@ class Checkpoint:
         self._due = now + (now - began) / SHARE
 
     def _write(self, number: int, course: TrainingState, tensors: Tensors) -> None:
-        folder, courses = self._held(), [*self.courses[:number], course]
+        folder, courses = self._held(), [*self.states[:number], course]
         content = tensor_file.format_tensors(tensors, _specs_of(tensors)) if tensors else b""
         sha256 = hashlib.sha256(content).hexdigest() if tensors else None
         if sha256:
@@ -208,7 +208,7 @@ class Checkpoint:
             raise ValueError(f"{STATE} would have {len(text)} bytes; at most {MAX_STATE} are allowed")
         parse(text, STATE, longest=MAX_NOTE)  # what could not be read again is not written
         replace_in(folder, STATE, text)
-        self.courses = courses
+        self.states = courses
 
     @staticmethod
     def _sweep(folder: int, *, kept: set[str]) -> None:
@@ -220,7 +220,7 @@ class Checkpoint:
         """Take hold of the folder, so that of two trainings the second is told before it has begun."""
         with contextlib.suppress(OSError):
             if self.place.parent.exists():
-                self.found = STATE in os.listdir(self._held())
+                self.exists = STATE in os.listdir(self._held())
 
     def _held(self) -> int:
         """Return the folder, open and locked; it is made if it is not there."""
@@ -231,7 +231,7 @@ class Checkpoint:
                 os.close(handle)
                 hint = "Wait for it to end, or choose another name."
                 raise _BusyError(f"{printable(self.place, 400)}: another program is training this model.", hint=hint)
-            if is_still(None, str(self.place), handle):
+            if is_same_file(None, str(self.place), handle):
                 self._folder = handle
                 remove_leftovers(handle)
             else:  # whoever held it has just removed it
@@ -253,9 +253,9 @@ class NetworkCheckpoint(NamedTuple):
     number: int
 
     @property
-    def course(self) -> TrainingState | None:
+    def state(self) -> TrainingState | None:
         """How far this network came before; None if its training had not begun."""
-        courses = self.checkpoint.courses
+        courses = self.checkpoint.states
         return courses[self.number] if self.number < len(courses) else None
 
     def tensors(self, specs: Specs) -> Tensors:
@@ -270,9 +270,9 @@ class NetworkCheckpoint(NamedTuple):
         """Write what `make` returns, now and then."""
         self.checkpoint.offer(self.number, make)
 
-    def done(self, course: TrainingState, tensors: Tensors) -> None:
+    def finish(self, state: TrainingState, tensors: Tensors) -> None:
         """Write how it ended."""
-        self.checkpoint.put(self.number, lambda: (course.model_copy(update={"done": True}), tensors))
+        self.checkpoint.put(self.number, lambda: (state.model_copy(update={"done": True}), tensors))
 
 
 class _BusyError(OutputError):

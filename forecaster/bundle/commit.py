@@ -28,13 +28,13 @@ from forecaster.bundle.tensors import Tensors
 from forecaster.errors import ModelError, OutputError, UsageError, printable
 from forecaster.files import (
     TEMPORARY,
-    busy,
+    as_output_errors,
+    busy_error,
     confirm,
-    is_still,
+    is_same_file,
     kind_of,
     lock,
     make_folders,
-    reasons,
     remove_leftovers,
     remove_tree,
     replace_in,
@@ -62,7 +62,7 @@ def save(
     check_target(path, overwrite=overwrite)
     sealed, files = seal(manifest, tensors, texts)
     place = Path(os.path.realpath(path))
-    with reasons(path):
+    with as_output_errors(path):
         if place.is_dir():
             _replace(place, sealed, files, overwrite=overwrite)
         else:
@@ -76,7 +76,7 @@ def check_target(path: Path | str, *, overwrite: bool = False) -> None:
     Raises: UsageError, OutputError.
     """
     place = Path(os.path.realpath(path))
-    with reasons(path):
+    with as_output_errors(path):
         _check_parents(place, path)
         if not place.exists():
             return
@@ -156,7 +156,7 @@ def _rename_new(parent: int, name: str, place: Path) -> None:
         os.rename(name, place.name, src_dir_fd=parent, dst_dir_fd=parent)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-            raise busy(place) from None
+            raise busy_error(place) from None
         raise
 
 
@@ -164,7 +164,7 @@ def _replace(place: Path, manifest: Manifest, files: Files, *, overwrite: bool) 
     """Put a new model into a folder that is there: empty, or with an old model."""
     with _opened(place) as folder:
         if not lock(folder):
-            raise busy(place)
+            raise busy_error(place)
         _refuse_existing(place, overwrite=overwrite)  # again: another program may have been quicker
         remove_leftovers(folder)
         previous = _data_name(folder)
@@ -249,7 +249,7 @@ def _locked_folder(parent: int) -> tuple[str, int]:
             handle = os.open(name, gate.FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=parent)
         except FileNotFoundError:
             continue
-        if lock(handle) and is_still(parent, name, handle):
+        if lock(handle) and is_same_file(parent, name, handle):
             return name, handle
         os.close(handle)
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, FailFast, Field, model_validator
 
 from forecaster.bundle.strict_json import complaint
-from forecaster.config import MAX_BESIDE, Frozen, Positive, RunConfig, Split, Task, Window
+from forecaster.config import MAX_COVARIATES, Frozen, Positive, RunConfig, Split, Task, Window
 from forecaster.conformal.bands import IntervalState
 from forecaster.errors import printable
 from forecaster.signal.signal import Signal
@@ -56,7 +56,7 @@ class Channels(Frozen):
 
     target: Annotated[Names, Field(min_length=1)]
     exogenous: Names = ()
-    known: Annotated[int, Field(ge=0, le=MAX_BESIDE)] = 0
+    known: Annotated[int, Field(ge=0, le=MAX_COVARIATES)] = 0
     labels: Names = ()
     units: Names = ()
 
@@ -66,10 +66,14 @@ class Channels(Frozen):
         return (*self.target, *self.exogenous)
 
     @property
-    def parted(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The exogenous columns of which the past alone is known, and the known ones."""
-        first = len(self.exogenous) - self.known
-        return self.exogenous[:first], self.exogenous[first:]
+    def past_covariates(self) -> tuple[str, ...]:
+        """The exogenous columns whose past alone is known, X of them."""
+        return self.exogenous[: len(self.exogenous) - self.known]
+
+    @property
+    def future_covariates(self) -> tuple[str, ...]:
+        """The exogenous columns whose future is known too, F of them: they come last."""
+        return self.exogenous[len(self.exogenous) - self.known :]
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError
 
-from forecaster import __version__, predictors
+from forecaster import __version__
 from forecaster.bundle.manifest import (
     Channels,
     EnsembleState,
@@ -24,7 +24,7 @@ from forecaster.bundle.manifest import (
 from forecaster.config import Frozen, RunConfig
 from forecaster.conformal.bands import IntervalState
 from forecaster.errors import SignalError, printable
-from forecaster.predictors import Predictor, kind
+from forecaster.predictors import Ensemble, Predictor, kind
 from forecaster.signal.scaling import Scaler
 from forecaster.signal.signal import Signal
 
@@ -53,15 +53,19 @@ def manifest_of(
     config: RunConfig,
     *,
     scaler: Scaler,
-    made: Sequence[Predictor],
-    state: IntervalState,
+    predictors: Sequence[Predictor],
+    intervals: IntervalState,
     interrupted: bool = False,
 ) -> Manifest:
     """Record a run; one that was `interrupted` is not the whole one."""
     first = signals[0]
     records = [
-        PredictorState(name=one.name, parameters=one.parameters.model_dump(mode="json"), tensors=tuple(one.tensors()))
-        for one in made
+        PredictorState(
+            name=predictor.name,
+            parameters=predictor.parameters.model_dump(mode="json"),
+            tensors=tuple(predictor.tensors()),
+        )
+        for predictor in predictors
     ]
     return Manifest(
         task=kind(config.predictor).task,
@@ -75,8 +79,8 @@ def manifest_of(
         sample_rate_hz=first.sample_rate_hz,
         scaler=ScalerState(mean=tuple(scaler.mean.tolist()), scale=tuple(scaler.scale.tolist())),
         predictors=tuple(records),
-        combination=_combination(made[0]),
-        intervals=state,
+        combination=_combination(predictors[0]),
+        intervals=intervals,
         training_data=channels_of(signals)[1],
         interrupted=interrupted,
     )
@@ -89,7 +93,7 @@ def run_of(signals: Sequence[Signal], config: RunConfig) -> Run:
 
 def _combination(carrier: Any) -> EnsembleState | None:
     """Record who carries a combined forecast."""
-    if not isinstance(carrier, predictors.Ensemble):
+    if not isinstance(carrier, Ensemble):
         return None
     return EnsembleState(next=carrier.mean_weights(0, 1), fed_back=carrier.mean_weights(1))
 

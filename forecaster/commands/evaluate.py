@@ -191,13 +191,13 @@ def _print(terminal: Terminal, result: dict[str, Any], forecaster: Forecaster, c
     if chosen["as_json"]:
         terminal.json(result | ({"combination": carriers.model_dump(mode="json")} if carriers else {}))
         return
-    from forecaster.bundle.card import carried_by
+    from forecaster.bundle.card import members_and_weights
     from forecaster.forecasting.forecast import CARRIED
 
     if forecaster.config.carry_state:
         terminal.say(f"note: {CARRIED}")
     if carriers:
-        terminal.out(f"carried by: {carried_by(forecaster.manifest)}\n")
+        terminal.out(f"carried by: {members_and_weights(forecaster.manifest)}\n")
     terminal.out(report(result, forecaster.manifest.sample_rate_hz, chosen["levels"]))
 
 

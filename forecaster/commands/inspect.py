@@ -68,18 +68,18 @@ def _text(forecaster: Forecaster, model: Path) -> str:
 
 def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
     """Return the facts of a model, a label and a text each."""
-    from forecaster.bundle.card import carried_by
+    from forecaster.bundle.card import members_and_weights
     from forecaster.forecasting.forecast import CARRIED, JOINT, REREAD
     from forecaster.reading.symbols import listed
 
     manifest = forecaster.manifest
     window, split, rate_hz = manifest.window, manifest.split, manifest.sample_rate_hz
-    past, known = manifest.channels.parted
+    past, known = manifest.channels.past_covariates, manifest.channels.future_covariates
     counts = parameter_counts(forecaster)
     return [
         ("model", f"{model}, format {manifest.format}, created {manifest.created}"),
         ("predictor", manifest.config.predictor),
-        *([("carried by", carried_by(manifest))] if manifest.combination else []),
+        *([("carried by", members_and_weights(manifest))] if manifest.combination else []),
         ("holds", ", ".join(f"{name} ({count} parameters)" for name, count in counts.items())),
         ("window", f"{window.n_step} segments of {window.n_input} samples, one every {window.stride}"),
         ("context", samples_and_time(window.context, rate_hz)),

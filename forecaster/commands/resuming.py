@@ -50,7 +50,7 @@ def saving(checkpoint: Checkpoint) -> Iterator[None]:
     try:
         yield
     except OutputError as error:
-        if not checkpoint.courses:
+        if not checkpoint.states:
             raise
         raise OutputError(error.message, hint=f"What was trained is kept. {GOES_ON}") from None
 
@@ -90,9 +90,9 @@ def stands(checkpoint: Checkpoint, *, resume: bool) -> str:
     """Say where a training begins, or goes on; "" where there is nothing to say."""
     if not resume:
         anew = "note: a training of this model was interrupted. This one begins anew; --resume would go on with it."
-        return anew if checkpoint.found else ""
-    if not checkpoint.courses:
+        return anew if checkpoint.exists else ""
+    if not checkpoint.states:
         return "resume: nothing was left by an earlier training; this one begins at the beginning."
-    *before, last = checkpoint.courses
+    *before, last = checkpoint.states
     parts = [f"{one.name} is trained" for one in (*before, *([last] if last.done else []))]
     return "resume: " + ", ".join(parts + ([] if last.done else [f"{last.name} goes on after step {last.step}"]))

@@ -142,7 +142,7 @@ def _trained_and_saved(
     asked = Forecaster.run_of(run.signals, run.config)
     own = resuming.ended(run.output, asked, overwrite=overwrite) if resume else ""
     with resuming.opened(terminal, run.output, asked, resume=resume) as checkpoint:
-        if own == "finished" and not checkpoint.found:
+        if own == "finished" and not checkpoint.exists:
             return None
         if said := resuming.stands(checkpoint, resume=resume):
             terminal.say(said)
@@ -170,7 +170,7 @@ def _fit(terminal: Terminal, run: _Run, checkpoint: Checkpoint) -> tuple[Forecas
     for note in forecaster.notes:
         terminal.say(f"note: {printable(note, 800)}")
     if forecaster.interrupted:
-        terminal.warn(f"interrupted: the best weights so far are kept. {GOES_ON if checkpoint.courses else ''}".strip())
+        terminal.warn(f"interrupted: the best weights so far are kept. {GOES_ON if checkpoint.states else ''}".strip())
     return forecaster, time.monotonic() - began
 
 
@@ -237,7 +237,7 @@ def _report(terminal: Terminal, run: _Run, result: _Result) -> None:
 
 def _trained(run: _Run, result: _Result) -> list[str]:
     """Say in plain words what was trained on what."""
-    from forecaster.bundle.card import carried_by
+    from forecaster.bundle.card import members_and_weights
     from forecaster.forecasting.forecast import CARRIED, JOINT
 
     names = [printable(signal.name, 60) for signal in run.signals]
@@ -248,7 +248,8 @@ def _trained(run: _Run, result: _Result) -> list[str]:
     shares = "/".join(f"{share:g}" for share in (split.training, split.validation, split.test))
     window = run.config.window
     context, horizon = (samples_and_time(length, run.rate_hz) for length in (window.context, window.n_input))
-    kinds = zip(("exogenous", "known"), result.forecaster.manifest.channels.parted, strict=True)
+    recorded = result.forecaster.manifest.channels
+    kinds = (("exogenous", recorded.past_covariates), ("known", recorded.future_covariates))
     beside = {f"{kind} channel": [printable(name, 40) for name in own] for kind, own in kinds if own}
     seen = _channels(channels, "channel") + "".join(f", with {_channels(own, kind)}" for kind, own in beside.items())
     return [
@@ -257,7 +258,7 @@ def _trained(run: _Run, result: _Result) -> list[str]:
         f"window: {window.n_step} segments of {window.n_input}, context {context}, horizon {horizon}",
         *([f"joint: {JOINT}"] if run.config.joint else []),
         *([f"note: {CARRIED}"] if run.config.carry_state else []),
-        *([f"carried by: {carried}"] if (carried := carried_by(result.forecaster.manifest)) else []),
+        *([f"carried by: {carried}"] if (carried := members_and_weights(result.forecaster.manifest)) else []),
         f"{_steps(result.forecaster)}{result.seconds:.1f} s",
     ]
 

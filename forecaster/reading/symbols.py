@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.config import MAX_BESIDE, ReadingOptions
+from forecaster.config import MAX_COVARIATES, ReadingOptions
 from forecaster.errors import SignalError, printable
 from forecaster.reading.cells import DATA_KINDS, kind
 from forecaster.reading.dialect import CANDIDATES, SAMPLE_LINES, SPELLED, Sniffed, described, split_line
@@ -23,7 +23,7 @@ from forecaster.reading.refusal import RefusalError
 from forecaster.reading.source import Source
 from forecaster.signal.signal import Signal
 
-MAX_SYMBOLS = MAX_BESIDE
+MAX_SYMBOLS = MAX_COVARIATES
 LONGEST_SYMBOL = 64
 FEWEST_ROWS = 10
 """From so many rows on a column without any repetition is taken to identify its rows."""

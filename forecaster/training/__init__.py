@@ -85,7 +85,7 @@ def _train(parts: WindowSplits, config: RunConfig, known: Mapping[str, Predictor
     if config.predictor not in networks.names():
         own = _closed(parts.farther(config.ahead) if config.ahead > 1 else parts, config.predictor)
         return Trained((own, *fitted.values()))
-    slot = checkpoint.slot(0) if checkpoint else None
+    slot = checkpoint.network(0) if checkpoint else None
     outcome = _network(parts, config, fitted, given=(progress, slot))
     note = _note(config.predictor, outcome, "stays where it started")
     return Trained((outcome.predictor, *fitted.values()), outcome.history, outcome.interrupted, note)
@@ -160,7 +160,7 @@ def _networks(parts: WindowSplits, config: RunConfig, fitted: Mapping[str, Predi
     interrupted = False
     for number, (name, recipe) in enumerate(config.recipes.items()):
         own = config.model_copy(update={"predictor": name, "recipe": recipe, "recipes": {}})
-        slot = checkpoint.slot(number) if checkpoint else None
+        slot = checkpoint.network(number) if checkpoint else None
         try:
             outcome = _network(parts, own, fitted, given=(progress, slot))
         except KeyboardInterrupt:

@@ -67,15 +67,15 @@ def train_network(
     """
     own = parameters(config.predictor, {**networks.ahead(config.predictor, config.ahead), **config.parameters})
     parts = parts.farther(getattr(own, "segments", 1))
-    if slot and slot.course and slot.course.name != config.predictor:
-        raise slot.refused(f"the course of {slot.course.name!r} in place of {config.predictor!r}")
-    if slot and slot.course and slot.course.done:
-        return _ended(slot, slot.course, own, parts.window)
+    if slot and slot.state and slot.state.name != config.predictor:
+        raise slot.refused(f"the course of {slot.state.name!r} in place of {config.predictor!r}")
+    if slot and slot.state and slot.state.done:
+        return _ended(slot, slot.state, own, parts.window)
     best_weights = _trained(parts, config, own, (progress, fitted or {}, slot))
     outcome = _outcome(best_weights, own, parts.window)
     if slot and not best_weights.interrupted:
         course = best_weights.course.model_copy(update={"note": best_weights.note, "failed": outcome is None})
-        slot.done(course, {} if outcome is None else outcome.predictor.tensors())
+        slot.finish(course, {} if outcome is None else outcome.predictor.tensors())
     if outcome is None:
         raise DivergedError(_sentence(best_weights.note))
     return outcome
@@ -101,10 +101,10 @@ def _trained(
         _compile(model, recipe, recipe.loss if objective.loss == "mse" else objective.loss)
     best_weights = BestWeights(config.predictor, recipe, progress, slot)
     held_back = in_order(*objective.examples(*_held_back(parts), parts.window), VALIDATION_BATCH)
-    if slot and slot.course:
-        found = state.read(model, slot, slot.course, recipe)
+    if slot and slot.state:
+        found = state.read(model, slot, slot.state, recipe)
         state.restore(model, found)
-        best_weights.resume(model, slot.course, found)
+        best_weights.resume(model, slot.state, found)
     elif started:
         best_weights.keep(model, float(model.evaluate(held_back, verbose=0)))
     _fit(model, parts, config, best_weights=best_weights, given=(objective, held_back))

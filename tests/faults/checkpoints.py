@@ -51,7 +51,7 @@ class Mutations:
         with Checkpoint.opened(self.model, self.run, resume=False) as checkpoint:
             for number, specs in enumerate(SPECS):
                 checkpoint.put(number, lambda number=number, specs=specs: (_course(number), _tensors(specs)))
-            names = [f"network-{k}-{one.sha256[:16]}.safetensors" for k, one in enumerate(checkpoint.courses, 1)]
+            names = [f"network-{k}-{one.sha256[:16]}.safetensors" for k, one in enumerate(checkpoint.states, 1)]
         self.contents: Contents = {
             name: (self.place / file).read_bytes() for name, file in zip(FILES, (STATE, *names), strict=True)
         }
@@ -86,9 +86,9 @@ class Mutations:
     def _read(self) -> int:
         """Read the state and the tensors of each network that has some; return how many."""
         with Checkpoint.opened(self.model, self.run, resume=True) as checkpoint:
-            slots = [checkpoint.slot(number) for number in range(len(checkpoint.courses[: len(SPECS)]))]
+            slots = [checkpoint.network(number) for number in range(len(checkpoint.states[: len(SPECS)]))]
             for slot in slots:
-                if slot.course is not None and not slot.course.failed:
+                if slot.state is not None and not slot.state.failed:
                     slot.tensors(SPECS[slot.number])
             return len(slots)
 

@@ -72,7 +72,7 @@ def make(folder: Path, name: str) -> Path:
     made = (_combined(others, rng, prepared.parts) if kind.carrier == "auto" else None,)
     made = (made[0] or _made(kind.carrier, prepared.parts, rng), *others)
     state, quantiles = TASKS[made[0].task].calibrate(made[0], prepared.parts, config, ())
-    manifest = manifest_of([signal], config, scaler=prepared.scaler, made=made, state=state)
+    manifest = manifest_of([signal], config, scaler=prepared.scaler, predictors=made, intervals=state)
     history = [{"step": 10.0, "loss": 0.5}, {"step": 20.0, "loss": 0.25, "validation_loss": 0.3}]
     model = Forecaster(manifest, made, quantiles, [], history)
     model.stored = [thinned(model.evaluate([signal], levels=LEVELS[::33]).to_json())]
