@@ -17,6 +17,9 @@ next. It is one paragraph of at most 2 KB, with control characters escaped.
 
 from __future__ import annotations
 
+import copyreg
+from typing import Any
+
 MESSAGE_LIMIT = 2000
 
 
@@ -39,6 +42,10 @@ class ForecasterError(Exception):
         self.hint = printable(hint, 800)
         self.message = printable(message, MESSAGE_LIMIT - len(self.hint) - 2)
         super().__init__(f"{self.message} {self.hint}".strip())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to pickle the error: without a call of `__init__`, which would compose the message once more."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__
 
 
 class UsageError(ForecasterError):

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from forecaster.batch.execution import EXECUTIONS, Execution
 from forecaster.batch.ledger import Entry, Ledger
-from forecaster.batch.runner import Job, Outcome, run
+from forecaster.batch.runner import ChunkResult, Job, Outcome, process_chunk, run
 from forecaster.batch.tables import encode
 
-__all__ = ["Entry", "Job", "Ledger", "Outcome", "encode", "run"]
+__all__ = [
+    "EXECUTIONS",
+    "ChunkResult",
+    "Entry",
+    "Execution",
+    "Job",
+    "Ledger",
+    "Outcome",
+    "encode",
+    "process_chunk",
+    "run",
+]

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from forecaster.batch.names import MANIFEST
 from forecaster.errors import UsageError, printable
 from forecaster.files import as_output_errors, is_vacant, open_regular, write_file
 
+# Bytes of the largest manifest that is read: some four million files.
 LARGEST = 1 << 30
 
 
@@ -37,45 +38,65 @@ class Entry:
 
 @dataclass
 class Ledger:
-    """The manifest of one folder, held while a batch runs."""
+    """The manifest of one folder, held while a batch runs.
+
+    `entries` are its files by the path of their input; `replaced` are outputs of an earlier batch, with their hashes,
+    that are still there; `earlier` names the outputs in the manifest that stood in the folder before.
+    """
 
     directory: Path
     model: dict[str, str]
     options: dict[str, Any]
     entries: dict[str, Entry] = field(default_factory=dict)
     replaced: dict[str, str | None] = field(default_factory=dict)
-    earlier: frozenset[str] = frozenset()  # the outputs that a manifest named which stood in the folder before
+    earlier: frozenset[str] = frozenset()
 
     @classmethod
     def open(cls, directory: Path, model: dict[str, str], options: dict[str, Any], *, overwrite: bool) -> Ledger:
-        """Go on with the folder's manifest if it has this model and these options, else begin anew.
+        """Return the folder's ledger if it has this model and these options, to go on with, else a new one.
 
         Raises:
             UsageError: the folder holds something else, and `overwrite` was not given.
         """
         ledger = cls(directory, model, options)
         old = _load(directory / MANIFEST)
-        same = old is not None and _same(old, ledger)
-        ledger.earlier = frozenset(_outputs(old))
-        if old is not None and same and not overwrite:
-            ledger.entries = {item["path"]: Entry(**item) for item in old["files"]}
-            ledger.replaced = old["replaced"]
-        elif not is_vacant(directory) and not _is_barren(directory, old):
+        outputs = {} if old is None else old.outputs
+        ledger.earlier = frozenset(outputs)
+        if old is not None and old.continues(ledger) and not overwrite:
+            ledger.entries, ledger.replaced = old.entries, old.replaced
+            return ledger
+        # A folder with nothing in it but the manifest of a batch in which every input failed is as good as empty.
+        barren = old is not None and not outputs and [path.name for path in directory.iterdir()] == [MANIFEST]
+        if not is_vacant(directory) and not barren:
             if not overwrite:
-                raise UsageError(_refusal(directory, old), hint="Give another folder, or --overwrite.")
-            ledger.replaced = _outputs(old)
+                content = "other files" if old is None else "forecasts of another model or with other options"
+                hint = "Give another folder, or --overwrite."
+                raise UsageError(f"{printable(directory)} holds {content}.", hint=hint)
+            ledger.replaced = outputs
         return ledger
 
-    def done(self, path: str) -> bool:
+    @property
+    def outputs(self) -> dict[str, str | None]:
+        """The outputs, and those that are being replaced, with their hashes: none of the user's own files."""
+        entries = self.entries.values()
+        return self.replaced | {entry.output: entry.sha256 for entry in entries if entry.output is not None}
+
+    def continues(self, ledger: Ledger) -> bool:
+        """Tell whether this earlier manifest has the model and the options of `ledger`, as JSON has them."""
+        # The name of the model may differ: a model that was renamed is the same model.
+        model = self.model.get("sha256") if isinstance(self.model, dict) else None
+        return model == ledger.model["sha256"] and self.options == json.loads(json.dumps(ledger.options))
+
+    def is_done(self, path: str) -> bool:
         """Tell whether the forecast of `path` stands in the folder, made from the file as it is now."""
         entry = self.entries.get(path)
         if entry is None or entry.status != "ok" or entry.output is None:
             return False
         if entry.picture is not None and not (self.directory / entry.picture).is_file():
             return False
-        return _unchanged(path, entry.input) and _own_digest(self.directory / entry.output) == entry.sha256
+        return _is_unchanged(path, entry.input) and _output_digest(self.directory / entry.output) == entry.sha256
 
-    def made(self, path: str) -> bool:
+    def wrote(self, path: str) -> bool:
         """Tell whether `path` is a forecast that the folder's manifest named: it is no input."""
         folder, name = os.path.split(os.path.abspath(path))
         return name in self.earlier and os.path.realpath(folder) == os.path.realpath(self.directory)
@@ -94,9 +115,9 @@ class Ledger:
         """Remove what an earlier batch wrote and nobody has changed, now that its successors stand."""
         if not self.replaced:
             return
-        own = {entry.output for entry in self.entries.values()}
+        outputs = {entry.output for entry in self.entries.values()}
         for output, sha256 in self.replaced.items():
-            if output not in own and _own_digest(self.directory / output) == sha256:
+            if output not in outputs and _output_digest(self.directory / output) == sha256:
                 with as_output_errors(self.directory / output):
                     (self.directory / output).unlink(missing_ok=True)
         self.replaced = {}
@@ -122,12 +143,12 @@ def model_identity(path: Path) -> dict[str, str]:
     return {"name": path.resolve().name, "sha256": _digest(path / "model.json") or ""}
 
 
-def _unchanged(path: str, known: Mapping[str, Any]) -> bool:
-    """Tell whether the input is the one that is known: by size and time, else by its hash."""
+def _is_unchanged(path: str, identity: Mapping[str, Any]) -> bool:
+    """Tell whether the input has this `identity` still: by size and time, else by its hash."""
     now = identify(path, "")
-    if "size" not in now or now["size"] != known.get("size"):
+    if "size" not in now or now["size"] != identity.get("size"):
         return False
-    return now["mtime_ns"] == known.get("mtime_ns") or _digest(Path(path)) == known.get("sha256")
+    return now["mtime_ns"] == identity.get("mtime_ns") or _digest(Path(path)) == identity.get("sha256")
 
 
 def _digest(path: Path) -> str | None:
@@ -139,69 +160,37 @@ def _digest(path: Path) -> str | None:
         return None
 
 
-def _own_digest(path: Path) -> str | None:
-    """Return the SHA-256 of a file that this program wrote; a symbolic link is none."""
+def _output_digest(path: Path) -> str | None:
+    """Return the SHA-256 of an output; this program writes no symbolic link, so that of a link is None."""
     return None if path.is_symlink() else _digest(path)
 
 
-def _load(path: Path) -> dict[str, Any] | None:
-    """Return an earlier manifest, or None where there is none that this program wrote."""
+def _load(path: Path) -> Ledger | None:
+    """Return an earlier manifest, or None where there is none that this program wrote.
+
+    Whoever can write into the folder can write its manifest, so nothing in it is trusted: a name that leads out
+    of the folder makes it another program's file.
+    """
     try:
         with open_regular(path, follow=False) as file:
             if os.fstat(file.fileno()).st_size > LARGEST:
                 return None
-            found = json.loads(file.read())
-        replaced = found.get("replaced", {})
-        if not all(map(_within, replaced.keys())):
+            document = json.loads(file.read())
+        replaced = document.get("replaced", {})
+        if not all(map(_is_file_name, replaced.keys())):
             return None
-        for item in found["files"]:
-            entry = Entry(**item)
-            if not isinstance(item["path"], str) or not isinstance(item.get("input", {}), dict):
+        entries = [Entry(**item) for item in document["files"]]
+        for entry in entries:
+            if not isinstance(entry.path, str) or not isinstance(entry.input, dict):
                 return None
-            if not _within(entry.output) or not _within(entry.picture):
+            if not all(name is None or _is_file_name(name) for name in (entry.output, entry.picture)):
                 return None
-        return {"model": found["model"], "options": found["options"], "files": found["files"], "replaced": replaced}
+        by_path = {entry.path: entry for entry in entries}
+        return Ledger(path.parent, document["model"], document["options"], by_path, replaced)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
-def _within(name: object) -> bool:
-    """Tell whether a name read from a manifest is a plain file name."""
-    return name is None or (isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\\0"))
-
-
-def _same(old: Mapping[str, Any], ledger: Ledger) -> bool:
-    """Compare model and options as JSON has them; a model may have been renamed."""
-    model = old["model"].get("sha256") if isinstance(old["model"], dict) else None
-    return model == ledger.model["sha256"] and old["options"] == json.loads(json.dumps(ledger.options))
-
-
-def _refusal(directory: Path, old: Mapping[str, Any] | None) -> str:
-    what = "forecasts of another model or with other options" if old is not None else "other files"
-    return f"{printable(directory)} holds {what}."
-
-
-def _is_barren(directory: Path, old: Mapping[str, Any] | None) -> bool:
-    """Tell a folder that holds nothing but the manifest of a batch in which no forecast was made."""
-    return old is not None and not _outputs(old) and [one.name for one in directory.iterdir()] == [MANIFEST]
-
-
-def _outputs(old: Mapping[str, Any] | None) -> dict[str, str | None]:
-    """Return the outputs of an earlier batch with their hashes; the user's own files are not among them."""
-    own = {entry.output: entry.sha256 for entry in _entries(old) if entry.output is not None}
-    return (old["replaced"] if old else {}) | own
-
-
-def _entries(old: Mapping[str, Any] | None) -> list[Entry]:
-    """Return the entries of an earlier manifest."""
-    return [Entry(**item) for item in (old or {"files": []})["files"]]
-
-
-def failed(path: str, error: Exception) -> Entry:
-    """Return the entry of an input that could not be forecast."""
-    return Entry(path, "failed", error=printable(error, 2000))
-
-
-def with_picture(entry: Entry, picture: str) -> Entry:
-    """Return `entry` with the name of its picture."""
-    return replace(entry, picture=picture)
+def _is_file_name(name: object) -> bool:
+    """Tell whether a name read from a manifest is that of a file within its folder."""
+    return isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\\0")

@@ -1,17 +1,24 @@
-"""The batch: files in chunks through one model, each outcome in the manifest."""
+"""The batch: files in chunks through one model, each outcome in the manifest.
+
+`process_chunk` reads, forecasts and encodes a chunk of inputs. It takes and returns plain values that can be
+pickled, and writes nothing, so that an `Execution` may run it anywhere. The process that calls `run` plans the
+chunks, writes the files and keeps the manifest.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forecaster.batch import ledger as ledgers
+from forecaster.batch.execution import execution as execution_named
 from forecaster.batch.ledger import Entry, Ledger
 from forecaster.batch.names import check_template, output_names, picture_name
 from forecaster.batch.tables import Format, encode, require_parquet
@@ -26,11 +33,12 @@ if TYPE_CHECKING:
     from forecaster.reading.inputs import Input
     from forecaster.signal.signal import Signal
 
+# The manifest is written after each chunk, and a chunk is forecast together: large enough for the matrix products,
+# small enough for memory and for what a kill can cost.
 CHUNK_FILES = 256
 CHUNK_VALUES = 16_000_000
+# Threads that write side by side: a single one would spend most of its time waiting for the disk.
 WRITERS = 8
-Attempt = tuple["Input", "Signal", "list[Forecast] | ForecasterError"]
-Written = tuple[Future[None], Callable[[], None]]
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,31 @@ class Job:
         }
 
 
+@dataclass(frozen=True)
+class EncodedForecast:
+    """The forecast of one input as bytes to be written, and what a summary says of it.
+
+    `identity` tells the input apart when a later batch asks whether it has changed.
+    """
+
+    path: str
+    identity: dict[str, Any]
+    data: bytes
+    sha256: str
+    picture: bytes | None
+    forecasts: list[Forecast]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ChunkResult:
+    """What came of a chunk: forecasts in the order of the inputs, errors by path, and inputs that were not begun."""
+
+    encoded: list[EncodedForecast]
+    failed: dict[str, ForecasterError]
+    remaining: tuple[Input, ...]
+
+
 @dataclass
 class Outcome:
     """What became of a batch: paths by outcome, and the last forecasts for a summary."""
@@ -72,13 +105,41 @@ class Outcome:
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     last: list[Forecast] = field(default_factory=list)
 
+    @property
+    def count(self) -> int:
+        """How many inputs have been dealt with."""
+        return len(self.skipped) + len(self.done) + len(self.failed)
+
+    def fail(self, path: str, error: ForecasterError) -> None:
+        """Record an input that could not be forecast."""
+        self.failed[path] = error
+        self.ledger.add(Entry(path, "failed", error=printable(error, 2000)))
+
+    def succeed(self, entry: Entry, encoded: EncodedForecast) -> None:
+        """Record a forecast whose files are on the disk."""
+        self.ledger.add(entry)
+        self.done.append(entry.path)
+        self.last = encoded.forecasts
+        self.notes[entry.path] = encoded.notes
+        for forecast in encoded.forecasts:
+            self.reasons.update(forecast.reasons)
+            if forecast.warning:
+                self.warnings.append(f"{forecast.unique_id}: {forecast.warning}")
+
 
 def run(
-    forecaster: Forecaster, model: Path, inputs: Sequence[Input], job: Job, *, tick: Callable[[int], None] | None = None
+    forecaster: Forecaster,
+    model: Path,
+    inputs: Sequence[Input],
+    job: Job,
+    *,
+    tick: Callable[[int], None] = lambda count: None,
+    execution: str = "in-process",
 ) -> Outcome:
-    """Forecast every input that is not done yet; a bad one does not stop the others.
+    """Forecast every input that is not done yet, and return what became of each; a bad one does not stop the others.
 
-    `tick` hears how many inputs have been dealt with.
+    `model` is the folder that `forecaster` was loaded from, `tick` is called with the number of inputs that have been
+    dealt with, and `execution` is a name in `EXECUTIONS`.
 
     Raises:
         UsageError: a folder that holds something else, a file name template that cannot work.
@@ -89,170 +150,178 @@ def run(
         require_parquet()
     if os.path.lexists(job.directory) and not job.directory.is_dir():
         raise UsageError(f"{printable(job.directory)} is not a folder.", hint="Give a folder with -o DIR.")
+    backend = execution_named(execution)
     with locked_folder(job.directory) as folder:
         ledger = Ledger.open(job.directory, ledgers.model_identity(model), job.options(), overwrite=job.overwrite)
-        inputs = [item for item in inputs if not ledger.made(item.path)]
-        names = _names(inputs, job, ledger)
+        inputs = [item for item in inputs if not ledger.wrote(item.path)]
+        kept = {path: entry.output for path, entry in ledger.entries.items() if entry.output is not None}
+        names = output_names([(item.path, item.name) for item in inputs], job.filename, job.form, kept)
         _refuse_own_inputs(inputs, names, job)
-        batch = _Batch(forecaster, job, Outcome(ledger), names, folder)
-        batch.through(inputs, tick or (lambda count: None))
+        batch = _Batch(job, Outcome(ledger), names, folder)
+        pending = batch.pending(inputs)
+        tick(batch.outcome.count)
+        if pending:
+            # From here on the folder is known as this batch's, even after a kill.
+            ledger.write()
+        work = partial(process_chunk, forecaster, job=job)
+        # An execution may draw chunks ahead: what such a chunk leaves over is taken up by another round.
+        while pending and not batch.stopped:
+            for result in backend.map(work, _chunks(pending)):
+                pending.extendleft(reversed(result.remaining))
+                batch.store(result)
+                tick(batch.outcome.count)
+                if batch.stopped:
+                    break
         if not batch.stopped:
             ledger.finish()
     return batch.outcome
 
 
-def _names(inputs: Sequence[Input], job: Job, ledger: Ledger) -> dict[str, str]:
-    kept = {path: entry.output for path, entry in ledger.entries.items() if entry.output is not None}
-    return output_names([(item.path, item.name) for item in inputs], job.filename, job.form, kept)
+def process_chunk(model: Forecaster | Path, chunk: Sequence[Input], job: Job) -> ChunkResult:
+    """Return the encoded forecasts of `chunk`, or of as many of its first inputs as memory holds; write nothing.
+
+    `model` is a loaded model or its folder: where the chunk crosses to another process, the folder is less to send.
+    """
+    if isinstance(model, Path):
+        from forecaster.model import Forecaster
+
+        model = Forecaster.load(model)
+    signals, failed, remaining = _read(model, chunk, job)
+    encoded: list[EncodedForecast] = []
+    for item, signal, forecasts in _forecast(model, signals, job):
+        try:
+            if isinstance(forecasts, ForecasterError):
+                raise forecasts
+            data = encode(forecasts, job.levels, job.form)
+        except ForecasterError as error:
+            failed[item.path] = error
+            continue
+        picture = None if job.figure is None else job.figure(forecasts)
+        identity, sha256 = ledgers.identify(item.path, signal.sha256), hashlib.sha256(data).hexdigest()
+        encoded.append(EncodedForecast(item.path, identity, data, sha256, picture, forecasts, signal.notes))
+    return ChunkResult(encoded, failed, remaining)
+
+
+def _read(
+    forecaster: Forecaster, chunk: Sequence[Input], job: Job
+) -> tuple[list[tuple[Input, Signal]], dict[str, ForecasterError], tuple[Input, ...]]:
+    """Return the signals of `chunk` that memory holds, why inputs cannot be read, and the inputs behind them."""
+    signals: list[tuple[Input, Signal]] = []
+    failed: dict[str, ForecasterError] = {}
+    values = 0
+    for place, item in enumerate(chunk):
+        if values >= CHUNK_VALUES or (failed and job.stop_on_error):
+            return signals, failed, tuple(chunk[place:])
+        try:
+            signal = read_signal(item.path, job.reading, name=item.name)
+        except ForecasterError as error:
+            failed[item.path] = error
+        except OSError as error:
+            failed[item.path] = ForecasterError(f"{printable(item.path, 400)}: {error.strerror or error}.")
+        else:
+            signals.append((item, signal))
+            values += sum(recording.values.size for recording in signal.recordings)
+            values += _values_ahead(forecaster, signal, job)
+    return signals, failed, ()
+
+
+def _values_ahead(forecaster: Forecaster, signal: Signal, job: Job) -> int:
+    """Return how many values the forecast of `signal` has, with the two sides of each band."""
+    horizon = job.horizon or forecaster.config.window.n_input
+    columns = forecaster.config.window.symbols + 1 + 2 * len(set(job.levels))
+    return horizon * columns * forecaster.manifest.n_channels * len(list(signal.series()))
+
+
+def _forecast(
+    forecaster: Forecaster, signals: Sequence[tuple[Input, Signal]], job: Job
+) -> Iterator[tuple[Input, Signal, list[Forecast] | ForecasterError]]:
+    """Yield each of `signals` with its forecasts, or with the error for which it has none."""
+    if not signals:
+        return
+    try:
+        forecasts = forecaster.forecast([signal for _, signal in signals], horizon=job.horizon, levels=job.levels)
+    except ForecasterError as error:
+        if len(signals) == 1:
+            yield (*signals[0], error)
+            return
+        # One bad signal refuses the whole call, so the chunk is halved until the bad ones stand alone.
+        half = len(signals) // 2
+        yield from _forecast(forecaster, signals[:half], job)
+        yield from _forecast(forecaster, signals[half:], job)
+    else:
+        yield from ((*pair, listed) for pair, listed in zip(signals, forecasts, strict=True))
 
 
 def _refuse_own_inputs(inputs: Sequence[Input], names: dict[str, str], job: Job) -> None:
     """Refuse outputs that would take the place of an input, whatever paths lead to it."""
-    given = {os.path.realpath(item.path): item.path for item in inputs if item.path != "-"}
+    sources = {os.path.realpath(item.path): item.path for item in inputs if item.path != "-"}
     for output in names.values():
         for name in (output, picture_name(output, job.form)) if job.figure else (output,):
-            path = os.path.realpath(job.directory / name)
-            if path in given:
-                found = (
-                    f"The forecast {printable(name)} would take the place of the input {printable(given[path], 400)}."
+            source = sources.get(os.path.realpath(job.directory / name))
+            if source is not None:
+                raise UsageError(
+                    f"The forecast {printable(name)} would take the place of the input {printable(source, 400)}.",
+                    hint="Give another folder with -o, or another --filename.",
                 )
-                raise UsageError(found, hint="Give another folder with -o, or another --filename.")
+
+
+def _chunks(pending: deque[Input]) -> Iterator[tuple[Input, ...]]:
+    """Yield the inputs that are pending when a chunk is drawn, and take them off `pending`."""
+    while pending:
+        yield tuple(pending.popleft() for _ in range(min(CHUNK_FILES, len(pending))))
 
 
 @dataclass
 class _Batch:
-    """A batch under way."""
+    """A batch under way: `names` are the outputs by the path of their input, `folder` is the open output folder."""
 
-    forecaster: Forecaster
     job: Job
     outcome: Outcome
     names: dict[str, str]
     folder: int
 
-    def through(self, inputs: Sequence[Input], tick: Callable[[int], None]) -> None:
-        """Take all inputs to their end, the manifest written after every chunk."""
-        pending = [item for item in inputs if not self._skip(item)]
-        tick(len(inputs) - len(pending))
-        if not pending:
-            return
-        self.outcome.ledger.write()  # from here on the folder is known as this batch's, even after a kill
-        for chunk in self._chunks(pending):
-            try:
-                self._forecast(chunk)
-            finally:
-                self.outcome.ledger.write()
-            tick(len(self.outcome.skipped) + len(self.outcome.done) + len(self.outcome.failed))
-            if self.stopped:
-                return
-
-    def _forecast(self, chunk: list[tuple[Input, Signal]]) -> None:
-        """Forecast a chunk and write its files side by side: waiting for the disk one by one takes most of the time."""
-        written: list[Written] = []
-        with ThreadPoolExecutor(WRITERS) as pool:
-            for item, signal, result in _attempt(self.forecaster, chunk, self.job):
-                if isinstance(result, ForecasterError):
-                    self._fail(item, result)
-                else:
-                    written += self._store(item, signal, result, pool)
-        failures = [writing.exception() for writing, _ in written]
-        for (_, note), failure in zip(written, failures, strict=True):
-            if failure is None:
-                note()
-        if failure := next(filter(None, failures), None):
-            raise failure
-
     @property
     def stopped(self) -> bool:
-        """Whether it ends at an input that failed, the rest untouched."""
+        """Whether the batch ends at an input that failed, with the inputs behind it untouched."""
         return self.job.stop_on_error and bool(self.outcome.failed)
 
-    def _skip(self, item: Input) -> bool:
-        done = item.path != "-" and self.outcome.ledger.done(item.path)
-        if done:
-            self.outcome.skipped.append(item.path)
-        return done
-
-    def _chunks(self, inputs: Sequence[Input]) -> Iterator[list[tuple[Input, Signal]]]:
-        """Read the inputs, in chunks that memory holds; note down those that cannot be read."""
-        chunk: list[tuple[Input, Signal]] = []
-        values = 0
+    def pending(self, inputs: Sequence[Input]) -> deque[Input]:
+        """Return the inputs that are to be forecast, and record those whose forecast stands already."""
+        pending: deque[Input] = deque()
         for item in inputs:
-            signal = self._read(item)
-            if signal is None and self.stopped:
-                break
-            if signal is None:
-                continue
-            chunk.append((item, signal))
-            values += sum(recording.values.size for recording in signal.recordings) + self._ahead(signal)
-            if len(chunk) >= CHUNK_FILES or values >= CHUNK_VALUES:
-                yield chunk
-                chunk, values = [], 0
-        yield chunk
+            # The standard input holds something else each time.
+            if item.path != "-" and self.outcome.ledger.is_done(item.path):
+                self.outcome.skipped.append(item.path)
+            else:
+                pending.append(item)
+        return pending
 
-    def _ahead(self, signal: Signal) -> int:
-        """Return how many values the forecast of `signal` has, with the two sides of each band."""
-        horizon = self.job.horizon or self.forecaster.config.window.n_input
-        sides = self.forecaster.config.window.symbols + 1 + 2 * len(set(self.job.levels))
-        return horizon * sides * self.forecaster.manifest.n_channels * len(list(signal.series()))
+    def store(self, result: ChunkResult) -> None:
+        """Write the files of a chunk side by side, then the manifest.
 
-    def _read(self, item: Input) -> Signal | None:
+        Raises:
+            OutputError: a file cannot be written; those that could are in the manifest.
+        """
+        for path, error in result.failed.items():
+            self.outcome.fail(path, error)
+        entries = [self._entry(encoded) for encoded in result.encoded]
         try:
-            return read_signal(item.path, self.job.reading, name=item.name)
-        except ForecasterError as error:
-            self._fail(item, error)
-        except OSError as error:
-            self._fail(item, ForecasterError(f"{printable(item.path, 400)}: {error.strerror or error}."))
-        return None
+            with ThreadPoolExecutor(WRITERS) as pool:
+                writes = [pool.submit(self._write, *pair) for pair in zip(entries, result.encoded, strict=True)]
+            for entry, encoded, write in zip(entries, result.encoded, writes, strict=True):
+                if write.exception() is None:
+                    self.outcome.succeed(entry, encoded)
+            for write in writes:
+                write.result()
+        finally:
+            self.outcome.ledger.write()
 
-    def _fail(self, item: Input, error: ForecasterError) -> None:
-        self.outcome.failed[item.path] = error
-        self.outcome.ledger.add(ledgers.failed(item.path, error))
+    def _entry(self, encoded: EncodedForecast) -> Entry:
+        output = self.names[encoded.path]
+        picture = None if encoded.picture is None else picture_name(output, self.job.form)
+        return Entry(encoded.path, "ok", output, encoded.sha256, input=encoded.identity, picture=picture)
 
-    def _store(self, item: Input, signal: Signal, forecasts: list[Forecast], pool: ThreadPoolExecutor) -> list[Written]:
-        """Hand the forecast of one file, and its picture, to the writers; it is noted down once it is on disk."""
-        try:
-            data = encode(forecasts, self.job.levels, self.job.form)
-        except ForecasterError as error:
-            self._fail(item, error)
-            return []
-        output = self.names[item.path]
-        known = ledgers.identify(item.path, signal.sha256)
-        entry = Entry(item.path, "ok", output, hashlib.sha256(data).hexdigest(), input=known)
-        files = {output: data}
-        if self.job.figure is not None:
-            entry = ledgers.with_picture(entry, picture_name(output, self.job.form))
-            files[str(entry.picture)] = self.job.figure(forecasts)
-        writing = pool.submit(self._write, files)
-        return [(writing, partial(self._note, entry, forecasts, signal.notes))]
-
-    def _write(self, files: dict[str, bytes]) -> None:
-        for name, data in files.items():
-            write_within(self.folder, self.job.directory / name, data)
-
-    def _note(self, entry: Entry, forecasts: list[Forecast], notes: tuple[str, ...]) -> None:
-        self.outcome.ledger.add(entry)
-        self.outcome.done.append(entry.path)
-        self.outcome.last = forecasts
-        self.outcome.notes[entry.path] = notes
-        for forecast in forecasts:
-            self.outcome.reasons.update(forecast.reasons)
-            if forecast.warning:
-                self.outcome.warnings.append(f"{forecast.unique_id}: {forecast.warning}")
-
-
-def _attempt(forecaster: Forecaster, chunk: list[tuple[Input, Signal]], job: Job) -> Iterator[Attempt]:
-    """Forecast a chunk in one call; where that fails, halve it until the bad files stand alone."""
-    if not chunk:
-        return
-    try:
-        signals = [signal for _, signal in chunk]
-        found = forecaster.forecast(signals, horizon=job.horizon, levels=job.levels)
-    except ForecasterError as error:
-        if len(chunk) == 1:
-            yield (*chunk[0], error)
-            return
-        half = len(chunk) // 2
-        yield from _attempt(forecaster, chunk[:half], job)
-        yield from _attempt(forecaster, chunk[half:], job)
-    else:
-        yield from ((item, signal, forecasts) for (item, signal), forecasts in zip(chunk, found, strict=True))
+    def _write(self, entry: Entry, encoded: EncodedForecast) -> None:
+        write_within(self.folder, self.job.directory / str(entry.output), encoded.data)
+        if encoded.picture is not None:
+            write_within(self.folder, self.job.directory / str(entry.picture), encoded.picture)
