@@ -17,7 +17,6 @@ next. It is one paragraph of at most 2 KB, with control characters escaped.
 
 from __future__ import annotations
 
-import copyreg
 from typing import Any
 
 MESSAGE_LIMIT = 2000
@@ -45,7 +44,11 @@ class ForecasterError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how to pickle the error: without a call of `__init__`, which would compose the message once more."""
-        return copyreg.__newobj__, (type(self), *self.args), self.__dict__
+        return _unpickled, (type(self), self.args), self.__dict__
+
+
+def _unpickled(kind: type[ForecasterError], args: tuple[Any, ...]) -> ForecasterError:
+    return kind.__new__(kind, *args)
 
 
 class UsageError(ForecasterError):

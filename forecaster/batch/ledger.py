@@ -179,14 +179,14 @@ def _load(path: Path) -> Ledger | None:
         replaced = document.get("replaced", {})
         if not all(map(_is_file_name, replaced.keys())):
             return None
-        entries = [Entry(**item) for item in document["files"]]
-        for entry in entries:
-            if not isinstance(entry.path, str) or not isinstance(entry.input, dict):
+        entries = {}
+        for item in document["files"]:
+            entry = entries[item["path"]] = Entry(**item)
+            if not isinstance(item["path"], str) or not isinstance(item.get("input", {}), dict):
                 return None
             if not all(name is None or _is_file_name(name) for name in (entry.output, entry.picture)):
                 return None
-        by_path = {entry.path: entry for entry in entries}
-        return Ledger(path.parent, document["model"], document["options"], by_path, replaced)
+        return Ledger(path.parent, document["model"], document["options"], entries, replaced)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 

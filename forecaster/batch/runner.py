@@ -165,14 +165,14 @@ def run(
             ledger.write()
         work = partial(process_chunk, forecaster, job=job)
         # An execution may draw chunks ahead: what such a chunk leaves over is taken up by another round.
-        while pending and not batch.stopped:
+        while pending and not batch.is_stopped():
             for result in backend.map(work, _chunks(pending)):
                 pending.extendleft(reversed(result.remaining))
                 batch.store(result)
                 tick(batch.outcome.count)
-                if batch.stopped:
+                if batch.is_stopped():
                     break
-        if not batch.stopped:
+        if not batch.is_stopped():
             ledger.finish()
     return batch.outcome
 
@@ -280,9 +280,8 @@ class _Batch:
     names: dict[str, str]
     folder: int
 
-    @property
-    def stopped(self) -> bool:
-        """Whether the batch ends at an input that failed, with the inputs behind it untouched."""
+    def is_stopped(self) -> bool:
+        """Tell whether the batch ends at an input that failed, with the inputs behind it untouched."""
         return self.job.stop_on_error and bool(self.outcome.failed)
 
     def pending(self, inputs: Sequence[Input]) -> deque[Input]:
