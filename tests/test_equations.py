@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from forecaster.equations.activations import relu, sigmoid
-from forecaster.equations.basic_rnn import basic_rnn
-from forecaster.equations.convolution import folded_convolution, samples
+from forecaster.equations.feedforward import folded_convolution, samples
 from forecaster.equations.gru import gru
 from forecaster.equations.gru import trace as gru_trace
-from forecaster.equations.jordan import jordan
 from forecaster.equations.lstm import lstm, textbook_gates, trace
 from forecaster.equations.products import by_blocks
+from forecaster.equations.recurrent import basic_rnn, jordan
 
 X = np.array([[[0.1, 0.4], [0.7, 0.9]]])
 TARGETS = np.array([0.3, 0.5])
@@ -26,7 +25,7 @@ def deck_a(forget_bias=0.0):
     weights = {f"W{gate}": np.array(row)[:, None] for gate, (row, _) in DECK_A.items()}
     weights |= {f"b{gate}": np.array([bias]) for gate, (_, bias) in DECK_A.items()}
     weights["bf"] = weights["bf"] + forget_bias
-    return textbook_gates(weights, 1)
+    return textbook_gates(weights)
 
 
 def test_basic_rnn_of_deck_a():

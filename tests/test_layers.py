@@ -5,17 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from forecaster.equations.basic_rnn import basic_rnn
-from forecaster.equations.convolution import folded_convolution
+from forecaster.equations.feedforward import folded_convolution
 from forecaster.equations.gru import gru
-from forecaster.equations.jordan import jordan
 from forecaster.equations.lstm import lstm, textbook_gates
-from forecaster.layers.basic_rnn import BasicRNN
+from forecaster.equations.recurrent import basic_rnn, jordan
 from forecaster.layers.gru import GRU
-from forecaster.layers.initial import InputAndState, JointGlorot
-from forecaster.layers.jordan import Jordan
+from forecaster.layers.lstm import GATES, JointGlorot, TextbookLSTM
+from forecaster.layers.recurrent import BasicRNN, InputAndState, Jordan
 from forecaster.layers.regularise import Dropout, Noise
-from forecaster.layers.textbook_lstm import GATES, TextbookLSTM
 
 B, S, N, UNITS = 5, 7, 3, 4
 
@@ -32,7 +29,7 @@ def pair():
     for gate in GATES:
         textbook.matrices[gate].assign(weights[f"W{gate}"])
         textbook.biases[gate].assign(weights[f"b{gate}"])
-    own.set_weights(textbook_gates(weights, UNITS))
+    own.set_weights(textbook_gates(weights))
     return textbook, own, weights, rng.normal(size=(B, S, N)).astype(np.float32)
 
 
@@ -47,7 +44,7 @@ def gradients(layer, x):
 def test_textbook_equals_keras_and_the_equations(pair):
     textbook, own, weights, x = pair
     np.testing.assert_allclose(textbook(x), own(x), atol=1e-6)
-    np.testing.assert_allclose(lstm(x, *textbook_gates(weights, UNITS)), own(x), atol=1e-6)
+    np.testing.assert_allclose(lstm(x, *textbook_gates(weights)), own(x), atol=1e-6)
 
 
 def test_the_gradients_equal_those_of_keras(pair):
@@ -77,7 +74,7 @@ def test_the_equations_gradient_by_finite_differences(pair):
     def loss(change):
         moved = {name: value.astype(np.float64) for name, value in exact.items()}
         moved["Wf"][1, 2] += change
-        return float((np.square(lstm(x.astype(np.float64), *textbook_gates(moved, UNITS))) * scale).sum())
+        return float((np.square(lstm(x.astype(np.float64), *textbook_gates(moved))) * scale).sum())
 
     assert (loss(1e-5) - loss(-1e-5)) / 2e-5 == pytest.approx(float(gradient[1, 2]), rel=1e-4)
 

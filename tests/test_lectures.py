@@ -18,8 +18,8 @@ from forecaster import lectures
 from forecaster.commands.terminal import program
 from forecaster.equations import activations as act
 from forecaster.equations import lstm
-from forecaster.equations.build_up import build_up
-from forecaster.equations.softmax_rnn import softmax_rnn
+from forecaster.equations.lstm import build_up
+from forecaster.equations.recurrent import softmax_rnn
 from forecaster.errors import UsageError
 from forecaster.lectures import writing
 from tests import commands
@@ -166,7 +166,7 @@ class TestBuildUp:
         weights = {f"W{gate}": rng.normal(size=(5, 3)) for gate in "fiao"}
         x = rng.normal(size=(4, 6, 2))
         zeros = {f"b{gate}": np.zeros(3) for gate in "fiao"}
-        plain = lstm.lstm(x, *lstm.textbook_gates(weights | zeros, 3))
+        plain = lstm.lstm(x, *lstm.textbook_gates(weights | zeros))
         np.testing.assert_allclose(build_up(x, weights, "input").h, plain, rtol=0, atol=1e-14)
 
 

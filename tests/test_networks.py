@@ -5,9 +5,9 @@ import pytest
 from pydantic import ValidationError
 
 from forecaster.config import Window
-from forecaster.equations.basic_rnn import basic_rnn
+from forecaster.equations.recurrent import basic_rnn
 from forecaster.networks import Setting, network
-from forecaster.networks._numpy import normalised
+from forecaster.networks._forward import normalised
 from tests.kernels import KERNELS, printed
 
 WINDOW = Window(n_step=5, n_input=6)

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from forecaster.equations.activations import softmax
-from forecaster.equations.softmax_rnn import softmax_rnn
-from forecaster.layers.softmax_rnn import SymbolOutput, SymbolState
+from forecaster.equations.recurrent import softmax_rnn
+from forecaster.layers.recurrent import SymbolOutput, SymbolState
 
 B, S, K, UNITS = 5, 7, 4, 3
 NAMES = ("Whx", "Whh", "bias", "h1", "Why")

@@ -1,1 +1,1 @@
-"""The lectures' layers in NumPy: what forecasts run on, and what the Keras layers are held against."""
+"""The lectures' networks as equations in NumPy: forecasts run on them, and the Keras layers must equal them."""

@@ -1,6 +1,6 @@
-"""The activations that the gates and states pass through, and their derivatives.
+"""The activations that gates and states pass through, and their derivatives.
 
-The derivatives that training multiplies along a chain, each at the sum x before the activation:
+Training multiplies the derivatives along a chain, each at the sum x before the activation:
 
     sig'(x)      = sig(x) (1 - sig(x))   at most 1/4, at x = 0: what vanishes
     tanh'(x)     = 1 - tanh(x)^2         at most 1, at x = 0

@@ -7,8 +7,8 @@
     y_t = u_t y_{t-1} + (1 - u_t) a_t                       output, the update gate keeps
     y_t = (1 - u_t) y_{t-1} + u_t a_t                       output, the update gate takes
 
-Keras keeps, and resets after the product unless told otherwise. With one unit, and bs = 0,
-before and after are the same.
+By default Keras' update gate keeps, and its reset comes after the product. With one unit and
+bs = 0, reset before and after are the same.
 
 Source: decks A (COMP5331), B (COMP7/8118 M50) and D (Algorithms for Big Data, RNN) name the
 unit and give no equations. Cho et al., "Learning Phrase Representations using RNN
@@ -34,7 +34,7 @@ GATES = "rua"
 
 
 class Trace(NamedTuple):
-    """What every gate did at every step: r, u, a, y, each (B, S, n)."""
+    """The gates r and u, the candidate a and the output y at every step, each (B, S, n)."""
 
     r: NDArray
     u: NDArray
@@ -43,16 +43,17 @@ class Trace(NamedTuple):
 
 
 def gru(x: NDArray, weights: Mapping[str, NDArray], mix: Mix = "update-keeps", start: NDArray | None = None) -> NDArray:
-    """Run the unit over `x` (B, S, N) from `start` (B, n), else from zero; return every output y (B, S, n).
+    """Return every output y (B, S, n) of the unit over `x` (B, S, N), from `start` (B, n), or from zero.
 
-    `weights` has Wr, Wu, Wa, each (N + n, n): the matrices above transposed, rows in the order
-    of [x_t, y_{t-1}]; br, bu, ba (n,); and bs (n,) if the reset comes after the product.
+    `weights` has Wr, Wu, Wa, each (N + n, n), the matrices above transposed with rows in the
+    order of [x_t, y_{t-1}]; the biases br, bu, ba (n,); and bs (n,) if the reset comes after the
+    product.
     """
     return np.stack([step[-1] for step in steps(x, weights, mix, start)], axis=1)
 
 
 def trace(x: NDArray, weights: Mapping[str, NDArray], mix: Mix = "update-keeps") -> Trace:
-    """Run the unit as `gru` does, and keep what every gate did.
+    """Return what every gate of the unit did over `x` (B, S, N); the arguments are those of `gru`.
 
     >>> rows = {"r": ([0.7, 0.3, 0.4], 0.4), "u": ([0.2, 0.3, 0.4], 0.2), "a": ([0.4, 0.2, 0.1], 0.5)}
     >>> weights = {f"W{gate}": np.array(row)[:, None] for gate, (row, _) in rows.items()}
@@ -63,33 +64,29 @@ def trace(x: NDArray, weights: Mapping[str, NDArray], mix: Mix = "update-keeps")
     >>> trace(x, weights, "update-takes").y.round(4).ravel().tolist()
     [0.322, 0.6152]
     """
-    parts = zip(*steps(x, weights, mix), strict=True)
-    return Trace(*(np.stack(part, axis=1) for part in parts))
+    quantities = zip(*steps(x, weights, mix), strict=True)
+    return Trace(*(np.stack(quantity, axis=1) for quantity in quantities))
 
 
 def steps(
     x: NDArray, weights: Mapping[str, NDArray], mix: Mix, start: NDArray | None = None
 ) -> Iterator[tuple[NDArray, ...]]:
-    """Yield r, u, a, y of each step, each (B, n)."""
-    n = len(weights["ba"])
+    """Yield r, u, a, y of each step, each (B, n); the arguments are those of `gru`."""
+    n, bs = len(weights["ba"]), weights.get("bs")
     joined = np.concatenate([weights[f"W{gate}"] for gate in GATES], axis=1)
-    drive = by_windows(x, joined[:-n]) + np.concatenate([weights[f"b{gate}"] for gate in GATES])
+    projected = by_windows(x, joined[:-n]) + np.concatenate([weights[f"b{gate}"] for gate in GATES])
+    recurrent = joined[-n:]
     y = np.zeros((len(x), n), x.dtype) if start is None else start
     for t in range(x.shape[1]):
-        r, u, a = _gates(drive[:, t], y, joined[-n:], weights.get("bs"))
-        kept, taken = (y, a) if mix == "update-keeps" else (a, y)
-        y = u * kept + (1 - u) * taken
+        sums_r_u, sum_a = projected[:, t, : 2 * n], projected[:, t, 2 * n :]
+        if bs is None:
+            r_and_u = sigmoid(sums_r_u + by_blocks(y, recurrent[:, : 2 * n]))
+            r, u = r_and_u[:, :n], r_and_u[:, n:]
+            a = np.tanh(sum_a + by_blocks(r * y, recurrent[:, 2 * n :]))
+        else:
+            products = by_blocks(y, recurrent)
+            r_and_u = sigmoid(sums_r_u + products[:, : 2 * n])
+            r, u = r_and_u[:, :n], r_and_u[:, n:]
+            a = np.tanh(sum_a + r * (products[:, 2 * n :] + bs))
+        y = u * y + (1 - u) * a if mix == "update-keeps" else u * a + (1 - u) * y
         yield r, u, a, y
-
-
-def _gates(drive: NDArray, y: NDArray, recurrent: NDArray, bs: NDArray | None) -> tuple[NDArray, NDArray, NDArray]:
-    """Return r, u, a (B, n) from the input's share of their sums (B, 3n) and the last output y (B, n)."""
-    n = y.shape[1]
-    if bs is None:
-        open_ = sigmoid(drive[:, : 2 * n] + by_blocks(y, recurrent[:, : 2 * n]))
-        r, u = open_[:, :n], open_[:, n:]
-        return r, u, np.tanh(drive[:, 2 * n :] + by_blocks(r * y, recurrent[:, 2 * n :]))
-    share = by_blocks(y, recurrent)
-    open_ = sigmoid(drive[:, : 2 * n] + share[:, : 2 * n])
-    r, u = open_[:, :n], open_[:, n:]
-    return r, u, np.tanh(drive[:, 2 * n :] + r * (share[:, 2 * n :] + bs))

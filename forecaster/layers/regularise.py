@@ -1,8 +1,8 @@
 """Noise and dropout whose masks are a function of (seed, step, layer).
 
-Keras' own layers draw from a generator whose state is not saved, so an interrupted training
-could not go on as if nothing had happened. These draw statelessly from a step counter that is
-a weight like any other.
+The generator of Keras' own layers has a state that is not saved, so an interrupted training
+could not go on as if nothing had happened. These layers draw statelessly from a step counter,
+which is a weight like any other and is saved with the weights.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ class Stateless(keras.layers.Layer):
         self.amount, self.seed, self.layer = amount, seed, layer
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the step counter."""
+        """Add the step counter."""
         self.step = self.add_weight(name="step", shape=(), dtype="int32", initializer="zeros", trainable=False)
         super().build(input_shape)
 
     def call(self, x: Any, training: bool = False) -> Any:
-        """Return `x` disturbed while training, as it is otherwise."""
+        """Return `x` disturbed in training, and as it is otherwise."""
         if not training or not self.amount:
             return x
+        # The factor keeps the layers of one seed apart from those of the next.
         key = tf.stack([self.seed * 1009 + self.layer, tf.convert_to_tensor(self.step)])
         self.step.assign_add(1)
         return self.disturb(x, key)
@@ -39,26 +40,26 @@ class Stateless(keras.layers.Layer):
 
 
 class Noise(Stateless):
-    """Adds normal noise of standard deviation `amount` to the input, in scaled units.
+    """Normal noise of standard deviation `amount`, in scaled units, added to the input.
 
     It is worth a ridge penalty: Bishop, "Training with noise is equivalent to Tikhonov
     regularization", Neural Computation 7 (1995).
     """
 
     def disturb(self, x: Any, key: Any) -> Any:
-        """Add the noise."""
+        """Return `x` with the noise drawn from `key` (2,)."""
         return x + tf.random.stateless_normal(tf.shape(x), key, stddev=self.amount)
 
 
 class Dropout(Stateless):
-    """Sets a share `amount` of the features to zero and scales the others up, one mask a window.
+    """Dropout of a share `amount` of the features, the kept ones scaled up, with one mask a window.
 
     The mask is the same at every step of a window (Gal and Ghahramani, "A Theoretically
     Grounded Application of Dropout in Recurrent Neural Networks", 2016).
     """
 
     def disturb(self, x: Any, key: Any) -> Any:
-        """Drop features."""
+        """Return `x` (B, S, n) or (B, n) without the features drawn from `key` (2,)."""
         shape = tf.shape(x)
         mask_shape = tf.stack([shape[0], 1, shape[2]]) if len(x.shape) == 3 else shape
         kept = tf.random.stateless_uniform(mask_shape, key) >= self.amount

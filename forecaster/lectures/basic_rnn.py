@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forecaster.equations.basic_rnn import basic_rnn
+from forecaster.equations.recurrent import basic_rnn
 from forecaster.lectures import deck_a
 from forecaster.lectures.working import Array, Example, Gate, Numbers, Step, Working, given
 from forecaster.lectures.writing import weighted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from forecaster.equations.activations import sigmoid
-from forecaster.equations.build_up import Form, Trace, build_up
+from forecaster.equations.lstm import BuildUpTrace, Form, build_up
 from forecaster.lectures import deck_a
 from forecaster.lectures.working import Example, Gate, Line, Note, Numbers, Step, Table, Working
 from forecaster.lectures.writing import factor, short
@@ -49,11 +49,11 @@ def work_sigmoid_state(numbers: Numbers) -> Working:
     return Working(numbers, steps, (table,), (note,))
 
 
-def _trace(numbers: Numbers, form: Form) -> Trace:
+def _trace(numbers: Numbers, form: Form) -> BuildUpTrace:
     return build_up(deck_a.sequence(numbers), deck_a.matrices(numbers, "fiao"), form)
 
 
-def _form(numbers: Numbers, form: Form, trace: Trace, title: str) -> tuple[tuple[Step, ...], Table]:
+def _form(numbers: Numbers, form: Form, trace: BuildUpTrace, title: str) -> tuple[tuple[Step, ...], Table]:
     """Write out every step of a form, and its table."""
     steps = tuple(_step(numbers, form, trace, t) for t in range(deck_a.count(numbers)))
     steps = tuple(Step(f"{title}, {step.title}", step.known, step.lines) for step in steps)
@@ -61,7 +61,7 @@ def _form(numbers: Numbers, form: Form, trace: Trace, title: str) -> tuple[tuple
     return steps, deck_a.summary(numbers, used, title)
 
 
-def _step(numbers: Numbers, form: Form, trace: Trace, t: int) -> Step:
+def _step(numbers: Numbers, form: Form, trace: BuildUpTrace, t: int) -> Step:
     """Write out step `t`, counted from 0."""
     c_last, h_last = deck_a.before(trace.c, t), deck_a.before(trace.h, t)
     seen = np.append(numbers[f"x{t + 1}"], h_last)

@@ -28,7 +28,7 @@ def work(numbers: Numbers) -> Working:
 
 def _trace(numbers: Numbers) -> lstm.Trace:
     """Run the equations that the program's own LSTM runs on."""
-    return lstm.trace(deck_a.sequence(numbers), *lstm.textbook_gates(deck_a.matrices(numbers, "fiao"), 1))
+    return lstm.trace(deck_a.sequence(numbers), *lstm.textbook_gates(deck_a.matrices(numbers, "fiao")))
 
 
 def _step(numbers: Numbers, trace: lstm.Trace, t: int) -> Step:

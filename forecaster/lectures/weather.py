@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from forecaster.equations.activations import softmax
-from forecaster.equations.softmax_rnn import softmax_rnn
+from forecaster.equations.recurrent import softmax_rnn
 from forecaster.lectures.working import Array, Example, Gate, Line, Note, Numbers, Step, Table, Working, given
 from forecaster.lectures.writing import DIGITS, Sum, listed, short, weighted
 

@@ -1,40 +1,31 @@
-"""The networks, one file each; a file added here is a predictor of its own.
+"""The networks, one file each: a file that is added here is a predictor, and no other file changes.
 
-Each module has::
+The predictor's name is the file's, with hyphens for underscores, and its description is the
+first line of the file's docstring. A module of this package must have:
 
-    Parameters                                   its sizes, a frozen pydantic model
-    tensor_shapes(parameters, window)            the name and shape of every tensor
-    forward(parameters, tensors, x)              (B, S, window.width) -> (B, N) in NumPy
-    build(parameters, window, setting)           the same as a Keras model
+    Parameters                             the network's sizes, a frozen pydantic model with a default for everything
+    tensor_shapes(parameters, window)      the name and the shape of every tensor; a name is LAYER.WEIGHT
+    forward(parameters, tensors, x)        the forecast (B, N) of windows x (B, S, window.width), in NumPy
+    build(parameters, window, setting)     the same network as a Keras model, which is trained
 
-and, if it is best trained in a way of its own, or stands in the combination `auto`,
+It may have these constants:
 
-    RECIPE                                       the fields of `config.Recipe` in which it differs from the default
-    AUTO                                         True
+    RECIPE = {...}                         the fields of `config.Recipe` in which it is trained otherwise
+    AUTO = True                            it is a member of the ensemble `auto`
+    DIRECT = True                          its parameter `segments` says how many segments it forecasts in one pass
+    TASK = "symbols"                       x is one-hot (B, S, K); forward returns the probabilities of the next
+                                           symbol (B, K), and the Keras model those after every step (B, S, K)
 
-and, if its parameter `segments` says how many segments it makes in one pass,
+And it may have these functions:
 
-    DIRECT                                       True
+    initial(parameters, window, fitted)    name -> tensor: the weights that do not start at random, taken from the
+                                           fitted baselines
+    trace(parameters, tensors, x)          layer -> quantity -> (B, S, n): what its gates and states did
+    start(parameters, tensors, batch)      a stateful network's state before the first segment
+    step(parameters, tensors, state, x)    its state after one more segment x (B, window.width), and the forecast there
 
-and, if it does not start at random,
-
-    initial(parameters, window, fitted)          name -> tensor: weights to start from, taken of the fitted baselines
-
-and, if it answers with something else than the next segment,
-
-    TASK                                         "symbols": x is one-hot (B, S, K), forward gives probabilities (B, K),
-                                                 and the Keras model those after every step (B, S, K)
-
-and, if it has something to show or to carry,
-
-    trace(parameters, tensors, x)                layer -> quantity -> (B, S, n): gates and states
-    start(parameters, tensors, batch)            its state before the first segment
-    step(parameters, tensors, state, x)          its state after one more, x (B, window.width), and the next segment
-
-Gates and states have the names "forget gate", "input gate", "output gate", "update gate",
+The quantities of a trace are called "forget gate", "input gate", "output gate", "update gate",
 "reset gate", "candidate", "state" and "output".
-
-The predictor's name is the file's, with hyphens; its description the docstring's first line.
 """
 
 from __future__ import annotations
@@ -42,18 +33,22 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from forecaster.config import Frozen, Task, Window
+from forecaster.config import Task
 
 Shapes = dict[str, tuple[int, ...]]
 Tensors = Mapping[str, NDArray]
 
 
 class Setting(NamedTuple):
-    """What a network needs to know to be trained: how it starts and how it is disturbed."""
+    """How a network starts, and how it is disturbed in training: what `build` needs beyond its sizes.
+
+    `noise` is the deviation of the noise on its input, in scaled units, and `dropout` the share of
+    features that are dropped. `lecture` says that it starts as the lecture's program did.
+    """
 
     seed: int = 0
     noise: float = 0.0
@@ -61,54 +56,37 @@ class Setting(NamedTuple):
     lecture: bool = False
 
 
-class Network(Protocol):
-    """What a module of this package offers."""
-
-    Parameters: type[Frozen]
-
-    def tensor_shapes(self, parameters: Any, window: Window) -> Shapes:
-        """Name every tensor and its shape."""
-
-    def forward(self, parameters: Any, tensors: Tensors, x: NDArray) -> NDArray:
-        """Compute the next segment (B, N) of windows x (B, S, width)."""
-
-    def build(self, parameters: Any, window: Window, setting: Setting) -> Any:
-        """Make the Keras model."""
-
-
 def names() -> tuple[str, ...]:
-    """Return the networks that there are, in alphabetical order."""
-    found = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
-    return tuple(sorted(name.replace("_", "-") for name in found))
-
-
-def task(name: str) -> Task:
-    """Return what the network `name` answers with: "forecast" unless its module says otherwise."""
-    found: Task = getattr(network(name), "TASK", "forecast")
-    return found
-
-
-def recipe(name: str) -> Mapping[str, Any]:
-    """Return the fields of `config.Recipe` in which the network `name` differs from the default."""
-    found: Mapping[str, Any] = getattr(network(name), "RECIPE", {})
-    return found
-
-
-def members() -> tuple[str, ...]:
-    """Return the networks that stand in the combination."""
-    return tuple(name for name in names() if getattr(network(name), "AUTO", False))
-
-
-def direct() -> tuple[str, ...]:
-    """Return the networks that can make several segments in one pass."""
-    return tuple(name for name in names() if getattr(network(name), "DIRECT", False))
-
-
-def ahead(name: str, segments: int) -> dict[str, int]:
-    """Return the parameter that lets the network `name` make `segments` in one pass, if it can."""
-    return {"segments": segments} if segments > 1 and name in direct() else {}
+    """Return the names of all networks, in alphabetical order."""
+    modules = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return tuple(sorted(module.replace("_", "-") for module in modules))
 
 
 def network(name: str) -> Any:
     """Return the module of the network `name`."""
     return import_module(f"{__name__}.{name.replace('-', '_')}")
+
+
+def task(name: str) -> Task:
+    """Return the task of the network `name`: "forecast" unless its module says otherwise."""
+    return getattr(network(name), "TASK", "forecast")
+
+
+def recipe(name: str) -> Mapping[str, Any]:
+    """Return the fields of `config.Recipe` in which the network `name` differs from the default."""
+    return getattr(network(name), "RECIPE", {})
+
+
+def members() -> tuple[str, ...]:
+    """Return the networks that are members of the ensemble."""
+    return tuple(name for name in names() if getattr(network(name), "AUTO", False))
+
+
+def direct() -> tuple[str, ...]:
+    """Return the networks that can forecast several segments in one pass."""
+    return tuple(name for name in names() if getattr(network(name), "DIRECT", False))
+
+
+def ahead(name: str, segments: int) -> dict[str, int]:
+    """Return the parameter with which the network `name` forecasts `segments` in one pass; empty if it cannot."""
+    return {"segments": segments} if segments > 1 and name in direct() else {}

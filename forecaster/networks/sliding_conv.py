@@ -3,12 +3,11 @@
     Y_t = f(X_t, ..., X_{t-R+1}):   Conv1D x `layers`, dilated 1, p, p^2, ..., ReLU -> last sample
                                     -> Dense(100, ReLU) -> Dense(N)
 
-It looks back on R = taps ** layers samples, by default 8^4 = 4096, and not one further; where
-the context is shorter, on the context. Exogenous channels come in beside the channel, as a
-second and third input of each tap. The stack is causal and dilated by its taps, so that each of
-the R samples reaches the last one in exactly one way, and only what reaches it is computed.
-Kernels start He-normal, biases at 0, the dense layers from a normal distribution of deviation
-.01. With S = 25 and N = 100 it has 115,672 parameters.
+It looks back on R = taps ** layers samples, by default 8^4 = 4096, or on the context where that
+is shorter. Each covariate is one more input channel of every tap. The stack is causal and
+dilated by its taps, so that each of the R samples reaches the last one in exactly one way, and
+only what reaches it is computed. Kernels start He-normal and biases at 0; the dense layers start
+from a normal distribution of deviation .01. With S = 25 and N = 100 it has 115,672 parameters.
 
 Source: deck E (Recurrent Neural Network, Industrial AI Lab), the sliding predictor ("look at the
 last few days") and the finite-response model. van den Oord et al., "WaveNet" (2016).
@@ -22,9 +21,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from forecaster.config import Frozen, Window
-from forecaster.equations.convolution import folded_convolution, samples
+from forecaster.equations.feedforward import folded_convolution, samples
 from forecaster.networks import Setting, Shapes, Tensors
-from forecaster.networks._numpy import Units, head, head_shapes
+from forecaster.networks._forward import Units, head, head_shapes
 
 
 class Parameters(Frozen):
@@ -37,7 +36,7 @@ class Parameters(Frozen):
 
 
 def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
-    """Name every tensor and its shape; a kernel is (taps, channels in, filters)."""
+    """Return the name and the shape of every tensor; a kernel is (taps, channels in, filters)."""
     channels, filters = window.columns, parameters.filters
     shapes: Shapes = {}
     for k in range(1, parameters.layers + 1):
@@ -47,7 +46,7 @@ def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
 
 
 def forward(parameters: Parameters, tensors: Tensors, x: NDArray) -> NDArray:
-    """Compute the next segment (B, N) of windows x (B, S, width)."""
+    """Return the next segment (B, N) of windows x (B, S, width)."""
     reach = parameters.taps**parameters.layers
     y = samples(x, len(tensors["segment.bias"]))[:, -reach:]
     for k in range(1, parameters.layers + 1):
@@ -56,14 +55,14 @@ def forward(parameters: Parameters, tensors: Tensors, x: NDArray) -> NDArray:
 
 
 def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
-    """Make the Keras model (B, S, width) -> (B, N)."""
+    """Return the Keras model (B, S, width) -> (B, N)."""
     import keras
 
     from forecaster.layers.regularise import Dropout
-    from forecaster.networks._parts import dense_head, network_input, samples_of
+    from forecaster.networks._keras import dense_head, last_samples, network_input
 
     taps, (inputs, y) = parameters.taps, network_input(window, setting)
-    y = samples_of(y, window, taps**parameters.layers)
+    y = last_samples(y, window, taps**parameters.layers)
     for k in range(1, parameters.layers + 1):
         y = keras.layers.ZeroPadding1D((-y.shape[1] % taps, 0))(y)
         start = {"kernel_initializer": keras.initializers.HeNormal(seed=setting.seed * 101 + k)}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from forecaster.config import Frozen, Window
 from forecaster.equations import lstm
 from forecaster.networks import Setting, Shapes, Tensors
-from forecaster.networks._numpy import Quantities, Units, head, head_shapes, lstm_quantities
+from forecaster.networks._forward import Quantities, Units, head, head_shapes, lstm_quantities, lstm_weights
 
 LAYERS = ("lstm_1", "lstm_2")
 
@@ -31,7 +31,7 @@ class Parameters(Frozen):
 
 
 def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
-    """Name every tensor and its shape; gates in the order i, f, a, o."""
+    """Return the name and the shape of every tensor; gates stand in the order i, f, a, o."""
     sizes = ((window.width, parameters.units_1), (parameters.units_1, parameters.units_2))
     shapes: Shapes = {}
     for name, (rows, n) in zip(LAYERS, sizes, strict=True):
@@ -40,31 +40,27 @@ def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
 
 
 def forward(parameters: Parameters, tensors: Tensors, x: NDArray) -> NDArray:
-    """Compute the next segment (B, N) of windows x (B, S, width)."""
+    """Return the next segment (B, N) of windows x (B, S, width)."""
     y = x
     for name in LAYERS:
-        y = lstm.lstm(y, *_weights(tensors, name))
+        y = lstm.lstm(y, *lstm_weights(tensors, name))
     return head(tensors, y[:, -1])
 
 
 def trace(parameters: Parameters, tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
     """Return by layer what its gates and its state did, each (B, S, n)."""
-    found, y = {}, x
+    by_layer, y = {}, x
     for name in LAYERS:
-        layer = lstm.trace(y, *_weights(tensors, name))
-        found[name], y = lstm_quantities(layer), layer.y
-    return found
-
-
-def _weights(tensors: Tensors, name: str) -> tuple[NDArray, NDArray, NDArray]:
-    return tensors[f"{name}.kernel"], tensors[f"{name}.recurrent_kernel"], tensors[f"{name}.bias"]
+        layer = lstm.trace(y, *lstm_weights(tensors, name))
+        by_layer[name], y = lstm_quantities(layer), layer.y
+    return by_layer
 
 
 def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
-    """Make the Keras model (B, S, width) -> (B, N)."""
+    """Return the Keras model (B, S, width) -> (B, N)."""
     import keras
 
-    from forecaster.networks._parts import network_input, stacked
+    from forecaster.networks._keras import network_input, stacked_lstms
 
     inputs, y = network_input(window, setting)
-    return keras.Model(inputs, stacked(y, parameters, window.n_input, setting))
+    return keras.Model(inputs, stacked_lstms(y, parameters, window.n_input, setting))

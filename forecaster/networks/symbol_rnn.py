@@ -2,10 +2,10 @@
 
     h_{t+1} = tanh(Whx x_t + Whh h_t + bias)     state
     y_t = Why h_t                                a number for each symbol, without a bias
-    p_t = softmax(y_t)                           the probability of each to come next
+    p_t = softmax(y_t)                           the probability of each symbol to come next
 
-x_t is one-hot. It is trained synchronised, many to many: on the cross-entropy of the next
-symbol at every step of a window. The state before the first step is trained, or zero.
+x_t is one-hot. The network is trained many to many: on the cross-entropy of the next symbol at
+every step of a window. The state before the first step is trained, or zero.
 
 Source: deck C (RNN v.250224b, K. H. Wong), demo_rnn4b: its network has three units, and
 (.11, .21, .31) before the first step.
@@ -19,22 +19,22 @@ from numpy.typing import NDArray
 
 from forecaster.config import Frozen, Task, Window
 from forecaster.equations.activations import softmax
-from forecaster.equations.softmax_rnn import Trace, softmax_rnn
+from forecaster.equations.recurrent import softmax_rnn
 from forecaster.networks import Setting, Shapes, Tensors
-from forecaster.networks._numpy import Quantities, Units, layer
+from forecaster.networks._forward import Quantities, Units, layer_weights
 
 TASK: Task = "symbols"
 
 
 class Parameters(Frozen):
-    """The units, and what their state is before the first step: trained, or zero."""
+    """The units, and whether their state before the first step is trained or zero."""
 
     units: Units = 32
     initial: Literal["trained", "zero"] = "trained"
 
 
 def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
-    """Name every tensor and its shape, with K = window.symbols; h1 only if it is trained."""
+    """Return the name and the shape of every tensor, with K = window.symbols; there is an h1 only if it is trained."""
     n, symbols = parameters.units, window.symbols
     shapes: Shapes = {"rnn.Whx": (symbols, n), "rnn.Whh": (n, n), "rnn.bias": (n,)}
     shapes |= {"rnn.h1": (n,)} if parameters.initial == "trained" else {}
@@ -42,28 +42,24 @@ def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
 
 
 def forward(parameters: Parameters, tensors: Tensors, x: NDArray) -> NDArray:
-    """Compute the probabilities of the next symbol (B, K) of one-hot windows x (B, S, K)."""
-    return softmax(_run(tensors, x).y[:, -1])
+    """Return the probabilities of the next symbol (B, K) of one-hot windows x (B, S, K)."""
+    weights = layer_weights(tensors, "rnn") | layer_weights(tensors, "output")
+    return softmax(softmax_rnn(x, weights, weights.get("h1")).y[:, -1])
 
 
 def trace(parameters: Parameters, tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
     """Return the state (B, S, n) after every symbol, and the output: the probabilities (B, S, K) of the next."""
-    found = _run(tensors, x)
-    return {"rnn": {"state": found.h, "output": softmax(found.y)}}
-
-
-def _run(tensors: Tensors, x: NDArray) -> Trace:
-    """Run the equations from the trained state before the first symbol, or zero."""
-    own = layer(tensors, "rnn") | layer(tensors, "output")
-    return softmax_rnn(x, own, own.get("h1"))
+    weights = layer_weights(tensors, "rnn") | layer_weights(tensors, "output")
+    layer = softmax_rnn(x, weights, weights.get("h1"))
+    return {"rnn": {"state": layer.h, "output": softmax(layer.y)}}
 
 
 def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
-    """Make the Keras model (B, S, K) -> (B, S, K): the probabilities after every step."""
+    """Return the Keras model (B, S, K) -> (B, S, K): the probabilities after every step."""
     import keras
 
+    from forecaster.layers.recurrent import SymbolOutput, SymbolState
     from forecaster.layers.regularise import Dropout
-    from forecaster.layers.softmax_rnn import SymbolOutput, SymbolState
 
     inputs = keras.Input((window.n_step, window.symbols), name="symbols")
     trained, seed = parameters.initial == "trained", setting.seed * 101

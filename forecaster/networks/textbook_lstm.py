@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from forecaster.config import Window
 from forecaster.equations import lstm
 from forecaster.networks import Setting, Shapes, Tensors
-from forecaster.networks._numpy import Quantities, head, head_shapes, layer, lstm_quantities
+from forecaster.networks._forward import Quantities, head, head_shapes, layer_weights, lstm_quantities
 from forecaster.networks.stacked_lstm import LAYERS, Parameters
 
 __all__ = ["Parameters", "build", "forward", "tensor_shapes", "trace"]
 
 
 def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
-    """Name every tensor and its shape: four matrices (N + n, n) and four biases (n,) a layer."""
+    """Return the name and the shape of every tensor: four matrices (N + n, n) and four biases (n,) a layer."""
     sizes = ((window.width, parameters.units_1), (parameters.units_1, parameters.units_2))
     shapes: Shapes = {}
     for name, (rows, n) in zip(LAYERS, sizes, strict=True):
@@ -32,34 +32,29 @@ def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
 
 
 def forward(parameters: Parameters, tensors: Tensors, x: NDArray) -> NDArray:
-    """Compute the next segment (B, N) of windows x (B, S, width)."""
+    """Return the next segment (B, N) of windows x (B, S, width)."""
     y = x
     for name in LAYERS:
-        y = lstm.lstm(y, *_gates(tensors, name))
+        y = lstm.lstm(y, *lstm.textbook_gates(layer_weights(tensors, name)))
     return head(tensors, y[:, -1])
 
 
 def trace(parameters: Parameters, tensors: Tensors, x: NDArray) -> dict[str, Quantities]:
     """Return by layer what its gates and its state did, each (B, S, n)."""
-    found, y = {}, x
+    by_layer, y = {}, x
     for name in LAYERS:
-        done = lstm.trace(y, *_gates(tensors, name))
-        found[name], y = lstm_quantities(done), done.y
-    return found
-
-
-def _gates(tensors: Tensors, name: str) -> tuple[NDArray, NDArray, NDArray]:
-    weights = layer(tensors, name)
-    return lstm.textbook_gates(weights, len(weights["bf"]))
+        layer = lstm.trace(y, *lstm.textbook_gates(layer_weights(tensors, name)))
+        by_layer[name], y = lstm_quantities(layer), layer.y
+    return by_layer
 
 
 def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
-    """Make the Keras model (B, S, width) -> (B, N)."""
+    """Return the Keras model (B, S, width) -> (B, N)."""
     import keras
 
+    from forecaster.layers.lstm import TextbookLSTM
     from forecaster.layers.regularise import Dropout
-    from forecaster.layers.textbook_lstm import TextbookLSTM
-    from forecaster.networks._parts import dense_head, network_input
+    from forecaster.networks._keras import dense_head, network_input
 
     inputs, y = network_input(window, setting)
     for k, units in enumerate((parameters.units_1, parameters.units_2)):

@@ -271,7 +271,7 @@ FOLDERS: dict[str, Callable[[Path], Path | None]] = {
     "a billion channels known ahead": at("channels", "known", value=10**9),
     "a predictor that is a path": at("predictors", 0, "name", value="../../../tmp/evil"),
     "a predictor that is a module": at("predictors", 0, "name", value="os"),
-    "a predictor that is private": at("predictors", 0, "name", value="_parts"),
+    "a predictor that is private": at("predictors", 0, "name", value="_keras"),
     "a combination of nobody": manifest(_without_its_members),
     "a combination of itself": manifest(_calls_itself),
     "a combination that stands behind its members": manifest(_not_first),
