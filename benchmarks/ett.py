@@ -89,7 +89,8 @@ def signal_of(path: Path | None, months: int) -> Any:
     """Read the first months of the data, or, without a file, make seven noisy daily rhythms with drift."""
     from forecaster.config import ReadingOptions
     from forecaster.reading import read_signal
-    from forecaster.signal.signal import Recording, Signal, TimeAxis
+    from forecaster.signal.signal import Recording, Signal
+    from forecaster.signal.time_axis import TimeAxis
 
     if path is not None:
         signal = read_signal(str(path), ReadingOptions(), name="ETTh1")

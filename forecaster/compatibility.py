@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from forecaster.bundle import Manifest
 from forecaster.errors import SignalError, TooShortError
 from forecaster.reading.calendar import future, names
-from forecaster.signal.context import Context
-from forecaster.signal.origins import Origins, split
+from forecaster.signal.covariates import Covariates
+from forecaster.signal.origins import Origins
 from forecaster.signal.scaling import Scaler
 from forecaster.signal.signal import Recording, Signal
 from forecaster.training.preparation import check_rate, check_units
@@ -52,13 +52,13 @@ def ordered(signal: Signal, manifest: Manifest, scaler: Scaler) -> Signal:
 def ends(signal: Signal, recording: Recording, manifest: Manifest, ahead: int) -> list[Origins]:
     """Return the end of `recording` as an origin of each channel, with up to `ahead` rows of the known columns."""
     columns, count = places(signal, manifest), manifest.n_channels
-    past, known = split(recording.values[:, columns[count:]], manifest.channels.known)
-    if known is not None:
-        known = np.concatenate((known, told(signal, recording, manifest, ahead)))
-    end, targets = np.array([len(recording)]), recording.values[:, columns[:count]] if manifest.window.others else None
-    return [
-        Origins(recording.values[:, column], c, end, past, known, targets) for c, column in enumerate(columns[:count])
-    ]
+    targets = recording.values[:, columns[:count]] if manifest.window.others else None
+    covariates = Covariates.split(recording.values[:, columns[count:]], manifest.channels.known, targets)
+    if covariates.future is not None:
+        later = told(signal, recording, manifest, ahead)
+        covariates = replace(covariates, future=np.concatenate((covariates.future, later)))
+    end = np.array([len(recording)])
+    return [Origins(recording.values[:, column], c, end, covariates) for c, column in enumerate(columns[:count])]
 
 
 def told(signal: Signal, recording: Recording, manifest: Manifest, ahead: int) -> Array:
@@ -123,28 +123,3 @@ def _refuse_unknown(signal: Signal, manifest: Manifest, found: int, wanted: int)
 def _short(recording: Recording, need: int) -> str:
     label = f"series {recording.label!r}" if recording.label else "the last recording"
     return f"{label} has {len(recording)} rows, and the model looks back on {need}"
-
-
-def scaled_context(context: Context, scaler: Scaler, channels: int) -> Context:
-    """Return `context` as a predictor sees it; the columns behind the `channels` stand beside them."""
-    past, known = _scaled_beside((context.exogenous, context.known), scaler, channels)
-    mean, scale = scaler.mean[:channels], scaler.scale[:channels]
-    targets = None if context.targets is None else (context.targets - mean) / scale
-    return Context(scaler.transform(context.values, context.channel), context.channel, past, known, targets)
-
-
-def scaled_origins(origins: Origins, scaler: Scaler, channels: int) -> Origins:
-    """Return `origins` in a scaled copy of the whole recording."""
-    values = scaler.transform(origins.values[None], np.array([origins.channel]))[0]
-    past, known = _scaled_beside((origins.exogenous, origins.known), scaler, channels)
-    return replace(origins, values=values, exogenous=past, known=known, targets=None)
-
-
-def _scaled_beside(
-    parts: tuple[NDArray | None, NDArray | None], scaler: Scaler, first: int
-) -> tuple[Array | None, Array | None]:
-    """Scale the exogenous channels (..., .) and the known ones behind them, the first of them column `first`."""
-    past, known = parts
-    last = first if past is None else first + past.shape[-1]
-    own = None if past is None else (past - scaler.mean[first:last]) / scaler.scale[first:last]
-    return own, (None if known is None else (known - scaler.mean[last:]) / scaler.scale[last:])

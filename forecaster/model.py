@@ -27,13 +27,13 @@ from forecaster.config import RunConfig
 from forecaster.errors import OutputError, SignalError, TooShortError, printable
 from forecaster.evaluation import LEVELS, Evaluation, Keep, Known, Request
 from forecaster.forecasting.forecast import Forecast, runaway
-from forecaster.forecasting.rollout import carried, reached, rollout
+from forecaster.forecasting.rollout import rollout, stateful_rollout
 from forecaster.predictors import Ensemble
 from forecaster.predictors.base import Predictor
 from forecaster.predictors.naive import SeasonalNaive
 from forecaster.reading.symbols import one_alphabet
 from forecaster.signal.context import Context
-from forecaster.signal.origins import Origins, contexts
+from forecaster.signal.origins import Origins, context_of, reach
 from forecaster.signal.scaling import Scaler
 from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.splits import boundaries
@@ -195,7 +195,7 @@ class Forecaster:
         signals = [self._own(signal) for signal in signals]
         for signal in signals:
             self.require(signal, horizon)
-        ahead = reached(horizon, self.config.window)
+        ahead = reach(horizon, self.config.window)
         series = [(k, recording) for k, signal in enumerate(signals) for recording in signal.series()]
         asked = [
             (k, recording, end)
@@ -205,7 +205,7 @@ class Forecaster:
         found = self.work.made(self, [origin for _, _, origin in asked], horizon, levels)
         result: list[list[Forecast]] = [[] for _ in signals]
         for (k, recording, origin), made in zip(asked, found, strict=True):
-            made["history"] = origin.context(self.config.window.context).values[0]
+            made["history"] = origin.context(self.config.window).values[0]
             result[k].append(self._forecast(signals[k], recording, origin.channel, made))
         return result
 
@@ -246,8 +246,8 @@ class Forecaster:
         """Forecast in scaled units, `given` being the origins' context and the horizon."""
         context, horizon = given
         if self.config.carry_state and predictor is self.predictor:
-            scaled = (compatibility.scaled_origins(one, self.scaler, self.manifest.n_channels) for one in origins)
-            return np.concatenate([carried(predictor, one, horizon) for one in scaled])
+            scaled = (places.scaled(self.scaler, self.manifest.n_channels) for places in origins)
+            return np.concatenate([stateful_rollout(predictor, places, horizon) for places in scaled])
         return rollout(predictor, context, horizon)
 
     def origins(self, signal: Signal, rows: Sequence[int] | None = None) -> list[Origins]:
@@ -275,9 +275,7 @@ class Forecaster:
 
     def context(self, origins: Sequence[Origins], horizon: int = 1) -> Context:
         """Return the contexts of `origins`, scaled, as a predictor sees them that is to forecast `horizon` samples."""
-        window = self.config.window
-        found = contexts(origins, window.context, reached(horizon, window), joint=window.others > 0)
-        return compatibility.scaled_context(found, self.scaler, self.manifest.n_channels)
+        return context_of(origins, self.config.window, horizon).scaled(self.scaler, self.manifest.n_channels)
 
     # --- parts --------------------------------------------------------------------------
 

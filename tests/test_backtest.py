@@ -11,8 +11,9 @@ from forecaster.batch.backtest import Backtest, unique_id
 from forecaster.config import RunConfig, Window
 from forecaster.model import Forecaster
 from forecaster.signal import synthesis
-from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.splits import boundaries
+from forecaster.signal.time_axis import TimeAxis
 from tests.commands import run
 
 losses = pytest.importorskip("utilsforecast.losses")

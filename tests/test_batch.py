@@ -25,7 +25,7 @@ from forecaster.forecasting.forecast import Forecast
 from forecaster.model import Forecaster
 from forecaster.reading import inputs, read_signal
 from forecaster.signal import synthesis
-from forecaster.signal.signal import LARGEST, TimeAxis
+from forecaster.signal.time_axis import LARGEST, TimeAxis
 
 OPTIONS = ReadingOptions()
 

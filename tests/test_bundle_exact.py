@@ -20,7 +20,8 @@ from forecaster.bundle.tensors import MAX_HEADER, format_tensors, implied, parse
 from forecaster.conformal.bands import IntervalState
 from forecaster.errors import ModelError, OutputError, UsageError
 from forecaster.predictors import TensorSpec
-from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.time_axis import TimeAxis
 from tests.test_bundle import EVALUATION, TEXTS, manifest, tensors
 
 CARD = """# A forecast model of a (m/s²), b

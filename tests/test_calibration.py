@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from forecaster.config import RunConfig, Split, Window
 from forecaster.conformal.local_scale import LOOKBACK, local_scale
 from forecaster.conformal.residuals import _separate, residuals
-from forecaster.forecasting.rollout import forecast
+from forecaster.forecasting.rollout import rollout_from
 from forecaster.predictors import kind
 from forecaster.signal import sampling
 from forecaster.signal.origins import Origins
@@ -78,7 +78,7 @@ def test_errors_come_in_units_of_what_the_predictor_was_off_before():
     parts = parts_of(values)
     (one,) = fitted(parts, "mean")
     (found,) = residuals(one, parts)
-    made, reference = partial(forecast, one), np.array([found.reference])
+    made, reference = partial(rollout_from, one), np.array([found.reference])
     for ahead, columns in ((1, slice(0, 10)), (found.errors.shape[1] // 10, slice(10, None))):
         samples = sampling.stretches(parts.folds(), 0, ahead)
         expected = [

@@ -21,7 +21,8 @@ from forecaster.errors import TooShortError, TrainingError, UsageError
 from forecaster.evaluation.metrics import Tally
 from forecaster.model import Forecaster
 from forecaster.signal import synthesis
-from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.time_axis import TimeAxis
 from forecaster.training import Silent
 from tests.commands import refused, run
 

@@ -112,7 +112,7 @@ def test_the_output_comes_back_and_nothing_else():
 
 
 def test_segments_lie_out_by_sample_with_the_channels_beside():
-    from forecaster.signal.windows import joined
+    from forecaster.signal.context import joined
 
     rng = np.random.default_rng(0)
     own, beside = rng.normal(size=(2, 12)), rng.normal(size=(2, 12, 3))

@@ -13,7 +13,8 @@ from forecaster.errors import UsageError
 from forecaster.evaluation import metrics, scoring, spectra, verdict
 from forecaster.evaluation.metrics import Tally
 from forecaster.signal import spectrum
-from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.time_axis import TimeAxis
 
 WINDOW = Window(n_step=4, n_input=10)
 

@@ -16,8 +16,9 @@ from forecaster.evaluation.recursive import free_run, trusted
 from forecaster.evaluation.spectra import spectrum
 from forecaster.evaluation.sums import Spectra, Steps, Sums
 from forecaster.evaluation.symbols import Job, SymbolTally, compare_symbols, evaluate_symbols
-from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.spectrum import COARSE, FINE, SHORTEST, welch_psd
+from forecaster.signal.time_axis import TimeAxis
 
 WINDOW = Window(n_step=2, n_input=4)
 

@@ -11,7 +11,8 @@ from forecaster.evaluation import verdict
 from forecaster.evaluation.lag_correlation import LagCorrelation, Past
 from forecaster.evaluation.metrics import Tally
 from forecaster.signal import spectrum
-from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.time_axis import TimeAxis
 
 WINDOW = Window(n_step=8, n_input=16)
 PERIOD = 20

@@ -9,8 +9,10 @@ from forecaster.config import ReadingOptions, Recipe, RunConfig, Window
 from forecaster.errors import SignalError, UsageError
 from forecaster.model import Forecaster
 from forecaster.reading import read_signal
+from forecaster.signal.covariates import Covariates
 from forecaster.signal.origins import Origins
-from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.time_axis import TimeAxis
 from forecaster.training.preparation import prepare, resolved
 
 WINDOW = Window(n_step=3, n_input=4)
@@ -86,7 +88,8 @@ def test_a_window_holds_the_segments_of_all_channels_step_by_step():
     for column in range(3):
         np.testing.assert_allclose(inputs[1, 1, 4 * column : 4 * column + 4], scaled[9:13, column], rtol=1e-5)
     np.testing.assert_allclose(targets[1, :], scaled[17:21, 0], rtol=1e-5)
-    last = Origins(scaled[:, 0], 0, np.array([70 - 4]), scaled[:, 1:]).context(12).segments(config.window)
+    last = Origins(scaled[:, 0], 0, np.array([70 - 4]), Covariates(scaled[:, 1:]))
+    last = last.context(config.window).segments(config.window)
     np.testing.assert_allclose(inputs[2], last[0], rtol=1e-5)
 
 
@@ -119,7 +122,8 @@ def test_nothing_recorded_after_an_origin_moves_its_forecast(model):
     changed[100:] = 1e3
     rows = np.array([50, 100])
     first, second = (
-        model.run(model.predictor, [Origins(one[:, 0], 0, rows, one[:, 1:])], 11) for one in (values, changed)
+        model.run(model.predictor, [Origins(recorded[:, 0], 0, rows, Covariates(recorded[:, 1:]))], 11)
+        for recorded in (values, changed)
     )
     assert first.tobytes() == second.tobytes()
 

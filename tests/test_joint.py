@@ -18,13 +18,14 @@ from forecaster.bundle import Manifest
 from forecaster.config import ReadingOptions, Recipe, RunConfig, Window
 from forecaster.errors import SignalError, UsageError
 from forecaster.explanation import explain
-from forecaster.forecasting.rollout import forecast as forecast_from
-from forecaster.forecasting.rollout import rollout
+from forecaster.forecasting.rollout import rollout, rollout_from
 from forecaster.model import Forecaster
 from forecaster.networks import network
-from forecaster.signal.origins import Origins, contexts
+from forecaster.signal.covariates import Covariates
+from forecaster.signal.origins import Origins, context_of
 from forecaster.signal.sampling import far
-from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.time_axis import TimeAxis
 from forecaster.signal.windows import Runs, Windows
 from forecaster.tasks import together
 from forecaster.training.preparation import prepare, resolved
@@ -121,10 +122,12 @@ def test_a_window_for_training_is_the_one_for_forecasting():
     inputs, _ = windows.take(np.arange(len(windows)))
     scaled = (values - prepared.scaler.mean) / prepared.scaler.scale
     rows = np.arange(len(windows) // 3) + WINDOW.context
-    origins = [Origins(scaled[:, c], c, rows, scaled[:, 3:4], scaled[:, 4:], scaled[:, :3]) for c in range(3)]
-    shown = contexts(origins, 18, 3, joint=True).segments(config.window)
+    covariates = Covariates(scaled[:, 3:4], scaled[:, 4:], scaled[:, :3])
+    origins = [Origins(scaled[:, c], c, rows, covariates) for c in range(3)]
+    shown = context_of(origins, config.window).segments(config.window)
     np.testing.assert_allclose(shown, inputs, rtol=1e-4, atol=1e-6)
-    assert contexts(origins, 18, 3).targets is None
+    alone = config.window.model_copy(update={"others": 0})
+    assert context_of(origins, alone).covariates.targets is None
 
 
 def test_a_window_without_others_is_what_it_was():
@@ -175,29 +178,30 @@ def by_hand(predictor, values, *, origin, segments):
 
 def all_of(values, rows):
     rows = np.asarray(rows)
-    return [Origins(values[:, c], c, rows, values[:, 3:4], values[:, 4:], values[:, :3]) for c in range(3)]
+    return [Origins(values[:, c], c, rows, Covariates(values[:, 3:4], values[:, 4:], values[:, :3])) for c in range(3)]
 
 
 def test_the_closed_loop_feeds_the_forecasts_of_all_channels_back():
     predictor, values = of_random_weights(), np.random.default_rng(1).normal(size=(60, 5))
-    context = contexts(all_of(values, [25, 31]), 18, 12, joint=True)
+    context = context_of(all_of(values, [25, 31]), SEEN, 12)
     made = rollout(predictor, context, 11).reshape(3, 2, 11)
     for k, origin in enumerate((25, 31)):
         expected = by_hand(predictor, values, origin=origin, segments=4)
         np.testing.assert_allclose(made[:, k], expected[:, :11], atol=1e-12)
-    moved = rollout(predictor, replace(context, targets=np.roll(context.targets, 1, axis=1)), 11)
+    swapped = replace(context.covariates, targets=np.roll(context.covariates.targets, 1, axis=1))
+    moved = rollout(predictor, replace(context, covariates=swapped), 11)
     assert not np.allclose(moved.reshape(3, 2, 11), made)
 
 
 def test_one_channel_alone_is_what_it_is_among_all():
     predictor, values = of_random_weights(), np.random.default_rng(2).normal(size=(60, 5))
     origins = all_of(values, [20, 25, 31])
-    made = rollout(predictor, contexts(origins, 18, 12, joint=True), 12).reshape(3, 3, 12)
+    made = rollout(predictor, context_of(origins, SEEN, 12), 12).reshape(3, 3, 12)
     for c in (2, 0, 1):
         for k in range(3):
             one = replace(origins[c], rows=origins[c].rows[k : k + 1])
-            np.testing.assert_array_equal(rollout(predictor, contexts([one], 18, 12, joint=True), 12)[0], made[c, k])
-    nearer = rollout(predictor, contexts(origins, 18, 3, joint=True), 3)
+            np.testing.assert_array_equal(rollout(predictor, context_of([one], SEEN, 12), 12)[0], made[c, k])
+    nearer = rollout(predictor, context_of(origins, SEEN, 3), 3)
     np.testing.assert_array_equal(nearer.reshape(3, 3, 3), made[:, :, :3])
 
 
@@ -205,7 +209,7 @@ def test_nothing_recorded_after_the_origin_is_read():
     predictor, values = of_random_weights(), np.random.default_rng(2).normal(size=(60, 5))
     changed = values.copy()
     changed[25:, :4] = 7
-    one, other = (rollout(predictor, contexts(all_of(v, [25]), 18, 12, joint=True), 12) for v in (values, changed))
+    one, other = (rollout(predictor, context_of(all_of(v, [25]), SEEN, 12), 12) for v in (values, changed))
     np.testing.assert_array_equal(one, other)
 
 
@@ -216,13 +220,13 @@ def test_what_is_made_in_one_pass_is_fed_to_the_others_at_once():
     shapes = network("segment-gru").tensor_shapes(own, window)
     two = kind.restore(own, {name: rng.normal(0, 0.3, shape) for name, shape in shapes.items()}, window)
     values = rng.normal(size=(40, 3))
-    origins = [Origins(values[:, c], c, np.array([20]), targets=values) for c in range(3)]
-    made = rollout(two, contexts(origins, 18, joint=True), 12)
-    first = two.predict(contexts(origins, 18, joint=True))
+    origins = [Origins(values[:, c], c, np.array([20]), Covariates(targets=values)) for c in range(3)]
+    made = rollout(two, context_of(origins, window), 12)
+    first = two.predict(context_of(origins, window))
     np.testing.assert_array_equal(made[:, :6], first)
     longer = np.concatenate((values[:20], first.T))
-    again = [Origins(longer[:, c], c, np.array([26]), targets=longer) for c in range(3)]
-    np.testing.assert_array_equal(made[:, 6:], two.predict(contexts(again, 18, joint=True)))
+    again = [Origins(longer[:, c], c, np.array([26]), Covariates(targets=longer)) for c in range(3)]
+    np.testing.assert_array_equal(made[:, 6:], two.predict(context_of(again, window)))
 
 
 @dataclass(frozen=True)
@@ -239,7 +243,7 @@ class Still:
 
 def test_what_sees_no_others_is_not_asked_for_them():
     values = np.random.default_rng(2).normal(size=(60, 5))
-    made = rollout(Still(), contexts(all_of(values, [25])[:1], 18, 9, joint=True), 9)
+    made = rollout(Still(), context_of(all_of(values, [25])[:1], SEEN, 9), 9)
     np.testing.assert_array_equal(made[0], np.tile(values[22:25, 0], 3))
 
 
@@ -249,7 +253,7 @@ def test_what_calibrates_and_combines_forecasts_all_channels_too():
     config = resolved(RunConfig(predictor="gru", joint=True, window=WINDOW), [signal])
     prepared, predictor = prepare([signal], config), of_random_weights()
     sample = far(prepared.parts.validation, 1, 2)
-    made = forecast_from(predictor, sample.origins, 6)
+    made = rollout_from(predictor, sample.origins, 6)
     scaled = (values - prepared.scaler.mean) / prepared.scaler.scale
     for k in (0, len(made) - 1):
         row = int(sample.origins[0].rows[k])

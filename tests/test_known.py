@@ -13,12 +13,14 @@ from forecaster import predictors
 from forecaster.bundle import Manifest
 from forecaster.config import ReadingOptions, Recipe, RunConfig, Window
 from forecaster.errors import SignalError
-from forecaster.forecasting.rollout import carried, rollout
+from forecaster.forecasting.rollout import rollout, stateful_rollout
 from forecaster.model import Forecaster
 from forecaster.networks import network
 from forecaster.reading import calendar
-from forecaster.signal.origins import Origins, contexts
-from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.covariates import Covariates
+from forecaster.signal.origins import Origins, context_of
+from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.time_axis import TimeAxis
 from forecaster.signal.windows import Runs, Windows
 from forecaster.training.preparation import prepare, resolved
 from tests.commands import ok, refused
@@ -90,16 +92,21 @@ def test_a_window_for_training_is_the_one_for_forecasting():
     inputs, _ = windows.take(np.arange(len(windows)))
     scaled = (signal.recordings[0].values - prepared.scaler.mean) / prepared.scaler.scale
     rows = np.arange(len(windows)) + WINDOW.context
-    origins = Origins(scaled[:, 0], 0, rows, scaled[:, 1:2], scaled[:, 2:])
-    np.testing.assert_allclose(origins.context(12, 4).segments(config.window), inputs, rtol=1e-4, atol=1e-6)
+    origins = Origins(scaled[:, 0], 0, rows, Covariates(scaled[:, 1:2], scaled[:, 2:]))
+    np.testing.assert_allclose(origins.context(config.window, 4).segments(config.window), inputs, rtol=1e-4, atol=1e-6)
 
 
 def test_past_its_end_a_known_channel_keeps_its_last_value():
-    origins = Origins(np.zeros(6), 0, np.array([4, 6]), None, np.arange(8.0)[:, None])
-    assert origins.context(3, 4).known[:, :, 0].tolist() == [[1, 2, 3, 4, 5, 6, 7], [3, 4, 5, 6, 7, 7, 7]]
-    both = contexts([origins, origins], 3, 4)
-    assert both.known.shape == (4, 7, 1)
-    assert both.exogenous is None
+    origins = Origins(np.zeros(6), 0, np.array([4, 6]), Covariates(future=np.arange(8.0)[:, None]))
+    window = Window(n_step=3, n_input=1, exogenous=1, known=1)
+    future = origins.context(window, 4).covariates.future
+    assert future[:, :, 0].tolist() == [
+        [1, 2, 3, 4, 5, 6, 7],
+        [3, 4, 5, 6, 7, 7, 7],
+    ]
+    both = context_of([origins, origins], window, 4).covariates
+    assert both.future.shape == (4, 7, 1)
+    assert both.past is None
 
 
 @dataclass(frozen=True)
@@ -118,8 +125,8 @@ class Echo:
 @pytest.mark.parametrize("horizon", [4, 11, 24])
 def test_the_closed_loop_is_shown_the_plan_of_every_segment_and_the_last_of_what_is_not_known(horizon):
     values = steered(100)
-    origins = Origins(values[:, 0], 0, np.array([40, 53]), values[:, 1:2], values[:, 2:])
-    context = contexts([origins], 12, 24)
+    origins = Origins(values[:, 0], 0, np.array([40, 53]), Covariates(values[:, 1:2], values[:, 2:]))
+    context = context_of([origins], BESIDE, 24)
     truth = np.stack([values[row : row + horizon, 2] for row in (40, 53)])
     np.testing.assert_array_equal(rollout(Echo(1), context, horizon), truth)
     repeated = np.stack([np.resize(values[row - 4 : row, 1], horizon) for row in (40, 53)])
@@ -128,8 +135,8 @@ def test_the_closed_loop_is_shown_the_plan_of_every_segment_and_the_last_of_what
 
 def test_where_the_plan_ends_within_the_last_segment_its_last_value_fills_it():
     values = steered(46)
-    origins = Origins(values[:40, 0], 0, np.array([40]), values[:40, 1:2], values[:, 2:])
-    made = rollout(Echo(1), contexts([origins], 12, 8), 8)[0]
+    origins = Origins(values[:40, 0], 0, np.array([40]), Covariates(values[:40, 1:2], values[:, 2:]))
+    made = rollout(Echo(1), context_of([origins], BESIDE, 8), 8)[0]
     np.testing.assert_array_equal(made, [*values[40:46, 2], values[45, 2], values[45, 2]])
 
 
@@ -140,12 +147,13 @@ def test_a_carried_state_sees_the_plan_too():
     shapes = network(kind.name).tensor_shapes(own, window)
     double = kind.restore(own, {key: rng.normal(0, 0.2, shape) for key, shape in shapes.items()}, window)
     values = rng.normal(size=(30, 3))
-    origins = Origins(values[:12, 0], 0, np.array([12]), values[:12, 1:2], values[:, 2:])
-    reread = rollout(double, contexts([origins], 12, 8), 8)
-    np.testing.assert_allclose(carried(double, origins, 4), reread[:, :4], atol=1e-12)
+    origins = Origins(values[:12, 0], 0, np.array([12]), Covariates(values[:12, 1:2], values[:, 2:]))
+    reread = rollout(double, context_of([origins], BESIDE, 8), 8)
+    np.testing.assert_allclose(stateful_rollout(double, origins, 4), reread[:, :4], atol=1e-12)
     changed = values.copy()
     changed[17:20, 2] += 1  # the second segment's plan
-    first, second = (carried(double, replace(origins, known=one[:, 2:]), 8)[0] for one in (values, changed))
+    plans = [replace(origins.covariates, future=rows[:, 2:]) for rows in (values, changed)]
+    first, second = (stateful_rollout(double, replace(origins, covariates=plan), 8)[0] for plan in plans)
     np.testing.assert_array_equal(first[:4], second[:4])
     assert not np.array_equal(first[4:], second[4:])
 
@@ -171,19 +179,20 @@ def test_nothing_measured_after_an_origin_moves_its_forecast(model):
     changed[100:, :2] = 1e3
     rows = np.array([50, 100])
     first, second = (
-        model.run(model.predictor, [Origins(one[:, 0], 0, rows, one[:, 1:2], one[:, 2:])], 11)
+        model.run(model.predictor, [Origins(one[:, 0], 0, rows, Covariates(one[:, 1:2], one[:, 2:]))], 11)
         for one in (values, changed)
     )
     assert first.tobytes() == second.tobytes()
     changed[100:, 2] += 1
-    third = model.run(model.predictor, [Origins(changed[:, 0], 0, rows, changed[:, 1:2], changed[:, 2:])], 11)
+    covariates = Covariates(changed[:, 1:2], changed[:, 2:])
+    third = model.run(model.predictor, [Origins(changed[:, 0], 0, rows, covariates)], 11)
     assert third[0].tobytes() == first[0].tobytes()
     assert not np.array_equal(third[1], first[1])
 
 
 def test_a_forecast_is_the_one_that_is_scored(model):
     values = steered(300, seed=5)
-    whole = Origins(values[:, 0], 0, np.array([200]), values[:, 1:2], values[:, 2:])
+    whole = Origins(values[:, 0], 0, np.array([200]), Covariates(values[:, 1:2], values[:, 2:]))
     scored = model.run(model.predictor, [whole], 12)[0]
     cut = signal_of(values[:200], future=values[200:212, 2:])
     np.testing.assert_array_equal(model.forecast([cut], horizon=12)[0][0].mean, scored)

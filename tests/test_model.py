@@ -9,7 +9,8 @@ from forecaster.conformal.bands import UNSAID, IntervalState
 from forecaster.conformal.local_scale import LOOKBACK
 from forecaster.errors import SignalError, TooShortError, printable
 from forecaster.model import Forecaster
-from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.time_axis import TimeAxis
 
 WINDOW = Window(n_step=4, n_input=10)
 CONFIG = RunConfig(predictor="ridge", window=WINDOW)

@@ -7,7 +7,8 @@ import pytest
 
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.model import Forecaster
-from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.time_axis import TimeAxis
 
 T = np.arange(400)
 RIPPLE = np.sin(T / 5) + np.random.default_rng(0).normal(0, 0.1, len(T))

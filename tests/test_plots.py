@@ -10,7 +10,8 @@ from forecaster.config import Window
 from forecaster.errors import UsageError
 from forecaster.forecasting.forecast import Forecast
 from forecaster.plots.style import TimeScale, ahead, quantity
-from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.time_axis import TimeAxis
 
 pytest.importorskip("matplotlib")
 HOUR = 3600 * 10**9

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from forecaster.config import ReadingOptions
 from forecaster.errors import SignalError
 from forecaster.reading import calendar, read_signal
-from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.time_axis import TimeAxis
 
 HOUR = 3_600_000_000_000
 CYCLES = ("minute-of-hour", "hour-of-day", "day-of-week", "day-of-year")

@@ -21,7 +21,8 @@ from forecaster.commands.boundary import Terminated
 from forecaster.commands.train import command as train_command
 from forecaster.config import ReadingOptions, Recipe, RunConfig, Window
 from forecaster.model import Forecaster
-from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.time_axis import TimeAxis
 from forecaster.training import Silent
 from tests.commands import ok, refused, run
 from tests.faults.resume import cases, tried

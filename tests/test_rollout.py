@@ -3,7 +3,7 @@ import pytest
 
 from forecaster import predictors
 from forecaster.config import Window
-from forecaster.forecasting.rollout import ROWS, carried, rollout
+from forecaster.forecasting.rollout import ROWS, rollout, stateful_rollout
 from forecaster.networks import network
 from forecaster.signal.context import Context
 from forecaster.signal.origins import Origins
@@ -91,8 +91,8 @@ class TestCarried:
         double = predictors.restore(
             "state-space", {}, {k: v.astype(np.float64) for k, v in predictor.weights.items()}, WINDOW
         )
-        again = rollout(double, origins.context(WINDOW.context), 20)
-        np.testing.assert_allclose(carried(double, origins, 20), again, atol=1e-12)
+        again = rollout(double, origins.context(WINDOW), 20)
+        np.testing.assert_allclose(stateful_rollout(double, origins, 20), again, atol=1e-12)
 
     def test_it_is_the_state_after_every_segment_from_the_start(self, predictor):
         values = np.random.default_rng(1).normal(size=333)
@@ -103,30 +103,31 @@ class TestCarried:
         for _ in range(2):
             state, segment = predictor.advance(state, expected[-1])
             expected.append(segment)
-        found = carried(predictor, Origins(values, 0, np.array([333])), 60)
+        found = stateful_rollout(predictor, Origins(values, 0, np.array([333])), 60)
         np.testing.assert_array_equal(found, np.concatenate(expected, axis=1))
 
     def test_it_remembers_more_than_a_window(self, predictor):
         strong = predictors.restore("state-space", {}, {k: v * 1.5 for k, v in predictor.weights.items()}, WINDOW)
         values = np.random.default_rng(2).normal(size=200)
         changed = np.concatenate((values[:80] + 1, values[80:]))
-        first, second = (carried(strong, Origins(one, 0, np.array([200])), 20) for one in (values, changed))
+        first, second = (stateful_rollout(strong, Origins(one, 0, np.array([200])), 20) for one in (values, changed))
         assert not np.array_equal(first, second)
 
     @pytest.mark.bits
     def test_an_origin_has_the_same_bits_alone_and_among_others(self, predictor):
         values = np.random.default_rng(3).normal(size=400)
         rows = np.arange(100, 400, 7)
-        together = carried(predictor, Origins(values, 0, rows), 50)
+        together = stateful_rollout(predictor, Origins(values, 0, rows), 50)
         for place in (0, 20, len(rows) - 1):
-            alone = carried(predictor, Origins(values, 0, rows[place : place + 1]), 50)
+            alone = stateful_rollout(predictor, Origins(values, 0, rows[place : place + 1]), 50)
             assert alone.tobytes() == together[place].tobytes()
 
     def test_what_was_recorded_after_the_origin_does_not_matter(self, predictor):
         values = np.random.default_rng(4).normal(size=400)
         changed = values.copy()
         changed[211:] = 1e6
-        first, second = (carried(predictor, Origins(one, 0, np.array([150, 211])), 50) for one in (values, changed))
+        rows = np.array([150, 211])
+        first, second = (stateful_rollout(predictor, Origins(v, 0, rows), 50) for v in (values, changed))
         assert first.tobytes() == second.tobytes()
 
 

@@ -17,7 +17,7 @@ from forecaster.forecasting.forecast import Forecast
 from forecaster.model import Forecaster
 from forecaster.plots import learning_curve, symbols
 from forecaster.reading import read_signal
-from forecaster.signal.signal import TimeAxis
+from forecaster.signal.time_axis import TimeAxis
 from tests.commands import ok, refused, run
 from tests.readme import blocks
 

@@ -7,10 +7,11 @@ from forecaster import predictors
 from forecaster.config import RunConfig, Window
 from forecaster.errors import ModelError, OutputError, SignalError, UsageError
 from forecaster.evaluation.symbols import SymbolTally, evaluate_symbols
-from forecaster.forecasting.rollout import most_likely, rollout
+from forecaster.forecasting.rollout import rollout, rollout_symbols
 from forecaster.predictors.symbolic import SymbolNetwork, one_hot
 from forecaster.signal.context import Context
-from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.time_axis import TimeAxis
 from forecaster.training.objectives import OBJECTIVES
 from forecaster.training.preparation import resolved
 from tests.test_predictors import parts_of
@@ -72,7 +73,7 @@ def test_probabilities_are_positive_and_add_up_to_one_and_name_the_prediction(na
 
 def test_the_closed_loop_feeds_the_likeliest_symbol_back():
     chain = fitted("markov")
-    codes, probabilities = most_likely(chain, context([0, 2, 0], [2, 0, 1]), 5)
+    codes, probabilities = rollout_symbols(chain, context([0, 2, 0], [2, 0, 1]), 5)
     np.testing.assert_array_equal(codes, rollout(chain, context([0, 2, 0], [2, 0, 1]), 5))
     np.testing.assert_array_equal(probabilities.argmax(axis=2), codes)
     np.testing.assert_array_equal(probabilities[0, 1], chain.probabilities(context([2, 0, codes[0, 0]]))[0])
@@ -87,9 +88,9 @@ def test_a_network_answers_with_probabilities_and_a_row_keeps_its_bits_among_oth
     weights = {key: rng.normal(size=spec.shape).astype(np.float32) for key, spec in specs.items()}
     one = chosen.restore(chosen.Parameters(), weights, WINDOW)
     rows = context(*rng.integers(0, 3, (200, 3)))
-    codes, probabilities = most_likely(one, rows, 4)
+    codes, probabilities = rollout_symbols(one, rows, 4)
     np.testing.assert_allclose(probabilities.sum(axis=2), 1, rtol=1e-12)
-    alone = most_likely(one, rows[150:151], 4)
+    alone = rollout_symbols(one, rows[150:151], 4)
     assert alone[1].tobytes() == probabilities[150:151].tobytes()
     assert alone[0].tobytes() == codes[150:151].tobytes()
 
@@ -101,7 +102,7 @@ def test_what_is_no_probability_is_refused():
     specs = chosen.specs(chosen.Parameters(), WINDOW, 1)
     wild = {key: np.full(spec.shape, 3e38, np.float32) for key, spec in specs.items()}
     with np.errstate(all="ignore"), pytest.raises(OutputError, match="not finite"):
-        most_likely(chosen.restore(chosen.Parameters(), wild, WINDOW), context([0, 1, 2]), 2)
+        rollout_symbols(chosen.restore(chosen.Parameters(), wild, WINDOW), context([0, 1, 2]), 2)
 
 
 def test_the_objective_is_the_next_symbol_at_every_step():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -114,8 +116,8 @@ def test_exogenous_channels_lie_beside_each_at_its_own_time():
     values, runs = joined_runs()
     assert runs.channels == 2
     assert runs.flat.tolist() == [*values[0][:, 0], *values[0][:, 1], *values[1][:, 0], *values[1][:, 1]]
-    assert runs.beside.tolist() == np.concatenate(values)[:, 2:].tolist()
-    assert runs.beside_start.tolist() == [0, 0, 10, 10]
+    assert runs.covariates.tolist() == np.concatenate(values)[:, 2:].tolist()
+    assert runs.covariate_start.tolist() == [0, 0, 10, 10]
     assert runs.start.tolist() == [0, 10, 20, 32]
     assert [runs.targets(r).tolist() for r in range(4)] == [
         values[0][:, :2].tolist(),
@@ -130,9 +132,9 @@ def test_each_column_is_scaled_by_its_own():
     runs = Runs.join([values], mean, scale, exogenous=1)
     expected = ((values - mean) / scale).astype(np.float32)
     assert runs.flat.tolist() == [*expected[:, 0], *expected[:, 1]]
-    assert runs.beside[:, 0].tolist() == expected[:, 2].tolist()
-    assert runs.beside.dtype == runs.flat.dtype == np.float32
-    assert Runs.join([values], mean, scale).beside.shape == (0, 0)
+    assert runs.covariates[:, 0].tolist() == expected[:, 2].tolist()
+    assert runs.covariates.dtype == runs.flat.dtype == np.float32
+    assert Runs.join([values], mean, scale).covariates.shape == (0, 0)
 
 
 @pytest.mark.parametrize("known", [0, 1, 2])
@@ -142,6 +144,7 @@ def test_what_is_known_is_seen_a_segment_ahead(known, stride, begins):
     window = Window(n_step=2, n_input=2, stride=stride, exogenous=2, known=known)
     begin = np.repeat(begins, 2)
     windows = Windows.between(runs, (begin, runs.length), window)
+    multivariate = replace(windows, window=window.model_copy(update={"others": 1}))
     index = np.arange(len(windows))
     inputs, targets = windows.take(index)
     number = 0
@@ -151,12 +154,16 @@ def test_what_is_known_is_seen_a_segment_ahead(known, stride, begins):
         for t in range(first, len(rows) - 5, stride):
             past, ahead = rows[t : t + 4], rows[t + 2 : t + 6]
             beside = np.concatenate((past[:, 2 : 4 - known], ahead[:, 4 - known : 4]), axis=1)
-            assert windows.exogenous(index)[number].tolist() == beside.tolist()
+            seen = windows.covariates(index)
+            if known < 2:
+                assert seen.past[number].tolist() == past[:, 2 : 4 - known].tolist()
+            if known:
+                assert seen.future[number].tolist() == rows[t : t + 6, 4 - known :].tolist()
             steps = [[*past[s : s + 2, channel], *beside[s : s + 2].T.ravel()] for s in (0, 2)]
             assert inputs[number].tolist() == steps
             assert targets[number].tolist() == rows[t + 4 : t + 6, channel].tolist()
             assert windows.contexts(index)[number].tolist() == past[:, channel].tolist()
-            assert windows.all_contexts(index)[number].tolist() == past[:, :2].tolist()
+            assert multivariate.covariates(index).targets[number].tolist() == past[:, :2].tolist()
             number += 1
     assert number == len(windows)
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from forecaster.batch.tables import cell, safe_text
 from forecaster.evaluation import ScoredBlock
-from forecaster.signal.signal import Signal, TimeAxis
+from forecaster.signal.signal import Signal
+from forecaster.signal.time_axis import TimeAxis
 
 Array = NDArray[np.float64]
 FIRST = ("unique_id", "cutoff", "ds", "y")

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from forecaster.config import Window
 from forecaster.conformal.bands import Lookback
-from forecaster.signal.origins import Origins, gathered
+from forecaster.signal.origins import Origins, batched
 
 Array = NDArray[np.float64]
 Made = Callable[[Sequence[Origins], int], Array]
@@ -70,7 +70,7 @@ def _squares(made: Made, origins: Sequence[Origins], window: Window, count: int)
     found = [np.full(rows.shape, np.nan) for rows in before]
     there = [k for k, rows in enumerate(before) if (rows >= window.context).any()]
     asked = [replace(origins[k], rows=np.unique(before[k][before[k] >= window.context])) for k in there]
-    some = gathered(asked, max(1, AT_ONCE // (window.n_step * window.width)))
+    some = batched(asked, max(1, AT_ONCE // (window.n_step * window.width)))
     errors = np.concatenate([np.zeros(0), *(_errors(made, batch, window.n_input) for batch in some)])
     parts = np.split(errors, np.cumsum([len(one) for one in asked]))
     for k, one, part in zip(there, asked, parts, strict=False):
@@ -81,6 +81,6 @@ def _squares(made: Made, origins: Sequence[Origins], window: Window, count: int)
 
 def _errors(made: Made, origins: Sequence[Origins], n_input: int) -> Array:
     """Return the mean square error of the next segment from each of `origins`, (O,); inf where it ran away."""
-    truth = np.concatenate([one.truth(n_input) for one in origins])
+    truth = np.concatenate([one.y_true(n_input) for one in origins])
     with np.errstate(over="ignore", invalid="ignore"):
         return np.nan_to_num(np.square(made(origins, n_input) - truth).mean(axis=1), nan=np.inf)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.conformal.local_scale import LOOKBACK, local_scale
-from forecaster.forecasting.rollout import forecast
+from forecaster.forecasting.rollout import rollout_from
 from forecaster.predictors.base import Predictor
 from forecaster.signal import sampling
 from forecaster.signal.splits import WindowSplits
@@ -68,7 +68,7 @@ def residuals(
     if not windows:
         return [Residuals(np.zeros((0, n_input)), np.ones(n_input, dtype=np.int64), 0.0)] * parts.channels
     pairs = zip(without or [predictor] * len(windows), windows, strict=True)
-    found = [Stretch(partial(forecast, one, carry=carry), own) for one, own in pairs]
+    found = [Stretch(partial(rollout_from, one, stateful=carry), own) for one, own in pairs]
     affordable = MAX_QUANTILES // (99 * parts.channels * n_input)
     ahead = max(1, min(sampling.segments(parts.whole_validation()), affordable))
     return [_of(found, channel, ahead) for channel in range(parts.channels)]

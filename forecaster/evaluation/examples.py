@@ -34,5 +34,6 @@ def example(kind: str, signal: Signal, channel: int, *, place: Place, ahead: Ahe
     """Forecast from the one origin at `place` with everyone; `sizes` are context and horizon. It has no band yet."""
     origin, (context, horizon) = located(signal, channel, place), sizes
     forecasts = {name: one(origin, horizon)[0] for name, one in ahead.items()}
-    seen, truth = origin.context(context).values[0], origin.truth(horizon)[0]
-    return Example(kind, int(place.rows[0]), signal.recordings[place.recording].time, seen, truth, forecasts)
+    first = int(place.rows[0])
+    seen, truth = origin.values[first - context : first].astype(np.float64), origin.y_true(horizon)[0]
+    return Example(kind, first, signal.recordings[place.recording].time, seen, truth, forecasts)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Window
-from forecaster.signal.origins import Origins, split
+from forecaster.signal.covariates import Covariates
+from forecaster.signal.origins import Origins
 from forecaster.signal.signal import Signal
 
 Index = NDArray[np.int64]
@@ -50,8 +51,8 @@ def places(signal: Signal, first_targets: Sequence[int], *, context: int, horizo
 def located(signal: Signal, channel: int, place: Place) -> Origins:
     """Return the origins of one channel of a recording; the recording's last columns stand beside it."""
     values, count = signal.recordings[place.recording].values, len(signal.channels)
-    beside = split(values[:, count:], signal.known)
-    return Origins(values[:, channel], channel, place.rows, *beside, targets=values[:, :count])
+    covariates = Covariates.split(values[:, count:], signal.known, values[:, :count])
+    return Origins(values[:, channel], channel, place.rows, covariates)
 
 
 def too_short(signal: Signal, *, context: int, horizon: int) -> str:

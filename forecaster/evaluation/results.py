@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.evaluation.verdict import Verdict, overall
-from forecaster.signal.signal import TimeAxis
+from forecaster.signal.time_axis import TimeAxis
 
 Array = NDArray[np.float64]
 METRICS = ("nmse", "rmse", "mae", "mase", "smape", "coverage-90", "psd_error_db", "rms_ratio")

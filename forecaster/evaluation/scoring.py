@@ -196,7 +196,7 @@ class _Pass:
 
     def _block(self, block: Origins, recording: int, wanted: Sequence[str]) -> None:
         """Sum a block of origins in one recording."""
-        truth = block.truth(self.job.horizon)
+        truth = block.y_true(self.job.horizon)
         if self.job.horizon > self.job.window.n_input and self.steps is None:
             self.steps = Steps(float(truth.mean()))
             for name in wanted:

@@ -107,7 +107,7 @@ def _part(signal: Signal, first_targets: Sequence[int], job: Job) -> ChannelScor
     named = partial(ChannelScores, signal.name, signal.channels[0], sample_rate_hz=signal.sample_rate_hz)
     tallies = {name: SymbolTally() for name in job.walks}
     for block in _blocks(signal, first_targets, job):
-        truth = block.truth(job.horizon)
+        truth = block.y_true(job.horizon)
         for name, walk in job.walks.items():
             tallies[name].add(truth, *walk(block, job.horizon))
     if not tallies["model"].losses:

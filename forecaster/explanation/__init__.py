@@ -15,7 +15,8 @@ from forecaster.explanation.lags import LagGradient, lag_gradient
 from forecaster.model import Forecaster
 from forecaster.predictors.ensemble import Ensemble
 from forecaster.predictors.network import NetworkPredictor
-from forecaster.signal.signal import Signal, TimeAxis
+from forecaster.signal.signal import Signal
+from forecaster.signal.time_axis import TimeAxis
 
 __all__ = ["Explanation", "Reach", "explain", "reach"]
 
@@ -104,7 +105,7 @@ def explain(model: Forecaster, signal: Signal, *, at: int | None = None, channel
         origin=row,
         time=recording.time,
         sample_rate_hz=signal.sample_rate_hz,
-        context=origin.context(model.config.window.context).values[0],
+        context=origin.context(model.config.window).values[0],
         forecast=forecast,
         quantities=tuple(_quantities(model, signal, row, c)),
         reaches=(reach(model, signal, c),),

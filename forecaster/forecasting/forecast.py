@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.signal.signal import TimeAxis
+from forecaster.signal.time_axis import TimeAxis
 
 CARRIED = (
     "the state is carried from the recording's first sample on, a step a segment; "

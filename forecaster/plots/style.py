@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from forecaster.durations import duration
 from forecaster.errors import printable
-from forecaster.signal.signal import TimeAxis
+from forecaster.signal.time_axis import TimeAxis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

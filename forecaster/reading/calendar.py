@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from forecaster.config import Cycle
 from forecaster.reading.refusal import RefusalError
-from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.time_axis import TimeAxis
 
 MINUTE_NS = 60 * 10**9
 HOUR_NS = 60 * MINUTE_NS

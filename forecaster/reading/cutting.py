@@ -9,7 +9,8 @@ from forecaster.config import ReadingOptions
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.regular import LONGEST_FILLED, Grid
 from forecaster.reading.track import Track
-from forecaster.signal.signal import Recording, TimeAxis
+from forecaster.signal.signal import Recording
+from forecaster.signal.time_axis import TimeAxis
 
 
 def segments(track: Track, gap: NDArray[np.bool_] | None, options: ReadingOptions) -> tuple[list[tuple[int, int]], int]:

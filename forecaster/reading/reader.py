@@ -22,7 +22,8 @@ from forecaster.reading.stamps import Stamps
 from forecaster.reading.table import Table, load, suspect_code
 from forecaster.reading.times import parse
 from forecaster.reading.track import Track
-from forecaster.signal.signal import Recording, Signal, TimeAxis
+from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.time_axis import TimeAxis
 
 ROUNDS = 8
 REHEARSED_BYTES = 1 << 26

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.signal.signal import TimeKind
+from forecaster.signal.time_axis import TimeKind
 
 YEARS = (1678, 2261)
 NO_TIME = {"no_time": True}

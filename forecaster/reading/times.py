@@ -17,7 +17,7 @@ from forecaster.reading.stamp_texts import textual
 from forecaster.reading.stamps import MEND, NO_TIME, YEARS, Stamps, few, nanoseconds
 from forecaster.reading.time_units import SECONDS, unit_of_time
 from forecaster.reading.traits import letters
-from forecaster.signal.signal import TimeKind
+from forecaster.signal.time_axis import TimeKind
 
 EPOCHS: tuple[tuple[float, float, TimeKind, float], ...] = (
     (1e8, 1e10, "epoch-s", 1.0),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.stamps import Stamps
-from forecaster.signal.signal import TimeKind
+from forecaster.signal.time_axis import TimeKind
 
 
 @dataclass

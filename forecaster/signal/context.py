@@ -1,52 +1,103 @@
-"""The context of a forecast: what stands before its origin, as a predictor sees it."""
+"""The context of a forecast: the samples before its origin, as a predictor sees them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Window
-from forecaster.signal.windows import joined, with_others
+from forecaster.signal.covariates import Covariates
+from forecaster.signal.scaling import Scaler
 
 Array = NDArray[np.float64]
-Channel = NDArray[np.int64]
+Index = NDArray[np.int64]
+NO_COVARIATES = Covariates()
 
 
 @dataclass(frozen=True)
 class Context:
-    """What forecasts look back on, in scaled units.
+    """A batch of contexts, in scaled units.
 
-    `values` (B, L); `channel` (B,), each window's channel. The X channels beside it, or None where
-    there are none: `exogenous` (B, L, .) those of which the past alone is known, over the same
-    samples; `known` (B, L + F, .) those of which the future is, over the same samples and the F
-    that follow, a segment at least. `targets` (B, L, C) has all channels that are forecast, the
-    own one among them, where they see each other, else it is None.
+    Attributes:
+        values: (B, L), the channel that is forecast.
+        channel: (B,), the number of that channel.
+        covariates: the columns beside it, over the same samples. The future columns reach at least a segment farther.
     """
 
-    values: Array
-    channel: Channel
-    exogenous: Array | None = None
-    known: Array | None = None
-    targets: Array | None = None
+    values: NDArray[Any]
+    channel: Index
+    covariates: Covariates = NO_COVARIATES
 
-    def __getitem__(self, rows: Any) -> Self:
-        """Return the windows `rows`, a slice or an index."""
-        beside = (None if part is None else part[rows] for part in (self.exogenous, self.known, self.targets))
-        return type(self)(self.values[rows], self.channel[rows], *beside)
+    @classmethod
+    def stack(cls, batches: Sequence[Context]) -> Context:
+        """Return several batches as one."""
+        if len(batches) == 1:
+            return batches[0]
+        values = np.concatenate([batch.values for batch in batches])
+        channel = np.concatenate([batch.channel for batch in batches])
+        return cls(values, channel, Covariates.stack([batch.covariates for batch in batches]))
 
-    def segments(self, window: Window) -> Array:
-        """Return the windows as steps (B, S, width): each segment, those of the others, then of the exogenous channels.
+    def __getitem__(self, rows: Any) -> Context:
+        """Return the contexts `rows`, a slice or an index."""
+        return Context(self.values[rows], self.channel[rows], self.covariates[rows])
 
-        The known ones are a segment ahead: the last step sees what they do over the next segment.
+    def scaled(self, scaler: Scaler, n_targets: int) -> Context:
+        """Return the contexts in scaled units; `n_targets` channels are forecast."""
+        values = scaler.transform(self.values, self.channel)
+        return Context(values, self.channel, self.covariates.scaled(scaler, n_targets))
+
+    def segments(self, window: Window) -> NDArray[np.floating]:
+        """Return the contexts as a network's steps, (B, S, width).
+
+        A step holds the channel's own segment, then those of the other targets with a mark of the own channel, then
+        those of the covariates. The future covariates stand a segment ahead, so that the last step sees what they do
+        over the segment that is forecast.
         """
-        own = self.values.reshape(len(self.values), window.n_step, window.n_input)
-        if self.targets is not None:
-            own = with_others(own, self.targets, self.channel)
-        if self.exogenous is not None:
-            own = joined(own, self.exogenous)
-        if self.known is not None:
-            own = joined(own, self.known[:, window.n_input : window.n_input + window.context])
-        return own
+        steps = self.values.reshape(len(self.values), window.n_step, window.n_input)
+        if self.covariates.targets is not None:
+            steps = with_other_targets(steps, self.covariates.targets, self.channel)
+        if self.covariates.past is not None:
+            steps = joined(steps, self.covariates.past)
+        if self.covariates.future is not None:
+            steps = joined(steps, self.covariates.future[:, window.n_input : window.n_input + window.context])
+        return steps
+
+
+def joined(steps: NDArray, columns: NDArray) -> NDArray:
+    """Return `steps` (B, S, n) with the segments of `columns` (B, S N, X) behind them: (B, S, n + N X).
+
+    >>> joined(np.array([[[1], [2]]]), np.array([[[10, 100], [20, 200]]])).tolist()
+    [[[1, 10, 100], [2, 20, 200]]]
+    """
+    (batch, n_step, _), n_input = steps.shape, columns.shape[1] // steps.shape[1]
+    segments = columns.reshape(batch, n_step, n_input, -1).swapaxes(2, 3).reshape(batch, n_step, -1)
+    return np.concatenate((steps, segments), axis=2)
+
+
+def other_channels(channels: int) -> Index:
+    """Return for each of C channels the others in order, (C, C - 1).
+
+    >>> other_channels(3).tolist()
+    [[1, 2], [0, 2], [0, 1]]
+    """
+    place = np.arange(channels - 1)
+    return place + (place >= np.arange(channels)[:, None])
+
+
+def with_other_targets(steps: NDArray, targets: NDArray, channel: Index) -> NDArray:
+    """Return `steps` (B, S, n) with the segments of the other `targets` (B, S N, C) behind them, and a mark.
+
+    All channels share a network's weights. The mark tells which `channel` (B,) they work for: C columns, 1 in its own
+    and 0 in the others.
+
+    >>> with_other_targets(np.array([[[1.0]]]), np.array([[[1.0, 5.0]]]), np.array([0])).tolist()
+    [[[1.0, 5.0, 1.0, 0.0]]]
+    """
+    count = targets.shape[2]
+    columns = np.take_along_axis(targets, other_channels(count)[channel][:, None], axis=2)
+    mark = np.broadcast_to(np.eye(count, dtype=targets.dtype)[channel][:, None], targets.shape)
+    return joined(steps, np.concatenate((columns, mark), axis=2))

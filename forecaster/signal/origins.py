@@ -8,60 +8,50 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.signal.context import Array, Context
-
-Index = NDArray[np.int64]
+from forecaster.config import Window
+from forecaster.signal.context import NO_COVARIATES, Array, Context, Index
+from forecaster.signal.covariates import Covariates
+from forecaster.signal.scaling import Scaler
 
 
 @dataclass(frozen=True)
 class Origins:
     """Places in one channel of one recording.
 
-    `values` (T,) is the channel, whose number is `channel`; `rows` (O,) the row of each first target:
-    what stands before it is known. The X channels beside it, or None: `exogenous` (T, .) those of
-    which the past alone is known, `known` (T + F, .) those of which the future is. `targets` (T, C) has all
-    channels that are forecast, the own one among them.
+    Attributes:
+        values: (T,), the channel.
+        channel: the number of that channel.
+        rows: (O,), the row of each first target. The rows before it are its context.
+        covariates: the columns beside the channel, over the whole recording.
     """
 
     values: NDArray[np.floating]
     channel: int
     rows: Index
-    exogenous: NDArray[np.floating] | None = None
-    known: NDArray[np.floating] | None = None
-    targets: NDArray[np.floating] | None = None
+    covariates: Covariates = NO_COVARIATES
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def context(self, length: int, ahead: int = 0, *, joint: bool = False) -> Context:
-        """Return copies of the `length` rows before each origin, and of `ahead` more of the known channels.
+    def context(self, window: Window, horizon: int = 1) -> Context:
+        """Return copies of the L rows before each origin, with what `horizon` samples need of the covariates.
 
-        Past its last row a known channel keeps its last value. `joint` copies the other channels too.
-
-        >>> Origins(np.arange(9.0), 0, np.array([3, 5])).context(2).values.tolist()
+        >>> Origins(np.arange(9.0), 0, np.array([3, 5])).context(Window(n_step=1, n_input=2)).values.tolist()
         [[1.0, 2.0], [3.0, 4.0]]
         """
-        seen, channel = self.rows[:, None] + np.arange(-length, 0), np.full(len(self), self.channel, dtype=np.int64)
-        beside = None if self.exogenous is None else self.exogenous[seen].astype(np.float64)
-        known = self.planned(self.rows - length, length + ahead)
-        targets = self.targets[seen].astype(np.float64) if joint and self.targets is not None else None
-        return Context(self.values[seen].astype(np.float64), channel, beside, known, targets)
+        seen = self.rows[:, None] + np.arange(-window.context, 0)
+        channel = np.full(len(self), self.channel, dtype=np.int64)
+        ahead = reach(horizon, window)
+        covariates = self.covariates.around(self.rows, window.context, ahead, targets=window.others > 0)
+        return Context(self.values[seen].astype(np.float64), channel, covariates)
 
-    def siblings(self) -> list[Origins]:
-        """Return the same places in each of the recording's channels."""
-        if self.targets is None:
-            return [self]
-        return [replace(self, values=self.targets[:, c], channel=c) for c in range(self.targets.shape[1])]
+    def scaled(self, scaler: Scaler, n_targets: int) -> Origins:
+        """Return the same places in a scaled copy of the whole recording; `n_targets` channels are forecast."""
+        values = scaler.transform(self.values[None], np.array([self.channel]))[0]
+        return replace(self, values=values, covariates=self.covariates.scaled(scaler, n_targets))
 
-    def planned(self, begin: Index, count: int) -> Array | None:
-        """Return copies of `count` rows of the known channels from each of `begin` (B,) on, (B, count, .), or None."""
-        if self.known is None:
-            return None
-        rows = np.minimum(begin[:, None] + np.arange(count), len(self.known) - 1)
-        return self.known[rows].astype(np.float64)
-
-    def truth(self, horizon: int) -> Array:
-        """Return copies of the `horizon` rows from each origin on, (O, H)."""
+    def y_true(self, horizon: int) -> Array:
+        """Return copies of the targets: the `horizon` rows from each origin on, (O, H)."""
         return self.values[self.rows[:, None] + np.arange(horizon)].astype(np.float64)
 
     def blocks(self, size: int) -> Iterator[Origins]:
@@ -70,42 +60,34 @@ class Origins:
             yield replace(self, rows=self.rows[begin : begin + size])
 
 
-def gathered(origins: Sequence[Origins], most: int) -> Iterator[list[Origins]]:
-    """Yield all places of `origins` in their order, up to `most` at once.
+def context_of(origins: Sequence[Origins], window: Window, horizon: int = 1) -> Context:
+    """Return the contexts of all `origins` as one batch."""
+    return Context.stack([places.context(window, horizon) for places in origins])
 
-    >>> some = [Origins(np.zeros(9), 0, np.arange(count)) for count in (1, 3, 2)]
-    >>> [[len(one) for one in batch] for batch in gathered(some, 2)]
+
+def reach(horizon: int, window: Window) -> int:
+    """Return the samples of the segments that `horizon` samples reach into.
+
+    >>> reach(101, Window(n_step=2, n_input=100))
+    200
+    """
+    return -(-horizon // window.n_input) * window.n_input
+
+
+def batched(origins: Sequence[Origins], size: int) -> Iterator[list[Origins]]:
+    """Yield all places of `origins` in their order, up to `size` at once.
+
+    >>> origins = [Origins(np.zeros(9), 0, np.arange(count)) for count in (1, 3, 2)]
+    >>> [[len(places) for places in batch] for batch in batched(origins, 2)]
     [[1], [2], [1], [2]]
     """
     batch: list[Origins] = []
-    room = most
-    for block in (block for one in origins for block in one.blocks(most)):
+    room = size
+    for block in (block for places in origins for block in places.blocks(size)):
         if len(block) > room:
             yield batch
-            batch, room = [], most
+            batch, room = [], size
         batch.append(block)
         room -= len(block)
     if batch:
         yield batch
-
-
-def split(beside: NDArray, known: int) -> tuple[NDArray | None, NDArray | None]:
-    """Part the channels that stand beside another (T, X) into the exogenous and the last `known`, None where none is.
-
-    >>> split(np.ones((5, 3)), 0)[1] is None
-    True
-    """
-    first = beside.shape[-1] - known
-    return (beside[..., :first] if first else None), (beside[..., first:] if known else None)
-
-
-def contexts(origins: Sequence[Origins], length: int, ahead: int = 0, *, joint: bool = False) -> Context:
-    """Return the contexts of all `origins` as one batch."""
-    found = [one.context(length, ahead, joint=joint) for one in origins]
-    if len(found) == 1:
-        return found[0]
-    exogenous = [one.exogenous for one in found if one.exogenous is not None]
-    known = [one.known for one in found if one.known is not None]
-    targets = [one.targets for one in found if one.targets is not None]
-    values, channel = (np.concatenate(part) for part in zip(*((one.values, one.channel) for one in found), strict=True))
-    return Context(values, channel, *(np.concatenate(part) if part else None for part in (exogenous, known, targets)))

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.signal.context import Array
-from forecaster.signal.origins import Origins, split
+from forecaster.signal.covariates import Covariates
+from forecaster.signal.origins import Origins
 from forecaster.signal.windows import Windows
 
 Index = NDArray[np.int64]
@@ -173,10 +174,10 @@ def _bounds(part: Windows, runs: Sequence[int]) -> tuple[tuple[int, ...], tuple[
 def _at(windows: Windows, r: int, rows: Index) -> Origins:
     """Return origins at `rows` of run r, in scaled units."""
     runs = windows.runs
-    values, begin = runs.run(r), int(runs.beside_start[r])
-    beside = split(runs.beside[begin : begin + len(values)], windows.window.known)
+    values, begin = runs.run(r), int(runs.covariate_start[r])
     targets = runs.targets(r) if windows.window.others else None
-    return Origins(values, int(runs.channel[r]), rows, *beside, targets=targets)
+    columns = runs.covariates[begin : begin + len(values)]
+    return Origins(values, int(runs.channel[r]), rows, Covariates.split(columns, windows.window.known, targets))
 
 
 def _runs(windows: Windows, channel: int) -> Index:

@@ -16,6 +16,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from forecaster.config import Window
+from forecaster.signal.context import NO_COVARIATES, Context
+from forecaster.signal.covariates import Covariates
 
 Index = NDArray[np.int64]
 
@@ -33,16 +35,16 @@ class Runs:
     """Every channel of every recording end to end.
 
     `flat` (M,) float32, scaled; run r is ``flat[start[r] : start[r] + length[r]]`` and belongs
-    to channel ``channel[r]``. `beside` (M', X) has the exogenous channels of the recordings end
-    to end, scaled, each at its own time; those of run r begin at ``beside_start[r]``.
+    to channel ``channel[r]``. `covariates` (M', X) has the covariates of the recordings end to end,
+    scaled, each at its own time; those of run r begin at ``covariate_start[r]``.
     """
 
     flat: NDArray[np.float32]
     start: Index
     length: Index
     channel: Index
-    beside: NDArray[np.float32]
-    beside_start: Index
+    covariates: NDArray[np.float32]
+    covariate_start: Index
 
     @classmethod
     def join(
@@ -58,13 +60,15 @@ class Runs:
             values, c = recordings[r // channels], r % channels
             _scale_into(flat[begin : begin + length[r]], values[:, c], (mean[c], scale[c]))
         channel = np.arange(len(length), dtype=np.int64) % channels
-        beside = np.empty((int(rows.sum()) if exogenous else 0, exogenous), dtype=np.float32)
+        covariates = np.empty((int(rows.sum()) if exogenous else 0, exogenous), dtype=np.float32)
         first = np.cumsum(rows) - rows
         for values, begin in zip(recordings, first, strict=True):
             for x in range(exogenous):
                 column = channels + x
-                _scale_into(beside[begin : begin + len(values), x], values[:, column], (mean[column], scale[column]))
-        return cls(flat, start, length, channel, beside, np.repeat(first, channels))
+                _scale_into(
+                    covariates[begin : begin + len(values), x], values[:, column], (mean[column], scale[column])
+                )
+        return cls(flat, start, length, channel, covariates, np.repeat(first, channels))
 
     @property
     def channels(self) -> int:
@@ -167,33 +171,33 @@ class Windows:
         r = np.searchsorted(np.cumsum(self.count), index, side="right")
         return self.origin[r] + index * self.window.stride, self.runs.channel[r]
 
-    def take(self, index: Index) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def take(self, index: Index) -> tuple[NDArray[np.floating], NDArray[np.float32]]:
         """Gather the windows `index` (B,): inputs (B, S, width) and targets (B, `ahead` N)."""
-        place, channel = self.places(np.asarray(index))
+        place, channel = self.places(index)
         rows = sliding_window_view(self.runs.flat, self.span)[place]
-        inputs, targets = self._segments(rows), rows[:, self.window.context :]
-        if self.window.others:
-            inputs = with_others(inputs, self.all_contexts(index), channel)
-        if self.window.exogenous:
-            inputs = joined(inputs, self.exogenous(index))
-        return inputs, targets
+        context = Context(rows[:, : self.window.context], channel, self.covariates(index))
+        return context.segments(self.window), rows[:, self.window.context :]
 
-    def exogenous(self, index: Index) -> NDArray[np.float32]:
-        """Gather the exogenous channels that the windows `index` see, (B, L, X), the known ones a segment ahead."""
+    def covariates(self, index: Index) -> Covariates:
+        """Gather the columns that the windows `index` see beside their channel, over their contexts.
+
+        The future columns reach a segment farther.
+        """
+        runs, window = self.runs, self.window
+        if not (window.exogenous or window.others):
+            return NO_COVARIATES
         r = np.searchsorted(np.cumsum(self.count), index, side="right")
-        place = self.runs.beside_start[r] + self.first[r] + (index - self.before[r]) * self.window.stride
-        rows, known = place[:, None] + np.arange(self.window.context), self.window.known
-        seen = self.runs.beside[rows]
-        if known:
-            seen[:, :, -known:] = self.runs.beside[rows + self.window.n_input, -known:]
-        return seen
-
-    def all_contexts(self, index: Index) -> NDArray[np.float32]:
-        """Gather all channels of the recordings over the samples that the windows `index` look back on, (B, L, C)."""
-        runs, r = self.runs, np.searchsorted(np.cumsum(self.count), index, side="right")
-        row = self.first[r] + (index - self.before[r]) * self.window.stride
-        each = (r - runs.channel[r])[:, None] + np.arange(runs.channels)
-        return sliding_window_view(runs.flat, self.window.context)[runs.start[each] + row[:, None]].swapaxes(1, 2)
+        row = self.first[r] + (index - self.before[r]) * window.stride
+        past = future = targets = None
+        seen = (runs.covariate_start[r] + row)[:, None] + np.arange(window.context + window.n_input)
+        if n_past := window.exogenous - window.known:
+            past = runs.covariates[seen[:, : window.context], :n_past]
+        if window.known:
+            future = runs.covariates[seen, n_past:]
+        if window.others:
+            each = (r - runs.channel[r])[:, None] + np.arange(runs.channels)
+            targets = sliding_window_view(runs.flat, window.context)[runs.start[each] + row[:, None]].swapaxes(1, 2)
+        return Covariates(past, future, targets)
 
     def contexts(self, index: Index) -> NDArray[np.float32]:
         """Gather the channel's own samples that the windows `index` look back on, (B, L)."""
@@ -222,42 +226,6 @@ class Windows:
         w, (row, sample) = self.window, rows.strides
         shape, strides = (len(rows), w.n_step, w.n_input), (row, w.n_input * sample, sample)
         return np.lib.stride_tricks.as_strided(rows, shape, strides, writeable=False)
-
-
-def joined(segments: NDArray, exogenous: NDArray) -> NDArray:
-    """Put the segments of `exogenous` (B, S N, X) behind the steps (B, S, n): (B, S, n + N X).
-
-    >>> joined(np.array([[[1], [2]]]), np.array([[[10, 100], [20, 200]]])).tolist()
-    [[[1, 10, 100], [2, 20, 200]]]
-    """
-    (batch, n_step, _), n_input = segments.shape, exogenous.shape[1] // segments.shape[1]
-    beside = exogenous.reshape(batch, n_step, n_input, -1).swapaxes(2, 3).reshape(batch, n_step, -1)
-    return np.concatenate((segments, beside), axis=2)
-
-
-def others(channels: int) -> Index:
-    """Return for each of C channels the others in order, (C, C - 1).
-
-    >>> others(3).tolist()
-    [[1, 2], [0, 2], [0, 1]]
-    """
-    place = np.arange(channels - 1)
-    return place + (place >= np.arange(channels)[:, None])
-
-
-def with_others(segments: NDArray, targets: NDArray, channel: Index) -> NDArray:
-    """Put behind the steps (B, S, n) the segments of all `targets` (B, S N, C) but the own, then a mark of the own.
-
-    The mark tells weights that all channels share which of them `channel` (B,) they work for: C columns, 1 in its
-    own and 0 in the others.
-
-    >>> with_others(np.array([[[1.0]]]), np.array([[[1.0, 5.0]]]), np.array([0])).tolist()
-    [[[1.0, 5.0, 1.0, 0.0]]]
-    """
-    count = targets.shape[2]
-    beside = np.take_along_axis(targets, others(count)[channel][:, None], axis=2)
-    mark = np.broadcast_to(np.eye(count, dtype=targets.dtype)[channel][:, None], targets.shape)
-    return joined(segments, np.concatenate((beside, mark), axis=2))
 
 
 def suggest(training_rows: int, period: float | None) -> tuple[int, int] | None:

@@ -14,10 +14,10 @@ from forecaster.conformal import bands
 from forecaster.errors import SignalError
 from forecaster.evaluation import Evaluation, Request
 from forecaster.evaluation.symbols import evaluate_symbols
-from forecaster.forecasting.rollout import most_likely
+from forecaster.forecasting.rollout import rollout_symbols
 from forecaster.predictors import Predictor, SymbolPredictor
 from forecaster.reading.symbols import recoded
-from forecaster.signal.origins import Origins, contexts
+from forecaster.signal.origins import Origins, context_of
 from forecaster.signal.signal import Signal
 from forecaster.signal.splits import WindowSplits
 from forecaster.tasks.base import Array, Model, itself, scored
@@ -67,5 +67,5 @@ def evaluate(model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[
 
 def _walk(predictor: Predictor, origins: Sequence[Origins], horizon: int) -> tuple[Array, Array]:
     """Return the likeliest codes (O, H) and the probabilities (O, H, K) from `origins`."""
-    context = contexts(origins, predictor.window.context)
-    return most_likely(cast(SymbolPredictor, predictor), context, horizon)
+    context = context_of(origins, predictor.window)
+    return rollout_symbols(cast(SymbolPredictor, predictor), context, horizon)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class Together:
     def of(self, origins: Origins, horizon: int) -> dict[str, Array]:
         """Return what the networks make of `origins`, scaled, by name; nothing where channels are forecast alone."""
         window = self._model.manifest.window
-        if not window.others or origins.targets is None or horizon <= window.n_input:
+        if not window.others or origins.covariates.targets is None or horizon <= window.n_input:
             return {}
         key = _key(origins, origins.channel)
         if key not in self._kept:
@@ -50,11 +51,19 @@ class Together:
         for block in origins.blocks(size(self._model)):
             made.append({})
             for network in self._networks:
-                self._model.run(network, block.siblings(), horizon, made[-1])
+                self._model.run(network, every_channel(block), horizon, made[-1])
         for c in range(count):
             own = {name: np.concatenate([one[name].reshape(count, -1, horizon)[c] for one in made]) for name in made[0]}
             self._kept[_key(origins, c)] = own
             self._held += sum(one.size for one in own.values())
+
+
+def every_channel(origins: Origins) -> list[Origins]:
+    """Return the same places in each of the recording's channels."""
+    targets = origins.covariates.targets
+    if targets is None:
+        return [origins]
+    return [replace(origins, values=targets[:, c], channel=c) for c in range(targets.shape[1])]
 
 
 def size(model: Model) -> int:
@@ -76,5 +85,6 @@ def batches(model: Model, origins: Sequence[Origins]) -> Iterator[Sequence[Origi
 
 
 def _key(origins: Origins, channel: int) -> Key:
-    where = 0 if origins.targets is None else origins.targets.ctypes.data
+    targets = origins.covariates.targets
+    where = 0 if targets is None else targets.ctypes.data
     return where, channel, origins.rows.tobytes()

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from forecaster import networks
-from forecaster.forecasting.rollout import forecast
+from forecaster.forecasting.rollout import rollout_from
 from forecaster.predictors import Ensemble, Predictor
 from forecaster.predictors.base import Array
 from forecaster.predictors.ensemble import Members, convex, kept, scaled
@@ -161,7 +161,7 @@ def _moments(judged: Judged, channel: int, ahead: int) -> Sequence[Array | None]
 
 def _products(judged: Judged, sample: sampling.Sample, ahead: int) -> list[Array]:
     """Return the summed products of all members' errors by segment (J, M, M), as `_moments` does."""
-    made = np.stack([sample.made(partial(forecast, one)) for one in judged.members])
+    made = np.stack([sample.made(partial(rollout_from, one)) for one in judged.members])
     return [_summed(made, truth, ahead) for truth in (sample.truth(), *map(sample.without, judged.stretches))]
 
 

@@ -1,0 +1,152 @@
+"""A regular time axis, and the stamps that it gives to samples of the past and of the future."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+TimeKind = Literal["samples", "seconds", "timestamps", "epoch-s", "epoch-ms", "epoch-us", "epoch-ns"]
+EPOCH_NS = {"epoch-s": 10**9, "epoch-ms": 10**6, "epoch-us": 10**3, "epoch-ns": 1}
+"""Nanoseconds in the unit of an epoch."""
+LARGEST, LAST_MONTH = 2**63 - 1 - 10**9, np.datetime64("2262-03", "M")
+"""The last stamp that 64 bits hold, with a second to spare for rounding; of a calendar, the last month."""
+
+
+@dataclass(frozen=True)
+class TimeAxis:
+    """A regular time axis: stamp k of a recording is ``start + k * step``.
+
+    `kind` says how the file wrote its stamps. `start` and `step` count in the kind's own
+    unit: sample numbers (start 0, step 1), seconds (float), epoch units (int; a
+    step may be a fraction), or, for timestamps, nanoseconds since 1970 (int, with
+    `utc_offset` the text to put behind each stamp, such as ``+01:00`` or ``Z``). `calendar`
+    is a pandas frequency alias (``MS``, ``QS``, ``YS`` ...) where months, quarters or years
+    step on, else None.
+    """
+
+    kind: TimeKind = "samples"
+    start: float = 0
+    step: float = 1
+    utc_offset: str = ""
+    calendar: str | None = None
+
+    def stamps(self, first: int, count: int) -> NDArray[Any]:
+        """Return the stamps of samples `first` to `first + count - 1` as a file's `ds` column has them.
+
+        Sample numbers and epochs are int64 (epochs in seconds may be float64), seconds
+        float64 without binary noise, timestamps str ``YYYY-MM-DD HH:MM:SS[.fff]`` plus the
+        UTC offset.
+
+        >>> TimeAxis("seconds", 0.0, 0.1).stamps(2, 2).tolist()
+        [0.2, 0.3]
+        >>> TimeAxis("timestamps", 0, 500_000_000, "Z").stamps(0, 2).tolist()
+        ['1970-01-01 00:00:00.000Z', '1970-01-01 00:00:00.500Z']
+        """
+        if self.kind == "timestamps":
+            return self._texts(first, count)
+        index = np.arange(first, first + count)
+        whole = float(self.start).is_integer() and (float(self.step).is_integer() or self.kind != "epoch-s")
+        if self.kind == "seconds" or not whole:
+            return np.round(self.start + index * float(self.step), _decimals(self.start, self.step, first + count))
+        if isinstance(self.step, float) and not self.step.is_integer():
+            return np.add(int(self.start), np.round(index * self.step).astype(np.int64))
+        return np.add(int(self.start), index * int(self.step))
+
+    @property
+    def room(self) -> float:
+        """How many samples have a stamp, counted from the first: those within 64 bits; inf for seconds.
+
+        >>> TimeAxis("timestamps", 0, 10**9).room
+        9223372036
+        """
+        if self.kind == "seconds":
+            return math.inf
+        if self.calendar is not None:
+            month = np.datetime64(int(self.start), "ns").astype("datetime64[M]")
+            return int((LAST_MONTH - month).astype(np.int64)) // _months_of(self.calendar)[0] + 1
+        return int((LARGEST - self.start) // self.step) + 1
+
+    @property
+    def is_absolute(self) -> bool:
+        """Say whether the axis tells the date and the time of day, as neither seconds nor sample numbers do."""
+        return self.kind not in ("samples", "seconds")
+
+    def instants(self, first: int, count: int) -> NDArray[np.int64]:
+        """Return the instants of samples `first` to `first + count - 1`, in nanoseconds since 1970.
+
+        Timestamps by the clock that the file shows, epochs by UTC; ValueError for other kinds.
+
+        >>> TimeAxis("epoch-s", 60, 1).instants(1, 1).tolist()
+        [61000000000]
+        """
+        if not self.is_absolute:
+            raise ValueError(f"{self.kind} are no instants")
+        if self.kind == "timestamps":
+            return self._counted(first, count)
+        return np.round(self.stamps(first, count) * EPOCH_NS[self.kind]).astype(np.int64)
+
+    def _counted(self, first: int, count: int) -> NDArray[np.int64]:
+        """Return the stamps of samples as nanoseconds, of an axis of timestamps."""
+        if self.calendar is not None:
+            return self._calendar_ns(first, count)
+        if float(self.step).is_integer():
+            return int(self.start) + np.arange(first, first + count) * int(self.step)
+        return int(self.start) + np.round(np.arange(first, first + count) * self.step).astype(np.int64)
+
+    def _texts(self, first: int, count: int) -> NDArray[Any]:
+        """Write timestamps, with as many digits of a second as start and step need."""
+        stamps = self._counted(first, count)
+        unit, size = _clock_unit(int(self.start), 0 if self.calendar else self.step)
+        rounded = (stamps + size // 2) // size * size if size > 1 else stamps
+        texts = np.datetime_as_string(rounded.astype("datetime64[ns]"), unit=unit)
+        return np.array([text.replace("T", " ") + self.utc_offset for text in texts.tolist()])
+
+    def _calendar_ns(self, first: int, count: int) -> NDArray[np.int64]:
+        """Step on by months: the time within the first (or, for an end alias, before the end of the) month stays."""
+        months, ends = _months_of(str(self.calendar))
+        start = np.datetime64(int(self.start), "ns")
+        month = start.astype("datetime64[M]")
+        wanted = month + np.arange(first, first + count) * months
+        if ends:
+            left = (month + 1).astype("datetime64[ns]") - start
+            return ((wanted + 1).astype("datetime64[ns]") - left).astype(np.int64)
+        return (wanted.astype("datetime64[ns]") + (start - month.astype("datetime64[ns]"))).astype(np.int64)
+
+
+def _decimals(start: float, step: float, last: int) -> int:
+    """Return the decimals of seconds that carry meaning: six digits of a step, fifteen in all."""
+    size = max(abs(start), abs(start + last * step), 1e-300)
+    digits = 6 + max(0, -math.floor(math.log10(abs(step) or 1.0)))
+    return max(0, min(digits, 14 - math.floor(math.log10(size))))
+
+
+def _clock_unit(start_ns: int, step_ns: float) -> tuple[Literal["s", "ms", "us", "ns"], int]:
+    """Return the coarsest clock unit that shows every stamp.
+
+    An int step is exact. A float is a mean over jitter: then the unit of `start` is enough, if
+    ten of it fit into a step.
+    """
+    exact = isinstance(step_ns, int | np.integer)
+    units: tuple[tuple[Literal["s", "ms", "us"], int], ...] = (("s", 10**9), ("ms", 10**6), ("us", 10**3))
+    for unit, size in units:
+        fits = int(step_ns) % size == 0 if exact else size * 10 <= step_ns
+        if start_ns % size == 0 and fits:
+            return unit, size
+    return "ns", 1
+
+
+def _months_of(alias: str) -> tuple[int, bool]:
+    """Return the months in a calendar alias, and whether it means their ends.
+
+    >>> _months_of("QS"), _months_of("2ME")
+    ((3, False), (2, True))
+    """
+    match = re.fullmatch(r"(\d*)([MQY])([SE])(?:-[A-Z]{3})?", alias)
+    if match is None:
+        raise ValueError(f"{alias!r} is not a calendar step")
+    return int(match[1] or 1) * {"M": 1, "Q": 3, "Y": 12}[match[2]], match[3] == "E"
