@@ -2,15 +2,16 @@
 
 The folder may come from a stranger, so a manifest that validates is one that can be used
 without further thought: every length agrees with every other, and every size is bounded.
+The names of the fields are the keys of the file, and stay as they are for format 1.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, FailFast, Field, model_validator
 
@@ -21,37 +22,43 @@ from forecaster.errors import printable
 from forecaster.signal.signal import Signal
 
 FORMAT = 1
+# The files of the data directory, in the order in which they are written.
 FILES = ("tensors.safetensors", "history.csv", "metrics.json", "README.md")
 MAX_CHANNELS = 100_000
+# Values of a segment, or of the quantiles, of all channels together: 4 GB in single precision.
 MAX_VALUES = 10**9
-"""The most values that a segment, or the quantiles, of all channels together may have."""
+CREATED = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def _shown(text: str) -> str:
+def _printable_name(text: str) -> str:
     if wrong := complaint(text):
         raise ValueError(wrong)
     return text
 
 
 def _moment(text: str) -> str:
-    datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
+    datetime.strptime(text, CREATED)
     return text
 
 
-Name = Annotated[str, Field(max_length=256), AfterValidator(_shown)]
+Name = Annotated[str, Field(max_length=256), AfterValidator(_printable_name)]
 Moment = Annotated[str, Field(max_length=20), AfterValidator(_moment)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=10**12)]
 Number = Annotated[float, Field(ge=-1e300, le=1e300)]
+Weight = Annotated[float, Field(ge=0, le=1)]
+# FailFast: a list of a hundred thousand wrong names is one complaint, not a hundred thousand.
 Names = Annotated[tuple[Name, ...], Field(max_length=MAX_CHANNELS), FailFast()]
 Scalar = bool | int | float | str | None
 Values = Annotated[tuple[Scalar, ...], Field(max_length=MAX_CHANNELS, fail_fast=True)]
 
 
 class Channels(Frozen):
-    """The columns that are forecast, those that help, the targets' units (C,); of symbols, the K labels in order.
+    """The columns of the training files.
 
-    Of the last `known` exogenous columns the future is known.
+    `target` are the C channels that are forecast, `units` their units, "" where none is known.
+    `exogenous` are the covariates, X + F of them; the future of the last `known` is known too.
+    `labels` are the K symbols in the order of their codes.
     """
 
     target: Annotated[Names, Field(min_length=1)]
@@ -62,59 +69,58 @@ class Channels(Frozen):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of all columns that the model reads, (C + X): the targets first."""
+        """The names of all columns that the model reads, the targets first."""
         return (*self.target, *self.exogenous)
 
     @property
     def past_covariates(self) -> tuple[str, ...]:
-        """The exogenous columns whose past alone is known, X of them."""
+        """The covariates whose past alone is known, X of them."""
         return self.exogenous[: len(self.exogenous) - self.known]
 
     @property
     def future_covariates(self) -> tuple[str, ...]:
-        """The exogenous columns whose future is known too, F of them: they come last."""
+        """The covariates whose future is known too, F of them."""
         return self.exogenous[len(self.exogenous) - self.known :]
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        _unique("channels", self.columns)
-        _unique("labels", self.labels)
-        _equal("units", len(self.units), len(self.target))
+        _check_unique("channels", self.columns)
+        _check_unique("labels", self.labels)
+        _check_length("units", len(self.units), len(self.target))
         return self
 
 
 class ScalerState(Frozen):
-    """The scaler: `mean` and `scale` (C + X,), in the channels' units."""
+    """The `mean` and `scale` of each column, (C + X + F,), in the channels' units."""
 
     mean: Annotated[tuple[Number, ...], Field(max_length=MAX_CHANNELS), FailFast()]
     scale: Annotated[tuple[Positive, ...], Field(max_length=MAX_CHANNELS), FailFast()]
 
 
 class PredictorState(Frozen):
-    """A predictor: its name, parameters, and the names of its tensors (without the predictor's)."""
+    """A predictor: its name, its parameters, and the names of its tensors without the predictor's in front."""
 
     name: Name
     parameters: Annotated[dict[Name, Scalar | Values], Field(max_length=256)] = Field(default_factory=dict)
     tensors: Annotated[tuple[Name, ...], Field(max_length=4096), FailFast()] = ()
 
 
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
 class EnsembleState(Frozen):
-    """Who carries a combined forecast: shares of the `next` segment and of those fed back, means over the channels.
+    """The weights of an ensemble's members, means over the channels.
 
-    It is there to be read; the weights of each channel and segment are the tensor ``auto/weights``.
+    `next` are those for the next segment, `fed_back` those for the recursive segments. They are for
+    people to read: the weights of each channel and segment are the tensor ``auto/weights``.
     """
 
-    next: Annotated[dict[Name, Share], Field(min_length=1, max_length=64)]
-    fed_back: Annotated[dict[Name, Share], Field(max_length=64)] = Field(default_factory=dict)
+    next: Annotated[dict[Name, Weight], Field(min_length=1, max_length=64)]
+    fed_back: Annotated[dict[Name, Weight], Field(max_length=64)] = Field(default_factory=dict)
 
 
 class TrainingData(Frozen):
-    """A file that the model was trained on; `sha256` is that of its bytes, or of its values where there was no file.
+    """A file that the model was trained on.
 
-    `cut` is the hash of the lengths of its recordings: which rows were held back depends on them.
+    `sha256` is the hash of its bytes, or of its values where there was no file. `cut` is the hash
+    of the lengths of its recordings, because which rows were held back depends on them.
     """
 
     name: Name
@@ -124,14 +130,19 @@ class TrainingData(Frozen):
 
     @classmethod
     def of(cls, signal: Signal) -> Self:
-        """Record a signal that was read."""
+        """Return the record of a signal that was read."""
         lengths = ",".join(str(len(recording)) for recording in signal.recordings)
         cut = hashlib.sha256(lengths.encode()).hexdigest()[:16]
         return cls(name=printable(signal.name, 256), rows=signal.rows, sha256=signal.identity, cut=cut)
 
 
 class Manifest(Frozen):
-    """model.json. `interrupted`: Ctrl-C ended the training early; `files` is empty until `save` has written them."""
+    """The content of model.json.
+
+    `predictors` begins with the one that makes the forecast. `combination` is there where that one
+    is an ensemble. `interrupted` tells that Ctrl-C ended the training early. `files` are the hashes
+    of the data files, and empty until `save` has written them.
+    """
 
     format: Literal[1] = 1
     task: Task = "forecast"
@@ -158,29 +169,28 @@ class Manifest(Frozen):
 
     @property
     def data_name(self) -> str:
-        """The name of the data directory that `to_json` commits to."""
+        """The name of the data directory that belongs to `to_json`."""
         return data_name(self.to_json())
 
     def to_json(self) -> bytes:
         """Return model.json as bytes: one line for each field, so that a difference can be read."""
         fields = self.model_dump(mode="json")
-        lines = (f"  {json.dumps(key)}: {_json(value)}" for key, value in fields.items())
+        lines = (
+            f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
+            for key, value in fields.items()
+        )
+        # A lone surrogate passes here: the gate, which reads this before it is written, refuses it in its own words.
         return ("{\n" + ",\n".join(lines) + "\n}\n").encode("utf-8", "surrogatepass")
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
+        # model.json has these three twice: at the top for people, in the configuration for a repetition.
         for name in ("seed", "window", "split"):
             if getattr(self.config, name) != getattr(self, name):
                 raise ValueError(f"{name} differs from config.{name}")
-        _equal("scaler.mean", len(self.scaler.mean), len(self.channels.columns))
-        _equal("scaler.scale", len(self.scaler.scale), len(self.channels.columns))
-        _equal("channels.exogenous", len(self.channels.exogenous), self.window.exogenous)
-        _equal("channels.known", self.channels.known, self.window.known)
-        _check_joint(self)
-        _equal("channels.labels", len(self.channels.labels), self.window.symbols)
+        _check_channels(self)
         _check_task(self)
-        _unique("predictors", [one.name for one in self.predictors])
-        _check_combination(self)
+        _check_predictors(self)
         _check_intervals(self.intervals, self.n_channels)
         if self.n_channels * self.window.n_input > MAX_VALUES:
             raise ValueError(f"{self.n_channels} channels of {self.window.n_input} samples are too many")
@@ -198,34 +208,66 @@ def data_name(content: bytes) -> str:
 
 def now() -> str:
     """Return the time as `created` records it, such as ``2025-01-31T12:00:00Z``."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.now(UTC).strftime(CREATED)
+
+
+class TaskRules(NamedTuple):
+    """What the manifest of one task must hold, beyond what holds for all.
+
+    `has_alphabet` tells whether samples are codes of symbols, `is_scaled` whether the scaler may be
+    anything but mean 0 and scale 1; `lengths` are those that the task fixes.
+    """
+
+    has_alphabet: bool
+    is_scaled: bool
+    lengths: Mapping[str, int]
+
+
+TASK_RULES: dict[Task, TaskRules] = {
+    "forecast": TaskRules(has_alphabet=False, is_scaled=True, lengths={}),
+    # Symbols are one channel of codes, forecast one at a time.
+    "symbols": TaskRules(
+        has_alphabet=True,
+        is_scaled=False,
+        lengths={"channels.target": 1, "window.n_input": 1, "channels.exogenous": 0},
+    ),
+}
+
+
+def _check_channels(manifest: Manifest) -> None:
+    """Check that the scaler and the window have as many columns as there are channels."""
+    channels, window, config = manifest.channels, manifest.window, manifest.config
+    _check_length("scaler.mean", len(manifest.scaler.mean), len(channels.columns))
+    _check_length("scaler.scale", len(manifest.scaler.scale), len(channels.columns))
+    _check_length("channels.exogenous", len(channels.exogenous), window.exogenous)
+    _check_length("channels.known", channels.known, window.known)
+    if config.joint and (manifest.n_channels == 1 or config.carry_state):
+        raise ValueError("joint channels are two or more, and no state is carried")
+    _check_length("window.others", window.others, manifest.n_channels - 1 if config.joint else 0)
+    _check_length("channels.labels", len(channels.labels), window.symbols)
 
 
 def _check_task(manifest: Manifest) -> None:
-    """Check that symbols are one channel of codes, forecast one at a time, and numbers have no alphabet."""
-    symbols = manifest.task == "symbols"
-    if symbols != bool(manifest.window.symbols) or symbols != manifest.config.reading.symbols:
+    rules, window = TASK_RULES[manifest.task], manifest.window
+    if not rules.has_alphabet == (window.symbols > 0) == manifest.config.reading.symbols:
         raise ValueError(f"the task {manifest.task} does not agree with the window's symbols, or with the reading")
-    if symbols:
-        _equal("channels.target", manifest.n_channels, 1)
-        _equal("window.n_input", manifest.window.n_input, 1)
-        _equal("channels.exogenous", len(manifest.channels.exogenous), 0)
-        if manifest.scaler != ScalerState(mean=(0.0,), scale=(1.0,)):
-            raise ValueError("symbols are not scaled: scaler must have mean 0 and scale 1")
+    lengths = {
+        "channels.target": manifest.n_channels,
+        "window.n_input": window.n_input,
+        "channels.exogenous": len(manifest.channels.exogenous),
+    }
+    for name, expected in rules.lengths.items():
+        _check_length(name, lengths[name], expected)
+    is_scaled = any(manifest.scaler.mean) or any(scale != 1 for scale in manifest.scaler.scale)
+    if is_scaled and not rules.is_scaled:
+        raise ValueError(f"{manifest.task} are not scaled: scaler must have mean 0 and scale 1")
 
 
-def _check_joint(manifest: Manifest) -> None:
-    """Check that channels that see each other are several, all of them, and carry no state."""
-    joint = manifest.config.joint
-    if joint and (manifest.n_channels == 1 or manifest.config.carry_state):
-        raise ValueError("joint channels are two or more, and no state is carried")
-    _equal("window.others", manifest.window.others, manifest.n_channels - 1 if joint else 0)
-
-
-def _check_combination(manifest: Manifest) -> None:
-    known = {one.name for one in manifest.predictors}
-    named = manifest.combination and {*manifest.combination.next, *manifest.combination.fed_back}
-    if named and not known.issuperset(named):
+def _check_predictors(manifest: Manifest) -> None:
+    names = [predictor.name for predictor in manifest.predictors]
+    _check_unique("predictors", names)
+    weights = manifest.combination
+    if weights and not {*weights.next, *weights.fed_back} <= set(names):
         raise ValueError("combination names a predictor that is not among the predictors")
 
 
@@ -234,25 +276,21 @@ def _check_intervals(state: IntervalState, n_channels: int) -> None:
     if state.horizon * n_channels * max(len(state.levels), 1) > MAX_VALUES:
         raise ValueError(f"intervals.horizon {state.horizon} is out of range")
     if state.horizon:
-        _equal("intervals.origins", len(state.origins), n_channels)
+        _check_length("intervals.origins", len(state.origins), n_channels)
     if state.reference:
-        _equal("intervals.reference", len(state.reference), n_channels)
+        _check_length("intervals.reference", len(state.reference), n_channels)
     if state.separate:
-        _equal("intervals.separate", len(state.separate), n_channels)
+        _check_length("intervals.separate", len(state.separate), n_channels)
 
 
-def _unique(what: str, names: Iterable[str]) -> None:
+def _check_unique(place: str, names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise ValueError(f"{what}: the name {printable(name, 60)!r} comes twice")
+            raise ValueError(f"{place}: the name {printable(name, 60)!r} comes twice")
         seen.add(name)
 
 
-def _equal(what: str, found: int, expected: int) -> None:
-    if found != expected:
-        raise ValueError(f"{what} has {found} values for {expected} channels")
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+def _check_length(place: str, length: int, expected: int) -> None:
+    if length != expected:
+        raise ValueError(f"{place} has {length} values for {expected} channels")

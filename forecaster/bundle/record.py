@@ -1,4 +1,4 @@
-"""What a model folder records of a run: the manifest, the scores, the learning curve."""
+"""What a model folder records of a run: what decided its weights, and the manifest that came of it."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ from forecaster.predictors import Ensemble, Predictor, kind
 from forecaster.signal.scaling import Scaler
 from forecaster.signal.signal import Signal
 
+# The libraries that change the bits of a training, beside this program and Python.
+LIBRARIES = ("numpy", "tensorflow", "keras")
+
 
 class Run(Frozen):
     """What decides a model's weights: the signals in their order, the resolved configuration, the versions."""
@@ -38,14 +41,25 @@ class Run(Frozen):
 
     @classmethod
     def of(cls, manifest: Manifest) -> Self:
-        """Return the run that made a model."""
+        """Return the run that trained a model."""
         return cls(signals=manifest.training_data, config=manifest.config, versions=manifest.versions)
 
     def differences(self, other: Run, *, versions: bool = True) -> list[str]:
-        """Say what is otherwise in `other`, a line each; a file may have been renamed."""
-        own, found = (_flat("", _content(one, versions=versions)) for one in (self, other))
-        keys = [key for key in {**own, **found} if own.get(key) != found.get(key)]
-        return [f"{key} is {_shown(own.get(key))} here, {_shown(found.get(key))} there" for key in keys]
+        """Return what differs in `other`, one sentence each; without `versions` those of the libraries may."""
+        here, there = (_leaves("", _compared(run, versions=versions)) for run in (self, other))
+        keys = [key for key in {**here, **there} if here.get(key) != there.get(key)]
+        return [f"{key} is {_short(here.get(key))} here, {_short(there.get(key))} there" for key in keys]
+
+
+def listed(differences: Sequence[str]) -> str:
+    """Return the first three of the `differences` in one line."""
+    more = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
+    return "; ".join(differences[:3]) + more
+
+
+def run_of(signals: Sequence[Signal], config: RunConfig) -> Run:
+    """Return what decides the weights of a training that is yet to begin; `config` is resolved."""
+    return Run(signals=channels_of(signals)[1], config=config, versions=_versions())
 
 
 def manifest_of(
@@ -57,9 +71,9 @@ def manifest_of(
     intervals: IntervalState,
     interrupted: bool = False,
 ) -> Manifest:
-    """Record a run; one that was `interrupted` is not the whole one."""
-    first = signals[0]
-    records = [
+    """Return the manifest of a training that has ended; the first of the `predictors` makes the forecast."""
+    channels, training_data = channels_of(signals)
+    states = [
         PredictorState(
             name=predictor.name,
             parameters=predictor.parameters.model_dump(mode="json"),
@@ -67,6 +81,9 @@ def manifest_of(
         )
         for predictor in predictors
     ]
+    first, weights = predictors[0], None
+    if isinstance(first, Ensemble):
+        weights = EnsembleState(next=first.mean_weights(0, 1), fed_back=first.mean_weights(1))
     return Manifest(
         task=kind(config.predictor).task,
         created=now(),
@@ -75,36 +92,30 @@ def manifest_of(
         config=config,
         window=config.window,
         split=config.split,
-        channels=channels_of(signals)[0],
-        sample_rate_hz=first.sample_rate_hz,
+        channels=channels,
+        sample_rate_hz=signals[0].sample_rate_hz,
         scaler=ScalerState(mean=tuple(scaler.mean.tolist()), scale=tuple(scaler.scale.tolist())),
-        predictors=tuple(records),
-        combination=_combination(predictors[0]),
+        predictors=tuple(states),
+        combination=weights,
         intervals=intervals,
-        training_data=channels_of(signals)[1],
+        training_data=training_data,
         interrupted=interrupted,
     )
 
 
-def run_of(signals: Sequence[Signal], config: RunConfig) -> Run:
-    """Record what decides the weights of a run that is yet to be made; `config` is resolved."""
-    return Run(signals=channels_of(signals)[1], config=config, versions=_versions())
-
-
-def _combination(carrier: Any) -> EnsembleState | None:
-    """Record who carries a combined forecast."""
-    if not isinstance(carrier, Ensemble):
-        return None
-    return EnsembleState(next=carrier.mean_weights(0, 1), fed_back=carrier.mean_weights(1))
-
-
 def channels_of(signals: Sequence[Signal]) -> tuple[Channels, tuple[TrainingData, ...]]:
-    """Record the channels and the files; SignalError if a name is one that a model folder cannot hold."""
+    """Return the channels of the first of the `signals`, and the record of each.
+
+    Raises: SignalError if a column has a name that a model folder cannot hold.
+    """
     first = signals[0]
     try:
-        units = first.units or ("",) * len(first.channels)
         channels = Channels(
-            target=first.channels, exogenous=first.exogenous, known=first.known, units=units, labels=first.symbols
+            target=first.channels,
+            exogenous=first.exogenous,
+            known=first.known,
+            units=first.units or ("",) * len(first.channels),
+            labels=first.symbols,
         )
         return channels, tuple(TrainingData.of(signal) for signal in signals)
     except ValidationError as error:
@@ -116,35 +127,32 @@ def channels_of(signals: Sequence[Signal]) -> tuple[Channels, tuple[TrainingData
 
 def _versions() -> dict[str, str]:
     """Return the versions that a repetition of the run needs."""
-    found = {"forecaster": __version__, "python": platform.python_version()}
-    for package in ("numpy", "tensorflow", "keras"):
+    versions = {"forecaster": __version__, "python": platform.python_version()}
+    for library in LIBRARIES:
         try:
-            found[package] = metadata.version(package)
+            versions[library] = metadata.version(library)
         except metadata.PackageNotFoundError:
+            # A forecaster in closed form is trained without TensorFlow.
             continue
-    return found
+    return versions
 
 
-def listed(differences: Sequence[str]) -> str:
-    """Return the first of some differences in one line."""
-    more = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
-    return "; ".join(differences[:3]) + more
+def _compared(run: Run, *, versions: bool) -> dict[str, Any]:
+    """Return what must be the same for `run` to be repeated: not the names of its files, which may be moved."""
+    files = [{"sha256": file.sha256, "rows": file.rows, "recordings": file.cut} for file in run.signals]
+    numbered = {f"signal {number}": file for number, file in enumerate(files, 1)}
+    config = run.config.model_dump(mode="json")
+    return {"signals": len(files), **numbered, **config, **({"version": run.versions} if versions else {})}
 
 
-def _content(run: Run, *, versions: bool) -> dict[str, Any]:
-    """Return what is compared of a run."""
-    data = [{"sha256": one.sha256, "rows": one.rows, "recordings": one.cut} for one in run.signals]
-    made = {"signals": len(data)} | {f"signal {k}": one for k, one in enumerate(data, 1)}
-    return made | run.config.model_dump(mode="json") | ({"version": run.versions} if versions else {})
+def _leaves(prefix: str, tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the leaves of a tree of mappings by their dotted names."""
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        is_branch = isinstance(value, Mapping) and value
+        leaves |= _leaves(f"{prefix}{key}.", value) if is_branch else {f"{prefix}{key}": value}
+    return leaves
 
 
-def _flat(prefix: str, value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a tree of mappings as its leaves by their dotted names."""
-    found: dict[str, Any] = {}
-    for key, one in value.items():
-        found |= _flat(f"{prefix}{key}.", one) if isinstance(one, Mapping) and one else {f"{prefix}{key}": one}
-    return found
-
-
-def _shown(value: Any) -> str:
+def _short(value: Any) -> str:
     return printable("not set" if value is None else json.dumps(value, ensure_ascii=False), 60)

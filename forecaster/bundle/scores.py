@@ -1,4 +1,7 @@
-"""history.csv and metrics.json: the training's course and its scores, checked like all the rest."""
+"""history.csv and metrics.json, written and read: the learning curve, and the evaluations of the held-back part.
+
+What is written is cut to what the gate reads, and what is read is checked field by field.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,24 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError, model_validator
 from typing_extensions import TypedDict
 
-from forecaster.bundle.strict_json import first_error, parse, refused
+from forecaster.bundle.strict_json import MAX_MAGNITUDE, first_error, parse, refused
 from forecaster.errors import printable
 
-MAX_FIELD = 40
-MAX_VERDICT = 2000
+# Numbers in history.csv.
 MAX_CELLS = 50_000
-"""Numbers in history.csv."""
+# Characters of one of them.
+MAX_FIELD = 40
+# Characters of a text in metrics.json: a verdict is the longest.
+MAX_VERDICT = 2000
+# Rows of the errors by step that are stored, of all predictors together.
 STORED_STEPS = 2000
-MOST_SPECTRA = 100
+# Beyond so many parts their spectra are not stored.
+MAX_SPECTRA = 100
+# What the parts of one evaluation may take in metrics.json: the gate reads two of them.
 STORED_BYTES, STORED_OBJECTS = 1_500_000, 14_000
-"""What the parts of one evaluation may take in metrics.json: the gate reads two of them."""
+
 COLUMN = re.compile(r"[a-z][a-z0-9_]{0,39}")
+# float() would take "1_0", " 1" and "infinity" too.
 PLAIN = re.compile(r"[-+.0-9e]+")
 
 Value = Annotated[float, Field(ge=-1e300, le=1e300)] | None
@@ -33,14 +42,15 @@ History = list[dict[str, float | None]]
 
 
 class _Record(BaseModel):
-    """A record that may have keys that this version does not know; they passed the strict parser."""
+    """A record that may have keys of a later version; they have passed the strict parser."""
 
     model_config = ConfigDict(extra="allow", allow_inf_nan=False)
 
 
 class StepScore(TypedDict):
-    """The scores of one step ahead: a plain dictionary, because there are thousands."""
+    """The scores of one step ahead."""
 
+    # A plain dictionary, because there are thousands: a model of each would take more time and memory.
     __pydantic_config__ = _Record.model_config  # type: ignore[misc]
     step: Steps
     nmse: NotRequired[Value]
@@ -56,7 +66,10 @@ class Skill(_Record):
 
 
 class BandScore(_Record):
-    """How many targets one band covers."""
+    """The coverage of one band.
+
+    `separate` is the effective sample size, `likely` the interval in which the coverage should lie.
+    """
 
     level: Steps
     coverage: Value
@@ -66,7 +79,7 @@ class BandScore(_Record):
     likely: Annotated[list[Share], Field(min_length=2, max_length=2)] | None = None
 
     @model_validator(mode="after")
-    def _known_together(self) -> BandScore:
+    def _check_likely(self) -> BandScore:
         if (self.separate is None) != (self.likely is None):
             raise ValueError("separate and likely must stand together")
         if self.likely and self.likely[0] > self.likely[1]:
@@ -75,7 +88,7 @@ class BandScore(_Record):
 
 
 class LagCorrelation(_Record):
-    """The lag at which forecasts look most like the past, and how much."""
+    """The lag at which the forecasts correlate most with the past, and the correlation there."""
 
     lag: Steps
     past: Value
@@ -84,7 +97,7 @@ class LagCorrelation(_Record):
 
 
 class Peaks(_Record):
-    """Peak and energies of a spectrum; of a predictor also what it is compared with."""
+    """The peak and the energies of a spectrum; for a predictor also its errors against the targets' spectrum."""
 
     peak: Value
     energy: Annotated[list[Annotated[float, Field(ge=0, le=1e300)]], Field(fail_fast=True)] | None
@@ -93,7 +106,7 @@ class Peaks(_Record):
 
 
 class Spectrum(_Record):
-    """The spectrum of the truth and of every predictor."""
+    """The spectrum of the targets and of every predictor."""
 
     unit: str
     resolution: Value
@@ -104,7 +117,7 @@ class Spectrum(_Record):
 
 
 class Segment(_Record):
-    """The error of one fed-back segment."""
+    """The error of one recursive segment."""
 
     first_step: Steps
     last_step: Steps
@@ -115,13 +128,13 @@ class Segment(_Record):
 
 
 class FreeRun(_Record):
-    """The free run by segment."""
+    """The recursive forecast, segment by segment."""
 
     segments: Annotated[list[Segment], FailFast()]
     text: str
 
 
-class Part(_Record):
+class ChannelScores(_Record):
     """The scores of one channel of one signal; older versions have stored no skill, and nothing behind it."""
 
     signal: str
@@ -142,29 +155,29 @@ class StoredEvaluation(_Record):
 
     horizon: Steps
     stride: Steps
-    parts: Annotated[list[Part], FailFast()]
+    parts: Annotated[list[ChannelScores], FailFast()]
     verdict: str = ""
 
 
-_EVALUATIONS = TypeAdapter(Annotated[list[StoredEvaluation], FailFast()])
+EVALUATIONS = TypeAdapter(Annotated[list[StoredEvaluation], FailFast()])
 
 
 def parse_metrics(buffer: bytes, where: str) -> list[dict[str, Any]]:
-    """Read metrics.json: a list of evaluations, each with horizon, stride, parts and verdict.
+    """Return metrics.json: a list of evaluations, each with horizon, stride, parts and verdict.
 
     Raises: ModelError.
     """
-    found = parse(buffer, where, longest=MAX_VERDICT)
+    evaluations: list[dict[str, Any]] = parse(buffer, where, longest=MAX_VERDICT)
     try:
-        _EVALUATIONS.validate_python(found, strict=True)
+        EVALUATIONS.validate_python(evaluations, strict=True)
     except ValidationError as error:
-        raise refused(where, first_error(error, found), "a list of evaluations") from None
-    checked: list[dict[str, Any]] = found
-    return checked
+        raise refused(where, first_error(error, evaluations), "a list of evaluations") from None
+    # The parsed document, not the validated records: those are checked, and thrown away.
+    return evaluations
 
 
 def parse_history(buffer: bytes, where: str) -> History:
-    r"""Read history.csv: a header of plain names, then rows of plain numbers, or of nothing (None).
+    r"""Return history.csv, a header of plain names and rows of plain numbers, an empty cell as None.
 
     Raises: ModelError.
 
@@ -177,62 +190,87 @@ def parse_history(buffer: bytes, where: str) -> History:
         raise refused(where, "characters that are not ASCII", "numbers") from None
     if (cells := text.count("\n") + text.count(",")) > MAX_CELLS:
         raise refused(where, f"{cells} cells", f"at most {MAX_CELLS}")
-    lines = text.removesuffix("\n").split("\n") if text else []
-    names = lines[0].split(",") if lines else []
+    if not text:
+        return []
+    header, *lines = text.removesuffix("\n").split("\n")
+    names = header.split(",")
     if not all(COLUMN.fullmatch(name) for name in names) or len(set(names)) < len(names):
-        raise refused(where, f"the header {printable(','.join(names), 80)!r}", "names in small letters, each once")
-    return [_row(line, names, f"{where}:{number}") for number, line in enumerate(lines[1:], 2)]
+        raise refused(where, f"the header {printable(header, 80)!r}", "names in small letters, each once")
+    history = []
+    for number, line in enumerate(lines, 2):
+        place, row = f"{where}:{number}", line.split(",")
+        if len(row) != len(names):
+            raise refused(place, f"{len(row)} fields", f"{len(names)}")
+        history.append({name: _number(cell, place) for name, cell in zip(names, row, strict=True)})
+    return history
 
 
-def _row(line: str, names: list[str], where: str) -> dict[str, float | None]:
-    fields = line.split(",")
-    if len(fields) != len(names):
-        raise refused(where, f"{len(fields)} fields", f"{len(names)}")
-    return {name: _number(field, where) for name, field in zip(names, fields, strict=True)}
-
-
-def _number(field: str, where: str) -> float | None:
-    if not field:
+def _number(cell: str, where: str) -> float | None:
+    if not cell:
         return None
     try:
-        value = float(field) if len(field) <= MAX_FIELD and PLAIN.fullmatch(field) else math.nan
+        value = float(cell) if len(cell) <= MAX_FIELD and PLAIN.fullmatch(cell) else math.nan
     except ValueError:
         value = math.nan
-    if not abs(value) <= 1e300:
-        raise refused(where, printable(repr(field), 60), "a finite number, or nothing")
+    # NaN is not smaller than anything, so that it is refused here too.
+    if not abs(value) <= MAX_MAGNITUDE:
+        raise refused(where, printable(repr(cell), 60), "a finite number, or nothing")
     return value
 
 
-def thinned(evaluation: dict[str, Any]) -> dict[str, Any]:
-    """Keep at most `STORED_STEPS` rows of the errors by step, evenly spread, so that metrics.json stays small.
+def dump_metrics(evaluations: list[dict[str, Any]]) -> str:
+    """Return metrics.json as text: one evaluation a line."""
+    lines = (json.dumps(evaluation, ensure_ascii=False, allow_nan=False) for evaluation in evaluations)
+    return "[\n" + ",\n".join(lines) + "\n]\n"
 
-    Beyond `MOST_SPECTRA` parts the spectra are left out too, and of very many parts the last ones:
-    "parts_left_out" counts them.
+
+def history_text(history: Sequence[Mapping[str, float]]) -> str:
+    """Return the learning curve as CSV; of very many rows as many as the gate reads, evenly spread."""
+    if not history:
+        return ""
+    # The rows of several networks stand in one table, and not all have the same columns.
+    names = list(dict.fromkeys(name for row in history for name in row))
+    max_rows = MAX_CELLS // len(names) - 1
+    if len(history) > max_rows:
+        history = [history[k] for k in np.linspace(0, len(history) - 1, max_rows).astype(np.int64)]
+    rows = (",".join(_digits(row[name]) if name in row else "" for name in names) for row in history)
+    return "\n".join((",".join(names), *rows)) + "\n"
+
+
+def _digits(value: float) -> str:
+    # Either form is read back as the same number, and a step reads better without ".0".
+    return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else repr(float(value))
+
+
+def thinned(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Return an evaluation that fits into metrics.json.
+
+    Of the errors by step at most `STORED_STEPS` rows are kept, evenly spread. Beyond `MAX_SPECTRA`
+    parts the spectra are left out, and of very many parts the last ones: "parts_left_out" counts them.
     """
     tables = [(part["by_step"], name) for part in evaluation["parts"] for name in part["by_step"]]
-    kept = max(1, STORED_STEPS // max(1, len(tables)))
+    rows_per_table = max(1, STORED_STEPS // max(1, len(tables)))
     for by_step, name in tables:
         rows = by_step[name]
-        chosen = np.unique(np.linspace(0, len(rows) - 1, min(kept, len(rows))).astype(np.int64)) if rows else ()
-        by_step[name] = [rows[k] for k in chosen]
-    if len(evaluation["parts"]) > MOST_SPECTRA:
+        count = min(rows_per_table, len(rows))
+        by_step[name] = [rows[k] for k in np.unique(np.linspace(0, len(rows) - 1, count).astype(np.int64))]
+    if len(evaluation["parts"]) > MAX_SPECTRA:
         for part in evaluation["parts"]:
             part.pop("spectrum", None)
-    shown: dict[str, Any] = _shown(evaluation)
-    return _fitting(shown)
+    return _first_parts(_escaped(evaluation))
 
 
-def _shown(value: Any) -> Any:
-    """Return a tree of JSON with all control characters of its texts escaped: files may have any name."""
-    if isinstance(value, dict):
-        return {key: _shown(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_shown(one) for one in value]
-    return printable(value, 2000) if isinstance(value, str) else value
+def _escaped(document: Any) -> Any:
+    """Return a tree of JSON with the control characters of its texts escaped: files may have any name."""
+    if isinstance(document, dict):
+        return {key: _escaped(value) for key, value in document.items()}
+    if isinstance(document, list):
+        return [_escaped(value) for value in document]
+    return printable(document, 2000) if isinstance(document, str) else document
 
 
-def _fitting(evaluation: dict[str, Any]) -> dict[str, Any]:
-    """Keep the first parts, as many as a model folder may hold."""
+def _first_parts(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Return `evaluation` with its first parts, as many as a model folder may hold, and always one."""
     parts, size, objects = evaluation["parts"], 0, 0
     for k, part in enumerate(parts):
         text = json.dumps(part)
@@ -240,26 +278,3 @@ def _fitting(evaluation: dict[str, Any]) -> dict[str, Any]:
         if k and (size > STORED_BYTES or objects > STORED_OBJECTS):
             return {**evaluation, "parts": parts[:k], "parts_left_out": len(parts) - k}
     return evaluation
-
-
-def dump_metrics(evaluations: list[dict[str, Any]]) -> str:
-    """Return metrics.json as text: one evaluation a line."""
-    lines = (json.dumps(one, ensure_ascii=False, allow_nan=False) for one in evaluations)
-    return "[\n" + ",\n".join(lines) + "\n]\n"
-
-
-def history_text(history: Sequence[Mapping[str, float]]) -> str:
-    """Write the learning curve as CSV; of very many rows those that a model folder may hold, evenly spread."""
-    if not history:
-        return ""
-    names = list(dict.fromkeys(name for row in history for name in row))
-    most = MAX_CELLS // len(names) - 1
-    if len(history) > most:
-        history = [history[k] for k in np.linspace(0, len(history) - 1, most).astype(np.int64)]
-    rows = (",".join(_digits(row[name]) if name in row else "" for name in names) for row in history)
-    return "\n".join((",".join(names), *rows)) + "\n"
-
-
-def _digits(value: float) -> str:
-    """Write a number so that it is the same when it is read and written again."""
-    return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else repr(float(value))

@@ -1,7 +1,7 @@
 """tensors.safetensors: 8 bytes of header length, a JSON header, then the tensors end to end.
 
 The header is never trusted: names, types and shapes are computed from the manifest, and the
-file must be exactly that. The arrays are views of the one buffer that was hashed.
+file must hold exactly these. The arrays are views of the one buffer that was hashed.
 
 Source: https://huggingface.co/docs/safetensors (the format).
 """
@@ -15,42 +15,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster import networks, predictors
-from forecaster.bundle.manifest import Manifest
+from forecaster.bundle.manifest import Manifest, PredictorState
 from forecaster.bundle.strict_json import MAX_MAGNITUDE, parse, refused
 from forecaster.errors import ForecasterError, printable
 from forecaster.predictors import Ensemble, TensorSpec
 
+# With the 8 bytes of its length the header takes at most 64 KiB.
 MAX_HEADER = 64 * 1024 - 8
 MAX_BYTES = 2 * 2**30
 QUANTILES = "intervals/quantiles"
 DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8"), "I64": np.dtype("<i8")}
+NEWER = "Train the model again, fetch the folder again, or use the version of forecaster that made it."
 
 Specs = dict[str, TensorSpec]
 Tensors = dict[str, NDArray[Any]]
 
 
 def implied(manifest: Manifest, where: str) -> Specs:
-    """Compute every tensor that the manifest implies: ``predictor/tensor``, and the quantiles.
+    """Return the dtype and shape of every tensor that the manifest implies.
+
+    The names are ``predictor/tensor``, and ``intervals/quantiles`` for those of the bands, (C, H, levels).
 
     Raises: ModelError if a predictor is unknown, or its parameters or tensors do not agree.
     """
-    found: Specs = {}
-    for one in manifest.predictors:
-        own = _specs_of(one.name, one.parameters, manifest, where)
-        if predictors.kind(one.name).task != manifest.task:
-            raise refused(where, f"the predictor {one.name!r}", f"one of the task {manifest.task}")
-        if sorted(one.tensors) != sorted(own):
-            names = ", ".join(one.tensors) or "none"
-            raise refused(where, f"the tensors {names} of {one.name!r}", ", ".join(sorted(own)) or "none")
-        found |= {f"{one.name}/{name}": spec for name, spec in own.items()}
-    _check_combination(manifest, where)
+    specs: Specs = {}
+    for state in manifest.predictors:
+        of_predictor = _specs_of(state, manifest, where)
+        if predictors.kind(state.name).task != manifest.task:
+            raise refused(where, f"the predictor {state.name!r}", f"one of the task {manifest.task}")
+        if sorted(state.tensors) != sorted(of_predictor):
+            names = ", ".join(state.tensors) or "none"
+            raise refused(where, f"the tensors {names} of {state.name!r}", ", ".join(sorted(of_predictor)) or "none")
+        specs |= {f"{state.name}/{name}": spec for name, spec in of_predictor.items()}
+    _check_ensemble(manifest, where)
     if manifest.config.carry_state and not predictors.kind(manifest.predictors[0].name).is_stateful:
         raise refused(where, f"carry_state for {manifest.predictors[0].name!r}", "a predictor with a state")
-    state = manifest.intervals
-    found[QUANTILES] = TensorSpec("F32", (manifest.n_channels, state.horizon, len(state.levels)))
-    if size_of(found) > MAX_BYTES:
-        raise refused(where, f"sizes that need {size_of(found)} bytes of tensors", f"at most {MAX_BYTES}")
-    return found
+    intervals = manifest.intervals
+    specs[QUANTILES] = TensorSpec("F32", (manifest.n_channels, intervals.horizon, len(intervals.levels)))
+    if size_of(specs) > MAX_BYTES:
+        raise refused(where, f"sizes that need {size_of(specs)} bytes of tensors", f"at most {MAX_BYTES}")
+    return specs
 
 
 def size_of(specs: Specs) -> int:
@@ -64,13 +68,21 @@ def parse_tensors(buffer: bytes, specs: Specs, where: str) -> Tensors:
     Raises: ModelError.
     """
     header, begin = _header(buffer, where)
-    _check_names(header, specs, where)
-    offset = 0
+    extra = [name for name in header if name not in specs]
+    if extra:
+        raise refused(where, f"the tensor {extra[0]!r}", "only the tensors that model.json implies")
+    missing = [name for name in specs if name not in header]
+    if missing:
+        raise refused(where, f"no tensor {missing[0]!r}", "every tensor that model.json implies")
+    # In the order of the header each tensor must begin where the one before it ends.
+    offsets, offset = {}, 0
     for name, entry in header.items():
-        offset = _check_entry(entry, (name, specs[name]), offset, where)
+        _check_entry(entry, name, specs[name], offset, where)
+        offsets[name] = begin + offset
+        offset += _bytes(specs[name])
     if begin + offset != len(buffer):
         raise refused(where, f"{len(buffer)} bytes", f"{begin + offset}, as its header says")
-    return {name: _array(buffer, (name, specs[name]), begin + header[name]["data_offsets"][0], where) for name in specs}
+    return {name: _array(buffer, offsets[name], name, spec, where) for name, spec in specs.items()}
 
 
 def format_tensors(tensors: Tensors, specs: Specs) -> bytes:
@@ -85,12 +97,30 @@ def format_tensors(tensors: Tensors, specs: Specs) -> bytes:
     for name, (dtype, shape) in specs.items():
         if tensors[name].dtype != DTYPES[dtype] or tensors[name].shape != shape:
             raise ValueError(f"{name} is {tensors[name].dtype} {tensors[name].shape}, not {dtype} {shape}")
+    # safetensors writes the memory of an array as it lies there: a transposed one would come back wrong.
     return bytes(save({name: np.asarray(tensors[name], order="C") for name in sorted(specs)}))
 
 
-def _check_combination(manifest: Manifest, where: str) -> None:
-    """Refuse a combination that does not carry the forecast, or whose members are not there."""
-    names = [one.name for one in manifest.predictors]
+def _specs_of(state: PredictorState, manifest: Manifest, where: str) -> Specs:
+    """Return the tensors of one predictor; ModelError if it cannot be made of these parameters."""
+    name, parameters = state.name, state.parameters
+    if name in networks.names():
+        # A network that was stored before it had a parameter would be another network with its default.
+        missing = [field for field in predictors.kind(name).Parameters.model_fields if field not in parameters]
+        if missing:
+            raise refused(where, f"{name!r} without its parameter {missing[0]!r}", "all of a network's", hint=NEWER)
+    try:
+        return predictors.specs(name, parameters, manifest.window, manifest.n_channels)
+    except ForecasterError as error:
+        raise refused(where, error.message.rstrip("."), hint=error.hint or NEWER) from None
+    except (ValueError, TypeError, ArithmeticError, LookupError) as error:
+        # A predictor computes its shapes from whatever a stranger wrote: a size of 0, a text for a number.
+        raise refused(where, f"parameters of {name!r} that do not work ({printable(error)})") from None
+
+
+def _check_ensemble(manifest: Manifest, where: str) -> None:
+    """Refuse an ensemble that does not make the forecast, or whose members are missing."""
+    names = [state.name for state in manifest.predictors]
     if Ensemble.name not in names:
         return
     first = manifest.predictors[0]
@@ -102,74 +132,40 @@ def _check_combination(manifest: Manifest, where: str) -> None:
         raise refused(where, f"no predictor {missing[0]!r}, a member of the combination", "every member of it")
 
 
-def _specs_of(name: str, parameters: dict[str, Any], manifest: Manifest, where: str) -> Specs:
-    """Ask the predictor for its tensors, whatever its parameters do to it."""
-    _check_said(name, parameters, where)
-    try:
-        return predictors.specs(name, parameters, manifest.window, manifest.n_channels)
-    except ForecasterError as error:
-        raise refused(where, error.message.rstrip("."), hint=error.hint or _NEWER) from None
-    except (ValueError, TypeError, ArithmeticError, LookupError) as error:
-        raise refused(where, f"parameters of {name!r} that do not work ({printable(error)})") from None
-
-
-def _check_said(name: str, parameters: dict[str, Any], where: str) -> None:
-    """Refuse a network that leaves a parameter out: it may be of before what that decides was in the network."""
-    if name not in networks.names():
-        return
-    missing = [field for field in predictors.kind(name).Parameters.model_fields if field not in parameters]
-    if missing:
-        raise refused(where, f"{name!r} without its parameter {missing[0]!r}", "all of a network's", hint=_NEWER)
-
-
-_NEWER = "Train the model again, fetch the folder again, or use the version of forecaster that made it."
-
-
 def _header(buffer: bytes, where: str) -> tuple[dict[str, Any], int]:
-    """Parse the header; return it and where the tensors begin."""
+    """Return the parsed header, and where the tensors begin."""
     length = int.from_bytes(buffer[:8], "little")
     if len(buffer) < 8 or not 2 <= length <= min(MAX_HEADER, len(buffer) - 8):
         raise refused(where, f"a header of {length} bytes in a file of {len(buffer)}", "a safetensors file")
-    if buffer[8:9] != b"{":
-        raise refused(where, "a header that is no JSON object", "a safetensors file")
-    header = parse(buffer[8 : 8 + length], where)
+    # The format allows no space before the object, which a JSON parser would.
+    header = parse(buffer[8 : 8 + length], where) if buffer[8:9] == b"{" else None
     if not isinstance(header, dict):
         raise refused(where, "a header that is no JSON object", "a safetensors file")
     return header, 8 + length
 
 
-def _check_names(header: dict[str, Any], specs: Specs, where: str) -> None:
-    extra = [name for name in header if name not in specs]
-    if extra:
-        raise refused(where, f"the tensor {extra[0]!r}", "only the tensors that model.json implies")
-    missing = [name for name in specs if name not in header]
-    if missing:
-        raise refused(where, f"no tensor {missing[0]!r}", "every tensor that model.json implies")
-
-
-def _check_entry(entry: Any, expected: tuple[str, TensorSpec], offset: int, where: str) -> int:
-    """Check one header entry, which must begin at `offset`; return where it ends."""
-    name, spec = expected
-    wanted = {"dtype": spec.dtype, "shape": list(spec.shape), "data_offsets": [offset, offset + _bytes(spec)]}
-    if not isinstance(entry, dict) or entry.keys() != wanted.keys():
+def _check_entry(entry: Any, name: str, spec: TensorSpec, offset: int, where: str) -> None:
+    """Check one header entry against the tensor that must begin at `offset`."""
+    expected = {"dtype": spec.dtype, "shape": list(spec.shape), "data_offsets": [offset, offset + _bytes(spec)]}
+    if not isinstance(entry, dict) or entry.keys() != expected.keys():
         raise refused(where, f"an entry of {name!r} that is not complete", "dtype, shape and data_offsets")
-    for key, value in wanted.items():
+    for key, value in expected.items():
         # True == 1 in Python: the text tells them apart.
         if repr(entry[key]) != repr(value):
             raise refused(where, f"{key} {printable(entry[key], 80)} of {name!r}", f"{printable(value, 80)}")
-    return offset + _bytes(spec)
 
 
-def _array(buffer: bytes, expected: tuple[str, TensorSpec], begin: int, where: str) -> NDArray[Any]:
-    name, (dtype, shape) = expected
-    flat = np.frombuffer(buffer, DTYPES[dtype], math.prod(shape), begin)
-    if dtype != "I64" and not _is_sane(flat):
+def _array(buffer: bytes, begin: int, name: str, spec: TensorSpec, where: str) -> NDArray[Any]:
+    flat = np.frombuffer(buffer, DTYPES[spec.dtype], math.prod(spec.shape), begin)
+    if spec.dtype != "I64" and not _is_sane(flat):
         raise refused(where, f"values of {name!r} that are not finite", "finite numbers of magnitude up to 1e300")
-    return (flat if flat.flags.aligned else flat.copy()).reshape(shape)
+    # The header's length puts some views off their alignment, which products of matrices are slower with.
+    return (flat if flat.flags.aligned else flat.copy()).reshape(spec.shape)
 
 
 def _is_sane(flat: NDArray[Any]) -> bool:
-    """Tell whether all values are finite and bounded, without a temporary array: NaN spreads to min and max."""
+    """Return whether all values are finite and bounded."""
+    # Without a temporary array, which a mask of 2 GB would be: NaN spreads to min and max.
     with np.errstate(invalid="ignore"):
         return flat.size == 0 or bool(-MAX_MAGNITUDE <= float(flat.min()) <= float(flat.max()) <= MAX_MAGNITUDE)
 
