@@ -21,7 +21,7 @@ from forecaster.equations import lstm
 from forecaster.equations.lstm import build_up
 from forecaster.equations.recurrent import softmax_rnn
 from forecaster.errors import UsageError
-from forecaster.lectures import writing
+from forecaster.lectures import working as lecture_working
 from tests import commands
 
 
@@ -201,7 +201,7 @@ class TestWeather:
     def test_own_symbols(self) -> None:
         working = lectures.work("weather", ["inputs=T,S"])
         assert len(working.steps) == 3
-        assert working.steps[1].known.startswith("T was read")
+        assert working.steps[1].start.startswith("T was read")
 
     def test_the_network_takes_a_batch_and_a_start(self) -> None:
         rng = np.random.default_rng(1)
@@ -282,9 +282,9 @@ class TestEveryExample:
 
     @pytest.mark.parametrize("name", lectures.names())
     def test_the_own_numbers_set_again_change_nothing(self, name: str) -> None:
-        one = lectures.example(name)
         words = {
-            g.name: [g.symbols[int(v)] if g.symbols else repr(float(v)) for v in g.value.ravel()] for g in one.given
+            p.name: [p.symbols[int(v)] if p.symbols else repr(float(v)) for v in p.value.ravel()]
+            for p in lectures.example(name).parameters
         }
         again = [f"{key}={','.join(values)}" for key, values in words.items()]
         arguments = [part for setting in again for part in ("--set", setting)]
@@ -296,7 +296,7 @@ class TestEveryExample:
         for k in (0, 1):
             settings = [
                 f"{g.name}={','.join([g.symbols[-k] if g.symbols else repr((g.low, g.high)[k])] * g.value.size)}"
-                for g in lectures.example(name).given
+                for g in lectures.example(name).parameters
             ]
             arguments = [part for setting in settings for part in ("--set", setting)]
             json.loads(printed(name, *arguments, "--json"))
@@ -429,7 +429,7 @@ class TestFigures:
 
 @given(st.floats(-1e6, 1e6))
 def test_what_is_written_can_be_read_back(value: float) -> None:
-    for write in (writing.four, writing.short):
+    for write in (lecture_working.four, lecture_working.short):
         assert float(write(value)) == pytest.approx(value, abs=0.51e-4, rel=0.06)
 
 

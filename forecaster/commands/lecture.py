@@ -93,7 +93,7 @@ def written(example: Example, working: Working) -> str:
 
 def _numbers(example: Example, working: Working) -> str:
     """Lay out the numbers an example starts from, with what they mean."""
-    known = {one.name: one for one in example.given}
+    known = {one.name: one for one in example.parameters}
     rows = []
     for name, value in working.numbers.items():
         one = known.get(name)
@@ -111,7 +111,7 @@ def _number(row: tuple[str, str, str], names: int, values: int) -> str:
 
 
 def _values(value: Any, symbols: str) -> str:
-    from forecaster.lectures.writing import typed
+    from forecaster.lectures.working import typed
 
     if symbols:
         return ", ".join(symbols[int(code)] for code in value)
@@ -120,9 +120,9 @@ def _values(value: Any, symbols: str) -> str:
 
 def _step(step: Step) -> str:
     """Write a step: a line a quantity."""
-    from forecaster.lectures.writing import short
+    from forecaster.lectures.working import short
 
-    title = f"{step.title}: {step.known}" if step.known else step.title
+    title = f"{step.title}: {step.start}" if step.start else step.title
     names, meanings = (max(len(getattr(line, key)) for line in step.lines) for key in ("name", "meaning"))
     lines = [
         f"  {line.name.ljust(names)}  {line.meaning.ljust(meanings)}  {line.written} = {short(line.value)}"
@@ -138,7 +138,7 @@ def _table(shown: Table) -> str:
 
 
 def _cell(cell: str | float | None, powers: bool) -> str:
-    from forecaster.lectures.writing import four, power
+    from forecaster.lectures.working import four, power
 
     if isinstance(cell, float):
         return power(cell) if powers else four(cell)
@@ -164,7 +164,7 @@ def _document(example: Example, working: Working) -> dict[str, Any]:
 
 def _plain(example: Example, name: str, value: Any) -> Any:
     """Return an array as lists, symbols by their letters."""
-    symbols = next((one.symbols for one in example.given if one.name == name), "")
+    symbols = next((one.symbols for one in example.parameters if one.name == name), "")
     return [symbols[int(code)] for code in value] if symbols else value.tolist()
 
 
@@ -173,7 +173,7 @@ def _step_document(step: Step) -> dict[str, Any]:
         line.name: {"meaning": line.meaning, "written": line.written, "sum": line.total, "value": line.value}
         for line in step.lines
     }
-    return {"title": step.title, "known": step.known, "quantities": quantities, "result": step.result or None}
+    return {"title": step.title, "known": step.start, "quantities": quantities, "result": step.result or None}
 
 
 def _check_figure(name: str) -> None:

@@ -10,48 +10,39 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from forecaster.errors import UsageError, printable
-from forecaster.lectures import (
-    activations,
-    basic_rnn,
-    gru,
-    lstm_build_up,
-    traditional_lstm,
-    vanishing_gradient,
-    weather,
-)
-from forecaster.lectures.numbers import numbers
-from forecaster.lectures.working import Example, Given, Line, Note, Step, Table, Working
+from forecaster.lectures import deck_a, gated_units, gradients, weather
+from forecaster.lectures.settings import numbers
+from forecaster.lectures.working import Example, Line, Note, Parameter, Step, Table, Working
 
-__all__ = ["GROUPS", "Example", "Given", "Line", "Note", "Step", "Table", "Working", "example", "names", "work"]
+__all__ = ["GROUPS", "Example", "Line", "Note", "Parameter", "Step", "Table", "Working", "example", "names", "work"]
 
 GROUPS: dict[str, tuple[Example, ...]] = {
     "One unit, step by step": (
-        basic_rnn.EXAMPLE,
-        traditional_lstm.EXAMPLE,
-        lstm_build_up.EXAMPLE,
-        lstm_build_up.SIGMOID_STATE,
-        gru.EXAMPLE,
+        deck_a.BASIC_RNN,
+        deck_a.TRADITIONAL_LSTM,
+        gated_units.LSTM_BUILD_UP,
+        gated_units.LSTM_SIGMOID_STATE,
+        gated_units.GRU,
     ),
-    "A network over symbols": (weather.EXAMPLE,),
-    "Activations and gradients": (activations.EXAMPLE, vanishing_gradient.EXAMPLE),
+    "A network over symbols": (weather.WEATHER,),
+    "Activations and gradients": (gradients.ACTIVATIONS, gradients.VANISHING_GRADIENT),
 }
+_BY_NAME = {example.name: example for group in GROUPS.values() for example in group}
 
 
 def names() -> tuple[str, ...]:
     """Return the names of all examples, in the order in which they are taught."""
-    return tuple(one.name for group in GROUPS.values() for one in group)
+    return tuple(_BY_NAME)
 
 
 def example(name: str) -> Example:
-    """Return an example by its name.
+    """Return the example `name`.
 
     Raises:
         UsageError: there is none of that name; says which there are.
     """
-    for group in GROUPS.values():
-        for one in group:
-            if one.name == name:
-                return one
+    if name in _BY_NAME:
+        return _BY_NAME[name]
     from difflib import get_close_matches
 
     close = get_close_matches(name, names())
@@ -60,10 +51,10 @@ def example(name: str) -> Example:
 
 
 def work(name: str, settings: Iterable[str] = ()) -> Working:
-    """Work an example, with the person's own numbers (``NAME=VALUES``) in place of the lecture's.
+    """Return the example `name` worked, with the person's own numbers (``NAME=VALUES``) in place of the lecture's.
 
     Raises:
         UsageError: an unknown example or number, or values that do not fit.
     """
-    one = example(name)
-    return one.work(numbers(one.given, settings))
+    chosen = example(name)
+    return chosen.work(numbers(chosen.parameters, settings))

@@ -1,27 +1,32 @@
-"""What a worked example is made of: given numbers, steps of lines, tables, notes."""
+"""What a worked example is made of, and how its numbers are written: .7*.1 + .3*.4 + .4*0 + .4.
+
+An example has parameters (weights, inputs), and is worked into steps, each of some lines, and
+tables and notes. Numbers are rounded where they are written, and nowhere else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from forecaster.lectures.writing import Sum, short
-
 Array = NDArray[np.float64]
 Numbers = Mapping[str, Array]
 Cell = str | int | float | None
 
+DIGITS = 4
+
 
 @dataclass(frozen=True)
-class Given:
-    """A number, row or matrix that an example starts from, and what may stand in its place.
+class Parameter:
+    """A number, row or matrix that an example starts from, and the limits of what may replace it.
 
-    The shape of `value` is the shape that is expected, unless any count is `free`. `symbols`
-    are the letters whose places `value` holds, where it is a sequence of symbols.
+    What replaces it has the shape of `value`, or `any_count` of numbers; it lies between `low` and
+    `high`, and is whole where it must be an `integer`. Where it is a sequence of symbols, `symbols`
+    are their letters, and `value` holds their places among these.
     """
 
     name: str
@@ -29,19 +34,19 @@ class Given:
     meaning: str
     low: float = -1e6
     high: float = 1e6
-    whole: bool = False
-    free: bool = False
+    integer: bool = False
+    any_count: bool = False
     symbols: str = ""
 
 
-def given(name: str, value: ArrayLike, meaning: str, **rules: Any) -> Given:
-    """Make a Given of any numbers."""
-    return Given(name, np.asarray(value, dtype=np.float64), meaning, **rules)
+def parameter(name: str, value: ArrayLike, meaning: str, **limits: Any) -> Parameter:
+    """Return the parameter `name` with the `value` as an array."""
+    return Parameter(name, np.asarray(value, dtype=np.float64), meaning, **limits)
 
 
 @dataclass(frozen=True)
 class Line:
-    """One quantity of a step: how it is computed, written out, and its value.
+    """One quantity of a step: what it means, how it is computed, written out, and its value.
 
     `total` is the sum before the activation, where there is one.
     """
@@ -55,23 +60,25 @@ class Line:
 
 @dataclass(frozen=True)
 class Step:
-    """One step, such as ``t = 1``: what is known before it, its lines, and what follows from them."""
+    """One step, such as ``t = 1``: what it starts from, its lines, and what follows from them."""
 
     title: str
-    known: str
+    start: str
     lines: tuple[Line, ...]
     result: str = ""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers in rows, the first cell of each a name."""
+    """Numbers in rows, the first cell of each a name.
+
+    `powers` says that the numbers span so much that they are shown as powers of ten.
+    """
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     powers: bool = False
-    """Whether the numbers span so much that they are shown as powers of ten."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Working:
-    """A worked example, worked."""
+    """A worked example: the numbers it was worked with, and its steps, tables and notes."""
 
     numbers: Numbers
     steps: tuple[Step, ...] = ()
@@ -97,26 +104,104 @@ class Working:
 
 @dataclass(frozen=True)
 class Example:
-    """A worked example: where it comes from, in short and in full, its equations, its numbers, and how it is worked."""
+    """An example to work: where it comes from, its equations and parameters, and the function that works it."""
 
     name: str
     title: str
     slide: str
     source: str
     equations: str
-    given: tuple[Given, ...]
+    parameters: tuple[Parameter, ...]
     work: Callable[[Numbers], Working]
     about: str
 
 
-class Gate(NamedTuple):
-    """A name, what it means, and its activation: ``f``, forget gate, ``sig``."""
+class Sum(NamedTuple):
+    """A sum as it is written, and its value."""
 
-    name: str
-    meaning: str
-    activation: str
+    written: str
+    value: float
 
-    def line(self, net: Sum, value: float) -> Line:
-        """Return the line of the gate: ``sig(.7*.1 + ...) = sig(.59)``, and its value."""
-        written = f"{self.activation}({net.written}) = {self.activation}({short(net.value)})"
-        return Line(self.name, self.meaning, written, float(value), net.value)
+
+def weighted(weights: Sequence[float], values: Sequence[float], *terms: float) -> Sum:
+    """Return the weighted sum of `values`, plus further `terms` such as a bias.
+
+    >>> weighted([0.7, 0.3, -0.4], [0.1, 0.4, 0.5299], 0.4)[0]
+    '.7*.1 + .3*.4 - .4*.5299 + .4'
+    """
+    products = [f"{short(w)}*{factor(v)}" for w, v in zip(weights, values, strict=True)]
+    written = " + ".join([*products, *map(short, terms)]).replace("+ -", "- ")
+    return Sum(written, float(sum(w * v for w, v in zip(weights, values, strict=True)) + sum(terms)))
+
+
+def activated(name: str, meaning: str, activation: str, net: Sum, value: float) -> Line:
+    """Return the line of a gate or state: ``sig(.7*.1 + ...) = sig(.59)`` and its value."""
+    written = f"{activation}({net.written}) = {activation}({short(net.value)})"
+    return Line(name, meaning, written, float(value), net.value)
+
+
+def four(value: float) -> str:
+    """Write a number with four digits behind the point and no zero before it.
+
+    >>> four(0.59), four(-0.08926), four(1.37196), four(0.0), four(8.88e-16)
+    ('.5900', '-.0893', '1.3720', '.0000', '8.9e-16')
+    """
+    if value and not 0.5 * 10**-DIGITS <= abs(value) < 1e5:
+        return power(value)
+    return _without_zero(f"{value:.{DIGITS}f}")
+
+
+def power(value: float) -> str:
+    """Write a number with two digits, and as a power of ten where it is small or large.
+
+    >>> power(0.25**5), power(0.25**25), power(0.9), power(0.0)
+    ('9.8e-4', '8.9e-16', '.9', '0')
+    """
+    if not value:
+        return "0"
+    if 0.01 <= abs(value) < 100:
+        return _without_zero(f"{value:.2g}")
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def short(value: float) -> str:
+    """Write a number that needs fewer than four digits with fewer, and any other with four.
+
+    >>> short(0.7), short(0.0), short(0.07 + 0.12 + 0.4), short(0.52989)
+    ('.7', '0', '.59', '.5299')
+    """
+    # .07 + .12 + .4 is .5900000000000001: a rounding error does not count as a digit.
+    exact = abs(value - round(value, DIGITS)) < 1e-12 and abs(value) < 1e5
+    return _without_zero(f"{round(value, DIGITS):g}") if exact and (not value or abs(value) >= 1e-4) else four(value)
+
+
+def factor(value: float) -> str:
+    """Write a number that stands after a sign or a times: a negative one in brackets.
+
+    >>> factor(-0.5)
+    '(-.5)'
+    """
+    return f"({short(value)})" if value < 0 else short(value)
+
+
+def listed(values: Iterable[float]) -> str:
+    """Write several numbers: ``.7, .3, .5299``."""
+    return ", ".join(short(float(value)) for value in values)
+
+
+def typed(values: Iterable[float]) -> str:
+    """Write several numbers that a person typed, with all their digits.
+
+    >>> typed([0.7, 0.123456, 3.0])
+    '.7, .123456, 3'
+    """
+    return ", ".join(_without_zero(f"{float(value):.12g}") for value in values)
+
+
+def _without_zero(digits: str) -> str:
+    """Drop the zero before the point, and the sign of a zero."""
+    sign, size = ("-", digits[1:]) if digits.startswith("-") else ("", digits)
+    if not float(size):
+        sign = ""
+    return sign + (size[1:] if size.startswith("0.") else size)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.lectures.activations import FUNCTIONS
-from forecaster.lectures.vanishing_gradient import factors, powers
-from forecaster.lectures.writing import power, short
+from forecaster.lectures.gradients import FUNCTIONS, factors, powers
+from forecaster.lectures.working import power, short
 from forecaster.plots.style import COLOURS, FAINT, INK, MODEL, canvas
 
 if TYPE_CHECKING:
