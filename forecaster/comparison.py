@@ -21,7 +21,7 @@ from forecaster.errors import ForecasterError, UsageError, printable
 from forecaster.evaluation.metrics import Tally
 from forecaster.evaluation.verdict import Kind, weigh
 from forecaster.model import Forecaster, Shared
-from forecaster.predictors import Predictor, baselines, kind, names
+from forecaster.predictors import Predictor, baselines, names, predictor_class
 from forecaster.predictors.threads import one_blas_thread
 from forecaster.signal.signal import Signal
 from forecaster.training import Progress
@@ -148,7 +148,7 @@ def _check(name: str, fitting: Sequence[str]) -> None:
 
 
 def _task(name: str) -> str:
-    return getattr(kind(name), "task", TASK)
+    return getattr(predictor_class(name), "task", TASK)
 
 
 # --- training and scoring ----------------------------------------------------------------
@@ -218,7 +218,7 @@ class _Bench:
         for name in baselines(TASK):
             began = time.monotonic()
             with one_blas_thread():
-                fitted[name] = kind(name).fit(prepared.parts)
+                fitted[name] = predictor_class(name).fit(prepared.parts)
             seconds[name] = time.monotonic() - began
         shared = Shared(prepared, fitted)
         model = Forecaster.fit(signals, plain, shared=shared)

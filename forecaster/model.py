@@ -30,7 +30,6 @@ from forecaster.forecasting.forecast import Forecast, runaway
 from forecaster.forecasting.rollout import rollout, stateful_rollout
 from forecaster.predictors import Ensemble
 from forecaster.predictors.base import Predictor
-from forecaster.predictors.naive import SeasonalNaive
 from forecaster.reading.symbols import one_alphabet
 from forecaster.signal.context import Context
 from forecaster.signal.origins import Origins, context_of, reach
@@ -319,7 +318,7 @@ class Forecaster:
 def _measured(made: Sequence[Predictor], prepared: Prepared) -> tuple[Predictor, ...]:
     """Return what was trained, the error that MASE is scaled by measured on the training rows as they were read."""
     known = [r.values[:b1] for r, (b1, _) in zip(prepared.recordings, prepared.bounds, strict=True)]
-    return tuple(one.measured(known, prepared.scaler.scale) if isinstance(one, SeasonalNaive) else one for one in made)
+    return tuple(predictor.with_training_errors(known, prepared.scaler.scale) for predictor in made)
 
 
 def _horizons(prepared: Prepared, config: RunConfig) -> list[int]:

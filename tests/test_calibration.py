@@ -14,7 +14,7 @@ from forecaster.config import RunConfig, Split, Window
 from forecaster.conformal.local_scale import LOOKBACK, local_scale
 from forecaster.conformal.residuals import _separate, residuals
 from forecaster.forecasting.rollout import rollout_from
-from forecaster.predictors import kind
+from forecaster.predictors import predictor_class
 from forecaster.signal import sampling
 from forecaster.signal.origins import Origins
 from forecaster.signal.splits import WindowSplits, boundaries
@@ -29,7 +29,7 @@ def parts_of(values) -> WindowSplits:
 
 
 def fitted(parts, *names):
-    return [kind(name).fit(parts) for name in names]
+    return [predictor_class(name).fit(parts) for name in names]
 
 
 def in_stretches(errors, parts):

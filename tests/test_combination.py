@@ -18,7 +18,7 @@ from forecaster.conformal.residuals import residuals as residuals_of
 from forecaster.errors import ModelError
 from forecaster.forecasting.rollout import rollout
 from forecaster.model import Forecaster
-from forecaster.predictors import Ensemble, kind
+from forecaster.predictors import Ensemble, predictor_class
 from forecaster.predictors.ensemble import Members, convex
 from forecaster.signal import sampling
 from forecaster.signal.context import Context
@@ -48,7 +48,7 @@ def mixture(weights, parts):
     """A combination of three simple predictors, `weights` (C, J, M)."""
     array = np.array(weights, dtype=np.float64)
     made = Ensemble.restore(Members(members=NAMES, segments=array.shape[1]), {"weights": array}, WINDOW)
-    return made.with_members([kind(name).fit(parts) for name in NAMES])
+    return made.with_members([predictor_class(name).fit(parts) for name in NAMES])
 
 
 def contexts(batch, seed=0):
@@ -74,7 +74,7 @@ class TestWeights:
         assert convex(np.diag([1.0, 1e12])).tolist() == [1.0, 0.0]
 
     def test_on_a_pure_period_the_season_carries(self, parts):
-        fitted = [kind(name).fit(parts) for name in (*NAMES, "seasonal-naive")]
+        fitted = [predictor_class(name).fit(parts) for name in (*NAMES, "seasonal-naive")]
         made = combine(fitted, parts).combination
         assert next(iter(made.mean_weights(0, 1))) == "seasonal-naive"
         assert made.parameters.segments == made.weights.shape[1] > 1
@@ -85,7 +85,7 @@ class TestWeights:
             values = wave(800)
             values[end:] = 77.0
             parts = prepare([signal_of(values)], RunConfig(window=WINDOW)).parts
-            fitted = [kind(name).fit(parts) for name in NAMES]
+            fitted = [predictor_class(name).fit(parts) for name in NAMES]
             whole, without = combine(fitted, parts)
             errors = residuals_of(whole, parts, without)[0].errors
             found.append([whole.weights.tobytes(), *(one.weights.tobytes() for one in without), errors.tobytes()])
@@ -94,7 +94,7 @@ class TestWeights:
     @pytest.mark.parametrize("third", [0, 1, 2])
     def test_what_is_found_without_a_third_does_not_know_its_targets(self, parts, third):
         # The flat rows also are contexts of what comes after: so those of the other thirds are put back.
-        fitted = [kind(name).fit(parts) for name in NAMES]
+        fitted = [predictor_class(name).fit(parts) for name in NAMES]
         begin = int(parts.folds()[third].first[0]) + WINDOW.context
         end = begin + int(parts.folds()[third].targets[0])
         whole, without = combine(fitted, parts)
@@ -126,7 +126,7 @@ class TestWeights:
         assert not np.array_equal(quantiles, model.quantiles)
 
     def test_what_is_found_without_a_stretch_is_of_the_same_form(self, parts):
-        fitted = [kind(name).fit(parts) for name in NAMES]
+        fitted = [predictor_class(name).fit(parts) for name in NAMES]
         whole, without = combine(fitted, parts)
         assert [one.parameters for one in without] == [whole.parameters] * 3
         assert [one.weights.shape for one in without] == [whole.weights.shape] * 3
@@ -156,7 +156,7 @@ class TestFold:
 
     def test_both_parts_have_a_say(self, parts):
         """On validation one member is right, on the fold the other."""
-        fitted = [kind(name).fit(parts) for name in ("last-value", "seasonal-naive")]
+        fitted = [predictor_class(name).fit(parts) for name in ("last-value", "seasonal-naive")]
         alone = combine(fitted, parts).combination
         both = combine(fitted, parts, Judged(fitted[::-1], earlier(parts).judged)).combination
         assert alone.mean_weights(0, 1)["seasonal-naive"] == pytest.approx(1)

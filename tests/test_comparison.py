@@ -52,11 +52,11 @@ def never(*_: object, **__: object) -> None:
 class TestChosen:
     def test_the_default_is_every_network_of_numbers(self) -> None:
         assert chosen(None)
-        assert all(predictors.kind(name).task == "forecast" for name in chosen(None))
+        assert all(predictors.predictor_class(name).task == "forecast" for name in chosen(None))
         assert not BASELINES & set(chosen(None))
 
     def test_all_adds_the_baselines_and_no_predictor_of_another_task(self) -> None:
-        of_numbers = {name for name in predictors.names() if predictors.kind(name).task == "forecast"}
+        of_numbers = {name for name in predictors.names() if predictors.predictor_class(name).task == "forecast"}
         assert set(chosen("all")) == of_numbers
         assert of_numbers > BASELINES | set(chosen(None))
 
@@ -69,7 +69,7 @@ class TestChosen:
             chosen(text)
 
     def test_a_predictor_of_another_task_is_refused_by_name(self) -> None:
-        other = next(name for name in predictors.names() if predictors.kind(name).task != "forecast")
+        other = next(name for name in predictors.names() if predictors.predictor_class(name).task != "forecast")
         with pytest.raises(UsageError, match=f"{other} does not forecast numbers"):
             chosen(f"ridge,{other}")
 
@@ -113,7 +113,7 @@ class TestScores:
         assert network.seconds > 0
 
     def test_the_baselines_are_fitted_and_scored_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        kind, fits, calls = predictors.kind("ridge"), [], []
+        kind, fits, calls = predictors.predictor_class("ridge"), [], []
         fit, predict = kind.fit, kind.predict
         monkeypatch.setattr(kind, "fit", classmethod(lambda cls, parts: fits.append(1) or fit(parts)))
         monkeypatch.setattr(

@@ -60,10 +60,10 @@ def fitted(values, *, joint=True, predictor="gru", recipe=RECIPE, window=WINDOW,
 
 def of_random_weights(name="gru", window=SEEN, seed=0):
     """A network whose weights nobody trained: what it forecasts depends on all that it sees."""
-    rng, own = np.random.default_rng(seed), predictors.kind(name).Parameters()
+    rng, own = np.random.default_rng(seed), predictors.predictor_class(name).Parameters()
     shapes = network(name).tensor_shapes(own, window)
     weights = {key: rng.normal(0, 0.2, shape) for key, shape in shapes.items()}
-    return predictors.kind(name).restore(own, weights, window)
+    return predictors.predictor_class(name).restore(own, weights, window)
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +215,7 @@ def test_nothing_recorded_after_the_origin_is_read():
 
 def test_what_is_made_in_one_pass_is_fed_to_the_others_at_once():
     window = SEEN.model_copy(update={"exogenous": 0, "known": 0})
-    kind, rng = predictors.kind("segment-gru"), np.random.default_rng(0)
+    kind, rng = predictors.predictor_class("segment-gru"), np.random.default_rng(0)
     own = kind.Parameters(units=4, segments=2)
     shapes = network("segment-gru").tensor_shapes(own, window)
     two = kind.restore(own, {name: rng.normal(0, 0.3, shape) for name, shape in shapes.items()}, window)

@@ -142,7 +142,7 @@ def test_where_the_plan_ends_within_the_last_segment_its_last_value_fills_it():
 
 def test_a_carried_state_sees_the_plan_too():
     window = BESIDE
-    kind, rng = predictors.kind("state-space"), np.random.default_rng(3)
+    kind, rng = predictors.predictor_class("state-space"), np.random.default_rng(3)
     own = kind.Parameters()
     shapes = network(kind.name).tensor_shapes(own, window)
     double = kind.restore(own, {key: rng.normal(0, 0.2, shape) for key, shape in shapes.items()}, window)

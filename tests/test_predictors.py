@@ -44,7 +44,7 @@ SIGNALS = {
 
 
 def window_of(name):
-    return SIGNALS[predictors.kind(name).task][0]
+    return SIGNALS[predictors.predictor_class(name).task][0]
 
 
 def contexts(name, batch, seed):
@@ -62,7 +62,7 @@ def trained():
 
     def make(name, repetition=0):
         if (name, repetition) not in made:
-            window, values = SIGNALS[predictors.kind(name).task]
+            window, values = SIGNALS[predictors.predictor_class(name).task]
             config = RunConfig(predictor=name, recipe=RECIPE, window=window, seed=7)
             made[name, repetition] = train(parts_of(values[:, None], window), config)
         return made[name, repetition]
@@ -118,6 +118,16 @@ class TestContract:
 
     def test_it_has_a_description(self, name, trained):
         assert 20 < len(predictors.describe(name)) < 120
+
+    def test_its_class_says_what_it_is(self, name, trained):
+        chosen = predictors.predictor_class(name)
+        assert chosen.name == name
+        assert predictors.label(name) == chosen.label != ""
+        assert chosen.is_baseline == (name in predictors.baselines(chosen.task))
+        predictor = trained(name).predictors[0]
+        assert predictor.segments == 1
+        assert bool(predictor.active_members) == (name == "auto")
+        assert not predictor.sees_other_targets
 
     def test_the_input_is_left_as_it_was(self, name, trained):
         context = contexts(name, 3, seed=3)
@@ -264,7 +274,7 @@ def test_the_flagship_has_181000_parameters_however_it_is_written():
 
 def test_unknown_names_and_parameters_are_refused(parts):
     with pytest.raises(UsageError, match=r"no predictor 'ridgy'.*stacked-lstm"):
-        predictors.kind("ridgy")
+        predictors.predictor_class("ridgy")
     with pytest.raises(ModelError, match="does not have"):
         predictors.specs("os", {}, WINDOW, 1)
     with pytest.raises(ModelError, match="alpha"):
@@ -276,10 +286,10 @@ def test_unknown_names_and_parameters_are_refused(parts):
 def test_the_naive_forecasts_are_what_their_names_say(parts):
     context = np.arange(80.0).reshape(2, 40)
     channel = np.zeros(2, dtype=np.int64)
-    last = predictors.kind("last-value").fit(parts).predict(Context(context, channel))
+    last = predictors.predictor_class("last-value").fit(parts).predict(Context(context, channel))
     assert (last == [[39.0] * 10, [79.0] * 10]).all()
     np.testing.assert_array_equal(
-        predictors.kind("repeat-segment").fit(parts).predict(Context(context, channel)), context[:, -10:]
+        predictors.predictor_class("repeat-segment").fit(parts).predict(Context(context, channel)), context[:, -10:]
     )
     seasonal = predictors.restore("seasonal-naive", {"lags": [4], "errors": [0.0]}, {}, WINDOW)
     assert seasonal.predict(Context(context, channel))[0].tolist() == [36, 37, 38, 39, 36, 37, 38, 39, 36, 37]
@@ -288,7 +298,7 @@ def test_the_naive_forecasts_are_what_their_names_say(parts):
 def test_the_seasonal_lag_is_found_for_each_channel():
     t = np.arange(2000)
     values = np.stack([np.sin(2 * np.pi * t / 20), np.sin(2 * np.pi * t / 33)], axis=1)
-    seasonal = predictors.kind("seasonal-naive").fit(parts_of(values, channels=2))
+    seasonal = predictors.predictor_class("seasonal-naive").fit(parts_of(values, channels=2))
     assert [lag % period for lag, period in zip(seasonal.parameters.lags, (20, 33), strict=True)] == [0, 0]
     assert max(seasonal.parameters.errors) < 1e-4
 

@@ -21,7 +21,7 @@ SEQUENCE = np.array([0, 1, 0, 2, 0, 1, 0, 2, 0, 1] * 4, dtype=float)
 
 
 def fitted(name, values=SEQUENCE, window=WINDOW):
-    return predictors.kind(name).fit(parts_of(values[:, None], window))
+    return predictors.predictor_class(name).fit(parts_of(values[:, None], window))
 
 
 def context(*rows):
@@ -81,7 +81,7 @@ def test_the_closed_loop_feeds_the_likeliest_symbol_back():
 
 @pytest.mark.bits
 def test_a_network_answers_with_probabilities_and_a_row_keeps_its_bits_among_others():
-    chosen = predictors.kind("symbol-rnn")
+    chosen = predictors.predictor_class("symbol-rnn")
     assert issubclass(chosen, SymbolNetwork)
     rng = np.random.default_rng(0)
     specs = chosen.specs(chosen.Parameters(), WINDOW, 1)
@@ -98,7 +98,7 @@ def test_a_network_answers_with_probabilities_and_a_row_keeps_its_bits_among_oth
 def test_what_is_no_probability_is_refused():
     with pytest.raises(ModelError, match="not above 0"):
         predictors.restore("markov", {}, {"transitions": np.array([[1.5, -0.5], [0.5, 0.5]], np.float32)}, WINDOW)
-    chosen = predictors.kind("symbol-rnn")
+    chosen = predictors.predictor_class("symbol-rnn")
     specs = chosen.specs(chosen.Parameters(), WINDOW, 1)
     wild = {key: np.full(spec.shape, 3e38, np.float32) for key, spec in specs.items()}
     with np.errstate(all="ignore"), pytest.raises(OutputError, match="not finite"):

@@ -24,7 +24,7 @@ from forecaster.bundle.manifest import (
 from forecaster.config import Frozen, RunConfig
 from forecaster.conformal.bands import IntervalState
 from forecaster.errors import SignalError, printable
-from forecaster.predictors import Ensemble, Predictor, kind
+from forecaster.predictors import Ensemble, Predictor, predictor_class
 from forecaster.signal.scaling import Scaler
 from forecaster.signal.signal import Signal
 
@@ -85,7 +85,7 @@ def manifest_of(
     if isinstance(first, Ensemble):
         weights = EnsembleState(next=first.mean_weights(0, 1), fed_back=first.mean_weights(1))
     return Manifest(
-        task=kind(config.predictor).task,
+        task=predictor_class(config.predictor).task,
         created=now(),
         versions=_versions(),
         seed=config.seed,

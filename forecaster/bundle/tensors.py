@@ -41,14 +41,14 @@ def implied(manifest: Manifest, where: str) -> Specs:
     specs: Specs = {}
     for state in manifest.predictors:
         of_predictor = _specs_of(state, manifest, where)
-        if predictors.kind(state.name).task != manifest.task:
+        if predictors.predictor_class(state.name).task != manifest.task:
             raise refused(where, f"the predictor {state.name!r}", f"one of the task {manifest.task}")
         if sorted(state.tensors) != sorted(of_predictor):
             names = ", ".join(state.tensors) or "none"
             raise refused(where, f"the tensors {names} of {state.name!r}", ", ".join(sorted(of_predictor)) or "none")
         specs |= {f"{state.name}/{name}": spec for name, spec in of_predictor.items()}
     _check_ensemble(manifest, where)
-    if manifest.config.carry_state and not predictors.kind(manifest.predictors[0].name).is_stateful:
+    if manifest.config.carry_state and not predictors.predictor_class(manifest.predictors[0].name).is_stateful:
         raise refused(where, f"carry_state for {manifest.predictors[0].name!r}", "a predictor with a state")
     intervals = manifest.intervals
     specs[QUANTILES] = TensorSpec("F32", (manifest.n_channels, intervals.horizon, len(intervals.levels)))
@@ -106,7 +106,8 @@ def _specs_of(state: PredictorState, manifest: Manifest, where: str) -> Specs:
     name, parameters = state.name, state.parameters
     if name in networks.names():
         # A network that was stored before it had a parameter would be another network with its default.
-        missing = [field for field in predictors.kind(name).Parameters.model_fields if field not in parameters]
+        fields = predictors.predictor_class(name).Parameters.model_fields
+        missing = [field for field in fields if field not in parameters]
         if missing:
             raise refused(where, f"{name!r} without its parameter {missing[0]!r}", "all of a network's", hint=NEWER)
     try:

@@ -48,8 +48,8 @@ def look(item: Input, reading: ReadingOptions, arguments: Sequence[str]) -> Labe
     from forecaster.reading import read
     from forecaster.reading.survey import survey_labels
 
-    able = (name for name in predictors.names() if predictors.kind(name).task == "symbols")
-    best = next(name for name in able if name not in predictors.BASELINES)
+    classes = map(predictors.predictor_class, predictors.names())
+    best = next(chosen.name for chosen in classes if chosen.task == "symbols" and not chosen.is_baseline)
     result = read(item.path, reading.model_copy(update={"symbols": True}), name=item.name)
     found = survey_labels(result.signal, best, dialect=result.dialect)
     return replace(found, command=suggested(found.command, arguments))

@@ -18,7 +18,7 @@ def command(terminal: Terminal, as_json: bool) -> None:
 
     found = {name: predictors.describe(name) for name in predictors.names()}
     if as_json:
-        tasks = {name: predictors.kind(name).task for name in found}
+        tasks = {name: predictors.predictor_class(name).task for name in found}
         rows = [{"name": name, "task": tasks[name], "description": text} for name, text in found.items()]
         terminal.json({"predictors": rows})
     else:

@@ -112,13 +112,13 @@ def _prepare(ctx: click.Context, arguments: Sequence[str], output: Path, chosen:
 def settled(ctx: click.Context) -> tuple[str, dict[str, Any], RunConfig]:
     """Return where the settings come from, what they are, and what of the run is known before a signal is read."""
     from forecaster.commands import configure
-    from forecaster.predictors import kind
+    from forecaster.predictors import predictor_class
 
     file = ctx.params["config"]
     source = "the options" if file is None else printable(file)
     settings = configure.nested(options.given(ctx), file)
     known = configure.run_config(configure.without_times(settings), source)
-    settings = configure.for_task(settings, kind(known.predictor).task)
+    settings = configure.for_task(settings, predictor_class(known.predictor).task)
     return source, settings, configure.run_config(configure.without_times(settings), source)
 
 

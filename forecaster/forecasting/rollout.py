@@ -19,10 +19,7 @@ from numpy.typing import NDArray
 
 from forecaster.config import Window
 from forecaster.errors import OutputError, UsageError
-from forecaster.predictors.base import Predictor, StatefulPredictor
-from forecaster.predictors.ensemble import Ensemble
-from forecaster.predictors.network import NetworkPredictor
-from forecaster.predictors.symbolic import SymbolPredictor, likeliest
+from forecaster.predictors.base import Predictor, SymbolPredictor, likeliest
 from forecaster.predictors.threads import one_blas_thread
 from forecaster.signal.context import Array, Context, Index
 from forecaster.signal.covariates import Covariates
@@ -47,7 +44,7 @@ def rollout(predictor: Predictor, context: Context, horizon: int) -> Array:
     Channels that see each other advance together, each forecast fed back to all, whether or not all are asked for.
     Each member of an ensemble feeds back its own forecasts.
     """
-    if isinstance(predictor, Ensemble):
+    if predictor.active_members:
         forecasts = {member.name: rollout(member, context, horizon) for member in predictor.active_members}
         return predictor.mix(forecasts, context)
     result = np.empty((len(context.values), horizon))
@@ -109,30 +106,30 @@ def stateful_rollout(predictor: Predictor, origins: Origins, horizon: int) -> Ar
     The segments end at the origin, so the first one begins at the origin's row modulo N. The predictor must be
     stateful.
     """
-    network, n_input = cast(StatefulPredictor, predictor), predictor.window.n_input
+    n_input = predictor.window.n_input
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-        state, segment = _warmed_up(network, origins)
+        state, segment = _warmed_up(predictor, origins)
         segments = [segment]
         while (forecast := len(segments) * n_input) < horizon:
             columns = _covariate_columns(origins, origins.rows - n_input, origins.rows + forecast, n_input)
-            state, segment = network.advance(state, np.concatenate((segment, *columns), axis=1))
+            state, segment = predictor.advance(state, np.concatenate((segment, *columns), axis=1))
             segments.append(segment)
     return np.concatenate(segments, axis=1)[:, :horizon]
 
 
-def _warmed_up(network: StatefulPredictor, origins: Origins) -> tuple[tuple[NDArray, ...], Array]:
+def _warmed_up(predictor: Predictor, origins: Origins) -> tuple[tuple[NDArray, ...], Array]:
     """Return the state and the forecast segment (O, N) at each origin; origins of equal phase share one pass."""
-    n_input = network.window.n_input
+    n_input = predictor.window.n_input
     first, phase = np.unique(origins.rows % n_input, return_inverse=True)
     steps = origins.rows // n_input
-    state = network.start(len(first))
+    state = predictor.start(len(first))
     states = tuple(np.empty((len(origins), part.shape[1]), part.dtype) for part in state)
     segment = np.empty((len(origins), n_input))
     for k in range(int(steps.max())):
         begin = first + k * n_input
         rows = np.minimum(begin[:, None] + np.arange(n_input), len(origins.values) - 1)
         columns = _covariate_columns(origins, begin, begin + n_input, n_input)
-        state, output = network.advance(state, np.concatenate((origins.values[rows], *columns), axis=1))
+        state, output = predictor.advance(state, np.concatenate((origins.values[rows], *columns), axis=1))
         # The origins that lie at the end of this step take over the state of their phase.
         here = np.flatnonzero(steps == k + 1)
         segment[here] = output[phase[here]]
@@ -158,18 +155,13 @@ def _blocks(batch: int, window: Window) -> Iterator[slice]:
 
 def _recursions(predictor: Predictor, context: Context, horizon: int) -> Iterator[tuple[slice, Recursion]]:
     """Yield the rows of `context` that advance together, and how they do."""
-    if context.covariates.targets is not None and _feeds_others(predictor, horizon):
+    # What is forecast of one channel is shown to the others from the second pass of the predictor on.
+    second_pass = horizon > predictor.segments * predictor.window.n_input
+    if context.covariates.targets is not None and predictor.sees_other_targets and second_pass:
         yield slice(None), MultivariateRecursion(context, predictor.window, horizon)
         return
     for rows in _blocks(len(context.values), predictor.window):
         yield rows, Recursion(context[rows], predictor.window, horizon)
-
-
-def _feeds_others(predictor: Predictor, horizon: int) -> bool:
-    """Return whether what is forecast of one channel is shown to others: a network's, beyond what it makes at once."""
-    if not isinstance(predictor, NetworkPredictor):
-        return False
-    return horizon > predictor.window.n_input * getattr(predictor.parameters, "segments", 1)
 
 
 class Recursion:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import FailFast, Field, model_validator
 
-from forecaster.config import Frozen, Task, Text, Window
+from forecaster.config import Frozen, Text, Window
 from forecaster.errors import ModelError
 from forecaster.predictors.base import Array, Predictor, Specs, TensorSpec
 from forecaster.signal.context import Context
@@ -45,15 +45,14 @@ class Members(Frozen):
 
 
 @dataclass(frozen=True)
-class Ensemble:
+class Ensemble(Predictor):
     """The best mixture of the cheap predictors and the networks, found on what none of them was fitted to."""
 
     name: ClassVar[str] = "auto"
-    task: ClassVar[Task] = "forecast"
-    is_stateful: ClassVar[bool] = False
+    label: ClassVar[str] = "the ensemble of all predictors"
+    is_closed_form: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = Members
     parameters: Members
-    window: Window
     weights: Array
     members: tuple[Predictor, ...] = ()
 
@@ -73,13 +72,13 @@ class Ensemble:
             raise ModelError("The weights of the combination are negative, or do not add up to 1.")
         return cls(parameters, window, weights)
 
-    def with_members(self, others: Sequence[Predictor]) -> Self:
-        """Return the combination with its members, found by name among `others`; ModelError if one is missing."""
-        known = {one.name: one for one in others}
-        missing = [name for name in self.parameters.members if name not in known]
+    def with_members(self, predictors: Sequence[Predictor]) -> Self:
+        """Return the combination with its members, which are among `predictors`; ModelError if one is missing."""
+        by_name = {predictor.name: predictor for predictor in predictors}
+        missing = [name for name in self.parameters.members if name not in by_name]
         if missing:
             raise ModelError(f"The combination names {', '.join(missing)}, which the model does not hold.")
-        return replace(self, members=tuple(known[name] for name in self.parameters.members))
+        return replace(self, members=tuple(by_name[name] for name in self.parameters.members))
 
     def tensors(self) -> dict[str, NDArray]:
         """Return the weights."""
@@ -105,8 +104,7 @@ class Ensemble:
 
     def in_double(self) -> Self:
         """Return the same combination with its networks in double precision."""
-        members = (one.in_double() if hasattr(one, "in_double") else one for one in self.members)
-        return replace(self, members=tuple(members))
+        return replace(self, members=tuple(member.in_double() for member in self.members))
 
     def predict(self, context: Context) -> Array:
         """Forecast the next segment (B, N) of `context`."""

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import FailFast, Field
 
-from forecaster.config import Frozen, Task, Window
+from forecaster.config import Frozen, Window
 from forecaster.equations.products import by_blocks
 from forecaster.errors import ModelError
-from forecaster.predictors.base import Array, Specs, TensorSpec
+from forecaster.predictors.base import Array, Predictor, Specs, TensorSpec
 from forecaster.predictors.selection import learned, longest
 from forecaster.predictors.threads import one_blas_thread
 from forecaster.signal.context import Context
@@ -53,15 +53,14 @@ class Frequencies(Frozen):
 
 
 @dataclass(frozen=True)
-class Harmonic:
+class Harmonic(Predictor):
     """A sum of sines fitted to each context; their frequencies are those of the training part."""
 
     name: ClassVar[str] = "harmonic"
-    task: ClassVar[Task] = "forecast"
-    is_stateful: ClassVar[bool] = False
+    label: ClassVar[str] = "a sum of sines fitted to the context"
+    is_baseline: ClassVar[bool] = True
     Parameters: ClassVar[type[Frozen]] = Frequencies
     parameters: Frequencies
-    window: Window
     frequencies: Array
 
     @classmethod

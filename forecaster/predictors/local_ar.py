@@ -17,11 +17,10 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import FailFast, Field
 
-from forecaster.config import Frozen, Task, Window
-from forecaster.predictors.base import Array, Specs
+from forecaster.config import Frozen, Window
+from forecaster.predictors.base import Array, Predictor, Specs
 from forecaster.predictors.selection import learned
 from forecaster.signal.context import Context
 from forecaster.signal.splits import WindowSplits
@@ -43,15 +42,14 @@ class Orders(Frozen):
 
 
 @dataclass(frozen=True)
-class LocalAR:
+class LocalAR(Predictor):
     """An autoregression fitted to each context by Burg's method, its order chosen on the training part."""
 
     name: ClassVar[str] = "local-ar"
-    task: ClassVar[Task] = "forecast"
-    is_stateful: ClassVar[bool] = False
+    label: ClassVar[str] = "an autoregression fitted to the context"
+    is_baseline: ClassVar[bool] = True
     Parameters: ClassVar[type[Frozen]] = Orders
     parameters: Orders
-    window: Window
 
     @classmethod
     def fit(cls, parts: WindowSplits) -> Self:
@@ -65,15 +63,6 @@ class LocalAR:
             raise ValueError(f"orders needs one value for each of the {channels} channels")
         if max(parameters.orders) > max(1, window.context - 1):
             raise ValueError("an order is longer than the context")
-        return {}
-
-    @classmethod
-    def restore(cls, parameters: Orders, tensors: dict[str, NDArray], window: Window) -> Self:
-        """Make it again."""
-        return cls(parameters, window)
-
-    def tensors(self) -> dict[str, NDArray]:
-        """It has no tensors."""
         return {}
 
     def predict(self, context: Context) -> Array:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import FailFast, Field
 
-from forecaster.config import MAX_CONTEXT, Frozen, Task, Window
-from forecaster.predictors.base import Array, Specs
+from forecaster.config import MAX_CONTEXT, Frozen, Window
+from forecaster.predictors.base import Array, Predictor, Specs
 from forecaster.signal.context import Context
 from forecaster.signal.spectrum import best_lag
 from forecaster.signal.splits import WindowSplits
@@ -23,39 +23,13 @@ Lag = Annotated[int, Field(ge=1, le=MAX_CONTEXT)]
 Error = Annotated[float, Field(ge=0, le=1e300)]
 
 
-class NoParameters(Frozen):
-    """Nothing to choose."""
-
-
 @dataclass(frozen=True)
-class LastValue:
+class LastValue(Predictor):
     """The last value, held: y[t + h] = x[t]."""
 
     name: ClassVar[str] = "last-value"
-    task: ClassVar[Task] = "forecast"
-    is_stateful: ClassVar[bool] = False
-    Parameters: ClassVar[type[Frozen]] = NoParameters
-    parameters: NoParameters
-    window: Window
-
-    @classmethod
-    def fit(cls, parts: WindowSplits) -> Self:
-        """There is nothing to fit."""
-        return cls(NoParameters(), parts.window)
-
-    @classmethod
-    def specs(cls, parameters: NoParameters, window: Window, channels: int) -> Specs:
-        """It has no tensors."""
-        return {}
-
-    @classmethod
-    def restore(cls, parameters: NoParameters, tensors: dict[str, NDArray], window: Window) -> Self:
-        """Make it again."""
-        return cls(parameters, window)
-
-    def tensors(self) -> dict[str, NDArray]:
-        """It has no tensors."""
-        return {}
+    label: ClassVar[str] = "repeating the last value"
+    is_baseline: ClassVar[bool] = True
 
     def predict(self, context: Context) -> Array:
         """Hold the last value of `context` for N samples."""
@@ -63,10 +37,12 @@ class LastValue:
 
 
 @dataclass(frozen=True)
-class RepeatSegment(LastValue):
+class RepeatSegment(Predictor):
     """The last segment again: y[t + h] = x[t + h - N]."""
 
     name: ClassVar[str] = "repeat-segment"
+    label: ClassVar[str] = "repeating the last segment"
+    is_baseline: ClassVar[bool] = True
 
     def predict(self, context: Context) -> Array:
         """Repeat the last N samples of `context`."""
@@ -74,10 +50,12 @@ class RepeatSegment(LastValue):
 
 
 @dataclass(frozen=True)
-class Mean(LastValue):
+class Mean(Predictor):
     """The mean of the channel's training part: y[t + h] = m."""
 
     name: ClassVar[str] = "mean"
+    label: ClassVar[str] = "predicting the mean"
+    is_baseline: ClassVar[bool] = True
 
     def predict(self, context: Context) -> Array:
         """Forecast 0 for N samples: in scaled units that is the mean of all training rows."""
@@ -96,15 +74,14 @@ class Seasons(Frozen):
 
 
 @dataclass(frozen=True)
-class SeasonalNaive:
+class SeasonalNaive(Predictor):
     """The last period again: y[t + h] = x[t + h - m k], m the best lag by autocorrelation of the training part."""
 
     name: ClassVar[str] = "seasonal-naive"
-    task: ClassVar[Task] = "forecast"
-    is_stateful: ClassVar[bool] = False
+    label: ClassVar[str] = "repeating the last period"
+    is_baseline: ClassVar[bool] = True
     Parameters: ClassVar[type[Frozen]] = Seasons
     parameters: Seasons
-    window: Window
 
     @classmethod
     def fit(cls, parts: WindowSplits) -> Self:
@@ -113,7 +90,7 @@ class SeasonalNaive:
         lags, errors = zip(*found, strict=True)
         return cls(Seasons(lags=lags, errors=errors), parts.window)
 
-    def measured(self, training: Sequence[Array], scale: Array) -> Self:
+    def with_training_errors(self, training: Sequence[Array], scale: Array) -> Self:
         """Return the same with errors measured on the values as they were read, not rounded to float32.
 
         `training` has the training rows of each recording (T, C + X), `scale` (C + X,) what scales them.
@@ -136,14 +113,10 @@ class SeasonalNaive:
             raise ValueError("a lag is longer than the context")
         return {}
 
-    @classmethod
-    def restore(cls, parameters: Seasons, tensors: dict[str, NDArray], window: Window) -> Self:
-        """Make it again."""
-        return cls(parameters, window)
-
-    def tensors(self) -> dict[str, NDArray]:
-        """It has no tensors."""
-        return {}
+    @property
+    def mase_scale(self) -> tuple[float, ...]:
+        """The mean absolute error of repeating the last period on the training part, of each channel."""
+        return self.parameters.errors
 
     def predict(self, context: Context) -> Array:
         """Repeat the last period of `context` as often as N samples need."""

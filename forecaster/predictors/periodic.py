@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from forecaster.predictors.base import Array
 from forecaster.predictors.gram import Gram
-from forecaster.predictors.ridge import ALPHAS, Ridge, Solution, relative_to
+from forecaster.predictors.ridge import ALPHAS, LinearMap, Solution, relative_to
 from forecaster.predictors.selection import longest
 from forecaster.signal.sinusoids import rhythms
 from forecaster.signal.splits import WindowSplits
@@ -132,10 +132,12 @@ class Equations(NamedTuple):
 
 
 @dataclass(frozen=True)
-class PeriodicRidge(Ridge):
+class PeriodicRidge(LinearMap):
     """Ridge shared by all phases of the period: each sample from those whole periods before it."""
 
     name: ClassVar[str] = "periodic-ridge"
+    label: ClassVar[str] = "the linear model periodic-ridge"
+    is_direct: ClassVar[bool] = True
 
     @classmethod
     def solutions(cls, parts: WindowSplits, taps: int) -> Iterator[Solution]:

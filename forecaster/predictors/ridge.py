@@ -13,6 +13,7 @@ Source: Hoerl and Kennard, "Ridge Regression", Technometrics 12 (1970).
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, NamedTuple, Self
@@ -21,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from forecaster.config import MAX_CONTEXT, Frozen, Task, Window
+from forecaster.config import MAX_CONTEXT, Frozen, Window
 from forecaster.equations.products import by_blocks
-from forecaster.predictors.base import Array, Specs, TensorSpec
+from forecaster.predictors.base import Array, Predictor, Specs, TensorSpec
 from forecaster.predictors.gram import Gram
 from forecaster.signal.context import Context
 from forecaster.signal.splits import WindowSplits
@@ -53,15 +54,11 @@ class RidgeParameters(Frozen):
 
 
 @dataclass(frozen=True)
-class Ridge:
-    """A linear map from the context to the next segment, guarded."""
+class LinearMap(Predictor):
+    """A linear map from the context to the next segment or several, whose forecasts are kept within limits."""
 
-    name: ClassVar[str] = "ridge"
-    task: ClassVar[Task] = "forecast"
-    is_stateful: ClassVar[bool] = False
     Parameters: ClassVar[type[Frozen]] = RidgeParameters
     parameters: RidgeParameters
-    window: Window
     kernel: Array
     bias: Array
 
@@ -87,9 +84,9 @@ class Ridge:
         return first if first.is_stable(parts) else next((ridge for ridge in fitted if ridge.is_stable(parts)), first)
 
     @classmethod
+    @abstractmethod
     def solutions(cls, parts: WindowSplits, taps: int) -> Iterable[Solution]:
         """Return the linear maps to choose from, best on validation first."""
-        return solve(parts, taps)
 
     @classmethod
     def specs(cls, parameters: RidgeParameters, window: Window, channels: int) -> Specs:
@@ -108,6 +105,11 @@ class Ridge:
         """Return kernel and bias, in single precision."""
         return {"kernel": self.kernel.astype(np.float32), "bias": self.bias.astype(np.float32)}
 
+    @property
+    def segments(self) -> int:
+        """The segments that `predict` forecasts in one pass."""
+        return self.parameters.segments
+
     def predict(self, context: Context) -> Array:
         """Map `context` to the next segment, or K of them (B, K N), kept within the limits."""
         return np.clip(self._map(context.values), self.parameters.low, self.parameters.high)
@@ -125,6 +127,48 @@ class Ridge:
 
     def _map(self, context: Array) -> Array:
         return by_blocks(context[:, -self.parameters.taps :], self.kernel) + self.bias
+
+
+@dataclass(frozen=True)
+class Ridge(LinearMap):
+    """A linear map from the context to the next segment, guarded."""
+
+    name: ClassVar[str] = "ridge"
+    label: ClassVar[str] = "the linear model ridge"
+    is_baseline: ClassVar[bool] = True
+
+    @classmethod
+    def solutions(cls, parts: WindowSplits, taps: int) -> Iterable[Solution]:
+        """Return the linear maps to choose from, best on validation first."""
+        return solve(parts, taps)
+
+
+@dataclass(frozen=True)
+class DirectRidge(LinearMap):
+    """A linear map from the context to several segments in one pass; with one segment it is ridge."""
+
+    name: ClassVar[str] = "direct-ridge"
+    label: ClassVar[str] = "the linear model direct-ridge"
+    is_direct: ClassVar[bool] = True
+
+    @classmethod
+    def solutions(cls, parts: WindowSplits, taps: int) -> Iterable[Solution]:
+        """Return the linear maps to choose from, best on validation first."""
+        return solve(parts, taps)
+
+
+@dataclass(frozen=True)
+class LevelRidge(LinearMap):
+    """Ridge of the distances from the context's last value alone: it follows any level."""
+
+    name: ClassVar[str] = "level-ridge"
+    label: ClassVar[str] = "the linear model level-ridge"
+    joins_ensemble: ClassVar[bool] = True
+
+    @classmethod
+    def solutions(cls, parts: WindowSplits, taps: int) -> Iterable[Solution]:
+        """Return the linear maps to choose from, best on validation first."""
+        return solve(parts, taps, relatives=(True,))
 
 
 class Solution(NamedTuple):
@@ -200,22 +244,3 @@ def stored(values: Array) -> Array:
     The order counts, too: a BLAS adds in another order where a matrix lies the other way round.
     """
     return np.ascontiguousarray(values, dtype=np.float32).astype(np.float64)
-
-
-@dataclass(frozen=True)
-class DirectRidge(Ridge):
-    """A linear map from the context to several segments in one pass; with one segment it is ridge."""
-
-    name: ClassVar[str] = "direct-ridge"
-
-
-@dataclass(frozen=True)
-class LevelRidge(Ridge):
-    """Ridge of the distances from the context's last value alone: it follows any level."""
-
-    name: ClassVar[str] = "level-ridge"
-
-    @classmethod
-    def solutions(cls, parts: WindowSplits, taps: int) -> Iterable[Solution]:
-        """Return the linear maps to choose from, best on validation first."""
-        return solve(parts, taps, relatives=(True,))

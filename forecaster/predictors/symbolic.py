@@ -13,38 +13,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Protocol, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from forecaster.config import Frozen, Task, Window
+from forecaster.config import Frozen, Window
 from forecaster.errors import ModelError
 from forecaster.networks import network
-from forecaster.predictors.base import Array, Predictor, Specs, TensorSpec
-from forecaster.predictors.naive import NoParameters
+from forecaster.predictors.base import Array, NoParameters, Specs, SymbolPredictor, TensorSpec
 from forecaster.predictors.network import NetworkPredictor
 from forecaster.signal.context import Context
 from forecaster.signal.splits import WindowSplits
 
 Counts = NDArray[np.float64]
-
-
-class SymbolPredictor(Predictor, Protocol):
-    """A predictor that says how likely each symbol is."""
-
-    def probabilities(self, context: Context) -> Array:
-        """Return the probability of each symbol to come next, (B, K); a row sums to 1."""
-
-
-def likeliest(probabilities: Array) -> Array:
-    """Return the code of the likeliest symbol of each row of (B, K), (B, 1); the first of equals.
-
-    >>> likeliest(np.array([[0.2, 0.8], [0.5, 0.5]])).tolist()
-    [[1.0], [0.0]]
-    """
-    return probabilities.argmax(axis=1).astype(np.float64)[:, None]
 
 
 def one_hot(codes: NDArray, symbols: int, dtype: np.dtype) -> NDArray:
@@ -58,10 +41,8 @@ def one_hot(codes: NDArray, symbols: int, dtype: np.dtype) -> NDArray:
 
 
 @dataclass(frozen=True)
-class SymbolNetwork(NetworkPredictor):
+class SymbolNetwork(SymbolPredictor, NetworkPredictor):
     """A network that computes the probabilities of the next symbol from one-hot symbols."""
-
-    task: ClassVar[Task] = "symbols"
 
     @classmethod
     def specs(cls, parameters: Frozen, window: Window, channels: int) -> Specs:
@@ -78,10 +59,6 @@ class SymbolNetwork(NetworkPredictor):
         """Return the symbols one-hot, (B, S, K)."""
         return one_hot(context.values, self.window.symbols, self.dtype)
 
-    def predict(self, context: Context) -> Array:
-        """Name the likeliest next symbol, (B, 1)."""
-        return likeliest(self.probabilities(context))
-
 
 class Stay(Frozen):
     """The probability that a symbol stays what it is."""
@@ -90,7 +67,7 @@ class Stay(Frozen):
 
 
 @dataclass(frozen=True)
-class LastSymbol:
+class LastSymbol(SymbolPredictor):
     """The last symbol again, as likely as it stayed in training; all others equally likely.
 
     Where it hardly ever stayed it is still taken to be twice as likely as any other: it is the
@@ -98,11 +75,10 @@ class LastSymbol:
     """
 
     name: ClassVar[str] = "last-symbol"
-    task: ClassVar[Task] = "symbols"
-    is_stateful: ClassVar[bool] = False
+    label: ClassVar[str] = "repeating the last symbol"
+    is_baseline: ClassVar[bool] = True
     Parameters: ClassVar[type[Frozen]] = Stay
     parameters: Stay
-    window: Window
 
     @classmethod
     def fit(cls, parts: WindowSplits) -> Self:
@@ -118,15 +94,6 @@ class LastSymbol:
         _alphabet(window)
         return {}
 
-    @classmethod
-    def restore(cls, parameters: Stay, tensors: dict[str, NDArray], window: Window) -> Self:
-        """Make it again."""
-        return cls(parameters, window)
-
-    def tensors(self) -> dict[str, NDArray]:
-        """It has no tensors."""
-        return {}
-
     def probabilities(self, context: Context) -> Array:
         """Return the probability of each symbol to come next, (B, K)."""
         symbols = self.window.symbols
@@ -140,15 +107,12 @@ class LastSymbol:
 
 
 @dataclass(frozen=True)
-class MostFrequent:
+class MostFrequent(SymbolPredictor):
     """The symbol that was most frequent in training, whatever came before: P(x) = (n_x + 1) / (n + K)."""
 
     name: ClassVar[str] = "most-frequent"
-    task: ClassVar[Task] = "symbols"
-    is_stateful: ClassVar[bool] = False
-    Parameters: ClassVar[type[Frozen]] = NoParameters
-    parameters: NoParameters
-    window: Window
+    label: ClassVar[str] = "naming the most frequent symbol"
+    is_baseline: ClassVar[bool] = True
     shares: NDArray[np.float32]
 
     @classmethod
@@ -176,21 +140,14 @@ class MostFrequent:
         """Return the same probabilities for every context, (B, K)."""
         return np.repeat(_normal(self.shares[None]), len(context.values), axis=0)
 
-    def predict(self, context: Context) -> Array:
-        """Name the most frequent symbol, (B, 1)."""
-        return likeliest(self.probabilities(context))
-
 
 @dataclass(frozen=True)
-class Markov:
+class Markov(SymbolPredictor):
     """The first-order Markov chain: how often y followed x in training, P(y | x) = (n_xy + 1) / (n_x + K)."""
 
     name: ClassVar[str] = "markov"
-    task: ClassVar[Task] = "symbols"
-    is_stateful: ClassVar[bool] = False
-    Parameters: ClassVar[type[Frozen]] = NoParameters
-    parameters: NoParameters
-    window: Window
+    label: ClassVar[str] = "the Markov chain"
+    is_baseline: ClassVar[bool] = True
     transitions: NDArray[np.float32]
 
     @classmethod
@@ -220,10 +177,6 @@ class Markov:
     def probabilities(self, context: Context) -> Array:
         """Return the probability of each symbol to come next, (B, K)."""
         return _normal(self.transitions[context.values[:, -1].astype(np.int64)])
-
-    def predict(self, context: Context) -> Array:
-        """Name the symbol that most often followed the last one, (B, 1)."""
-        return likeliest(self.probabilities(context))
 
 
 def _alphabet(window: Window) -> int:

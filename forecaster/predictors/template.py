@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from forecaster.config import Frozen, Task, Window
+from forecaster.config import Frozen, Window
 from forecaster.equations.products import by_blocks
 from forecaster.errors import ModelError
-from forecaster.predictors.base import Array, Specs, TensorSpec
+from forecaster.predictors.base import Array, Predictor, Specs, TensorSpec
 from forecaster.predictors.ensemble import convex
 from forecaster.predictors.gram import Gram
 from forecaster.predictors.ridge import ALPHAS, LOOPS, MAX_TAPS, RidgeParameters, limits, squared_error, stored
@@ -77,15 +77,14 @@ class Template(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TemplateRidge:
+class TemplateRidge(Predictor):
     """A template of the period at the phase of each context, and ridge on what it leaves over."""
 
     name: ClassVar[str] = "template-ridge"
-    task: ClassVar[Task] = "forecast"
-    is_stateful: ClassVar[bool] = False
+    label: ClassVar[str] = "the linear model template-ridge"
+    joins_ensemble: ClassVar[bool] = True
     Parameters: ClassVar[type[Frozen]] = TemplateParameters
     parameters: TemplateParameters
-    window: Window
     kernel: Array
     bias: Array
     templates: tuple[Template | None, ...]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from forecaster.bundle import Manifest
 from forecaster.evaluation import Known
-from forecaster.predictors import BASELINES, Predictor
+from forecaster.predictors import Predictor, baselines
 from forecaster.signal.origins import Origins
 
 Array = NDArray[np.float64]
@@ -34,15 +34,16 @@ class Model(Protocol):
 def scored(model: Model) -> dict[str, Predictor]:
     """Return what is scored by name: "model", and whatever stands beside it: baselines, members of a combination."""
     first, *others = model.predictors
-    beside = [first, *others] if first.name in BASELINES else others
+    beside = [first, *others] if first.is_baseline else others
     return {"model": first, **{one.name: one for one in sorted(beside, key=_order)}}
 
 
 def _order(predictor: Predictor) -> int:
     """Place the baselines in their order, and networks behind them."""
-    return BASELINES.index(predictor.name) if predictor.name in BASELINES else len(BASELINES)
+    order = baselines(predictor.task)
+    return order.index(predictor.name) if predictor.is_baseline else len(order)
 
 
 def itself(model: Model) -> str:
     """Return the baseline that the model is, or ""."""
-    return model.predictors[0].name if model.predictors[0].name in BASELINES else ""
+    return model.predictors[0].name if model.predictors[0].is_baseline else ""

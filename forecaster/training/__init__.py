@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 from forecaster import networks
 from forecaster.config import RunConfig, Task
 from forecaster.errors import DivergedError
-from forecaster.predictors import AUTO, Ensemble, Predictor, as_loaded, baselines, direct, kind
+from forecaster.predictors import (
+    Ensemble,
+    Predictor,
+    as_loaded,
+    baselines,
+    closed_form_members,
+    direct,
+    predictor_class,
+)
 from forecaster.predictors.threads import one_blas_thread
 from forecaster.signal.splits import WindowSplits
 from forecaster.training.progress import Progress, Silent
@@ -75,7 +83,7 @@ def train(
 def _train(parts: WindowSplits, config: RunConfig, known: Mapping[str, Predictor] | None, *, given: Given) -> Trained:
     """Fit the predictor that `config` names, as `train` says."""
     progress, checkpoint = given
-    chosen = kind(config.predictor)
+    chosen = predictor_class(config.predictor)
     fitted = dict(known) if known else _baselines(parts, chosen.task)
     if issubclass(chosen, Ensemble):
         return _combined(parts, config, fitted, given=given)
@@ -101,20 +109,22 @@ def _note(name: str, outcome: Outcome, otherwise: str) -> tuple[str, ...]:
 def _baselines(parts: WindowSplits, task: Task) -> dict[str, Predictor]:
     """Fit the baselines, on one BLAS thread: two are no faster, and far slower where others work too."""
     with one_blas_thread():
-        return {name: kind(name).fit(parts) for name in baselines(task)}
+        return {name: predictor_class(name).fit(parts) for name in baselines(task)}
 
 
 def _closed(parts: WindowSplits, name: str) -> Predictor:
     """Fit in closed form what is no baseline."""
     with one_blas_thread():
-        fitted: Predictor = kind(name).fit(parts)
+        fitted: Predictor = predictor_class(name).fit(parts)
     return fitted
 
 
 def _closed_members(parts: WindowSplits, ahead: int) -> list[Predictor]:
     """Fit what stands in the combination, in closed form, and is no baseline."""
     far = [name for name in direct() if name not in networks.names()] if ahead > 1 else []
-    return [_closed(parts, name) for name in AUTO] + [_closed(parts.farther(ahead), name) for name in far]
+    return [_closed(parts, name) for name in closed_form_members()] + [
+        _closed(parts.farther(ahead), name) for name in far
+    ]
 
 
 def _refitted(parts: WindowSplits, ahead: int) -> Judged | None:

@@ -21,7 +21,7 @@ from forecaster.bundle.checkpoint import NetworkCheckpoint, TrainingState
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import DivergedError
 from forecaster.networks import Setting, network
-from forecaster.predictors import Predictor, TensorSpec, kind, parameters
+from forecaster.predictors import Predictor, TensorSpec, parameters, predictor_class
 from forecaster.signal.splits import WindowSplits
 from forecaster.training import state
 from forecaster.training.objectives import OBJECTIVES, Objective
@@ -94,7 +94,7 @@ def _trained(
 
     recipe, (progress, fitted, slot) = config.recipe, given
     setting = Setting(config.seed, recipe.noise, recipe.dropout, recipe.name == "lecture")
-    objective = OBJECTIVES[kind(config.predictor).task]
+    objective = OBJECTIVES[predictor_class(config.predictor).task]
     with stderr_aside():
         model = network(config.predictor).build(own, parts.window, setting)
         started = _start(model, network(config.predictor), own, (parts.window, fitted))
@@ -115,7 +115,7 @@ def _outcome(best_weights: Any, own: Any, window: Window) -> Outcome | None:
     """Return the best weights as a predictor; None where there are none to keep."""
     if best_weights.best is None:
         return None
-    predictor = kind(best_weights.name).restore(own, best_weights.best, window)
+    predictor = predictor_class(best_weights.name).restore(own, best_weights.best, window)
     return Outcome(
         predictor, best_weights.history, best_weights.interrupted, best_weights.best_epoch >= 0, best_weights.note
     )
@@ -128,7 +128,9 @@ def _ended(slot: NetworkCheckpoint, course: TrainingState, own: Any, window: Win
     shapes = network(course.name).tensor_shapes(own, window)
     weights = slot.tensors({name: TensorSpec("F32", shape) for name, shape in shapes.items()})
     history = [{**row, "step": int(row["step"])} for row in course.history]
-    return Outcome(kind(course.name).restore(own, weights, window), history, False, course.best_epoch >= 0, course.note)
+    return Outcome(
+        predictor_class(course.name).restore(own, weights, window), history, False, course.best_epoch >= 0, course.note
+    )
 
 
 def _sentence(note: str) -> str:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from forecaster import networks
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import SignalError, TooShortError, UsageError
-from forecaster.predictors import Ensemble, direct, kind, names, parameters
+from forecaster.predictors import Ensemble, direct, names, parameters, predictor_class
 from forecaster.reading.calendar import SCALE
 from forecaster.reading.cells import same_unit
 from forecaster.signal.scaling import Scaler, check_size
@@ -90,8 +90,8 @@ def resolved(config: RunConfig, signals: Sequence[Signal]) -> RunConfig:
     """
     _of_one_task(config.predictor, signals)
     parameters(config.predictor, config.parameters)
-    if config.carry_state and not kind(config.predictor).is_stateful:
-        able = ", ".join(name for name in names() if kind(name).is_stateful)
+    if config.carry_state and not predictor_class(config.predictor).is_stateful:
+        able = ", ".join(name for name in names() if predictor_class(name).is_stateful)
         found = f"--carry-state: {config.predictor} has no state that can be carried."
         raise UsageError(found, hint=f"These have: {able}.")
     reading = config.reading.model_copy(update={"symbols": bool(signals[0].symbols)})
@@ -151,7 +151,7 @@ def _recipes(config: RunConfig, signals: Sequence[Signal]) -> dict[str, Any]:
     """Settle how networks are trained: what was not chosen is each network's own."""
     if config.predictor in networks.names():
         return {"recipe": _recipe(config.recipe, config.predictor), "recipes": {}}
-    if not issubclass(kind(config.predictor), Ensemble):
+    if not issubclass(predictor_class(config.predictor), Ensemble):
         return {"recipes": {}}
     found = {name: config.recipes.get(name) or _budgeted(config, name, signals) for name in networks.members()}
     return {"recipes": found}
@@ -190,12 +190,12 @@ def _size(window: Window, own: dict[str, int]) -> str:
 
 def _of_one_task(name: str, signals: Sequence[Signal]) -> None:
     """Refuse signals of another kind than the predictor `name` forecasts."""
-    wanted = kind(name).task
+    wanted = predictor_class(name).task
     for signal in signals:
         found = "symbols" if signal.symbols else "forecast"
         if found != wanted:
             words = {"symbols": "a column of symbols", "forecast": "columns of numbers"}
-            others = ", ".join(other for other in names() if kind(other).task == found)
+            others = ", ".join(other for other in names() if predictor_class(other).task == found)
             hint = f"These forecast {words[found].rpartition(' ')[2]}: {others}."
             raise SignalError(words[found], path=signal.path, expected=f"{words[wanted]} for {name}", hint=hint)
 

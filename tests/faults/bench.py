@@ -61,7 +61,7 @@ class Bench:
     def _warm(self) -> None:
         """Load what the program loads of its own: its modules, the readers, the libraries' lazy parts."""
         for name in predictors.names():
-            predictors.kind(name)
+            predictors.predictor_class(name)
         for module in pkgutil.iter_modules(encodings.__path__):
             with contextlib.suppress(ImportError):
                 importlib.import_module(f"encodings.{module.name}")

@@ -132,8 +132,8 @@ def _signal(
 
 def _made(name: str, parts: WindowSplits, rng: np.random.Generator) -> Predictor:
     """Fit a closed form, or give a network random weights."""
-    kind = predictors.kind(name)
-    if hasattr(kind, "fit"):
+    kind = predictors.predictor_class(name)
+    if kind.is_closed_form:
         return kind.fit(parts)
     fields = kind.Parameters.model_fields
     chosen = kind.Parameters(**{key: size for key, size in SMALL.items() if key in fields})
@@ -144,7 +144,7 @@ def _made(name: str, parts: WindowSplits, rng: np.random.Generator) -> Predictor
 
 def _combined(others: list[Predictor], rng: np.random.Generator, parts: WindowSplits) -> Predictor:
     """Mix all of `others`, each with a weight in each of two segments."""
-    kind = predictors.kind("auto")
+    kind = predictors.predictor_class("auto")
     members = kind.Parameters(members=tuple(one.name for one in others), segments=2)
     weights = rng.random((parts.channels, 2, len(others)))
     made = kind.restore(members, {"weights": weights / weights.sum(axis=2, keepdims=True)}, parts.window)
