@@ -13,7 +13,7 @@ import click
 import pytest
 
 from forecaster import __version__, durations
-from forecaster.commands import boundary, configure, demo, spans
+from forecaster.commands import boundary, configure, demo, options
 from forecaster.commands.group import COMMANDS, cli
 from forecaster.commands.terminal import Terminal, program
 from forecaster.commands.train import resized
@@ -141,22 +141,22 @@ class TestSpans:
         ("text", "samples"), [("100", 100), ("0.5s", 50), ("100ms", 10), ("1 min", 6000), (".1S", 10), ("20000us", 2)]
     )
     def test_samples_and_times(self, text: str, samples: int) -> None:
-        span = spans.parse(text)
+        span = options.parse_span(text)
         assert span is not None
         assert span.resolve(100.0, "-n") == samples
 
     @pytest.mark.parametrize("text", ["", "0", "-3", "1.5", "s", "5 parsecs", "0s", "1e3", "nan", "99999999999", "١٢x"])
     def test_nonsense_is_none(self, text: str) -> None:
-        assert spans.parse(text) is None
+        assert options.parse_span(text) is None
 
     def test_a_time_needs_a_rate(self) -> None:
         with pytest.raises(UsageError, match="--rate"):
-            spans.Span("2s", seconds=2.0).resolve(None, "-n")
+            options.Span("2s", seconds=2.0).resolve(None, "-n")
 
     @pytest.mark.parametrize(("seconds", "rate"), [(1e-6, 100.0), (1e9, 100.0)])
     def test_a_time_of_no_sample_or_too_many_is_refused(self, seconds: float, rate: float) -> None:
         with pytest.raises(UsageError, match="samples"):
-            spans.Span("t", seconds=seconds).resolve(rate, "-n")
+            options.Span("t", seconds=seconds).resolve(rate, "-n")
 
     def test_durations_are_in_the_unit_a_person_would_choose(self) -> None:
         assert durations.duration(2500, 1 / 3600) == "104 days"

@@ -27,11 +27,17 @@ class Terminated(BaseException):
 
 
 def guarded(run: Callable[[], Any], terminal: Terminal) -> int:
-    """Run a command and return the exit code, having told on stderr whatever went wrong."""
+    """Run a command and return its exit code; whatever goes wrong is one message on stderr."""
     try:
-        with _sigterm(), _escaped_output():
+        for stream in (sys.stdout, sys.stderr):
+            reconfigure = getattr(stream, "reconfigure", None)
+            if reconfigure is not None:
+                # A character that the terminal's encoding lacks is escaped, and no error.
+                reconfigure(errors="backslashreplace")
+        with _sigterm():
             code = run()
-            if sys.stdout is not None:  # a program may be started without one
+            # A program may be started without a standard output. A full disk may show only when it is flushed.
+            if sys.stdout is not None:
                 with written_out():
                     sys.stdout.flush()
         return code if isinstance(code, int) else 0
@@ -47,10 +53,13 @@ def guarded(run: Callable[[], Any], terminal: Terminal) -> int:
 
 
 def _explain(error: BaseException, terminal: Terminal) -> int:
-    """Tell what `error` means to the user; return the exit code."""
+    """Print what `error` means to the user, and return the exit code."""
     if isinstance(error, BrokenPipeError):
-        return _hush()
-    message, code = _verdict(_stop(error) or error)
+        # Nobody reads the standard output any more: the interpreter must not stumble over it at its end.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    message, code = _message_and_code(_stop(error) or error)
     if terminal.verbose and isinstance(error, Exception):
         import traceback
 
@@ -61,13 +70,13 @@ def _explain(error: BaseException, terminal: Terminal) -> int:
 
 
 def _stop(error: BaseException | None) -> BaseException | None:
-    """Return the Ctrl-C or SIGTERM behind `error`: Python wraps one that falls into the making of a class."""
+    """Return the Ctrl-C or SIGTERM behind `error`, or None: Python wraps one that falls into the making of a class."""
     while error is not None and not isinstance(error, KeyboardInterrupt | Terminated):
         error = error.__cause__ or error.__context__
     return error
 
 
-def _verdict(error: BaseException) -> tuple[str, int]:
+def _message_and_code(error: BaseException) -> tuple[str, int]:
     """Return the message and the exit code of `error`."""
     match error:
         case ForecasterError():
@@ -79,27 +88,15 @@ def _verdict(error: BaseException) -> tuple[str, int]:
         case MemoryError():
             return "out of memory. A shorter horizon, fewer files at once or a larger --stride need less.", 1
         case OSError():
-            return _system(error), 1
+            place = "" if error.filename is None else f": {printable(error.filename, 400)}"
+            return f"{refusal(error)}{place}.", 1
     kind = type(error).__name__
     return f"this is a bug: {kind}: {printable(error, 600)}. With -v the command shows where it happened.", 1
 
 
-def _system(error: OSError) -> str:
-    """Say in plain words what the system refused."""
-    where = "" if error.filename is None else f": {printable(error.filename, 400)}"
-    return f"{refusal(error)}{where}."
-
-
-def _hush() -> int:
-    """Let go of a stdout that nobody reads any more, without a word."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1
-
-
 @contextlib.contextmanager
 def _sigterm() -> Iterator[None]:
-    """Turn SIGTERM into `Terminated` while a command runs (in the main thread alone)."""
+    """Turn SIGTERM into `Terminated` while a command runs; Python lets the main thread alone do that."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -112,13 +109,3 @@ def _sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextlib.contextmanager
-def _escaped_output() -> Iterator[None]:
-    """Let a character that the terminal's encoding lacks be escaped, not be an error."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
-    yield

@@ -40,12 +40,12 @@ def command(ctx: click.Context, /, signals: tuple[str, ...], as_json: bool, **ch
     from forecaster.reading import inputs
 
     terminal: Terminal = ctx.obj
-    reading = configure.reading(options.given(ctx))
+    reading = configure.reading(options.explicit(ctx))
     found = inputs.find(signals)
     documents: list[dict[str, Any]] = []
     errors: list[ForecasterError] = []
     for item in found:
-        arguments = options.as_arguments(ctx.command, options.given(ctx))
+        arguments = options.as_arguments(ctx.command, options.explicit(ctx))
         try:
             document, text = _looked_at(item, reading, arguments)
         except ForecasterError as error:

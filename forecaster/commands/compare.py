@@ -94,7 +94,7 @@ def _prepare(ctx: click.Context, arguments: Sequence[str], wanted: Sequence[str]
     from forecaster.training import check_installed
 
     source = "the options" if chosen["config"] is None else printable(chosen["config"])
-    settings = configure.for_task(configure.nested(options.given(ctx), chosen["config"]), TASK)
+    settings = configure.for_task(configure.nested(options.explicit(ctx), chosen["config"]), TASK)
     known = configure.run_config(configure.without_times(settings), source)
     check_installed(wanted)
     models = [chosen["output"] / name for name in wanted] if chosen["output"] is not None else []

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecaster.commands import options
+from forecaster.commands.options import Span
 from forecaster.commands.scores import report
-from forecaster.commands.spans import Span
 from forecaster.commands.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command("evaluate")
 @options.model
-@options.some_signals
+@options.optional_signals
 @options.horizon
 @options.origins
 @options.levels
@@ -47,7 +47,7 @@ def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chos
     for name in ("plot", "levels", "forecasts"):
         options.check_task(ctx, forecaster.manifest.task, name)
     if not signals:
-        _no_file_options(options.given(ctx))
+        _no_file_options(options.explicit(ctx))
         result = _stored(forecaster, *_sizes(forecaster, chosen), levels=chosen["levels"])
     else:
         found, refused = _read(ctx, forecaster, signals)
@@ -112,7 +112,7 @@ def _read(ctx: click.Context, forecaster: Forecaster, signals: tuple[str, ...]) 
     from forecaster.errors import ForecasterError
     from forecaster.reading import inputs, read_signal
 
-    reading = configure.reading(options.given(ctx), forecaster.manifest.config.reading)
+    reading = configure.reading(options.explicit(ctx), forecaster.manifest.config.reading)
     items, found = inputs.find(signals), []
     for item in items:
         try:

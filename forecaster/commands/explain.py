@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecaster.commands import options
-from forecaster.commands.spans import Span, SpanType
+from forecaster.commands.options import Span, SpanType
 from forecaster.commands.terminal import Terminal, table
 from forecaster.durations import samples_and_time
 from forecaster.errors import OutputError, UsageError, printable
@@ -105,7 +105,7 @@ def _read(ctx: click.Context, forecaster: Forecaster, path: str) -> Signal:
     from forecaster.commands import configure
     from forecaster.reading import inputs, read_signal
 
-    reading = configure.reading(options.given(ctx), forecaster.manifest.config.reading)
+    reading = configure.reading(options.explicit(ctx), forecaster.manifest.config.reading)
     found = inputs.find([path])
     if len(found) != 1:
         raise UsageError(f"{printable(path)} is {len(found)} files.", hint="Explain one signal at a time.")

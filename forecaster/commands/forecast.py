@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecaster.commands import options
-from forecaster.commands.spans import Span
+from forecaster.commands.options import Span
 from forecaster.commands.terminal import Terminal, bar, number, suggested, table
 from forecaster.durations import samples_and_time
 from forecaster.errors import ForecasterError, TooShortError, printable
@@ -54,7 +54,7 @@ def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chos
     terminal: Terminal = ctx.obj
     forecaster = Forecaster.load(model)
     options.check_task(ctx, forecaster.manifest.task, "levels")
-    job = _job(forecaster, options.given(ctx), chosen)
+    job = _job(forecaster, options.explicit(ctx), chosen)
     found = inputs.find(signals, apart=job.directory)
     outcome = _run(terminal, lambda tick: batch.run(forecaster, model, found, job, tick=tick), len(found))
     if chosen["as_json"]:

@@ -1,30 +1,103 @@
-"""Every option, declared once. Only click is imported, so that `--help` is instant."""
+"""Every option, declared once, and lengths in samples or in time. Only click is imported: `--help` is instant."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from forecaster.commands.spans import SpanType
 from forecaster.commands.terminal import Terminal
+from forecaster.errors import UsageError, printable
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-NAMED = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
+SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+MAX_SAMPLES = 10**7
+_SPAN = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)")
+# Names of characters that are hard to type in a shell.
+CHARACTERS = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
+
+
+@dataclass(frozen=True)
+class Span:
+    """A length of a signal: `samples`, or `seconds` where the user gave a time; `text` as the user wrote it."""
+
+    text: str
+    samples: int | None = None
+    seconds: float | None = None
+
+    def resolve(self, sample_rate_hz: float | None, option: str) -> int:
+        """Return the length in samples.
+
+        >>> Span("2s", seconds=2.0).resolve(50.0, "-n")
+        100
+
+        Raises:
+            UsageError: the length is a time and the rate is unknown, or the time rounds to no sample.
+        """
+        if self.samples is not None:
+            return self.samples
+        if sample_rate_hz is None or self.seconds is None:
+            raise UsageError(
+                f"{option} {self.text} is a time, but the sample rate is not known.",
+                hint="Give the length in samples, or the rate with --rate HZ.",
+            )
+        samples = round(self.seconds * sample_rate_hz)
+        if not 1 <= samples <= MAX_SAMPLES:
+            raise UsageError(
+                f"{option} {self.text} is {self.seconds * sample_rate_hz:.3g} samples at {sample_rate_hz:.6g} Hz; "
+                f"expected 1 to {MAX_SAMPLES}."
+            )
+        return samples
+
+
+class SpanType(click.ParamType):
+    """The type of an option that is a length: `100`, `0.5s`, `100ms`, `2h`."""
+
+    name = "length"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Span:
+        """Read `100` as samples and `100ms` as a time."""
+        if isinstance(value, Span):
+            return value
+        span = parse_span(str(value))
+        if span is None:
+            units = ", ".join(SECONDS)
+            self.fail(
+                f"{value!r} is neither a number of samples (1 to {MAX_SAMPLES}) nor a time in {units}.", param, ctx
+            )
+        return span
+
+
+def parse_span(text: str) -> Span | None:
+    """Return the length that `text` means, or None.
+
+    >>> parse_span("100").samples, parse_span("250 ms").seconds, parse_span("1.5"), parse_span("x")
+    (100, 0.25, None, None)
+    """
+    match = _SPAN.fullmatch(text.strip().lower())
+    if match is None:
+        return None
+    amount, unit = match.groups()
+    if not unit:
+        return Span(text, samples=int(amount)) if amount.isdecimal() and 1 <= int(amount) <= MAX_SAMPLES else None
+    seconds = float(amount) * SECONDS.get(unit, 0)
+    return Span(text, seconds=seconds) if seconds > 0 else None
 
 
 class Listed(click.types.StringParamType):
-    """A text; several in an environment variable stand between commas, for names may hold spaces."""
+    """A text; an environment variable separates several of them by commas, for names may hold spaces."""
 
     envvar_list_splitter = ","
 
 
 class FilePath(click.Path):
-    """A path of the file system, as pathlib's; whether it exists is for the command to say."""
+    """A `pathlib.Path`; whether it exists is for the command to say."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
@@ -43,8 +116,8 @@ def option(*declarations: str, **attributes: Any) -> Callable[[Function], Functi
     return click.option(*declarations, **{"envvar": variable, **attributes})
 
 
-def together(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]:
-    """Join decorators into one; the first is listed first in the help."""
+def joined(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]:
+    """Return the decorators joined into one; the first is listed first in the help."""
 
     def decorate(function: Function) -> Function:
         for decorator in reversed(decorators):
@@ -54,13 +127,13 @@ def together(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function
     return decorate
 
 
-def _named(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Accept `tab`, `space` ... for characters that are hard to type."""
-    return value if value is None else NAMED.get(value.lower(), value)
+def _character(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Accept `tab`, `space` ... for the character of that name."""
+    return value if value is None else CHARACTERS.get(value.lower(), value)
 
 
 def _set(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
-    """Return a callback that sets an attribute of the Terminal."""
+    """Return a callback that sets the attribute `name` of the command's Terminal."""
 
     def store(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         if value and isinstance(ctx.obj, Terminal):
@@ -70,7 +143,7 @@ def _set(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
 
 
 signals = click.argument("signals", metavar="SIGNAL...", nargs=-1, required=True)
-some_signals = click.argument("signals", metavar="[SIGNAL...]", nargs=-1)
+optional_signals = click.argument("signals", metavar="[SIGNAL...]", nargs=-1)
 model = click.argument("model", metavar="MODEL", type=FilePath())
 
 quiet = option(
@@ -81,7 +154,7 @@ verbose = option(
     "-v", "--verbose", is_flag=True, expose_value=False, is_eager=True, callback=_set("verbose"),
     help="Show where an error arose.",
 )  # fmt: skip
-speech = together(quiet, verbose)
+speech = joined(quiet, verbose)
 as_json = option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 overwrite = option("--overwrite", is_flag=True, help="Replace what is there.")
 resume = option("--resume", is_flag=True, help="Go on with a training that was interrupted, where it stood.")
@@ -102,7 +175,7 @@ joint = option(
     "--joint", is_flag=True, default=None,
     help="Show a network, beside each channel, all others that are forecast; they advance together.",
 )  # fmt: skip
-training = together(n_step, n_input, stride, split, joint, recipe, steps, learning_rate, seed)
+training = joined(n_step, n_input, stride, split, joint, recipe, steps, learning_rate, seed)
 carry_state = option(
     "--carry-state", is_flag=True, default=None,
     help="Carry the predictor's state over the whole recording, in place of re-reading the window.",
@@ -143,7 +216,7 @@ on_error = option(
     help="What to do after a file that cannot be forecast.",
 )  # fmt: skip
 
-reading = together(
+reading = joined(
     option("--column", "columns", type=Listed(), multiple=True, help="Channel to read; repeatable.  [all numbers]"),
     option("--exogenous", type=Listed(), multiple=True, help="Channel that helps and is not forecast; repeatable."),
     option("--known", type=Listed(), multiple=True, help="Exogenous channel whose future is known; repeatable."),
@@ -156,10 +229,10 @@ reading = together(
     option("--time-format", metavar="FORMAT", help="strptime format of the time stamps."),
     option("--rate", "--fs", "rate_hz", type=click.FloatRange(0, min_open=True), metavar="HZ", help="Sample rate."),
     option("--unit", "units", type=Listed(), multiple=True, help="Unit of all channels, or NAME=UNIT; repeatable."),
-    option("--delimiter", callback=_named, metavar="CHAR", help="Field separator; `tab` is understood."),
+    option("--delimiter", callback=_character, metavar="CHAR", help="Field separator; `tab` is understood."),
     option("--decimal", type=click.Choice([".", ","]), help="Decimal mark."),
     option(
-        "--thousands", type=click.Choice([",", ".", "'", "_", " ", "space"]), callback=_named, metavar="CHAR",
+        "--thousands", type=click.Choice([",", ".", "'", "_", " ", "space"]), callback=_character, metavar="CHAR",
         help="Thousands mark: , . ' _ or space.",
     ),
     option("--no-header", is_flag=True, default=None, help="The first row holds data."),
@@ -189,11 +262,10 @@ def check_picture(path: Path | None, *models: Path) -> None:
     """Refuse a picture that cannot be drawn, or that would stand in one of the `models`, before the work is done.
 
     Raises:
-        UsageError: the suffix is not one of those that can be written, or the place is a model's own.
+        UsageError: the suffix is not one of those that can be written, or the place is within a model's folder.
     """
     if path is None:
         return
-    from forecaster.errors import UsageError, printable
     from forecaster.plots import SUFFIXES
 
     if path.suffix.lower() not in SUFFIXES:
@@ -204,6 +276,7 @@ def check_picture(path: Path | None, *models: Path) -> None:
         raise UsageError(f"--plot {printable(path)} lies in the folder of the model.", hint=hint)
 
 
+# Options that mean nothing for models of a task, and why.
 _NOT_FOR: dict[str, dict[str, str]] = {
     "symbols": {
         "plot": "--plot draws scores of numbers; those of symbols are in the table and in --json.",
@@ -217,19 +290,17 @@ def check_task(ctx: click.Context, task: str, name: str) -> None:
     """Refuse the option `name` where it means nothing for a model of `task`.
 
     Raises:
-        UsageError: it was given.
+        UsageError: the user gave it.
     """
-    from forecaster.errors import UsageError
-
-    found = _NOT_FOR.get(task, {}).get(name)
-    if found and name in given(ctx):
-        raise UsageError(found)
+    reason = _NOT_FOR.get(task, {}).get(name)
+    if reason and name in explicit(ctx):
+        raise UsageError(reason)
 
 
-def given(ctx: click.Context) -> dict[str, Any]:
+def explicit(ctx: click.Context) -> dict[str, Any]:
     """Return the parameters that the user gave, on the command line or in the environment."""
-    named = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
-    return {name: value for name, value in ctx.params.items() if ctx.get_parameter_source(name) in named}
+    sources = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    return {name: value for name, value in ctx.params.items() if ctx.get_parameter_source(name) in sources}
 
 
 def as_arguments(command: click.Command, values: Mapping[str, Any]) -> list[str]:
@@ -239,7 +310,13 @@ def as_arguments(command: click.Command, values: Mapping[str, Any]) -> list[str]
     arguments: list[str] = []
     for param in command.params:
         if param.name in READING and param.name in values and isinstance(param, click.Option):
-            value = values[param.name]
-            several = ("tab",) if value == NAMED["tab"] else value if isinstance(value, tuple) else (value,)
-            arguments += [param.opts[0]] if param.is_flag else [f"{param.opts[0]}={one}" for one in several]
+            value, option_name = values[param.name], param.opts[0]
+            if param.is_flag:
+                arguments.append(option_name)
+            elif value == CHARACTERS["tab"]:
+                # A tab within a command would not survive being pasted.
+                arguments.append(f"{option_name}=tab")
+            else:
+                texts = value if isinstance(value, tuple) else (value,)
+                arguments += [f"{option_name}={text}" for text in texts]
     return arguments

@@ -39,19 +39,21 @@ class Terminal:
             click.echo(text)
 
     def json(self, value: Any) -> None:
-        """Print one JSON document on stdout; NaN is a bug, not a value."""
+        """Print one JSON document on stdout."""
         import json
 
+        # Every undefined number has become None by now: NaN would be a bug, not a value.
         self.out(json.dumps(value, indent=2, allow_nan=False))
 
     def say(self, text: str) -> None:
-        """Tell something on stderr, unless `-q`; a log on a full disk must not end an hour's training."""
+        """Print something on stderr, unless `-q` was given."""
         if not self.quiet:
+            # A log on a full disk must not end an hour's training.
             with contextlib.suppress(OSError):
                 click.echo(text, err=True)
 
     def warn(self, text: str) -> None:
-        """Tell something on stderr that `-q` must not hide."""
+        """Print something on stderr that `-q` must not hide."""
         with contextlib.suppress(OSError):
             click.echo(printable(text, 2000), err=True)
 
@@ -64,14 +66,16 @@ class Terminal:
 
 @contextlib.contextmanager
 def written_out() -> Iterator[None]:
-    """Say that it was the standard output that failed, and no file; that nobody reads it any more passes through.
+    """Turn a failed write within the block into an error that names the standard output, for no file failed.
 
     Raises:
-        OutputError: it could not be written.
+        OutputError: the standard output could not be written.
+        BrokenPipeError: nobody reads it any more.
     """
     try:
         yield
     except BrokenPipeError:
+        # `boundary` ends the program without a word: `forecaster ... | head` is no failure.
         raise
     except OSError as error:
         hint = "What the command wrote to files stands."
@@ -79,9 +83,12 @@ def written_out() -> Iterator[None]:
 
 
 def refusal(error: OSError) -> str:
-    """Say in plain words what the system refused."""
-    found = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}.get(error.errno or 0)
-    return found or printable(error.strerror or error, 400)
+    """Return in plain words what the system refused."""
+    if error.errno == errno.ENOSPC:
+        return "the disk is full"
+    if error.errno == errno.EDQUOT:
+        return "the disk quota is used up"
+    return printable(error.strerror or error, 400)
 
 
 def program() -> str:
@@ -95,7 +102,7 @@ def program() -> str:
 
 
 def shell(args: Iterable[object]) -> str:
-    """Quote `args` for a shell; a path is written so that it is not taken for an option.
+    """Return `args` quoted for a shell; a path is written so that it is not taken for an option.
 
     >>> shell(["train", "my file.csv", "-o", Path("-m")])
     "train 'my file.csv' -o ./-m"
@@ -106,38 +113,37 @@ def shell(args: Iterable[object]) -> str:
 
 
 def texts(args: Iterable[object]) -> list[str]:
-    """Return `args` as a program is given them; a path begins with no dash, unless it is the standard input."""
+    """Return `args` as text; a path begins with no dash, unless it is the standard input."""
     from forecaster.files import as_argument
 
     return [as_argument(arg) if isinstance(arg, Path) else str(arg) for arg in args]
 
 
 def suggested(command: str | None, arguments: Sequence[str]) -> str | None:
-    """Return a `forecaster ...` command as the user would call it, `arguments` added; None where there is none."""
+    """Return a `forecaster ...` command as the user would call it, with `arguments` added; None for no command."""
     if command is None:
         return None
     return " ".join(filter(None, (program(), command.removeprefix("forecaster "), shell(arguments))))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay out `rows` under `header`: the first column to the left, the others to the right.
+    """Return `rows` laid out under `header`, the first column to the left, all others to the right.
 
     >>> print(table(["name", "mse"], [["ridge", ".1"]]))
     name   mse
     ridge   .1
     """
     lines = [list(header), *(list(row) for row in rows)]
-    widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
-    return "\n".join(_row(line, widths) for line in lines)
-
-
-def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
-    first, *others = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
-    return "  ".join([cells[0].ljust(len(first)), *others]).rstrip()
+    first, *numbers = (max(len(line[k]) for line in lines) for k in range(len(header)))
+    text = []
+    for label, *cells in lines:
+        aligned = (cell.rjust(width) for cell, width in zip(cells, numbers, strict=True))
+        text.append("  ".join([label.ljust(first), *aligned]).rstrip())
+    return "\n".join(text)
 
 
 def number(value: object, digits: int = 4) -> str:
-    """Show a number in `digits` significant digits, and what is undefined as a dash.
+    """Return a number with `digits` significant digits; an undefined one is a dash.
 
     >>> number(None), number(0.0271234), number(3)
     ('-', '0.02712', '3')
@@ -148,7 +154,7 @@ def number(value: object, digits: int = 4) -> str:
 
 
 class TrainingLines:
-    """A line at the start of a training and about one every tenth of it, where no terminal listens."""
+    """The progress of a training in a log: a line at its start, then about one every tenth of it."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal, self._total, self._next, self._began = terminal, 0, 0.0, 0.0
@@ -156,31 +162,33 @@ class TrainingLines:
         self._validation: float | None = None
 
     def start(self, total_steps: int) -> None:
-        """Say how much work lies ahead."""
+        """Print how much work lies ahead."""
         self._total, self._next, self._began = total_steps, total_steps / 10, time.monotonic()
         self._resumed = self._validation = None
         self._terminal.say(f"training: {total_steps} steps")
 
     def update(self, step: int, loss: float, validation_loss: float | None) -> None:
-        """Say how far the training is: after the first look at the validation part, then every tenth."""
-        if self._resumed is None:  # the first thing told is a validation loss only where an earlier training had one
+        """Print how far the training is: after the first look at the validation part, then every tenth."""
+        if self._resumed is None:
+            # The first update has a validation loss only where an earlier training had come to one.
             self._resumed = 0 if validation_loss is None else step
         first = validation_loss is not None and self._validation is None
         self._validation = validation_loss if validation_loss is not None else self._validation
         if step < self._next and not first:
             return
         self._next = step + self._total / 10
+        # Steps of an earlier training took none of the time since `start`.
         taken = step - self._resumed
         left = (time.monotonic() - self._began) * (self._total - step) / max(taken, 1)
         shown = f", about {left:.0f} s left" if taken else ""
         self._terminal.say(f"step {step}/{self._total}: {_losses(loss, self._validation)}{shown}")
 
     def finish(self) -> None:
-        """Say nothing: the command reports."""
+        """Print nothing: the command reports."""
 
 
 class TrainingBar:
-    """A bar with loss, validation loss and the time left, on a terminal."""
+    """The progress of a training on a terminal: a bar with loss, validation loss and the time left."""
 
     def __init__(self) -> None:
         self._progress: Progress | None = None
@@ -206,7 +214,7 @@ class TrainingBar:
 
 
 def bar(*fields: str) -> Progress:
-    """Return rich's progress on stderr; it knows NO_COLOR and dumb terminals."""
+    """Return rich's progress bar on stderr, with `fields` behind it; it knows NO_COLOR and dumb terminals."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -116,7 +116,7 @@ def settled(ctx: click.Context) -> tuple[str, dict[str, Any], RunConfig]:
 
     file = ctx.params["config"]
     source = "the options" if file is None else printable(file)
-    settings = configure.nested(options.given(ctx), file)
+    settings = configure.nested(options.explicit(ctx), file)
     known = configure.run_config(configure.without_times(settings), source)
     settings = configure.for_task(settings, predictor_class(known.predictor).task)
     return source, settings, configure.run_config(configure.without_times(settings), source)
