@@ -419,7 +419,7 @@ class TestFigures:
         assert path.read_bytes().startswith(b"\x89PNG")
 
     def test_the_curves_are_the_functions(self) -> None:
-        from forecaster.plots.activations import activations
+        from forecaster.plots.lectures import activations
 
         panels = activations({"x": np.array([0.0])}).axes
         for panel, name in zip(panels, ("sigmoid", "tanh", "relu", "softplus"), strict=True):

@@ -9,7 +9,7 @@ from forecaster import evaluation, plots
 from forecaster.config import Window
 from forecaster.errors import UsageError
 from forecaster.forecasting.forecast import Forecast
-from forecaster.plots.style import TimeScale, ahead, quantity
+from forecaster.plots.figures import TimeScale, ahead, quantity
 from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.time_axis import TimeAxis
 
@@ -40,8 +40,8 @@ def _evaluation(rows=900, *, constant=False, time=None, rate=None, horizon=10):
     values = np.ones(rows) if constant else values
     signal = Signal("rig/a", ("acc",), (Recording(values[:, None], time or TimeAxis()),), ("g",), rate)
     forecasts = {
-        "model": lambda origins, h: origins.context(20).values[:, np.arange(h) % 20],
-        "last-value": lambda origins, h: np.repeat(origins.context(1).values, h, axis=1),
+        "model": lambda origins, h: origins.context(Window(n_step=1, n_input=20)).values[:, np.arange(h) % 20],
+        "last-value": lambda origins, h: np.repeat(origins.context(Window(n_step=1, n_input=1)).values, h, axis=1),
         "unheard-of": lambda origins, h: np.zeros((len(origins), h)),
     }
     return evaluation.evaluate(

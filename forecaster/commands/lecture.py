@@ -178,7 +178,7 @@ def _step_document(step: Step) -> dict[str, Any]:
 
 def _check_figure(name: str) -> None:
     from forecaster.errors import UsageError
-    from forecaster.plots.activations import LECTURES
+    from forecaster.plots.lectures import LECTURES
 
     if name not in LECTURES:
         raise UsageError(f"--plot: {name} has no figure.", hint=f"These have: {', '.join(LECTURES)}.")

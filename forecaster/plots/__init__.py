@@ -1,12 +1,9 @@
-"""Figures that tell at a glance what was forecast, how good it is, and how the training went."""
+"""Figures that show at a glance what was forecast, how good it is, and how the training went."""
 
-from forecaster.plots.activations import LECTURES
-from forecaster.plots.comparison import comparison
-from forecaster.plots.forecasts import forecast
-from forecaster.plots.image import SUFFIXES, image, png, save
-from forecaster.plots.learning import learning_curve
-from forecaster.plots.scores import evaluation
-from forecaster.plots.symbols import symbols
+from forecaster.plots.figures import SUFFIXES, image, png, save
+from forecaster.plots.forecasts import forecast, symbols
+from forecaster.plots.lectures import LECTURES
+from forecaster.plots.scores import comparison, evaluation, learning_curve
 
 __all__ = [
     "LECTURES",

@@ -10,7 +10,7 @@ import numpy as np
 
 from forecaster.durations import duration
 from forecaster.errors import printable
-from forecaster.plots.style import FAINT, INK, MODEL, TimeScale, canvas, quantity, stroke
+from forecaster.plots.figures import FAINT, INK, MODEL, TimeScale, canvas, quantity, stroke
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

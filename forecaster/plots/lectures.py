@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.lectures.gradients import FUNCTIONS, factors, powers
 from forecaster.lectures.working import power, short
-from forecaster.plots.style import COLOURS, FAINT, INK, MODEL, canvas
+from forecaster.plots.figures import COLOURS, FAINT, INK, MODEL, canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,27 +26,28 @@ SLOPE = COLOURS["ridge"]
 
 
 def activations(numbers: Mapping[str, NDArray]) -> Figure:
-    """Draw each activation with its derivative, a panel each, and the points x of the example."""
+    """Return the figure of each activation with its derivative, in axes each, and the points x of the example."""
     marked = numbers["x"]
     reach = float(min(max(4.0, 1.15 * np.abs(marked).max()), 1000))
     x = np.linspace(-reach, reach, 2001)
     with canvas(1100, 800) as figure:
         figure.suptitle("Activations and their derivatives", weight="bold", x=0.01, ha="left")
         for axes, name in zip(figure.subplots(2, 2, sharex=True).flat, FUNCTIONS, strict=True):
-            _panel(axes, name, x, marked)
+            _draw_activation(axes, name, x, marked)
     return figure
 
 
-def _panel(axes: Axes, name: str, x: NDArray, marked: NDArray) -> None:
-    """Draw one function and its derivative."""
-    formula, slope_formula = FORMULAS[name]
-    parts = ((f"{name}(x) = {formula}", MODEL, "-"), (f"derivative = {slope_formula}", SLOPE, "--"))
-    for function, (label, tint, dash) in zip(FUNCTIONS[name], parts, strict=True):
-        y = function(x)
-        if name == "ReLU" and dash == "--":
-            y = np.where(np.abs(x) < (x[1] - x[0]) / 2, np.nan, y)  # a jump is not a line
-        axes.plot(x, y, color=tint, ls=dash, lw=2.2, label=label)
-        axes.plot(marked, function(marked), "o", color=tint, ms=5)
+def _draw_activation(axes: Axes, name: str, x: NDArray, marked: NDArray) -> None:
+    """Draw one activation and its derivative over `x`, with dots at the points `marked`."""
+    (function, derivative), (formula, derivative_formula) = FUNCTIONS[name], FORMULAS[name]
+    slope = derivative(x)
+    if name == "ReLU":
+        # A gap at the jump of the derivative: a jump is not a line.
+        slope = np.where(np.abs(x) < (x[1] - x[0]) / 2, np.nan, slope)
+    axes.plot(x, function(x), color=MODEL, ls="-", lw=2.2, label=f"{name}(x) = {formula}")
+    axes.plot(marked, function(marked), "o", color=MODEL, ms=5)
+    axes.plot(x, slope, color=SLOPE, ls="--", lw=2.2, label=f"derivative = {derivative_formula}")
+    axes.plot(marked, derivative(marked), "o", color=SLOPE, ms=5)
     axes.axhline(0, color=FAINT, lw=0.8, zorder=0)
     axes.axvline(0, color=FAINT, lw=0.8, zorder=0)
     axes.set_xlabel("x")
@@ -55,38 +56,32 @@ def _panel(axes: Axes, name: str, x: NDArray, marked: NDArray) -> None:
 
 
 def vanishing_gradient(numbers: Mapping[str, NDArray]) -> Figure:
-    """Draw what is left of a gradient by the number of steps back, on a logarithmic axis."""
+    """Return the figure of what is left of a gradient by the number of steps back, on a logarithmic axis."""
     lags = np.arange(max(int(numbers["lags"].max()), 1) + 1, dtype=np.float64)
+    marked = numbers["lags"].astype(int)
+    left = {name: np.abs(values) for name, values in powers(numbers, lags).items()}
     with canvas(1000, 640) as figure:
         axes = figure.subplots()
         axes.set_title(
             f"What is left of a gradient, by the number of steps back in time\n(one unit, weight w = "
             f"{short(float(numbers['w']))}, slopes at the sum x = {short(float(numbers['x']))}; x = 0 is the best case)"
         )
-        ends = []
-        for (name, left), tint in zip(
-            powers(numbers, lags).items(), (SLOPE, MODEL, COLOURS["seasonal-naive"]), strict=True
-        ):
-            size = np.where(np.abs(left) > 0, np.abs(left), np.nan)
+        for (name, values), tint in zip(left.items(), (SLOPE, MODEL, COLOURS["seasonal-naive"]), strict=True):
+            # A logarithmic axis has no place for zero.
+            size = np.where(values > 0, values, np.nan)
             axes.plot(lags, size, color=tint, lw=2.2, label=f"{name}: {short(factors(numbers)[name])} at each step")
-            axes.plot(numbers["lags"], size[numbers["lags"].astype(int)], "o", color=tint, ms=6)
-            ends.append(size)
+            axes.plot(numbers["lags"], size[marked], "o", color=tint, ms=6)
         axes.set_yscale("log")
         axes.set_xlabel("steps back in time")
         axes.set_ylabel("share of the gradient that is left (logarithmic)")
         axes.grid(color="#eeeeee")
-        _label(axes, numbers["lags"], ends[0])
+        look: Any = {"textcoords": "offset points", "color": INK, "weight": "bold"}
+        for lag in marked:
+            share = left["sigmoid"][lag]
+            if share > 0:
+                axes.annotate(power(share), (lag, share), (8, 6), **look)
         axes.legend(loc="lower left")
     return figure
-
-
-def _label(axes: Axes, lags: NDArray, size: NDArray) -> None:
-    """Write the sigmoid's share beside its points."""
-    for lag in lags.astype(int):
-        if np.isfinite(size[lag]):
-            axes.annotate(
-                power(size[lag]), (lag, size[lag]), (8, 6), textcoords="offset points", color=INK, weight="bold"
-            )
 
 
 LECTURES: dict[str, Callable[[Mapping[str, NDArray]], Figure]] = {
