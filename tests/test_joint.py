@@ -2,10 +2,9 @@
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ from forecaster.explanation import explain
 from forecaster.forecasting.rollout import rollout, rollout_from
 from forecaster.model import Forecaster
 from forecaster.networks import network
+from forecaster.predictors.base import NoParameters, Predictor
 from forecaster.signal.covariates import Covariates
 from forecaster.signal.origins import Origins, context_of
 from forecaster.signal.sampling import far
@@ -229,12 +229,10 @@ def test_what_is_made_in_one_pass_is_fed_to_the_others_at_once():
     np.testing.assert_array_equal(made[:, 6:], two.predict(context_of(again, window)))
 
 
-@dataclass(frozen=True)
-class Still:
+class Still(Predictor):
     """Repeats the last segment: it looks at no other channel."""
 
-    window: Window = SEEN
-    name: ClassVar[str] = "still"
+    name = "still"
 
     def predict(self, context):
         assert len(context.values) == 1  # the others of its origin are not forecast for it
@@ -243,7 +241,7 @@ class Still:
 
 def test_what_sees_no_others_is_not_asked_for_them():
     values = np.random.default_rng(2).normal(size=(60, 5))
-    made = rollout(Still(), context_of(all_of(values, [25])[:1], SEEN, 9), 9)
+    made = rollout(Still(NoParameters(), SEEN), context_of(all_of(values, [25])[:1], SEEN, 9), 9)
     np.testing.assert_array_equal(made[0], np.tile(values[22:25, 0], 3))
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from forecaster.errors import SignalError
 from forecaster.forecasting.rollout import rollout, stateful_rollout
 from forecaster.model import Forecaster
 from forecaster.networks import network
+from forecaster.predictors import Predictor
 from forecaster.reading import calendar
 from forecaster.signal.covariates import Covariates
 from forecaster.signal.origins import Origins, context_of
@@ -110,11 +112,12 @@ def test_past_its_end_a_known_channel_keeps_its_last_value():
 
 
 @dataclass(frozen=True)
-class Echo:
+class Echo(Predictor):
     """Forecasts what its last step shows beside the channel: column `which` of those."""
 
-    which: int
+    parameters: Any = None
     window: Window = BESIDE
+    which: int = 0
     name = "echo"
 
     def predict(self, context):
@@ -128,15 +131,15 @@ def test_the_closed_loop_is_shown_the_plan_of_every_segment_and_the_last_of_what
     origins = Origins(values[:, 0], 0, np.array([40, 53]), Covariates(values[:, 1:2], values[:, 2:]))
     context = context_of([origins], BESIDE, 24)
     truth = np.stack([values[row : row + horizon, 2] for row in (40, 53)])
-    np.testing.assert_array_equal(rollout(Echo(1), context, horizon), truth)
+    np.testing.assert_array_equal(rollout(Echo(which=1), context, horizon), truth)
     repeated = np.stack([np.resize(values[row - 4 : row, 1], horizon) for row in (40, 53)])
-    np.testing.assert_array_equal(rollout(Echo(0), context, horizon), repeated)
+    np.testing.assert_array_equal(rollout(Echo(which=0), context, horizon), repeated)
 
 
 def test_where_the_plan_ends_within_the_last_segment_its_last_value_fills_it():
     values = steered(46)
     origins = Origins(values[:40, 0], 0, np.array([40]), Covariates(values[:40, 1:2], values[:, 2:]))
-    made = rollout(Echo(1), context_of([origins], BESIDE, 8), 8)[0]
+    made = rollout(Echo(which=1), context_of([origins], BESIDE, 8), 8)[0]
     np.testing.assert_array_equal(made, [*values[40:46, 2], values[45, 2], values[45, 2]])
 
 
