@@ -10,23 +10,27 @@ import sys
 def main() -> None:
     """Run the command line and leave with its exit code."""
     try:
-        _occupy()
+        _occupy_closed_streams()
         from forecaster.commands.group import cli
 
         cli.main()
-    except KeyboardInterrupt:  # while the program is still starting, or about to end
+    except KeyboardInterrupt:
+        # The commands have their own way to stop: this came while the program was still starting, or about to end.
         sys.exit(130)
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback from the interpreter's own end
+        # Ctrl-C while the interpreter ends must not print a traceback.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _occupy() -> None:
-    """Put the null device where a standard stream is closed: no result may get its number, and a library's words."""
+def _occupy_closed_streams() -> None:
+    """Open the null device in place of every standard stream that is closed."""
+    # Else the next file that is opened, a result, gets that number, and what a library prints goes into it.
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+            # It gets the lowest number that is free, which is this one.
+            os.open(os.devnull, os.O_RDWR)
 
 
 if __name__ == "__main__":

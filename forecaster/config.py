@@ -1,7 +1,8 @@
-"""What a run was asked to do: frozen models, recorded in the model folder and read from TOML.
+"""What a run was asked to do: frozen records that are kept in the model folder, and read from TOML.
 
-Every number has a range, because `model.json` may come from a stranger: the gate of the
-model folder validates with these same classes.
+Every number has a range, because `model.json` may come from a stranger: the gate of the model
+folder validates with these same classes. The names of the fields are the keys of `model.json`
+and of a TOML file, and stay as they are for format 1.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
 
+# Samples of a window, of all its channels together: 80 MB in double precision.
 MAX_CONTEXT = 10**7
+# Covariates of a model, other channels that each sees, and symbols of an alphabet.
 MAX_COVARIATES = 4096
 Text = Annotated[str, Field(max_length=256)]
 Texts = Annotated[tuple[Text, ...], FailFast()]
+# The cycles of the calendar in which the place of a sample can be a covariate.
 Cycle = Literal["minute-of-hour", "hour-of-day", "day-of-week", "day-of-year"]
-"""A cycle of the calendar that tells a forecast where in it a sample lies."""
+# A model forecasts the next segment of numbers, or the probabilities of the next symbol.
 Task = Literal["forecast", "symbols"]
-"""What a model answers with: the next segment of numbers, or the probabilities of the next symbol."""
+# In percent.
 Fraction = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, le=1e300, allow_inf_nan=False)]
 
@@ -29,7 +33,12 @@ class Frozen(BaseModel):
 
 
 class ReadingOptions(Frozen):
-    """How a file becomes a signal; stored with the model and used again by forecast and evaluate."""
+    """How a file becomes a signal; stored with the model and used again by forecast and evaluate.
+
+    `columns`, `exogenous` and `known` name the columns that are forecast, the covariates whose past
+    alone is known, and those whose future is known too; `calendar` adds covariates that are computed
+    from the time stamps. The other fields are the options of the command line by the same names.
+    """
 
     columns: Texts = ()
     exogenous: Texts = ()
@@ -57,12 +66,12 @@ class ReadingOptions(Frozen):
 
 
 class Window(Frozen):
-    """A window: S = n_step consecutive segments of N = n_input samples, taken every `stride`.
+    """A window: S = n_step consecutive segments of N = n_input samples, one window every `stride` samples.
 
-    `exogenous` is X, the channels that stand beside the one that is forecast; of the last `known` of
-    them the future is known too, and they stand one segment ahead. `others` is C - 1, the other channels
-    that are forecast, where each sees them, else 0. `symbols` is K, the size of the alphabet where the
-    samples are codes of symbols, else 0. All four follow from the data.
+    The other four fields follow from the data. `exogenous` is the number of covariates, X + F; the
+    last `known` of them are the F future covariates, of which a step sees the segment that it is to
+    forecast. `others` is C - 1, the number of other targets, if each target sees them, and else 0.
+    `symbols` is K, the size of the alphabet, if the samples are codes of symbols, and else 0.
     """
 
     n_step: Annotated[int, Field(ge=1, le=MAX_CONTEXT)] = 25
@@ -75,17 +84,20 @@ class Window(Frozen):
 
     @property
     def columns(self) -> int:
-        """The segments in a step: 1 + X, and those of the others with a mark of the own channel, C - 1 + C."""
+        """The number of segments that one step sees: 1 + X + F, and where it sees the other targets C - 1 + C more.
+
+        The last C of these mark which of the channels is forecast.
+        """
         return 1 + self.exogenous + (2 * self.others + 1 if self.others else 0)
 
     @property
     def width(self) -> int:
-        """The numbers that one step sees: N for each of its columns, or K for a one-hot symbol."""
+        """The number of values that one step sees: N for each of its columns, or K for a one-hot symbol."""
         return self.symbols or self.n_input * self.columns
 
     @property
     def context(self) -> int:
-        """L = S * N, the samples that a forecast looks back on."""
+        """L = S * N, the number of samples before an origin that a forecast is made from."""
         return self.n_step * self.n_input
 
     @model_validator(mode="after")
@@ -107,7 +119,7 @@ class Split(Frozen):
     test: Fraction = 15.0
 
     @model_validator(mode="after")
-    def _whole(self) -> Split:
+    def _adds_up(self) -> Split:
         if abs(self.training + self.validation + self.test - 100) > 1e-9:
             raise ValueError("the three shares of the split must add up to 100")
         if self.training <= 0 or self.validation <= 0:
@@ -116,9 +128,12 @@ class Split(Frozen):
 
 
 class Recipe(Frozen):
-    """How a network is trained. Budgets are steps, fixed before training, never wall time.
+    """How a network is trained.
 
-    `average` is the decay, a step, of the moving average of the weights that is kept; 0 keeps the weights themselves.
+    `warmup` is a share of the `steps`; `noise` is the standard deviation of what is added to the scaled
+    input. `average` is the decay per step of the moving average of the weights that is kept; 0 keeps
+    the weights themselves. `patience` counts epochs of `steps_per_epoch` without a better validation
+    loss. A budget is a number of steps and never a time, so that a training can be repeated exactly.
     """
 
     name: Literal["default", "lecture"] = "default"
@@ -137,6 +152,7 @@ class Recipe(Frozen):
     patience: Annotated[int, Field(ge=1, le=10**6)] | None = 10
 
 
+# The lecture's own recipe; the deck names no steps and no batch. Source: deck E, "LSTM with TensorFlow".
 LECTURE = Recipe(
     name="lecture",
     steps=6000,
@@ -150,15 +166,14 @@ LECTURE = Recipe(
     epsilon=1e-8,
     patience=None,
 )
-"""The lecture's own recipe; steps and batch are ours, the deck names none. Source: deck E, "LSTM with TensorFlow"."""
 
 
 class RunConfig(Frozen):
     """A whole training run, resolved: what `config` in model.json records.
 
-    `recipe` is how a network is trained; a combination of several has the one of each in `recipes`.
-    In the direct mode a network that can makes the next `ahead` segments in one pass. `joint` shows
-    each channel the others that are forecast.
+    `recipe` is how the network is trained; an ensemble has the recipe of each member in `recipes`.
+    With `joint` each target sees the other targets. With `carry_state` the network is stateful. In
+    the direct mode a predictor that is able to forecasts the next `ahead` segments in one pass.
     """
 
     predictor: Text = "auto"

@@ -1,10 +1,10 @@
-"""Lengths of a signal in time, as a person would say them."""
+"""Lengths of a signal in time, for people to read."""
 
 from __future__ import annotations
 
 
 def duration(samples: float, sample_rate_hz: float | None) -> str:
-    """Say how long `samples` last, in the unit that a person would choose; "" where no rate is known.
+    """Return how long `samples` last, in the unit that a person would choose; "" where no rate is known.
 
     >>> duration(2500, 1 / 3600), duration(100, 1000.0)
     ('104 days', '0.1 s')
@@ -12,6 +12,7 @@ def duration(samples: float, sample_rate_hz: float | None) -> str:
     if sample_rate_hz is None:
         return ""
     seconds = samples / sample_rate_hz
+    # From two of a unit on: 90 minutes are 90 minutes, and 120 are 2 hours.
     for unit, size in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0), ("s", 1.0)):
         if seconds >= 2 * size or (unit == "s" and seconds >= 0.1):
             return f"{seconds / size:.3g} {unit}"
@@ -19,6 +20,10 @@ def duration(samples: float, sample_rate_hz: float | None) -> str:
 
 
 def samples_and_time(samples: int, sample_rate_hz: float | None) -> str:
-    """Say a length in samples and, where the rate is known, in time."""
+    """Return a length in samples and, where the rate is known, in time.
+
+    >>> samples_and_time(100, 1000.0), samples_and_time(100, None)
+    ('100 samples (0.1 s)', '100 samples')
+    """
     time = duration(samples, sample_rate_hz)
     return f"{samples} samples ({time})" if time else f"{samples} samples"

@@ -1,7 +1,7 @@
-"""How to install a library that only some of the work needs.
+"""How to install a library that only some commands need.
 
-This program is on no public package index: whatever is fetched from there by its name, or by its
-command's, is a stranger's. A hint therefore names the library that is missing, and nothing else.
+This program is on no public package index: a package of its name there is a stranger's. A hint
+therefore names the library that is missing, and never this program.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ def command(requirement: str) -> str:
 
 
 def interpreter() -> str:
-    """Return `python` where the shell's is this one, else the path of this one, quoted for a shell."""
+    """Return `python` if that is the Python which runs this program, else its path, quoted for a shell."""
     import shlex
     import shutil
 
     on_path = shutil.which("python")
-    same = on_path is not None and Path(on_path).absolute() == Path(sys.executable).absolute()
-    return "python" if same else shlex.quote(sys.executable)
+    # Not resolved: the Python of a virtual environment is a link to one that does not see its libraries.
+    is_this = on_path is not None and Path(on_path).absolute() == Path(sys.executable).absolute()
+    return "python" if is_this else shlex.quote(sys.executable)

@@ -1,13 +1,13 @@
-"""A checkpoint: how far a training came that was interrupted, beside the model folder that it was to become.
+"""A checkpoint: the progress of a training that was interrupted, in a folder of its own next to the model's.
 
     .forecaster-resume-MODEL/
-        checkpoint.json                   what was trained on what, the course of each network, the hash of its tensors
+        checkpoint.json                   what was trained on what, the state of each network, the hash of its tensors
         network-K-<hash>.safetensors      its weights, moments and best weights; of one that is done, the best alone
 
-It is written and read like a model folder: files are put beside the old ones and `checkpoint.json`
-commits by one rename; reading takes nothing on trust. Whoever trains holds the folder's lock.
-What is written follows training and never steers it: a checkpoint that cannot be written costs
-nothing but the chance to resume.
+It is written and read like a model folder: new files are put next to the old ones, and
+`checkpoint.json` commits by one rename; reading takes nothing on trust. Whoever trains holds the
+folder's lock. What is written follows the training and never steers it: a checkpoint that cannot
+be written costs nothing but the chance to resume.
 """
 
 from __future__ import annotations
@@ -32,26 +32,33 @@ from forecaster.bundle.strict_json import first_error, parse, refused
 from forecaster.bundle.tensors import Specs, Tensors
 from forecaster.config import Frozen
 from forecaster.errors import ModelError, OutputError, UsageError, printable
-from forecaster.files import as_output_errors, is_same_file, lock, remove_leftovers, replace_in
+from forecaster.files import (
+    FOLDER_FLAGS,
+    as_output_errors,
+    is_same_file,
+    lock,
+    remove_leftovers,
+    replace_in,
+)
 from forecaster.predictors import TensorSpec
 
 PREFIX = ".forecaster-resume-"
 STATE = "checkpoint.json"
 MAX_STATE = 4 * 2**20
+# The share of the time that may go into writing checkpoints: the next waits until the last has paid off.
 SHARE = 0.01
-"""The share of the time that may go into writing checkpoints: the next waits until the last has paid off."""
 TENSORS = re.compile(r"network-\d{1,2}-[0-9a-f]{16}\.safetensors")
 ANEW = "Leave out --resume to begin anew; a model that stands there is replaced with --overwrite alone."
 MAX_NOTE = 2000
 Note = Annotated[str, Field(max_length=MAX_NOTE)]
-Make = Callable[[], "tuple[TrainingState, Tensors] | None"]
-"""Makes what is to be written; None where there is nothing that a checkpoint can hold."""
 
 
 class TrainingState(Frozen):
-    """How far the training of one network came; epochs are counted from 0, and -1 is what it started from.
+    """The progress of one network's training.
 
-    One that is `done` has its best weights alone, one that `failed` none; `note` is what it has to say.
+    `history` has a row for each epoch; `best_epoch` counts them from 0, and is -1 where the best
+    weights are those that the training began with. A network that is `done` has its best weights
+    alone, one that `failed` has none; `note` is what it has to say. `sha256` is that of its tensors.
     """
 
     name: Name
@@ -73,19 +80,25 @@ class TrainingState(Frozen):
         return self
 
 
-class State(Frozen):
-    """checkpoint.json."""
+class CheckpointFile(Frozen):
+    """The content of checkpoint.json: the run, and the states of its networks in the order of their training."""
 
     format: Literal[1] = 1
     run: Run
+    # The key is that of format 1, so that a training which an earlier version began can be resumed.
     courses: Annotated[tuple[TrainingState, ...], Field(max_length=64)] = ()
 
 
-class Checkpoint:
-    """The checkpoint of one training: read where it is to be resumed, and written as it goes on.
+# Returns what is to be written, or None where there is nothing that a checkpoint can hold.
+Snapshot = Callable[[], "tuple[TrainingState, Tensors] | None"]
 
-    `courses` are those of the networks, in the order of their training; `found` tells that there is
-    an earlier one; `note` why none could be written, or "".
+
+class Checkpoint:
+    """The checkpoint of one training: read where that is to be resumed, and written as it goes on.
+
+    `states` are those of the networks in the order of their training, empty where nothing is
+    resumed. `exists` tells whether an earlier training left one. `note` says why the last one could
+    not be written, or is "".
     """
 
     def __init__(self, model: Path | str, run: Run) -> None:
@@ -94,153 +107,160 @@ class Checkpoint:
         self.states: list[TrainingState] = []
         self.exists, self.note = False, ""
         self._folder: int | None = None
-        self._due = 0.0
+        self._next_write = 0.0
 
     @classmethod
     @contextlib.contextmanager
     def opened(cls, model: Path | str, run: Run, *, resume: bool) -> Iterator[Self]:
-        """Yield the checkpoint beside `model`, with what an earlier training left if it is to `resume`.
+        """Yield the checkpoint of `model`, with what an earlier training left if it is to `resume`.
 
-        Raises: UsageError if what is there is of another run; ModelError if it is damaged;
-        OutputError if another program is training the same model.
+        Raises: UsageError if that was another run; ModelError if it is damaged; OutputError if
+        another program is training the same model.
         """
-        own = cls(model, run)
+        checkpoint = cls(model, run)
         try:
-            own._look()
-            if resume and own.exists:
-                own._resume()
-            yield own
+            # The lock is taken at once, so that of two trainings the second is told before it has begun.
+            with contextlib.suppress(OSError):
+                if checkpoint.place.parent.exists():
+                    checkpoint.exists = STATE in os.listdir(checkpoint._opened_folder())
+            if resume and checkpoint.exists:
+                checkpoint._resume()
+            yield checkpoint
         finally:
-            own._close()
+            checkpoint._close()
 
     def network(self, number: int) -> NetworkCheckpoint:
-        """Return what network `number`, counted from 0, sees of it."""
+        """Return the part of network `number`, counted from 0."""
         return NetworkCheckpoint(self, number)
 
     def discard(self) -> None:
-        """Remove it: the training has ended. First of all what could be resumed; what others put there stays."""
+        """Remove the checkpoint, because the training has ended; files that are not its own stay."""
         if self._folder is None:
             return
+        # First the file that could be resumed from: without it the tensors mean nothing.
         with contextlib.suppress(OSError):
             os.unlink(STATE, dir_fd=self._folder)
         with contextlib.suppress(OSError):
-            self._sweep(self._folder, kept=set())
+            self._remove_tensors(self._folder, except_for=set())
         self._close()
 
     # --- reading ------------------------------------------------------------------------
 
     def _resume(self) -> None:
-        """Take over what is there."""
-        with _for_resume():
-            state = self._state()
-        different = self.run.differences(state.run)
-        if different:
-            found = f"--resume: the training that was interrupted is another one: {listed(different)}."
-            raise UsageError(found, hint=f"Repeat the command as it was, with --resume. {ANEW}")
-        self.states = list(state.courses)
-
-    def _state(self) -> State:
-        where = f"{self.place}/{STATE}"
-        content = self._read(STATE, MAX_STATE)
-        parse(content, where, longest=MAX_NOTE)
-        try:
-            return State.model_validate_json(content, strict=True)
-        except ValidationError as error:
-            raise refused(where, first_error(error)) from None
+        with _hint_to_begin_anew():
+            where = f"{self.place}/{STATE}"
+            content = self._read(STATE, MAX_STATE)
+            parse(content, where, longest=MAX_NOTE)
+            try:
+                stored = CheckpointFile.model_validate_json(content, strict=True)
+            except ValidationError as error:
+                raise refused(where, first_error(error)) from None
+        differences = self.run.differences(stored.run)
+        if differences:
+            message = f"--resume: the training that was interrupted is another one: {listed(differences)}."
+            raise UsageError(message, hint=f"Repeat the command as it was, with --resume. {ANEW}")
+        self.states = list(stored.courses)
 
     def read_tensors(self, number: int, specs: Specs) -> Tensors:
-        """Return the tensors of network `number`, which must be those of `specs`; ModelError if they are not."""
-        sha256 = self.states[number].sha256 or ""
-        name = _tensor_name(number, sha256)
-        with _for_resume():
+        """Return the tensors of network `number`, which must be those of `specs`.
+
+        Raises: ModelError if they are not.
+        """
+        expected = self.states[number].sha256 or ""
+        name = _tensor_name(number, expected)
+        with _hint_to_begin_anew():
+            # Beside the tensors the file has a header of at most 64 KiB.
             content = self._read(name, tensor_file.size_of(specs) + 64 * 1024)
-            found = hashlib.sha256(content).hexdigest()
-            if found != sha256:
-                raise refused(f"{self.place}/{name}", f"the sha256 {found[:16]}...", f"{sha256[:16]}...")
+            sha256 = hashlib.sha256(content).hexdigest()
+            if sha256 != expected:
+                raise refused(f"{self.place}/{name}", f"the sha256 {sha256[:16]}...", f"{expected[:16]}...")
             return tensor_file.parse_tensors(content, specs, f"{self.place}/{name}")
 
     def _read(self, name: str, limit: int) -> bytes:
         try:
-            return gate.read_file(self._held(), name, limit, str(self.place))
+            return gate.read_file(self._opened_folder(), name, limit, str(self.place))
         except gate.VanishedError:
             raise refused(str(self.place), f"no {printable(name, 80)}", "a checkpoint that is whole") from None
 
     # --- writing ------------------------------------------------------------------------
 
-    def offer(self, number: int, make: Make) -> None:
-        """Write what `make` returns, unless the last one was so lately that it would cost too much time."""
-        if time.monotonic() >= self._due:
-            self.put(number, make)
+    def offer(self, number: int, snapshot: Snapshot) -> None:
+        """Write what `snapshot` returns, unless the last one was so lately that it would cost too much time."""
+        if time.monotonic() >= self._next_write:
+            self.put(number, snapshot)
 
-    def put(self, number: int, make: Make) -> None:
-        """Write what `make` returns for network `number`, unless those before could not be; later ones go.
+    def put(self, number: int, snapshot: Snapshot) -> None:
+        """Write what `snapshot` returns for network `number`, and remove the networks after it.
 
-        Raises: OutputError if another program is training the same model.
+        Nothing is written where the networks before it could not be. Raises: OutputError if another
+        program is training the same model.
         """
-        began, made = time.monotonic(), make() if number <= len(self.states) else None
-        if made is None:
+        began = time.monotonic()
+        state_and_tensors = snapshot() if number <= len(self.states) else None
+        if state_and_tensors is None:
             return
         try:
             with as_output_errors(self.place):
-                self._write(number, *made)
+                self._write(number, *state_and_tensors)
             self.note = ""
         except _BusyError:
             raise
         except (OutputError, ModelError) as error:
+            # The training goes on without a checkpoint.
             self.note = error.message
-        now = time.monotonic()
-        self._due = now + (now - began) / SHARE
+        ended = time.monotonic()
+        self._next_write = ended + (ended - began) / SHARE
 
-    def _write(self, number: int, course: TrainingState, tensors: Tensors) -> None:
-        folder, courses = self._held(), [*self.states[:number], course]
-        content = tensor_file.format_tensors(tensors, _specs_of(tensors)) if tensors else b""
-        sha256 = hashlib.sha256(content).hexdigest() if tensors else None
-        if sha256:
+    def _write(self, number: int, state: TrainingState, tensors: Tensors) -> None:
+        folder, sha256 = self._opened_folder(), None
+        if tensors:
+            content = tensor_file.format_tensors(tensors, _specs_of(tensors))
+            sha256 = hashlib.sha256(content).hexdigest()
             replace_in(folder, _tensor_name(number, sha256), content)
-        courses[-1] = course.model_copy(update={"sha256": sha256})
-        self._commit(folder, courses)
-        self._sweep(folder, kept={_tensor_name(k, one.sha256) for k, one in enumerate(courses) if one.sha256})
+        states = [*self.states[:number], state.model_copy(update={"sha256": sha256})]
+        self._commit(folder, states)
+        kept = {_tensor_name(k, committed.sha256) for k, committed in enumerate(states) if committed.sha256}
+        self._remove_tensors(folder, except_for=kept)
 
-    def _commit(self, folder: int, courses: list[TrainingState]) -> None:
-        state = State(run=self.run, courses=tuple(courses)).model_dump(mode="json")
-        text = json.dumps(state, allow_nan=False).encode()
-        if len(text) > MAX_STATE:
-            raise ValueError(f"{STATE} would have {len(text)} bytes; at most {MAX_STATE} are allowed")
-        parse(text, STATE, longest=MAX_NOTE)  # what could not be read again is not written
-        replace_in(folder, STATE, text)
-        self.states = courses
+    def _commit(self, folder: int, states: list[TrainingState]) -> None:
+        document = CheckpointFile(run=self.run, courses=tuple(states)).model_dump(mode="json")
+        content = json.dumps(document, allow_nan=False).encode()
+        if len(content) > MAX_STATE:
+            raise ValueError(f"{STATE} would have {len(content)} bytes; at most {MAX_STATE} are allowed")
+        # What could not be read again is not written.
+        parse(content, STATE, longest=MAX_NOTE)
+        replace_in(folder, STATE, content)
+        self.states = states
 
     @staticmethod
-    def _sweep(folder: int, *, kept: set[str]) -> None:
+    def _remove_tensors(folder: int, *, except_for: set[str]) -> None:
         for name in os.listdir(folder):
-            if TENSORS.fullmatch(name) and name not in kept:
+            if TENSORS.fullmatch(name) and name not in except_for:
                 os.unlink(name, dir_fd=folder)
 
-    def _look(self) -> None:
-        """Take hold of the folder, so that of two trainings the second is told before it has begun."""
-        with contextlib.suppress(OSError):
-            if self.place.parent.exists():
-                self.exists = STATE in os.listdir(self._held())
+    # --- the folder ---------------------------------------------------------------------
 
-    def _held(self) -> int:
+    def _opened_folder(self) -> int:
         """Return the folder, open and locked; it is made if it is not there."""
         while self._folder is None:
             self.place.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.place, gate.FOLDER_FLAGS | os.O_NOFOLLOW)
+            handle = os.open(self.place, FOLDER_FLAGS | os.O_NOFOLLOW)
             if not lock(handle):
                 os.close(handle)
-                hint = "Wait for it to end, or choose another name."
-                raise _BusyError(f"{printable(self.place, 400)}: another program is training this model.", hint=hint)
+                message = f"{printable(self.place, 400)}: another program is training this model."
+                raise _BusyError(message, hint="Wait for it to end, or choose another name.")
             if is_same_file(None, str(self.place), handle):
                 self._folder = handle
                 remove_leftovers(handle)
-            else:  # whoever held it has just removed it
+            else:
+                # The program that held the lock has just removed the folder: it is made again.
                 os.close(handle)
         return self._folder
 
     def _close(self) -> None:
         if self._folder is not None:
-            with contextlib.suppress(OSError):  # where a checkpoint stands in it, it stays
+            # The system removes an empty folder alone: one with a checkpoint in it stays.
+            with contextlib.suppress(OSError):
                 os.rmdir(self.place)
             os.close(self._folder)
             self._folder = None
@@ -254,24 +274,24 @@ class NetworkCheckpoint(NamedTuple):
 
     @property
     def state(self) -> TrainingState | None:
-        """How far this network came before; None if its training had not begun."""
-        courses = self.checkpoint.states
-        return courses[self.number] if self.number < len(courses) else None
+        """The progress of this network in an earlier training; None if it had not begun."""
+        states = self.checkpoint.states
+        return states[self.number] if self.number < len(states) else None
 
     def tensors(self, specs: Specs) -> Tensors:
         """Return its tensors, which must be those of `specs`; ModelError if they are not."""
         return self.checkpoint.read_tensors(self.number, specs)
 
     def refused(self, found: str) -> ModelError:
-        """Return the refusal of a checkpoint in which `found` cannot be."""
-        return refused(f"{self.checkpoint.place}/{STATE}", found, "a course that this training can take", hint=ANEW)
+        """Return the ModelError, to be raised, of a checkpoint in which `found` cannot be."""
+        return refused(f"{self.checkpoint.place}/{STATE}", found, "a state that this training can reach", hint=ANEW)
 
-    def offer(self, make: Make) -> None:
-        """Write what `make` returns, now and then."""
-        self.checkpoint.offer(self.number, make)
+    def offer(self, snapshot: Snapshot) -> None:
+        """Write what `snapshot` returns, now and then."""
+        self.checkpoint.offer(self.number, snapshot)
 
     def finish(self, state: TrainingState, tensors: Tensors) -> None:
-        """Write how it ended."""
+        """Write the state in which the training of this network ended."""
         self.checkpoint.put(self.number, lambda: (state.model_copy(update={"done": True}), tensors))
 
 
@@ -285,12 +305,12 @@ def _tensor_name(number: int, sha256: str) -> str:
 
 def _specs_of(tensors: Tensors) -> Specs:
     names = {dtype: name for name, dtype in tensor_file.DTYPES.items()}
-    return {name: TensorSpec(names[one.dtype], one.shape) for name, one in tensors.items()}
+    return {name: TensorSpec(names[tensor.dtype], tensor.shape) for name, tensor in tensors.items()}
 
 
 @contextlib.contextmanager
-def _for_resume() -> Iterator[None]:
-    """Tell whoever meets a damaged checkpoint how to go on without it."""
+def _hint_to_begin_anew() -> Iterator[None]:
+    """Give a ModelError the hint that helps whoever meets a damaged checkpoint."""
     try:
         yield
     except ModelError as error:

@@ -1,9 +1,9 @@
 """Writing a model folder: the old model or the new one, never half of either.
 
-A new folder is made whole under a temporary name beside its place and renamed into it. Into
-an existing model go first the data directory, which is named after its content and so never
-stands in the way of the old one, and then ``model.json`` by one rename: the commit point. The
-previous data directory stays until the next commit, for readers that are in the middle of it.
+A new folder is made whole under a temporary name and renamed into place. Into an existing model
+go first the data directory, which is named after its content and so never stands in the way of
+the old one, and then ``model.json`` by one rename: the commit point. The previous data directory
+stays until the next commit, for readers that are in the middle of it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import errno
 import hashlib
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -27,6 +26,7 @@ from forecaster.bundle.strict_json import first_error
 from forecaster.bundle.tensors import Tensors
 from forecaster.errors import ModelError, OutputError, UsageError, printable
 from forecaster.files import (
+    FOLDER_FLAGS,
     TEMPORARY,
     as_output_errors,
     busy_error,
@@ -35,6 +35,7 @@ from forecaster.files import (
     kind_of,
     lock,
     make_folders,
+    opened_folder,
     remove_leftovers,
     remove_tree,
     replace_in,
@@ -52,9 +53,9 @@ def save(
 ) -> Manifest:
     """Write the model folder `path`, and return the manifest with the hashes of its files.
 
-    `tensors` have the names ``predictor/tensor`` and ``intervals/quantiles``; `texts` holds
-    "history.csv", "metrics.json" (a list of evaluations) and, if not to be made here, "README.md".
-    What the gate would refuse is not written.
+    `tensors` have the names ``predictor/tensor`` and ``intervals/quantiles``. `texts` holds
+    "history.csv", "metrics.json" (a list of evaluations) and "README.md", which is made here if it
+    is missing. What the gate would refuse is not written.
 
     Raises: UsageError if a model is there and `overwrite` is not set, or if something else is
     there; OutputError if it cannot be written, or if another program is writing it.
@@ -77,21 +78,20 @@ def check_target(path: Path | str, *, overwrite: bool = False) -> None:
     """
     place = Path(os.path.realpath(path))
     with as_output_errors(path):
-        _check_parents(place, path)
-        if not place.exists():
-            return
-        if not place.is_dir():
-            hint = "A model is a folder: choose another name for it."
-            raise UsageError(f"{printable(path, 400)} is a {kind_of(place.stat())}.", hint=hint)
-        _refuse_existing(place, overwrite=overwrite)
-        if _holds_other_things(place):
-            hint = "Choose a new name: a model gets a folder of its own."
-            raise UsageError(f"{printable(path, 400)} is a folder that holds other things than a model.", hint=hint)
-        _check_writable(place)
+        # Nothing is above the root.
+        above = next((folder for folder in place.parents if folder.exists()), place)
+        if not above.is_dir():
+            message = f"{printable(path, 400)}: {printable(above, 200)} is a file, not a folder."
+            raise UsageError(message, hint="Choose another name.")
+        if place.exists():
+            _check_existing(place, path, overwrite=overwrite)
+        writable = place if place.exists() else above
+        if not os.access(writable, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def seal(manifest: Manifest, tensors: Tensors, texts: dict[str, str]) -> tuple[Manifest, Files]:
-    """Make the bytes of every file and the manifest with their hashes; all of it has passed the gate.
+    """Return the manifest with the hashes of all files, and the bytes of each; all of it has passed the gate.
 
     Raises: OutputError if the gate would refuse it.
     """
@@ -106,16 +106,38 @@ def seal(manifest: Manifest, tensors: Tensors, texts: dict[str, str]) -> tuple[M
     return sealed, files
 
 
+def _check_existing(place: Path, path: Path | str, *, overwrite: bool) -> None:
+    """Raise UsageError if what stands at `place` may not become a model."""
+    if not place.is_dir():
+        hint = "A model is a folder: choose another name for it."
+        raise UsageError(f"{printable(path, 400)} is a {kind_of(place.stat())}.", hint=hint)
+    _refuse_model(place, overwrite=overwrite)
+    names = [entry.name for entry in place.iterdir()]
+    # What a killed writer left does not count.
+    foreign = [name for name in names if not (DATA.fullmatch(name) or name.startswith(TEMPORARY))]
+    if foreign and gate.MANIFEST not in names:
+        hint = "Choose a new name: a model gets a folder of its own."
+        raise UsageError(f"{printable(path, 400)} is a folder that holds other things than a model.", hint=hint)
+
+
+def _refuse_model(place: Path, *, overwrite: bool) -> None:
+    # lexists: a link that leads nowhere counts too, for the commit would replace it.
+    if os.path.lexists(place / gate.MANIFEST) and not overwrite:
+        hint = "Add --overwrite to replace it, or choose another name."
+        raise UsageError(f"{printable(place, 400)} already holds a model.", hint=hint)
+
+
 def _contents(manifest: Manifest, tensors: Tensors, texts: dict[str, str]) -> Files:
     specs = tensor_file.implied(manifest, gate.MANIFEST)
-    made = {name: text.encode() for name, text in texts.items()}
-    if "README.md" not in made:
-        metrics = parse_metrics(made["metrics.json"], "metrics.json")
-        parse_history(made["history.csv"], "history.csv")
-        made["README.md"] = card(manifest, metrics, texts["history.csv"]).encode()
-    if made.keys() != set(FILES[1:]):
-        raise ValueError(f"texts {sorted(made)} where {sorted(FILES[1:])} are stored")
-    return {FILES[0]: tensor_file.format_tensors(tensors, specs), **{name: made[name] for name in FILES[1:]}}
+    files = {name: text.encode() for name, text in texts.items()}
+    if "README.md" not in files:
+        metrics = parse_metrics(files["metrics.json"], "metrics.json")
+        # The card shows its last row: a history that cannot be read is refused as such, and not by the card.
+        parse_history(files["history.csv"], "history.csv")
+        files["README.md"] = card(manifest, metrics, texts["history.csv"]).encode()
+    if files.keys() != set(FILES[1:]):
+        raise ValueError(f"texts {sorted(files)} where {sorted(FILES[1:])} are stored")
+    return {FILES[0]: tensor_file.format_tensors(tensors, specs), **{name: files[name] for name in FILES[1:]}}
 
 
 def _rehearse(manifest: Manifest, files: Files) -> None:
@@ -126,16 +148,16 @@ def _rehearse(manifest: Manifest, files: Files) -> None:
         size = len(content if name == gate.MANIFEST else files[name])
         if size > limit:
             raise ValueError(f"{name} would have {size} bytes; at most {limit} are allowed")
-    again = gate.parse_manifest(content, gate.MANIFEST)
-    gate.check_files(again, files, tensor_file.implied(again, gate.MANIFEST), "data")
+    parsed = gate.parse_manifest(content, gate.MANIFEST)
+    gate.check_files(parsed, files, tensor_file.implied(parsed, gate.MANIFEST), "data")
 
 
 def _create(place: Path, manifest: Manifest, files: Files) -> None:
     """Make a new model folder under a temporary name, and rename it into place."""
     make_folders(place.parent)
-    with _opened(place.parent) as parent:
+    with opened_folder(place.parent) as parent:
         remove_leftovers(parent)
-        name, handle = _locked_folder(parent)
+        name, handle = _new_locked_folder(parent)
         try:
             _write_data(handle, manifest.data_name, files)
             _write_new(handle, gate.MANIFEST, manifest.to_json())
@@ -151,10 +173,10 @@ def _create(place: Path, manifest: Manifest, files: Files) -> None:
 
 
 def _rename_new(parent: int, name: str, place: Path) -> None:
-    """Rename a finished folder; of two writers of one new model the second is told."""
     try:
         os.rename(name, place.name, src_dir_fd=parent, dst_dir_fd=parent)
     except OSError as error:
+        # Another writer of the same new model was quicker.
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             raise busy_error(place) from None
         raise
@@ -162,45 +184,73 @@ def _rename_new(parent: int, name: str, place: Path) -> None:
 
 def _replace(place: Path, manifest: Manifest, files: Files, *, overwrite: bool) -> None:
     """Put a new model into a folder that is there: empty, or with an old model."""
-    with _opened(place) as folder:
+    name = manifest.data_name
+    with opened_folder(place) as folder:
         if not lock(folder):
             raise busy_error(place)
-        _refuse_existing(place, overwrite=overwrite)  # again: another program may have been quicker
+        # Asked again under the lock: another program may have been quicker.
+        _refuse_model(place, overwrite=overwrite)
         remove_leftovers(folder)
         previous = _data_name(folder)
-        kept = set(os.listdir(folder))
+        names_before = os.listdir(folder)
         try:
-            _write_data(folder, manifest.data_name, files)
+            _write_data(folder, name, files)
             replace_in(folder, gate.MANIFEST, manifest.to_json())
         except BaseException:
-            _take_back(folder, manifest.data_name, kept)
+            # A full disk needs the room. If only the last confirmation failed, the new model stands: its data stay.
+            with contextlib.suppress(OSError):
+                if name not in names_before and name != _data_name(folder):
+                    remove_tree(folder, name)
             raise
-        _remove_old(folder, {manifest.data_name, previous})
+        # Readers may be in the middle of the previous data, and nobody is in those before them.
+        for entry in os.listdir(folder):
+            if DATA.fullmatch(entry) and entry not in (name, previous):
+                with contextlib.suppress(OSError):
+                    remove_tree(folder, entry)
 
 
-def _take_back(folder: int, name: str, kept: set[str]) -> None:
-    """Remove the data directory of a commit that failed: a full disk needs the room."""
-    with contextlib.suppress(OSError):
-        if name not in kept and name != _data_name(folder):
-            remove_tree(folder, name)
+def _data_name(folder: int) -> str | None:
+    """Return the name of the data directory that belongs to model.json now; None if it cannot be told."""
+    try:
+        content = gate.read_file(folder, gate.MANIFEST, gate.MAX_MANIFEST, "")
+        return data_name(content)
+    except (ModelError, gate.VanishedError):
+        return None
 
 
 def _write_data(folder: int, name: str, files: Files) -> None:
     """Write the data directory `name`, unless it is there already, whole."""
     if _is_whole(folder, name, files):
         return
-    temporary, handle = _locked_folder(folder)
+    temporary, handle = _new_locked_folder(folder)
     try:
-        for one, content in files.items():
-            _write_new(handle, one, content)
+        for file, content in files.items():
+            _write_new(handle, file, content)
         sync_folder(handle)
-        _make_way(folder, name)
+        _move_away(folder, name)
         os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
         sync_folder(folder)
     except BaseException:
         with contextlib.suppress(OSError):
             remove_tree(folder, temporary)
         raise
+    finally:
+        os.close(handle)
+
+
+def _is_whole(folder: int, name: str, files: Files) -> bool:
+    """Return whether the data directory is there with just this content: it is then kept, untouched."""
+    try:
+        handle = os.open(name, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+    except OSError:
+        return False
+    try:
+        with os.scandir(handle) as entries:
+            if {entry.name for entry in entries} != set(files):
+                return False
+        return all(gate.read_file(handle, file, len(content), name) == content for file, content in files.items())
+    except (ModelError, gate.VanishedError, OSError):
+        return False
     finally:
         os.close(handle)
 
@@ -213,96 +263,27 @@ def _write_new(folder: int, name: str, content: bytes) -> None:
         os.close(handle)
 
 
-def _is_whole(folder: int, name: str, files: Files) -> bool:
-    """Tell whether the data directory is there with just this content: it is then kept, untouched."""
+def _move_away(folder: int, name: str) -> None:
+    """Remove a damaged data directory, so that the whole one can be renamed into its place."""
+    # Under a leftover's name first: a program that is killed while it removes the files leaves no half of them.
+    leftover = temporary_name()
     try:
-        handle = os.open(name, gate.FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
-    except OSError:
-        return False
-    try:
-        with os.scandir(handle) as entries:
-            if {one.name for one in entries} != set(files):
-                return False
-        return all(gate.read_file(handle, one, len(files[one]), name) == files[one] for one in files)
-    except (ModelError, gate.VanishedError, OSError):
-        return False
-    finally:
-        os.close(handle)
-
-
-def _make_way(folder: int, name: str) -> None:
-    """Move a damaged data directory aside; its name begins as a leftover's, so that it goes in the end."""
-    aside = temporary_name()
-    try:
-        os.rename(name, aside, src_dir_fd=folder, dst_dir_fd=folder)
+        os.rename(name, leftover, src_dir_fd=folder, dst_dir_fd=folder)
     except FileNotFoundError:
         return
-    remove_tree(folder, aside)
+    remove_tree(folder, leftover)
 
 
-def _locked_folder(parent: int) -> tuple[str, int]:
-    """Make a temporary folder in `parent` and lock it, before anybody takes it for a leftover."""
+def _new_locked_folder(parent: int) -> tuple[str, int]:
+    """Make a temporary folder in the open `parent` and lock it; return its name and handle."""
+    # Before it is locked, another program may take it for a leftover and remove it: then again.
     while True:
         name = temporary_name()
         os.mkdir(name, dir_fd=parent)
         try:
-            handle = os.open(name, gate.FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=parent)
+            handle = os.open(name, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=parent)
         except FileNotFoundError:
             continue
         if lock(handle) and is_same_file(parent, name, handle):
             return name, handle
-        os.close(handle)
-
-
-def _remove_old(folder: int, kept: set[str | None]) -> None:
-    """Remove the data directories of commits before the previous one."""
-    for name in os.listdir(folder):
-        if DATA.fullmatch(name) and name not in kept:
-            with contextlib.suppress(OSError):
-                remove_tree(folder, name)
-
-
-def _data_name(folder: int) -> str | None:
-    """Return the name of the data directory that model.json names now; None if it cannot be told."""
-    try:
-        content = gate.read_file(folder, gate.MANIFEST, gate.MAX_MANIFEST, "")
-        return data_name(content)
-    except (ModelError, gate.VanishedError):
-        return None
-
-
-def _refuse_existing(place: Path, *, overwrite: bool) -> None:
-    if os.path.lexists(place / gate.MANIFEST) and not overwrite:
-        hint = "Add --overwrite to replace it, or choose another name."
-        raise UsageError(f"{printable(place, 400)} already holds a model.", hint=hint)
-
-
-def _holds_other_things(place: Path) -> bool:
-    """Tell whether a folder holds something, and no model; what a killed writer left does not count."""
-    names = [one.name for one in place.iterdir()]
-    return gate.MANIFEST not in names and any(not (DATA.fullmatch(one) or one.startswith(TEMPORARY)) for one in names)
-
-
-def _check_parents(place: Path, path: Path | str) -> None:
-    """Refuse a place below a file, or below a folder that nobody may write to."""
-    above = next((folder for folder in place.parents if folder.exists()), place)  # nothing is above the root
-    if not above.is_dir():
-        raise UsageError(
-            f"{printable(path, 400)}: {printable(above, 200)} is a file, not a folder.", hint="Choose another name."
-        )
-    if not place.exists():
-        _check_writable(above)
-
-
-def _check_writable(folder: Path) -> None:
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-
-
-@contextlib.contextmanager
-def _opened(place: Path) -> Iterator[int]:
-    handle = os.open(place, gate.FOLDER_FLAGS)
-    try:
-        yield handle
-    finally:
         os.close(handle)
