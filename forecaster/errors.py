@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from typing import Any
 
+# Characters of a message with its hint.
 MESSAGE_LIMIT = 2000
 
 
@@ -33,7 +34,7 @@ def printable(text: object, limit: int = 200) -> str:
 
 
 class ForecasterError(Exception):
-    """The root of the tree: something went wrong, and the message says what to do."""
+    """The base class: `message` says what went wrong, `hint` what to do; str() gives both."""
 
     exit_code = 1
 
@@ -61,7 +62,8 @@ class SignalError(ForecasterError):
     """A file that is not the signal it should be.
 
     `path`, `line` (counted from 1 as an editor does) and `column` (its name, or its number
-    from 1) say where; `found` and `expected` say what; `hint` names the option that helps.
+    from 1) say where; `found` and `expected` say what; `hint` names the option that helps. The
+    message is ``FILE:LINE: column NAME: FOUND; expected EXPECTED.``, as far as these are given.
     """
 
     exit_code = 2
@@ -78,16 +80,12 @@ class SignalError(ForecasterError):
     ) -> None:
         self.path, self.line, self.column = str(path), line, column
         self.found, self.expected = found, expected
-        super().__init__(_located(self), hint=hint)
-
-
-def _located(error: SignalError) -> str:
-    """Compose ``FILE:LINE: column NAME: found X; expected Y.`` from what is known."""
-    where = printable(error.path, 400) + (f":{error.line}" if error.line is not None else "")
-    column = "" if error.column is None else f"column {printable(error.column, 80)!r}: "
-    prefix = f"{where}: " if where else ""
-    expected = f"; expected {printable(error.expected, 300)}" if error.expected else ""
-    return f"{prefix}{column}{printable(error.found, 500)}{expected}."
+        file_and_line = printable(path, 400) + (f":{line}" if line is not None else "")
+        place = f"{file_and_line}: " if file_and_line else ""
+        if column is not None:
+            place += f"column {printable(column, 80)!r}: "
+        tail = f"; expected {printable(expected, 300)}" if expected else ""
+        super().__init__(f"{place}{printable(found, 500)}{tail}.", hint=hint)
 
 
 class TooShortError(SignalError):
