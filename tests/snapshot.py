@@ -20,8 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from forecaster.reading import reader
-from forecaster.reading.reader import Reading
+from forecaster.reading import Reading, api
 
 FILE = Path(__file__).with_name("reading.json")
 MOST, LONGEST = 40, 600
@@ -36,7 +35,7 @@ class Recorder:
 
     def listen(self, patch: pytest.MonkeyPatch) -> None:
         """Hear every reading, and every refusal as it is told, but not what a refusal tries before."""
-        read, told = reader._read, reader._with_tried_options
+        read, told = api._read, api._with_tried_options
         trying = []
 
         def reading(*arguments: Any) -> Reading:
@@ -52,8 +51,8 @@ class Recorder:
             self._add(f"{type(error).__name__} {error}")
             return error
 
-        patch.setattr(reader, "_read", reading)
-        patch.setattr(reader, "_with_tried_options", refusing)
+        patch.setattr(api, "_read", reading)
+        patch.setattr(api, "_with_tried_options", refusing)
 
     def _add(self, text: str) -> None:
         if len(self.heard) < MOST:
@@ -67,7 +66,7 @@ def summary(found: Reading) -> str:
         **_changed(signal, "name", "path", "sha256", "channels", "recordings", "rows"),
         **_changed(dialect, "columns", "encoding", "delimiter", "decimal", "header", "skip_rows"),
         **_changed(found.timing),
-        **({"left_out": found.left_out} if found.left_out else {}),
+        **({"left_out": found.dropped_columns} if found.dropped_columns else {}),
     }
     written = f"{dialect.encoding} {dialect.delimiter!r} {dialect.decimal} {dialect.header:d} {dialect.skip_rows}"
     recordings = [[_changed(one.time), *map(plain, (one.line, one.values, one.future))] for one in signal.recordings]

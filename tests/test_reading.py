@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from forecaster.config import ReadingOptions
 from forecaster.errors import SignalError
-from forecaster.reading import read, reader
+from forecaster.reading import api, read
 from tests.hints import options_of
 
 
@@ -553,7 +553,7 @@ def test_a_big_file_is_hashed_while_it_is_read(tmp_path, monkeypatch):
     assert len(signal.recordings[0]) == 500_000
     with path.open("a") as file:
         file.write("x\n0.5\n")
-    monkeypatch.setattr(reader, "REHEARSED_BYTES", 1000)
+    monkeypatch.setattr(api, "REHEARSED_BYTES", 1000)
     with pytest.raises(SignalError) as caught:
         read(path)
     assert caught.value.line == 500_002

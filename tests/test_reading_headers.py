@@ -7,7 +7,7 @@ import pytest
 
 from forecaster.config import ReadingOptions
 from forecaster.reading import read
-from forecaster.reading.unit_rows import unit
+from forecaster.reading.text.header import unit
 from tests.hints import options_of, refusal
 
 

@@ -9,8 +9,8 @@ import pytest
 from forecaster.config import ReadingOptions
 from forecaster.errors import SignalError
 from forecaster.reading import read_signal
-from forecaster.reading.passing import Watch
 from forecaster.reading.source import SMALL_BYTES
+from forecaster.reading.stream_hash import BackgroundHash
 
 ROWS = 600_000
 
@@ -55,13 +55,13 @@ def test_a_nul_far_down_is_refused(large):
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(large, monkeypatch):
-    digest = Watch.digest
+    digest = BackgroundHash.digest
 
     def late(self):
         os.utime(large, (0, 0))
         return digest(self)
 
-    monkeypatch.setattr(Watch, "digest", late)
+    monkeypatch.setattr(BackgroundHash, "digest", late)
     with pytest.raises(SignalError, match="changed while it was read"):
         read_signal(large, ReadingOptions())
 

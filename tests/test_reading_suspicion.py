@@ -7,7 +7,7 @@ import pytest
 
 from forecaster.config import ReadingOptions
 from forecaster.reading import read
-from forecaster.reading.labview import _likely_hz
+from forecaster.reading.formats.lvm import _likely_hz
 from tests.hints import options_of, refusal
 
 SIGNAL = np.round(np.sin(np.arange(80) / 3), 3)

@@ -140,6 +140,6 @@ def test_several_files_share_one_alphabet(tmp_path):
 
 def test_numbers_read_as_before_and_name_the_text_columns_left_out(tmp_path):
     result = read(written(tmp_path, "x,state\n" + "".join(f"{k},{'ab'[k % 2]}\n" for k in range(20))))
-    assert result.left_out == ("state",)
+    assert result.dropped_columns == ("state",)
     assert result.signal.symbols == ()
     np.testing.assert_array_equal(result.signal.recordings[0].values[:, 0], np.arange(20.0))

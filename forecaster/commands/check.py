@@ -85,7 +85,7 @@ def _looked_at(item: Input, reading: ReadingOptions, arguments: Sequence[str]) -
             raise
         return alone.to_json(), labels.report(alone)
     found = _survey(result, arguments)
-    beside = labels.beside(item, reading, result.left_out)
+    beside = labels.beside(item, reading, result.dropped_columns)
     lines = [line for one in beside for line in labels.column(one)]
     return {**found.to_json(), "labels": [one.to_json() for one in beside]}, "\n".join([report(found), *lines])
 

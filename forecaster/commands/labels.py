@@ -20,7 +20,7 @@ MOST_COLUMNS, MOST_SHARES = 5, 8
 
 def alone(item: Input, reading: ReadingOptions, arguments: Sequence[str]) -> LabelSurvey | None:
     """Survey the column of labels of a file without numbers; None where it has none, or its labels are numbers."""
-    from forecaster.reading.cells import kind
+    from forecaster.reading.text.cells import kind
 
     try:
         found = look(item, reading, arguments)

@@ -1,4 +1,4 @@
-"""The calendar as known columns: where in the hour, the day, the week or the year a sample lies.
+"""The calendar as future covariates: where in the hour, the day, the week or the year a sample lies.
 
 Each cycle gives a sine and a cosine, so that its end lies beside its beginning. They follow from
 the time stamps alone, for any sample of the past and of the future.
@@ -22,16 +22,16 @@ from forecaster.signal.time_axis import TimeAxis
 MINUTE_NS = 60 * 10**9
 HOUR_NS = 60 * MINUTE_NS
 DAY_NS = 24 * HOUR_NS
+# From a Monday to the first of January 1970, a Thursday.
 MONDAY_NS = 3 * DAY_NS
-"""From a Monday to the first of January 1970, a Thursday."""
 LENGTH_NS: dict[Cycle, int] = {
     "minute-of-hour": HOUR_NS,
     "hour-of-day": DAY_NS,
     "day-of-week": 7 * DAY_NS,
     "day-of-year": 365 * DAY_NS,
 }
+# The standard deviation of a sine over whole cycles: a part of one may not stretch the rest.
 SCALE = 0.5**0.5
-"""The standard deviation of a sine over whole cycles: a part of one may not stretch the rest."""
 
 
 def names(cycles: Sequence[Cycle]) -> tuple[str, ...]:
@@ -58,12 +58,12 @@ def columns(time: TimeAxis, cycles: Sequence[Cycle], first: int, count: int) -> 
 
 
 def _share(instants: NDArray[np.int64], cycle: Cycle) -> NDArray[np.float64]:
-    """Return which share of its cycle has passed at each instant; weeks begin on Monday, leap years are longer."""
+    """Return the share of its cycle that has passed at each instant: weeks begin on Monday, leap years are longer."""
     if cycle != "day-of-year":
         shift = MONDAY_NS if cycle == "day-of-week" else 0
         return (instants + shift) % LENGTH_NS[cycle] / LENGTH_NS[cycle]
     year = instants.astype("datetime64[ns]").astype("datetime64[Y]")
-    begin, end = (one.astype("datetime64[ns]").astype(np.int64) for one in (year, year + 1))
+    begin, end = (y.astype("datetime64[ns]").astype(np.int64) for y in (year, year + 1))
     return np.asarray((instants - begin) / (end - begin))
 
 
@@ -75,37 +75,33 @@ def added(signal: Signal, cycles: Sequence[Cycle]) -> Signal:
     chosen = tuple(dict.fromkeys(cycles))
     if not chosen:
         return signal
-    _check(signal, chosen)
-    recordings = tuple(
-        replace(one, values=np.concatenate((one.values, columns(one.time, chosen, 0, len(one))), axis=1))
-        for one in signal.recordings
-    )
-    own = names(chosen)
-    beside, known = (*signal.exogenous, *own), signal.known + len(own)
-    return replace(signal, recordings=recordings, exogenous=beside, known=known, calendar=chosen)
-
-
-def _check(signal: Signal, cycles: Sequence[Cycle]) -> None:
     for recording in signal.recordings:
-        given = f"--calendar {cycles[0]}"
-        if not recording.time.is_absolute:
-            what = {"samples": "it has no time", "seconds": "its time is in seconds"}[recording.time.kind]
-            raise RefusalError(f"{given}: {what}", path=signal.path, expected="stamps with a date, or epochs")
-        step = _step_ns(recording)
-        for cycle in cycles:
-            if 2 * step > LENGTH_NS[cycle]:
-                found = f"--calendar {cycle}: a sample every {step / DAY_NS:.3g} days does not show it"
-                raise RefusalError(found, path=signal.path, expected=_longer(step))
+        _check(signal, recording.time, chosen)
+    recordings = tuple(
+        replace(
+            recording,
+            values=np.concatenate((recording.values, columns(recording.time, chosen, 0, len(recording))), axis=1),
+        )
+        for recording in signal.recordings
+    )
+    exogenous = (*signal.exogenous, *names(chosen))
+    future_count = signal.known + 2 * len(chosen)
+    return replace(signal, recordings=recordings, exogenous=exogenous, known=future_count, calendar=chosen)
 
 
-def _step_ns(recording: Recording) -> float:
-    first, second = recording.time.instants(0, 2).tolist()
-    return float(second - first)
-
-
-def _longer(step: float) -> str:
-    able = [cycle for cycle, length in LENGTH_NS.items() if 2 * step <= length]
-    return " or ".join(able) if able else "no calendar at such steps"
+def _check(signal: Signal, time: TimeAxis, cycles: Sequence[Cycle]) -> None:
+    """Raise RefusalError for cycles that a time axis does not show."""
+    if not time.is_absolute:
+        reason = {"samples": "it has no time", "seconds": "its time is in seconds"}[time.kind]
+        problem, expected = f"--calendar {cycles[0]}: {reason}", "stamps with a date, or epochs"
+        raise RefusalError(problem, path=signal.path, expected=expected)
+    first, second = time.instants(0, 2).tolist()
+    step_ns = float(second - first)
+    for cycle in cycles:
+        if 2 * step_ns > LENGTH_NS[cycle]:
+            problem = f"--calendar {cycle}: a sample every {step_ns / DAY_NS:.3g} days does not show it"
+            longer = " or ".join(name for name, length in LENGTH_NS.items() if 2 * step_ns <= length)
+            raise RefusalError(problem, path=signal.path, expected=longer or "no calendar at such steps")
 
 
 def future(signal: Signal, recording: Recording, count: int) -> NDArray[np.float64]:
@@ -114,9 +110,9 @@ def future(signal: Signal, recording: Recording, count: int) -> NDArray[np.float
     The columns of a file end where its rows do; a calendar never does.
     """
     from_file = signal.known - 2 * len(signal.calendar)
-    told = np.empty((count, 0))
+    values = np.empty((count, 0))
     if from_file:
-        told = np.empty((0, from_file)) if recording.future is None else recording.future[:count]
+        values = np.empty((0, from_file)) if recording.future is None else recording.future[:count]
     if not signal.calendar:
-        return told
-    return np.concatenate((told, columns(recording.time, signal.calendar, len(recording), len(told))), axis=1)
+        return values
+    return np.concatenate((values, columns(recording.time, signal.calendar, len(recording), len(values))), axis=1)

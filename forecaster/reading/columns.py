@@ -1,249 +1,433 @@
-"""Which column is what: time, channels, groups, and those that are left out."""
+"""Which column is what: time, channels, covariates, groups, and those that are dropped."""
 
 from __future__ import annotations
 
+import contextlib
+import re
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import replace
+from datetime import datetime
+from itertools import combinations, pairwise
+from typing import Any
 
-from forecaster.config import ReadingOptions
-from forecaster.reading import doubtful_times, side_clocks
-from forecaster.reading.cells import unit_of
-from forecaster.reading.dialect import Sniffed
-from forecaster.reading.refusal import RefusalError
-from forecaster.reading.source import Source
-from forecaster.reading.traits import is_index, is_time
+from forecaster.reading.file import Roles, TableFile
+from forecaster.reading.refusal import RefusalError, as_text
+from forecaster.reading.text.cells import PATTERNS, other_unit, split_line, unit_of
 
-MOST_NAMED = 12
+# How the refusal of a file begins that may hold labels alone.
 NO_NUMBERS = "no column of numbers"
-"""How the refusal of a file begins that may hold labels alone."""
+
+_TIME = (
+    "time timestamp timestamps date ds datetime datetimes epoc epoch unix unixtime elapsed elapsedtime seconds "
+    "secondselapsed millis milliseconds xvalue zeit zeitstempel datum uhrzeit temps fecha hora "
+    "utc timeutc utctime dateandtime dateutc datetimeutc times timesec timems timeus timens localtime recordtime "
+    "sampletime year timeseconds"
+)
+_SHORT_TIME = "t s sec secs ms us ns ts tms tus tns tsec"
+_INDEX = (
+    "index idx i n no nr number # row record sample samples samplenumber unnamed counter count cnt point recno scan id"
+)
+# The short names may name other things: such a column must rise like a time too.
+TIME_NAMES, SHORT_TIME_NAMES = frozenset(_TIME.split()), frozenset(_SHORT_TIME.split())
+INDEX_NAMES = frozenset(["", *_INDEX.split()])
+# Time in French, temperatures in English: a unit tells.
+AMBIGUOUS = frozenset(["temps"])
+
+# Of fewer rows nobody can say that they rise steadily, or what their step is.
+FEWEST_ROWS = 8
+# Two clocks differ in rate if their steps do by more than this share, and not by a ratio of units of time.
+LEAST_DIFFERENCE = 0.05
+UNIT_RATIOS = (60.0, 1e3, 3.6e3, 6e4, 1e6, 3.6e6, 6e7, 1e9)
+
+# Formats of time that are not looked for, but proposed where one fits.
+PROPOSED_FORMATS = (
+    *("%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M", "%Y%m%d-%H%M%S", "%Y%m%d_%H%M%S", "%Y%m%d %H%M%S"),
+    *("%Y-%m-%d %H", "%Y-%m-%dT%H", "%Y:%m:%d %H:%M:%S", "%Y:%m:%d %H:%M", "%Y_%m_%d_%H_%M_%S", "%Y-%m-%d-%H:%M:%S"),
+    *("%d-%b-%y %H:%M:%S", "%d-%b-%y %H:%M", "%d-%b-%y", "%d %b %y %H:%M:%S", "%d %b %y %H:%M", "%d %b %y"),
+    *("%d %B %Y %H:%M:%S", "%d %B %Y %H:%M", "%d %B %Y", "%d %b %Y %H:%M", "%B %d, %Y", "%B %d, %Y %H:%M", "%b %d, %Y"),
+    *("%a, %d %b %Y %H:%M:%S", "%a, %d %b %Y %H:%M:%S %z", "%a %b %d %H:%M:%S %Y", "%b-%Y", "%b %Y", "%B %Y"),
+    *("%Y-%j", "%Y%j", "%Y-%jT%H:%M:%S", "%G-W%V-%u"),
+)
 
 
-@dataclass(frozen=True)
-class Roles:
-    """Column numbers from 0: `time` (none, one, or date and clock), `channels`, `group`; the rest is to be checked.
+def with_roles(file: TableFile) -> TableFile:
+    """Return the file with a role for each column, and notes on those that are dropped.
 
-    The last `exogenous` of the channels are not to be forecast; of the last `known` of those the future is known.
+    Raises RefusalError if the file leaves it open what a column is.
     """
-
-    time: tuple[int, ...]
-    channels: tuple[int, ...]
-    group: int | None
-    blank: tuple[int, ...] = ()
-    counts: tuple[int, ...] = ()
-    label: int | None = None
-    notes: tuple[str, ...] = ()
-    units: tuple[str, ...] = ()
-    exogenous: int = 0
-    known: int = 0
-
-    @property
-    def needed(self) -> tuple[int, ...]:
-        """Return all columns that have to be read, in file order."""
-        group = () if self.group is None else (self.group,)
-        label = () if self.label is None else (self.label,)
-        return tuple(sorted({*self.time, *self.channels, *group, *self.blank, *self.counts, *label}))
-
-    def named(self, sniffed: Sniffed) -> dict[str, tuple[str, ...]]:
-        """Return the option that names the channels to be forecast; none where they are too many to type."""
-        own = self.channels[: len(self.channels) - self.exogenous]
-        return {"columns": tuple(sniffed.names[i] for i in own)} if len(own) <= MOST_NAMED else {}
-
-
-def resolve(name: str, sniffed: Sniffed, path: str, option: str) -> int:
-    """Return the column that `name` means: a header, a header without its unit, or a number from 1."""
-    for known in (sniffed.names, tuple(unit_of(n)[0] for n in sniffed.names)):
-        if known.count(name.strip()) == 1:
-            return known.index(name.strip())
-    if name.strip().isascii() and name.strip().isdigit() and 1 <= int(name) <= sniffed.width:
-        return int(name) - 1
-    some = ", ".join(repr(n) for n in sniffed.names[:12]) + (", ..." if sniffed.width > 12 else "")
-    raise RefusalError(
-        f"{option} {name!r}: no such column", path=path, expected=f"one of {some}, or 1 to {sniffed.width}"
-    )
-
-
-def choose(sniffed: Sniffed, options: ReadingOptions, source: Source) -> Roles:
-    """Give every column its role. Raises SignalError where the file leaves it open."""
-    path = source.path
-    group = None if options.group_column is None else resolve(options.group_column, sniffed, path, "--group-column")
-    timelike = [i for i in range(sniffed.width) if i != group and is_time(sniffed, i)]
-    time = _time_columns(sniffed, options, path, timelike)
-    notes: list[str] = []
+    options = file.options
+    group = None if options.group_column is None else resolve(file, options.group_column, "--group-column")
+    timelike = [index for index in range(file.width) if index != group and is_time(file, index)]
+    time = _time_columns(file, timelike)
     if not time:
-        doubtful_times.refuse_unknown_time(sniffed, options, path)
+        _refuse_unknown_time(file)
     if options.symbols and not options.columns:
-        labels = _labels(sniffed, [*time, group], [*timelike, *time, group], path=path)
-        return Roles(time, (labels,), group, units=("",))
-    named = {"--column": options.columns, "--exogenous": options.exogenous, "--known": options.known}
-    chosen = {
-        option: tuple(dict.fromkeys(resolve(name, sniffed, path, option) for name in named[option])) for option in named
-    }
-    for option, columns in chosen.items():
-        _distinct(columns, time, group, sniffed=sniffed, path=path, option=option)
-    _apart(chosen, sniffed, path)
-    channels, past, known = chosen.values()
-    beside = past + known
+        labels = _label_column(file, taken=(*time, group), timelike=(*timelike, *time, group))
+        return replace(file, roles=Roles(time, (labels,), group, units=("",)))
+    channels, past, future = _named_columns(file, time, group)
+    covariates = past + future
+    roles = Roles(time, group=group, covariates=len(covariates), future_covariates=len(future))
     if channels:
-        units = _units(sniffed, channels, options, path)
-        return Roles(
-            time, channels + beside, group, notes=tuple(notes), units=units, exogenous=len(beside), known=len(known)
-        )
-    found = _channels(sniffed, time, group, timelike=timelike, notes=notes)
-    channels = tuple(index for index in found if index not in beside)
-    blank = tuple(i for i, kind in enumerate(sniffed.kinds) if kind == "empty" and i not in (*time, group))
-    blank += _padding(sniffed, {*time, *channels, *beside, *blank, group})
+        roles = replace(roles, channels=channels + covariates, units=_units(file, channels))
+        return replace(file, roles=roles)
+    candidates, notes = _number_columns(file, time, group, timelike=timelike)
+    channels = tuple(index for index in candidates if index not in covariates)
+    blank = tuple(i for i, kind in enumerate(file.kinds) if kind == "empty" and i not in (*time, group))
+    blank += tuple(i for i in _padding(file) if i not in {*time, *channels, *covariates, *blank, group})
     if not channels:
-        advice = "Name one with --column. `forecaster check` says how to train on labels."
-        found_none = f"{NO_NUMBERS} besides time" + (" and the exogenous ones" if beside else "")
-        raise RefusalError(found_none, path=path, line=sniffed.first_line, advice=advice)
-    label = _label(sniffed, time, group)
-    side_clocks.refuse(sniffed, time, timelike, channels=channels, path=path)
-    doubtful_times.refuse_clock(sniffed, channels, time, source=source, options=options)
+        raise file.refusal(
+            f"{NO_NUMBERS} besides time" + (" and the exogenous ones" if covariates else ""),
+            line=file.first_line,
+            advice="Name one with --column. `forecaster check` says how to train on labels.",
+        )
+    _refuse_mixed_rates(file, time, timelike, channels=channels)
+    _refuse_later_clock(file, channels, time)
     if not (time or options.no_time):
-        notes += doubtful_times.perhaps_clocks(sniffed, channels)
-    return Roles(
-        time,
-        channels + beside,
-        group,
-        blank,
-        counts=_counts(sniffed, {*timelike, *time, *beside, group}),
-        label=label,
-        notes=tuple(notes),
-        units=_units(sniffed, channels, options, path),
-        exogenous=len(beside),
-        known=len(known),
+        notes += _notes_on_ramps(file, channels)
+    number_count = sum(kind == "number" for kind in file.kinds)
+    may_be_wide = not time and group is None and file.kinds[0] == "text" and number_count >= 3
+    taken = {*timelike, *time, *covariates, group}
+    roles = replace(
+        roles,
+        channels=channels + covariates,
+        blank=blank,
+        counts=tuple(i for i in _of_kind(file, "number") if i not in taken and is_index(file, i)),
+        label=0 if may_be_wide else None,
+        units=_units(file, channels),
     )
+    return replace(file, roles=roles, notes=(*file.notes, *notes))
 
 
-def _labels(sniffed: Sniffed, taken: Sequence[int | None], timelike: Sequence[int | None], *, path: str) -> int:
-    """Return the column of labels: the only one of text, else the only one that is neither time nor a count of rows."""
-    text = [i for i, kind in enumerate(sniffed.kinds) if kind == "text" and i not in taken]
-    rest = [i for i, kind in enumerate(sniffed.kinds) if kind == "number" and i not in timelike]
-    candidates = text or [i for i in rest if not is_index(sniffed, i)] or rest
-    if len(candidates) == 1:
-        return candidates[0]
-    named = ", ".join(repr(sniffed.names[i]) for i in candidates[:12])
-    found = f"{len(candidates)} columns may hold the labels ({named})" if candidates else "no column may hold labels"
-    raise RefusalError(found, path=path, expected="one column of labels", advice="Name it with --column.")
+def resolve(file: TableFile, name: str, option: str) -> int:
+    """Return the column that `name` means: a header, a header without its unit, or a number from 1."""
+    for headers in (file.names, tuple(unit_of(header)[0] for header in file.names)):
+        if headers.count(name.strip()) == 1:
+            return headers.index(name.strip())
+    if name.strip().isascii() and name.strip().isdigit() and 1 <= int(name) <= file.width:
+        return int(name) - 1
+    names = ", ".join(map(repr, file.names[:12])) + (", ..." if file.width > 12 else "")
+    raise file.refusal(f"{option} {name!r}: no such column", expected=f"one of {names}, or 1 to {file.width}")
 
 
-def _distinct(
-    channels: tuple[int, ...],
-    time: tuple[int, ...],
-    group: int | None,
-    *,
-    sniffed: Sniffed,
-    path: str,
-    option: str,
-) -> None:
-    for index in channels:
-        if index == group or index in time:
-            role = "--group-column" if index == group else "the time"
-            found = f"{option} {sniffed.names[index]!r} is {role} already"
-            raise RefusalError(found, path=path, advice="--no-time frees a time column.")
+def channel_names(file: TableFile) -> tuple[str, ...]:
+    """Return the channels' names: headers without units where they stay distinct."""
+    full = [file.names[index] for index in file.roles.channels]
+    if not file.header and len(full) == 1:
+        return ("value",)
+    short = [unit_of(name)[0] for name in full]
+    return tuple(short if len(set(short)) == len(short) else full)
 
 
-def _apart(chosen: Mapping[str, tuple[int, ...]], sniffed: Sniffed, path: str) -> None:
-    """Refuse a column that has two roles of: to be forecast, exogenous, known."""
-    for (option, first), (other, second) in combinations(chosen.items(), 2):
-        both = [sniffed.names[index] for index in first if index in second]
-        if both:
-            raise RefusalError(f"{both[0]!r} is both {option} and {other}", path=path, expected="one of them")
+# What name and sample say of one column.
 
 
-def _time_columns(sniffed: Sniffed, options: ReadingOptions, path: str, timelike: list[int]) -> tuple[int, ...]:
+def letters(name: str) -> str:
+    """Return a header's letters alone, without unit, number or case."""
+    return "".join(re.findall("[a-z#]+", re.sub(r"[(\[].*?[)\]]| #\d+$", "", name.lower())))
+
+
+def is_time(file: TableFile, index: int) -> bool:
+    """Return whether a column is a time: by what it holds, by its name, or, without names, as a ramp in front."""
+    kind, header = file.kinds[index], file.names[index]
+    name = letters(header)
+    if kind in ("stamp", "day", "clock"):
+        return True
+    if kind not in ("number", "empty"):
+        return False
+    if not file.header or (name == "column" and header == "column_1"):
+        first = kind == "number" and index == 0 and file.width > 1
+        return first and is_ramp(file, index) and not is_index(file, index)
+    # A unit tells a column that only sounds like a time: s [mm], T [°C], Temps [°C].
+    if other_unit(header) and (unit_of(header)[1] or name not in TIME_NAMES - AMBIGUOUS):
+        return False
+    if name in TIME_NAMES:
+        return True
+    hints = name.startswith(("time", "epoch")) or name.endswith("time") or "timestamp" in name
+    return (hints or name in SHORT_TIME_NAMES) and kind == "number" and is_ramp(file, index, jitter=10.0)
+
+
+def is_ramp(file: TableFile, index: int, jitter: float = 0.3) -> bool:
+    """Return whether the sample rises steadily: no step deviates from the median by more than this share."""
+    steps = [b - a for a, b in pairwise(sample_numbers(file, index))]
+    if len(steps) < 2 or min(steps) <= 0:
+        return False
+    median = sorted(steps)[len(steps) // 2]
+    return max(abs(step - median) for step in steps) <= jitter * median
+
+
+def is_index(file: TableFile, index: int) -> bool:
+    """Return whether a column counts the rows: named like one, and rising by one."""
+    named = letters(file.names[index]) in INDEX_NAMES or file.names[index] == f"column_{index + 1}"
+    numbers = sample_numbers(file, index)
+    counts = len(numbers) > 2 and all(b - a == 1 for a, b in pairwise(numbers))
+    return file.header and named and counts
+
+
+def sample_numbers(file: TableFile, index: int) -> list[float]:
+    """Return the numbers of a column's sample; none where more than a tenth of its cells are no numbers."""
+    cells = file.sample_of(index)
+    numbers = [cell for cell in cells if PATTERNS[file.decimal].fullmatch(cell)]
+    return [float(cell.replace(",", ".")) for cell in numbers] if len(numbers) >= 0.9 * len(cells) else []
+
+
+def _of_kind(file: TableFile, kind: str) -> list[int]:
+    return [index for index, column_kind in enumerate(file.kinds) if column_kind == kind]
+
+
+# The choice of columns.
+
+
+def _time_columns(file: TableFile, timelike: Sequence[int]) -> tuple[int, ...]:
     """Return the chosen time column, or date and clock; absolute time goes before a bare clock."""
+    options = file.options
     if options.no_time and (options.time_columns or options.time_format):
-        raise RefusalError("--no-time together with --time-column or --time-format", path=path, expected="one of them")
+        raise file.refusal("--no-time together with --time-column or --time-format", expected="one of them")
     if options.time_columns:
         if len(options.time_columns) > 2:
-            raise RefusalError(f"{len(options.time_columns)} time columns", path=path, expected="one, or date and time")
-        chosen = tuple(resolve(name, sniffed, path, "--time-column") for name in options.time_columns)
+            raise file.refusal(f"{len(options.time_columns)} time columns", expected="one, or date and time")
+        chosen = tuple(resolve(file, name, "--time-column") for name in options.time_columns)
         if len(set(chosen)) < len(chosen):
-            raise RefusalError("the same column twice as --time-column", path=path, expected="a date and a time")
+            raise file.refusal("the same column twice as --time-column", expected="a date and a time")
         return chosen
-    wanted = [resolve(name, sniffed, path, "--column") for name in options.columns]
-    free = [i for i in timelike if i not in wanted and sniffed.kinds[i] != "empty"]
+    channels = [resolve(file, name, "--column") for name in options.columns]
+    free = [index for index in timelike if index not in channels and file.kinds[index] != "empty"]
     if options.no_time or not free:
         return ()
-    clocks = [i for i in free if sniffed.kinds[i] == "clock"]
-    days = [i for i in free if sniffed.kinds[i] == "day"]
-    full = [i for i in free if i not in clocks and i not in days]
-    if full and full[0] < min([*days, *clocks], default=sniffed.width):
+    clocks = [index for index in free if file.kinds[index] == "clock"]
+    days = [index for index in free if file.kinds[index] == "day"]
+    full = [index for index in free if index not in clocks and index not in days]
+    if full and full[0] < min([*days, *clocks], default=file.width):
         return (full[0],)
     if days and clocks:
         return (days[0], clocks[0])
     return ((full or days or clocks)[0],)
 
 
-def _channels(
-    sniffed: Sniffed, time: tuple[int, ...], group: int | None, *, timelike: list[int], notes: list[str]
-) -> tuple[int, ...]:
-    """Return all columns of numbers that are neither time nor index, and note what is left out."""
-    chosen, padding = [], _padding(sniffed, set())
-    for index, kind in enumerate(sniffed.kinds):
-        name = sniffed.names[index]
+def _named_columns(file: TableFile, time: tuple[int, ...], group: int | None) -> Sequence[tuple[int, ...]]:
+    """Return the columns that --column, --exogenous and --known name, each without repetition.
+
+    Raises RefusalError for a column that has another role already.
+    """
+    options = file.options
+    named = {"--column": options.columns, "--exogenous": options.exogenous, "--known": options.known}
+    chosen = {
+        option: tuple(dict.fromkeys(resolve(file, name, option) for name in names)) for option, names in named.items()
+    }
+    for option, indices in chosen.items():
+        for index in indices:
+            if index == group or index in time:
+                role = "--group-column" if index == group else "the time"
+                problem = f"{option} {file.names[index]!r} is {role} already"
+                raise file.refusal(problem, advice="--no-time frees a time column.")
+    _refuse_two_roles(file, chosen)
+    return tuple(chosen.values())
+
+
+def _refuse_two_roles(file: TableFile, chosen: Mapping[str, tuple[int, ...]]) -> None:
+    for (option, first), (other_option, second) in combinations(chosen.items(), 2):
+        both = [file.names[index] for index in first if index in second]
+        if both:
+            raise file.refusal(f"{both[0]!r} is both {option} and {other_option}", expected="one of them")
+
+
+def _label_column(file: TableFile, *, taken: Sequence[int | None], timelike: Sequence[int | None]) -> int:
+    """Return the column of labels: the only one of text, else the only one that is neither time nor a count of rows."""
+    texts = [index for index in _of_kind(file, "text") if index not in taken]
+    numbers = [index for index in _of_kind(file, "number") if index not in timelike]
+    candidates = texts or [index for index in numbers if not is_index(file, index)] or numbers
+    if len(candidates) == 1:
+        return candidates[0]
+    names = ", ".join(repr(file.names[index]) for index in candidates[:12])
+    problem = f"{len(candidates)} columns may hold the labels ({names})" if candidates else "no column may hold labels"
+    raise file.refusal(problem, expected="one column of labels", advice="Name it with --column.")
+
+
+def _number_columns(
+    file: TableFile, time: tuple[int, ...], group: int | None, *, timelike: Sequence[int]
+) -> tuple[list[int], list[str]]:
+    """Return all columns of numbers that are neither time nor index, and notes on those that are dropped."""
+    chosen, notes, padding = list[int](), list[str](), _padding(file)
+    for index, kind in enumerate(file.kinds):
+        name = file.names[index]
         if index in time or index == group:
             continue
         if index in timelike:
             notes.append(f"column {name!r} is a time too, and left out")
-        elif kind == "number" and is_index(sniffed, index):
+        elif kind == "number" and is_index(file, index):
             notes.append(f"column {name!r} counts the rows, and is left out")
         elif kind == "number":
             chosen.append(index)
         elif kind == "text" and index not in padding:
             notes.append(f"column {name!r} holds text, and is left out")
-    return tuple(chosen)
+    return chosen, notes
 
 
-def _counts(sniffed: Sniffed, taken: set[int | None]) -> tuple[int, ...]:
-    """Return the columns that count the rows and have no other role."""
-    rest = (i for i, kind in enumerate(sniffed.kinds) if kind == "number" and i not in taken)
-    return tuple(i for i in rest if is_index(sniffed, i))
-
-
-def _padding(sniffed: Sniffed, taken: set[int | None]) -> tuple[int, ...]:
+def _padding(file: TableFile) -> list[int]:
     """Return the unnamed last columns that hold nothing but delimiters of another kind."""
-    found: list[int] = []
-    for index in range(sniffed.width - 1, 0, -1):
-        cells = {row[index] for row in sniffed.sample if index < len(row)}
-        if sniffed.names[index] != f"column_{index + 1}" or not all(c.strip(",; \t") == "" for c in cells):
+    padding: list[int] = []
+    for index in range(file.width - 1, 0, -1):
+        empty = all(cell.strip(",; \t") == "" for cell in set(file.sample_of(index)))
+        if file.names[index] != f"column_{index + 1}" or not empty:
             break
-        if index not in taken:
-            found.append(index)
-    return tuple(found)
+        padding.append(index)
+    return padding
 
 
-def _label(sniffed: Sniffed, time: tuple[int, ...], group: int | None) -> int | None:
-    """Return a first column of text beside many numbers: it may name one series a row."""
-    numbers = sum(kind == "number" for kind in sniffed.kinds)
-    return 0 if not time and group is None and sniffed.kinds[0] == "text" and numbers >= 3 else None
-
-
-def _units(sniffed: Sniffed, channels: tuple[int, ...], options: ReadingOptions, path: str) -> tuple[str, ...]:
+def _units(file: TableFile, channels: tuple[int, ...]) -> tuple[str, ...]:
     """Return one unit a channel: from the header, then from --unit: NAME=UNIT, one for all, or one for each."""
-    units = {i: unit_of(sniffed.names[i])[1] if sniffed.header else "" for i in channels}
-    plain = [text for text in options.units if "=" not in text]
+    options = file.options.units
+    units = {index: unit_of(file.names[index])[1] if file.header else "" for index in channels}
+    plain = [text for text in options if "=" not in text]
     if len(plain) not in (0, 1, len(channels)):
-        found = f"{len(plain)} times --unit for {len(channels)} channels"
-        raise RefusalError(found, path=path, expected="one for all, one for each, or NAME=UNIT")
+        problem = f"{len(plain)} times --unit for {len(channels)} channels"
+        raise file.refusal(problem, expected="one for all, one for each, or NAME=UNIT")
     units.update(zip(channels, plain * len(channels) if len(plain) == 1 else plain, strict=False))
-    for text in options.units:
+    for text in options:
         name, mark, unit = text.rpartition("=")
         if not mark:
             continue
-        index = resolve(name, sniffed, path, "--unit")
+        index = resolve(file, name, "--unit")
         if index not in units:
-            raise RefusalError(f"--unit {text!r}: column {name!r} is no channel", path=path)
+            raise file.refusal(f"--unit {text!r}: column {name!r} is no channel")
         units[index] = unit
-    return tuple(units[i] for i in channels)
+    return tuple(units[index] for index in channels)
 
 
-def channel_names(sniffed: Sniffed, channels: tuple[int, ...]) -> tuple[str, ...]:
-    """Return the channels' names: headers without units where they stay distinct."""
-    full = [sniffed.names[i] for i in channels]
-    if not sniffed.header and len(full) == 1:
-        return ("value",)
-    short = [unit_of(name)[0] for name in full]
-    return tuple(short if len(set(short)) == len(short) else full)
+# Columns of time that are easily overlooked.
+
+
+def _refuse_unknown_time(file: TableFile) -> None:
+    """Raise RefusalError for a column of text that is called time: order, gaps and rate stand in it."""
+    if file.options.no_time or file.options.symbols or not file.header or "number" not in file.kinds:
+        return
+    for index in _of_kind(file, "text"):
+        name, text = file.names[index], next(iter(file.sample_of(index)), "")
+        if not (any(c.isdigit() for c in text) and letters(name) in TIME_NAMES):
+            continue
+        fix: dict[str, Any] = {"no_time": True}
+        option = f"--time-column {shlex.quote(name)} --time-format FORMAT"
+        advice = f"If it is the time, `{option}` says how it is written."
+        form = _format_of(text)
+        if form:
+            fix, advice = {"time_columns": (name,), "time_format": form}, "Or leave time out: --no-time."
+        raise file.refusal(
+            f"{text!r} is no time stamp of a known kind",
+            line=file.first_line,
+            column=name,
+            expected="such as 2022-08-05 15:26:13",
+            fix=fix,
+            advice=advice,
+        )
+
+
+def _format_of(text: str) -> str:
+    """Return the first of the proposed formats that fits a stamp, or nothing."""
+    for form in PROPOSED_FORMATS:
+        with contextlib.suppress(ValueError):
+            datetime.strptime(text.strip(), form)
+            return form
+    return ""
+
+
+def _refuse_later_clock(file: TableFile, channels: tuple[int, ...], time: tuple[int, ...]) -> None:
+    """Raise RefusalError for a file without header in which a later column rises like a clock: it is no channel."""
+    if file.header or time or file.options.no_time or len(file.sample) < FEWEST_ROWS or len(channels) < 2:
+        return
+    rising = [index for index in channels if is_ramp(file, index, jitter=0.5)]
+    if not rising:
+        return
+    index = rising[0]
+    later = tuple(str(channel + 1) for channel in channels if channel > index)
+    step = _mean_step_of_file(file, index)
+    # Behind hours, minutes and seconds stand microseconds.
+    is_part_of_clock = index == 3 and all(
+        0 <= value < limit for part, limit in enumerate((24, 60, 60)) for value in sample_numbers(file, part)
+    )
+    fix: dict[str, Any] = {"columns": later} if later else {"time_columns": (str(index + 1),)}
+    if is_part_of_clock and step > 0:
+        fix["rate_hz"] = float(f"{1e6 / step:.4g}")
+    raise file.refusal(
+        f"rises steadily from {sample_numbers(file, index)[0]:g} in steps of about {step:.6g}, like a clock"
+        + (" of microseconds behind hours, minutes and seconds" if is_part_of_clock else ""),
+        line=file.first_line,
+        column=index + 1,
+        expected="time in the first column, or channels only",
+        fix=fix,
+        advice="Choose the channels with --column, the time with --time-column; --no-time takes all as channels.",
+    )
+
+
+def _mean_step_of_file(file: TableFile, index: int) -> float:
+    """Return the mean step of a column over the whole file, or over the sample where the end is odd."""
+    last, row_count = "", 0
+    for _, line in file.data_lines():
+        if line.strip():
+            last, row_count = line, row_count + 1
+    cells, first = split_line(last, file.delimiter), sample_numbers(file, index)[0]
+    text = cells[index] if index < len(cells) else ""
+    if PATTERNS[file.decimal].fullmatch(text) and float(text.replace(",", ".")) > sample_numbers(file, index)[-1]:
+        return (float(text.replace(",", ".")) - first) / (row_count - 1)
+    return _mean_step(file, index)
+
+
+def _mean_step(file: TableFile, index: int) -> float:
+    numbers = sample_numbers(file, index)
+    return (numbers[-1] - numbers[0]) / (len(numbers) - 1)
+
+
+def _notes_on_ramps(file: TableFile, channels: tuple[int, ...]) -> list[str]:
+    """Return notes on the channels of a file with names that rise as a clock does: a time by an unusual name."""
+    if not file.header or len(file.sample) < FEWEST_ROWS or len(channels) < 2:
+        return []
+    names = [file.names[index] for index in channels if is_ramp(file, index)]
+    return [f"column {name!r} rises steadily: if it is the time, --time-column {shlex.quote(name)}" for name in names]
+
+
+# Mixed rates: channels of different rates in one file, each behind its own clock.
+
+
+def _refuse_mixed_rates(
+    file: TableFile, time: tuple[int, ...], timelike: Sequence[int], *, channels: tuple[int, ...]
+) -> None:
+    """Raise RefusalError for channels behind a second clock of another rate: the times of the first are not theirs."""
+    if len(time) != 1 or not _is_clock(file, time[0]):
+        return
+    clocks = sorted({time[0], *(index for index in timelike if _is_clock(file, index))})
+    ends = [*clocks[1:], file.width]
+    behind = {clock: [i for i in channels if clock < i < end] for clock, end in zip(clocks, ends, strict=True)}
+    step = _mean_step(file, time[0])
+    others = [clock for clock in clocks if behind[clock] and _differ(_mean_step(file, clock), step)]
+    if others and behind[time[0]]:
+        # Nobody can say which clock a channel before both of them has.
+        before = min(channels) < clocks[0]
+        raise _mixed_rates(file, time[0], others[0], behind={} if before else behind)
+
+
+def _is_clock(file: TableFile, index: int) -> bool:
+    return file.kinds[index] == "number" and len(file.sample) >= FEWEST_ROWS and is_ramp(file, index, jitter=0.5)
+
+
+def _differ(step: float, other_step: float) -> bool:
+    """Return whether two steps are of different rates, and not of one rate in two units."""
+    ratio = max(step, other_step) / min(step, other_step)
+    return all(abs(ratio / unit - 1) > LEAST_DIFFERENCE for unit in (1.0, *UNIT_RATIOS))
+
+
+def _mixed_rates(file: TableFile, time: int, second: int, *, behind: Mapping[int, Sequence[int]]) -> RefusalError:
+    """Return the refusal with the channels behind the clock that was chosen, and advice on those behind the second."""
+    names = file.names
+    channels, second_channels = (tuple(names[i] for i in behind.get(clock, ())) for clock in (time, second))
+    advice = "Name the channels of one clock with --column, and that clock with --time-column."
+    if behind:
+        option = as_text({"columns": second_channels, "time_columns": (names[second],)})
+        advice = f"`{option}` reads those of {names[second]!r}."
+    return file.refusal(
+        f"its step is {_mean_step(file, second):.6g}, that of {names[time]!r} {_mean_step(file, time):.6g}: "
+        "two clocks of different rates",
+        line=file.first_line,
+        column=names[second],
+        expected="one clock for all channels",
+        fix={"columns": channels} if behind else {},
+        advice=advice,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -10,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from forecaster.errors import SignalError
-
-SUFFIXES = (".csv", ".tsv", ".txt", ".lvm")
+from forecaster.reading import formats
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ def find(arguments: Sequence[str], *, apart: Path | None = None) -> list[Input]:
     A file named twice counts once; the folder `apart`, where the outputs go, is not searched where it
     lies within another. Raises SignalError for an argument without any file.
     """
-    found: dict[str, PurePath] = {}
+    inside: dict[str, PurePath] = {}
     for argument in arguments:
-        for path, inside in _expand(str(argument), apart):
-            found.setdefault(path, inside)
-    return [Input(path, name) for path, name in zip(found, _names(found), strict=True)]
+        for path, relative in _expand(str(argument), apart):
+            inside.setdefault(path, relative)
+    return [Input(path, name) for path, name in zip(inside, _names(inside), strict=True)]
 
 
 def _expand(argument: str, apart: Path | None) -> list[tuple[str, PurePath]]:
@@ -41,21 +41,25 @@ def _expand(argument: str, apart: Path | None) -> list[tuple[str, PurePath]]:
         return [("-", PurePath("stdin"))]
     path = Path(argument)
     if path.is_dir():
-        return _folder(path, apart)
+        return _files_in(path, apart)
     if not os.path.lexists(argument) and glob.has_magic(argument):
-        return _pattern(argument, apart)
-    return [(argument, PurePath(path.name))]  # one that is absent is reported where it is read
+        return _matching(argument, apart)
+    # A file that is absent is reported where it is read.
+    return [(argument, PurePath(path.name))]
 
 
-def _folder(folder: Path, apart: Path | None) -> list[tuple[str, PurePath]]:
+def _files_in(folder: Path, apart: Path | None) -> list[tuple[str, PurePath]]:
+    """Return the files of all formats in a folder and those below it."""
+    suffixes = formats.suffixes()
     files: list[Path] = []
-    closed: list[OSError] = []  # a folder that cannot be listed is an input that cannot be read
+    # A folder that cannot be listed is an input that cannot be read.
+    closed: list[OSError] = []
     for base, folders, names in os.walk(folder, onerror=closed.append):
         folders[:] = sorted(n for n in folders if not n.startswith(".") and not _same(os.path.join(base, n), apart))
-        files += [Path(base, n) for n in names if n.lower().endswith(SUFFIXES) and not n.startswith(".")]
+        files += [Path(base, n) for n in names if n.lower().endswith(suffixes) and not n.startswith(".")]
     files += [Path(error.filename) for error in closed]
     if not files:
-        raise SignalError("no files in the folder", path=folder, expected=", ".join(f"*{s}" for s in SUFFIXES))
+        raise SignalError("no files in the folder", path=folder, expected=", ".join(f"*{s}" for s in suffixes))
     return [(str(file), PurePath(file.relative_to(folder))) for file in sorted(files)]
 
 
@@ -63,62 +67,49 @@ def _same(path: str, apart: Path | None) -> bool:
     return apart is not None and os.path.realpath(path) == os.path.realpath(apart)
 
 
-def _pattern(pattern: str, apart: Path | None) -> list[tuple[str, PurePath]]:
-    root = Path(*_fixed_parts(pattern))
+def _matching(pattern: str, apart: Path | None) -> list[tuple[str, PurePath]]:
+    """Return the files that match a pattern, relative to its parts without wildcards."""
+    parts = list(itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts[:-1]))
+    root = Path(*parts)
     try:
-        found = _matches(root, pattern)
+        paths = _glob(root, pattern)
     except ValueError as error:
         raise SignalError(f"no pattern: {error}", path=pattern) from None
-    inside = [p for p in found if not any(_same(str(up), apart) for up in list(Path(p).parents) if up != root)]
-    files = sorted(p for p in inside if not os.path.isdir(p))
+    outside = [p for p in paths if not any(_same(str(parent), apart) for parent in Path(p).parents if parent != root)]
+    files = sorted(path for path in outside if not os.path.isdir(path))
     if not files:
         raise SignalError("no file matches the pattern", path=pattern)
     return [(file, PurePath(os.path.relpath(file, root))) for file in files]
 
 
-def _matches(root: Path, pattern: str) -> list[str]:
-    """Return what a pattern means; `**` goes into no symbolic link, for those may lead in circles."""
+def _glob(root: Path, pattern: str) -> list[str]:
+    """Return the paths that match a pattern; `**` goes into no symbolic link, for those may lead in circles."""
     if "**" not in pattern:
         return glob.glob(pattern)
-    below = Path(pattern).relative_to(root)
-    found = (path.relative_to(root) for path in root.glob(str(below)))
-    return [str(root / path) for path in found if not any(part.startswith(".") for part in path.parts)]
+    paths = (path.relative_to(root) for path in root.glob(str(Path(pattern).relative_to(root))))
+    return [str(root / path) for path in paths if not any(part.startswith(".") for part in path.parts)]
 
 
-def _fixed_parts(pattern: str) -> list[str]:
-    """Return the leading parts of a pattern without wildcards."""
-    parts: list[str] = []
-    for part in Path(pattern).parts[:-1]:
-        if glob.has_magic(part):
-            break
-        parts.append(part)
-    return parts
-
-
-def _names(found: dict[str, PurePath]) -> list[str]:
-    """Name each file; where two would share a name, add suffixes, then parent folders, then numbers."""
-    names = {path: inside.with_suffix("").as_posix() for path, inside in found.items()}
+def _names(inside: dict[str, PurePath]) -> list[str]:
+    """Return a name for each file; where two would share one, with suffixes, then parent folders, then numbers."""
+    names = {path: relative.with_suffix("").as_posix() for path, relative in inside.items()}
     for widen in (_with_suffix, _with_parents):
-        twice = {name for name, count in Counter(names.values()).items() if count > 1}
-        for path, inside in found.items():
-            if names[path] in twice:
-                names[path] = widen(path, inside)
-    return _numbered(list(names.values()))
+        shared = {name for name, count in Counter(names.values()).items() if count > 1}
+        for path, relative in inside.items():
+            if names[path] in shared:
+                names[path] = widen(path, relative)
+    seen: Counter[str] = Counter()
+    numbered = []
+    for name in names.values():
+        seen[name] += 1
+        numbered.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return numbered
 
 
-def _with_suffix(path: str, inside: PurePath) -> str:
-    return inside.as_posix().replace(".", "_") if path != "-" else "stdin"
+def _with_suffix(path: str, relative: PurePath) -> str:
+    return relative.as_posix().replace(".", "_") if path != "-" else "stdin"
 
 
-def _with_parents(path: str, inside: PurePath) -> str:
+def _with_parents(path: str, relative: PurePath) -> str:
     parts = [part for part in PurePath(os.path.abspath(path)).parts if part not in ("/", "\\")]
     return "/".join([*parts[:-1], parts[-1].replace(".", "_")])
-
-
-def _numbered(names: list[str]) -> list[str]:
-    seen: Counter[str] = Counter()
-    result = []
-    for name in names:
-        seen[name] += 1
-        result.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
-    return result

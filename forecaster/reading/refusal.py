@@ -1,4 +1,4 @@
-"""How the reader says no: a SignalError that carries the options which would accept the file."""
+"""How the reader says no: a SignalError with the options that would accept the file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from forecaster.config import ReadingOptions
 from forecaster.errors import SignalError
 
+# Reading options that take a value, by their field of `ReadingOptions`.
 NAMES = {
     "columns": "--column",
     "exogenous": "--exogenous",
@@ -31,30 +32,35 @@ NAMES = {
     "layout": "--layout",
 }
 FLAGS = {"no_time": "--no-time", "no_header": "--no-header", "sort": "--sort"}
+# Values that a shell would not show.
 SPELLED = {"\t": "tab", " ": "space"}
 
 Fix = Mapping[str, Any]
 
 
 class RefusalError(SignalError):
-    """A SignalError whose `fix` holds the reading options that would get past it."""
+    """A SignalError whose `fix` holds the reading options that would get past it.
 
-    def __init__(self, found: str, *, fix: Fix | None = None, advice: str = "", **where: Any) -> None:
+    `advice` says what to do beside or instead of them; `where` holds path, line, column and
+    what was expected, as `SignalError` takes them.
+    """
+
+    def __init__(self, problem: str, *, fix: Fix | None = None, advice: str = "", **where: Any) -> None:
         self.fix: dict[str, Any] = dict(fix or {})
         self.advice = advice
         self.where = where
         hint = " ".join(part for part in (f"`{as_text(self.fix)}` would accept it." if fix else "", advice) if part)
-        super().__init__(found, hint=hint, **where)
+        super().__init__(problem, hint=hint, **where)
 
     def completed(self, fix: Fix, reads: bool) -> SignalError:
-        """Return the final error: its hint names all the options that the file needs."""
+        """Return the final error, whose hint names all options that the file needs; `reads` says whether they do."""
         text = as_text(fix)
-        told = f"Add `{text}` to read it." if reads else f"`{text}` gets past this, but not yet the whole file."
-        return SignalError(self.found, hint=" ".join(p for p in (told if text else "", self.advice) if p), **self.where)
+        hint = f"Add `{text}` to read it." if reads else f"`{text}` gets past this, but not yet the whole file."
+        return SignalError(self.found, hint=" ".join(p for p in (hint if text else "", self.advice) if p), **self.where)
 
 
 def as_text(fix: Fix) -> str:
-    r"""Spell reading options as they are typed on a command line.
+    r"""Return reading options as they are typed on a command line.
 
     >>> as_text({"skip_rows": 22, "delimiter": "\t", "no_time": True})
     '--skip-rows 22 --delimiter tab --no-time'
@@ -74,16 +80,17 @@ def _words(fix: Fix) -> Iterator[str]:
 
 
 def applied(options: ReadingOptions, fix: Fix) -> ReadingOptions:
-    """Return `options` with `fix` added."""
+    """Return `options` with those of `fix` in their place."""
     return ReadingOptions.model_validate({**options.model_dump(), **fix})
 
 
 def merged(first: Fix, second: Fix) -> dict[str, Any]:
-    """Add a later fix to an earlier one: without a time column, what mended its stamps is not needed."""
+    """Return an earlier fix with a later one added."""
     both: dict[str, Any] = dict(first)
     for field, value in second.items():
         joins = field in ("na", "units") and field in both
         both[field] = (*both[field], *value) if joins else value
+    # Without a time column, nothing that mended its stamps is needed.
     if both.get("no_time"):
         for field in ("sort", "duplicates", "time_format"):
             both.pop(field, None)

@@ -1,4 +1,4 @@
-"""A regular time axis from real stamps: order, duplicates, jitter, gaps, missing cells.
+"""A regular time axis from real stamps: order, duplicates, jitter, gaps.
 
 The rule, for steps within one recording: with m the median step and r the finest decimal
 place that the stamps have, a step d is regular if |d - m| <= max(m / 4, 1.5 r). Beyond that
@@ -15,21 +15,99 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import ReadingOptions
-from forecaster.reading import doubtful_times
+from forecaster.reading.file import TableFile
 from forecaster.reading.refusal import RefusalError
-from forecaster.reading.track import Track
+from forecaster.reading.stamps import Stamps
+from forecaster.signal.time_axis import TimeKind
 
-MOST_LOST = 1e18  # rows: what an integer can count
+# Rows that an integer can count.
+MOST_LOST = 1e18
 JITTER = 0.25
 GAP = 1.5
+# The longest run of rows or cells that is interpolated.
 LONGEST_FILLED = 10
+# Stamps are rounded if more than this share of them equal the one before.
 ROUNDED_SHARE = 0.05
 MONTH_S = 27 * 86400.0
+# The share of a step of a month and more by which another may be longer or shorter.
 MONTHS_OFF = 0.01
-"""The share of a step of a month and more by which another may be longer or shorter."""
+# The last day that every month has.
 LAST_DAY = 28
-"""The last day that every month has."""
+# More gaps than this share of the steps are no gaps, but irregular steps.
 IRREGULAR_SHARE = 0.2
+DAY_NS = 86_400 * 10**9
+
+
+@dataclass
+class Track:
+    """The rows of a file on their way to recordings.
+
+    `values` (T, C + X + F); `block` (T,) numbers the blocks that no recording may cross; `t` (T,)
+    has the stamps, None without a column of time; `row` (T,) the rows of the file, None while they
+    are all there in order. The last `ahead` rows hold future covariates alone.
+    """
+
+    file: TableFile
+    values: NDArray[np.float64]
+    block: NDArray[np.int64] | None = None
+    stamps: Stamps | None = None
+    t: Any = None
+    row: NDArray[np.int64] | None = None
+    ahead: int = 0
+
+    def line(self, index: int) -> int:
+        """Return the file's line of row `index`."""
+        return self.file.first_line + int(index if self.row is None else self.row[index])
+
+    def joint(self) -> NDArray[np.bool_]:
+        """Return for each step (T-1,) whether both its rows are in one block."""
+        if self.block is None:
+            return np.ones(len(self.values) - 1, bool)
+        return np.equal(np.diff(self.block), 0)
+
+    @property
+    def unit_s(self) -> float:
+        """The unit of the stamps in seconds."""
+        return 1.0 if self.stamps is None else self.stamps.unit_s
+
+    @property
+    def kind(self) -> TimeKind:
+        """The kind of the stamps."""
+        return "samples" if self.stamps is None else self.stamps.kind
+
+    def take(self, index: NDArray[np.int64]) -> None:
+        """Keep the rows `index`, in that order."""
+        self.row = index if self.row is None else self.row[index]
+        self.values = self.values[index]
+        self.block = None if self.block is None else self.block[index]
+        self.t = None if self.t is None else self.t[index]
+
+    def cut(self, rows: NDArray[np.int64]) -> None:
+        """Let a block begin at each of `rows`."""
+        begins = np.zeros(len(self.values), np.int64)
+        begins[rows] = 1
+        block = 0 if self.block is None else self.block * (len(begins) + 1)
+        self.block = block + np.cumsum(begins)
+
+    def show(self, index: int) -> str:
+        """Return the stamp of row `index` as a person reads it."""
+        value = self.t[index]
+        if self.kind == "timestamps":
+            return str(np.datetime64(int(value), "ns")).replace("T", " ").removesuffix(".000000000").rstrip()
+        return f"{value}"
+
+    def show_length(self, length: float) -> str:
+        """Return a length of time in a unit of its size."""
+        seconds = float(length) * self.unit_s
+        for unit, size in (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+            if seconds >= 2 * size or (size < 86400 and seconds >= size):
+                return f"{seconds / size:.4g} {unit}"
+        return f"{seconds:.4g} s"
+
+    def refusal(self, problem: str, index: int, **more: Any) -> RefusalError:
+        """Return the refusal of the stamp of row `index`."""
+        column = None if self.stamps is None else self.stamps.column
+        return self.file.refusal(problem, line=self.line(index), column=column, **more)
 
 
 @dataclass(frozen=True)
@@ -45,9 +123,13 @@ class Timing:
 
 @dataclass
 class Grid:
-    """The regular step `m` in the stamps' unit (months, where `calendar`), and what is not regular."""
+    """The regular step in the stamps' unit (months, where `calendar`), and the gaps (T-1,).
 
-    m: float
+    `median` and `mean` are of the regular steps; `months` (T,) counts the months of a calendar,
+    whose step is the pandas alias `calendar`.
+    """
+
+    median: float
     mean: float
     jitter: float
     gap: NDArray[np.bool_]
@@ -55,34 +137,32 @@ class Grid:
     calendar: str | None = None
 
 
-def ordered(track: Track, options: ReadingOptions) -> int:
-    """Sort and merge duplicates as the options say; return the duplicates removed. Raises SignalError."""
+def put_in_order(track: Track, options: ReadingOptions) -> int:
+    """Sort and merge rows of equal stamps as the options say; return how many were merged. Raises RefusalError."""
     if len(track.t) < 2:
         return 0
     _refuse_rounded(track)
-    steps = np.diff(track.t)
-    back = np.flatnonzero((steps < 0) & track.joint())
+    back = np.flatnonzero((np.diff(track.t) < 0) & track.joint())
     if len(back):
         if not options.sort:
             at = int(back[0]) + 1
-            doubtful_times.refuse_anew(track, back, show(track, at))
-            found = f"the time steps back from {show(track, at - 1)} to {show(track, at)} ({len(back)} in all)"
-            raise track.refuse(found, at, expected="later stamps in later rows", fix={"sort": True})
-        keys = (track.t,) if track.block is None else (track.t, track.block)
-        track.take(np.lexsort(keys))
+            _refuse_restart(track, back)
+            problem = f"the time steps back from {track.show(at - 1)} to {track.show(at)} ({len(back)} in all)"
+            raise track.refusal(problem, at, expected="later stamps in later rows", fix={"sort": True})
+        track.take(np.lexsort((track.t,) if track.block is None else (track.t, track.block)))
     same = np.flatnonzero((np.diff(track.t) == 0) & track.joint())
     if not len(same):
         return 0
     if options.duplicates == "error":
         at = int(same[0]) + 1
-        found = f"the time {show(track, at)} stands twice ({len(same)} in all)"
-        raise track.refuse(found, at, expected="one row a stamp", fix={"duplicates": "mean"})
-    _merge(track, options)
+        problem = f"the time {track.show(at)} stands twice ({len(same)} in all)"
+        raise track.refusal(problem, at, expected="one row a stamp", fix={"duplicates": "mean"})
+    _merge_equal(track, options)
     return len(same)
 
 
 def _refuse_rounded(track: Track) -> None:
-    """Refuse stamps of which many are equal: they are rounded, and say nothing about single rows."""
+    """Raise RefusalError if many stamps are equal: they are rounded, and say nothing about single rows."""
     joint = track.joint()
     steps = np.diff(track.t)[joint]
     equal = int((steps == 0).sum())
@@ -90,145 +170,152 @@ def _refuse_rounded(track: Track) -> None:
         return
     fix: dict[str, Any] = {"no_time": True}
     advice = ""
-    span = float(track.t[-1] - track.t[0]) * track.unit_s
-    if span > 0:
-        fix["rate_hz"] = float(f"{(len(track.t) - 1) / span:.4g}")
+    span_s = float(track.t[-1] - track.t[0]) * track.unit_s
+    if span_s > 0:
+        fix["rate_hz"] = float(f"{(len(track.t) - 1) / span_s:.4g}")
         advice = "The rate is the mean of all rows; put the logger's own rate if you know it." + _two_rates(track)
     at = int(np.flatnonzero(joint & (np.diff(track.t) == 0))[0]) + 1
-    found = f"{equal} of {len(steps)} stamps equal the one before: they are rounded (first {show(track, at)})"
-    raise track.refuse(found, at, expected="a stamp for each row", fix=fix, advice=advice)
+    problem = f"{equal} of {len(steps)} stamps equal the one before: they are rounded (first {track.show(at)})"
+    raise track.refusal(problem, at, expected="a stamp for each row", fix=fix, advice=advice)
 
 
 def _two_rates(track: Track) -> str:
-    """Say so if the first half of the rows came faster or slower than the second."""
+    """Return a sentence if the first half of the rows came faster or slower than the second."""
     half = len(track.t) // 2
-    first = float(track.t[half] - track.t[0]) * track.unit_s / half
-    second = float(track.t[-1] - track.t[half]) * track.unit_s / (len(track.t) - 1 - half)
-    if min(first, second) <= 0 or abs(first - second) <= 0.02 * min(first, second):
+    first_s = float(track.t[half] - track.t[0]) * track.unit_s / half
+    second_s = float(track.t[-1] - track.t[half]) * track.unit_s / (len(track.t) - 1 - half)
+    if min(first_s, second_s) <= 0 or abs(first_s - second_s) <= 0.02 * min(first_s, second_s):
         return ""
-    return f" It was not constant: {1 / first:.4g} Hz in the first half of the rows, {1 / second:.4g} in the second."
+    rates = f"{1 / first_s:.4g} Hz in the first half of the rows, {1 / second_s:.4g} in the second"
+    return f" It was not constant: {rates}."
 
 
-def _merge(track: Track, options: ReadingOptions) -> None:
-    """Keep the first of equal stamps, or their mean."""
-    fresh = np.concatenate([[True], (np.diff(track.t) != 0) | ~track.joint()])
-    first = np.flatnonzero(fresh)
-    if options.duplicates == "mean":
-        count = np.diff(np.append(first, len(fresh)))
-        means = np.add.reduceat(track.values, first, axis=0) / count[:, None]
-        values = np.where(count[:, None] > 1, means, track.values[first])
+def _refuse_restart(track: Track, back: NDArray[np.int64]) -> None:
+    """Raise RefusalError if the time begins again: sorting would mix recordings that stand one behind the other."""
+    t, at = track.t, int(back[0]) + 1
+    if at + 1 >= len(t) or len(back) > len(t) / 3 or t[at] != t[0] or not t[at] < t[at + 1] <= t[at - 1]:
+        return
+    lengths = np.diff([-1, *back, len(t) - 1])
+    are_even = track.row is None and (lengths == lengths[0]).all()
+    advice = "Put the recordings into files of their own, or number them in a column: --group-column."
+    raise track.refusal(
+        f"the time begins again at {track.show(at)} ({len(back) + 1} recordings, one behind the other)",
+        at,
+        expected="later stamps in later rows",
+        fix={"recording_rows": int(lengths[0])} if are_even else {},
+        advice="" if are_even else advice,
+    )
+
+
+def _merge_equal(track: Track, options: ReadingOptions) -> None:
+    """Keep the first of the rows with equal stamps, or their mean."""
+    is_first = np.concatenate([[True], (np.diff(track.t) != 0) | ~track.joint()])
+    first = np.flatnonzero(is_first)
+    if options.duplicates != "mean":
         track.take(first)
-        track.values = values
-    else:
-        track.take(first)
+        return
+    count = np.diff(np.append(first, len(is_first)))
+    means = np.add.reduceat(track.values, first, axis=0) / count[:, None]
+    values = np.where(count[:, None] > 1, means, track.values[first])
+    track.take(first)
+    track.values = values
 
 
-def show(track: Track, index: int) -> str:
-    """Write a stamp as a person reads it."""
-    value = track.t[index]
-    if track.kind == "timestamps":
-        return str(np.datetime64(int(value), "ns")).replace("T", " ").removesuffix(".000000000").rstrip()
-    return f"{value}"
+def find_grid(track: Track) -> Grid | None:
+    """Return the regular step and what deviates from it; None without two rows in one block.
 
-
-def span_text(track: Track, length: float) -> str:
-    """Write a length of time in a unit of its size."""
-    seconds = float(length) * track.unit_s
-    for unit, size in (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= 2 * size or (size < 86400 and seconds >= size):
-            return f"{seconds / size:.4g} {unit}"
-    return f"{seconds:.4g} s"
-
-
-def grid(track: Track) -> Grid | None:
-    """Find the regular step and what deviates from it. Raises SignalError for irregular steps."""
+    Raises RefusalError for irregular steps.
+    """
     joint = track.joint()
     if not joint.any():
         return None
     steps = np.diff(track.t).astype(np.float64)
-    m = float(np.median(steps[joint]))
-    ok = np.abs(steps - m) <= max(JITTER * m, 1.5 * _resolution(track.t))
-    if not (ok | ~joint).all() or (m * track.unit_s >= MONTH_S and (steps[joint] != m).any()):
-        found = _calendar(track)
-        if found is not None:
-            return _month_grid(track, found[0], ends=found[1])
-        _refuse_days(track, steps, m)
-    gap = joint & ~ok & (steps >= GAP * m)
-    irregular = joint & ~ok & ~gap
+    median = float(np.median(steps[joint]))
+    is_regular = np.abs(steps - median) <= max(JITTER * median, 1.5 * _resolution(track.t))
+    if not (is_regular | ~joint).all() or (median * track.unit_s >= MONTH_S and (steps[joint] != median).any()):
+        calendar = _calendar_months(track)
+        if calendar is not None:
+            return _month_grid(track, calendar[0], ends=calendar[1])
+        _refuse_uneven_months(track, steps, median)
+    gap = joint & ~is_regular & (steps >= GAP * median)
+    irregular = joint & ~is_regular & ~gap
     if irregular.any() or gap.sum() > IRREGULAR_SHARE * joint.sum():
-        raise _irregular(track, steps, m, bad=irregular if irregular.any() else gap)
-    regular = steps[joint & ok]
-    jitter = float(np.abs(regular - m).max() / m)
-    exact = jitter == 0 or (jitter <= 1e-6 and track.t.dtype.kind == "f")
-    mean = m if jitter == 0 else float(regular.mean())
-    return Grid(m, _neat(mean) if exact else mean, 0.0 if exact else jitter, gap)
+        raise _irregular(track, steps, median, bad=irregular if irregular.any() else gap)
+    regular = steps[joint & is_regular]
+    jitter = float(np.abs(regular - median).max() / median)
+    is_exact = jitter == 0 or (jitter <= 1e-6 and track.t.dtype.kind == "f")
+    mean = median if jitter == 0 else float(regular.mean())
+    return Grid(median, _neat(mean) if is_exact else mean, 0.0 if is_exact else jitter, gap)
 
 
 def _neat(value: float) -> float:
-    """Drop the noise of binary fractions: .02 from .019999999999999574."""
+    """Return a value without the noise of binary fractions: .02 for .019999999999999574."""
     return float(f"{value:.9g}") if value != int(value) else value
 
 
 def _resolution(t: NDArray[Any]) -> float:
     """Return the finest decimal place that the stamps have."""
-    some = t[:: max(1, len(t) // 2000)]
+    stamps = t[:: max(1, len(t) // 2000)]
     if t.dtype.kind == "f":
         for digits in range(10):
-            scaled = some * 10.0**digits
+            scaled = stamps * 10.0**digits
             if np.allclose(scaled, np.round(scaled), rtol=1e-12, atol=1e-6):
                 return float(10.0**-digits)
         return 0.0
     place = 10**9
-    while place > 1 and (some % place).any():
+    while place > 1 and (stamps % place).any():
         place //= 10
     return float(place)
 
 
-def _irregular(track: Track, steps: NDArray[np.float64], m: float, *, bad: NDArray[np.bool_]) -> RefusalError:
+def _irregular(track: Track, steps: NDArray[np.float64], median: float, *, bad: NDArray[np.bool_]) -> RefusalError:
+    """Return the refusal of the first of the `bad` steps."""
     at = int(np.flatnonzero(bad)[0]) + 1
-    found = (
-        f"a step of {span_text(track, steps[at - 1])} among steps of {span_text(track, m)} ({int(bad.sum())} irregular)"
-    )
+    step, usual = track.show_length(steps[at - 1]), track.show_length(median)
     fix: dict[str, Any] = {"no_time": True}
     if track.kind != "samples":
-        fix["rate_hz"] = float(f"{1 / (m * track.unit_s):.6g}")
+        fix["rate_hz"] = float(f"{1 / (median * track.unit_s):.6g}")
+    problem = f"a step of {step} among steps of {usual} ({int(bad.sum())} irregular)"
     advice = "Rows then count as evenly spaced: do so only if the stamps are wrong and the rows right."
-    return track.refuse(found, at, expected="regular steps", fix=fix, advice=advice)
+    return track.refusal(problem, at, expected="regular steps", fix=fix, advice=advice)
 
 
-def _calendar(track: Track) -> tuple[NDArray[np.int64], bool] | None:
-    """Return the months of the stamps, all on one day of theirs up to the 28th, or on the last, and which it is."""
+def _calendar_months(track: Track) -> tuple[NDArray[np.int64], bool] | None:
+    """Return the months of the stamps and whether they are their ends; None if the stamps are no calendar.
+
+    All stamps of a calendar are on one day of their months up to the 28th, or all on the last.
+    """
     if track.kind != "timestamps":
         return None
     stamps = track.t.astype("datetime64[ns]")
     month = stamps.astype("datetime64[M]")
-    inside = (stamps - month.astype("datetime64[ns]")).astype(np.int64)
-    left = ((month + 1).astype("datetime64[ns]") - stamps).astype(np.int64)
-    if (inside == inside[0]).all() and inside[0] < LAST_DAY * 86_400 * 10**9:
+    since_begin = (stamps - month.astype("datetime64[ns]")).astype(np.int64)
+    until_end = ((month + 1).astype("datetime64[ns]") - stamps).astype(np.int64)
+    if (since_begin == since_begin[0]).all() and since_begin[0] < LAST_DAY * DAY_NS:
         return month.astype(np.int64), False
-    if (left == left[0]).all() and left[0] <= 86_400 * 10**9:
+    if (until_end == until_end[0]).all() and until_end[0] <= DAY_NS:
         return month.astype(np.int64), True
     return None
 
 
-def _refuse_days(track: Track, steps: NDArray[np.float64], m: float) -> None:
-    """Refuse months that are no calendar, as those on the 30th: their mean step would give stamps that nobody wrote."""
-    off = np.abs(steps - np.maximum(1, np.round(steps / m)) * m)
-    bad = track.joint() & (off > MONTHS_OFF * m)
-    if track.kind == "timestamps" and m * track.unit_s >= MONTH_S and bad.any():
-        raise _irregular(track, steps, m, bad=bad)
+def _refuse_uneven_months(track: Track, steps: NDArray[np.float64], median: float) -> None:
+    """Raise RefusalError for months that are no calendar, as those on the 30th: no mean step gives their stamps."""
+    off = np.abs(steps - np.maximum(1, np.round(steps / median)) * median)
+    bad = track.joint() & (off > MONTHS_OFF * median)
+    if track.kind == "timestamps" and median * track.unit_s >= MONTH_S and bad.any():
+        raise _irregular(track, steps, median, bad=bad)
 
 
 def _month_grid(track: Track, months: NDArray[np.int64], *, ends: bool) -> Grid:
     """Return the grid of a calendar, of months or of their `ends`: the step counts in months."""
     joint, steps = track.joint(), np.diff(months).astype(np.float64)
-    m = float(np.median(steps[joint]))
-    gap = joint & (steps > m)
-    if m < 1 or (joint & (steps < m)).any() or (steps[gap] % m).any():
+    median = float(np.median(steps[joint]))
+    gap = joint & (steps > median)
+    if median < 1 or (joint & (steps < median)).any() or (steps[gap] % median).any():
         length = np.diff(track.t).astype(np.float64)
-        raise _irregular(track, length, float(np.median(length)), bad=joint & (steps != m))
+        raise _irregular(track, length, float(np.median(length)), bad=joint & (steps != median))
     nominal = float(np.median(np.diff(track.t)[joint]))
-    return Grid(nominal, nominal, 0.0, gap, months, _alias(int(m), int(months[0]), ends))
+    return Grid(nominal, nominal, 0.0, gap, months, _alias(int(median), int(months[0]), ends))
 
 
 def _alias(step: int, month: int, ends: bool) -> str:
@@ -240,41 +327,45 @@ def _alias(step: int, month: int, ends: bool) -> str:
     return count + base + ("E" if ends else "S")
 
 
-def handle_gaps(track: Track, found: Grid, options: ReadingOptions) -> tuple[int, int]:
-    """Refuse gaps, leave them to be cut, or fill their rows with NaN; return their number and the rows filled."""
-    gaps = np.flatnonzero(found.gap)
+def handle_gaps(track: Track, grid: Grid, options: ReadingOptions) -> tuple[int, int]:
+    """Return the number of gaps, left to be cut or filled with rows of NaN, and the number of rows filled in.
+
+    Raises RefusalError for gaps that the options do not accept.
+    """
+    gaps = np.flatnonzero(grid.gap)
     if not len(gaps):
         return 0, 0
-    source = track.t if found.months is None else found.months
-    step = found.m if found.months is None else float(np.median(np.diff(found.months)[~found.gap]))
-    sizes = np.diff(source)[gaps] / step
+    t = track.t if grid.months is None else grid.months
+    step = grid.median if grid.months is None else float(np.median(np.diff(grid.months)[~grid.gap]))
+    sizes = np.diff(t)[gaps] / step
     if options.missing == "split":
         return len(gaps), 0
     lost = np.round(np.minimum(sizes, MOST_LOST)).astype(np.int64) - 1
-    fillable = (lost <= LONGEST_FILLED).all() and (np.abs(sizes - np.round(sizes)) <= JITTER + 1e-9).all()
-    if options.missing == "error" or not fillable:
-        raise _gap(track, gaps, sizes, fillable=bool(fillable), options=options)
-    _insert(track, found, gaps, lost)
+    can_be_filled = (lost <= LONGEST_FILLED).all() and (np.abs(sizes - np.round(sizes)) <= JITTER + 1e-9).all()
+    if options.missing == "error" or not can_be_filled:
+        raise _gap(track, gaps, sizes, can_be_filled=bool(can_be_filled), options=options)
+    _fill_gaps(track, grid, gaps, lost)
     return len(gaps), int(lost.sum())
 
 
 def _gap(
-    track: Track, gaps: NDArray[Any], sizes: NDArray[Any], *, fillable: bool, options: ReadingOptions
+    track: Track, gaps: NDArray[Any], sizes: NDArray[Any], *, can_be_filled: bool, options: ReadingOptions
 ) -> RefusalError:
+    """Return the refusal of the first gap, or of the longest one where gaps would be filled."""
     worst = int(np.argmax(sizes)) if options.missing == "interpolate" else 0
     at = int(gaps[worst]) + 1
-    length = span_text(track, track.t[at] - track.t[at - 1])
-    found = (
-        f"a gap of {length} ({sizes[worst]:.4g} steps) after {show(track, at - 1)} "
+    length = track.show_length(track.t[at] - track.t[at - 1])
+    problem = (
+        f"a gap of {length} ({sizes[worst]:.4g} steps) after {track.show(at - 1)} "
         f"({len(gaps)} gaps, the longest {sizes.max():.4g} steps)"
     )
     limit = f"gaps of at most {LONGEST_FILLED} rows to interpolate"
     expected = "regular steps" if options.missing == "error" else limit
-    return track.refuse(found, at, expected=expected, fix={"missing": "interpolate" if fillable else "split"})
+    return track.refusal(problem, at, expected=expected, fix={"missing": "interpolate" if can_be_filled else "split"})
 
 
-def _insert(track: Track, found: Grid, gaps: NDArray[np.int64], lost: NDArray[np.int64]) -> None:
-    """Put rows of NaN into gaps, their stamps evenly between those around."""
+def _fill_gaps(track: Track, grid: Grid, gaps: NDArray[np.int64], lost: NDArray[np.int64]) -> None:
+    """Put rows of NaN into the gaps, their stamps evenly between those around."""
     count = np.zeros(len(track.t), np.int64)
     count[gaps + 1] = lost
     position = np.arange(len(track.t)) + np.cumsum(count)
@@ -283,12 +374,12 @@ def _insert(track: Track, found: Grid, gaps: NDArray[np.int64], lost: NDArray[np
     values[position] = track.values
     source = np.searchsorted(position, np.arange(length), side="left")
     t = np.interp(np.arange(length), position, (track.t - track.t[0]).astype(np.float64))
-    whole = track.t.dtype.kind in "iu"
-    filled = (np.round(t).astype(np.int64) if whole else t) + track.t[0]
+    filled = (np.round(t).astype(np.int64) if track.t.dtype.kind in "iu" else t) + track.t[0]
+    # The stamps of the file stay as they are, to the last bit.
     filled[position] = track.t
     track.row = source if track.row is None else track.row[source]
     track.block = None if track.block is None else track.block[source]
     track.values, track.t = values, filled
-    if found.months is not None:
-        found.months = np.round(np.interp(np.arange(length), position, found.months)).astype(np.int64)
-    found.gap = np.zeros(length - 1, bool)
+    if grid.months is not None:
+        grid.months = np.round(np.interp(np.arange(length), position, grid.months)).astype(np.int64)
+    grid.gap = np.zeros(length - 1, bool)

@@ -1,4 +1,4 @@
-"""The bytes of one input: opened safely, hashed on the side, named if they are not text."""
+"""The bytes of one input: opened safely, hashed while they are parsed, refused if they are not text."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from forecaster.reading.passing import CHUNK_BYTES, HEAD_BYTES, Facts, Tap, Watch
 from forecaster.reading.refusal import RefusalError
+from forecaster.reading.stream_hash import CHUNK_BYTES, HEAD_BYTES, BackgroundHash, HashedStream, StreamFacts
 
+# Enough of the head for the first lines of most files: the rest of it is decoded only if they are long.
 SHORT_HEAD_BYTES = 1 << 13
+# Files up to this size are held in memory.
 SMALL_BYTES = 1 << 22
+# A longer line is no row of numbers, and would fill the memory.
 LINE_CHARACTERS = 1 << 22
 
+# How files of other kinds begin, what they are, and what to do with them.
 MAGIC = (
     (b"\xd0\xcf\x11\xe0", "an Excel workbook (.xls)", "Save the sheet as CSV."),
     (b"PK\x03\x04", "a zip archive", "Unpack it first."),
@@ -47,68 +51,74 @@ MARKUP = (
     (b"version https://git-lfs", "a Git LFS pointer", "Fetch the file that it stands for: git lfs pull."),
 )
 ENCODINGS = "such as utf-8, utf-16, latin-1"
-UTF_BOMS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"))
+# The marks of UTF-32 come first: that of UTF-16 is how they begin.
+UTF32_BOMS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"))
 UTF16_BOMS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 @dataclass
 class Source:
-    """One input: `data` is held where it is small or came by a pipe, else read from `path`."""
+    """The bytes of one input: `data` if they are few or came by a pipe, else they are read from `path`.
+
+    `head` holds the first bytes, `facts` what the pass over all of them showed.
+    """
 
     path: str
     encoding: str
     head: bytes
     size: int
     data: bytes | None
-    facts: Facts = field(default_factory=Facts)
+    facts: StreamFacts = field(default_factory=StreamFacts)
     identity: tuple[int, ...] = ()
-    tap: Tap | None = None
-    watch: Watch | None = None
+    stream: HashedStream | None = None
+    background: BackgroundHash | None = None
     text: IO[str] | None = None
 
-    def parsed(self, skip_lines: int) -> tuple[Any, int]:
-        """Return what pandas shall read, and how many first lines it shall skip.
-
-        A large plain file goes by its path, which the C reader takes much faster than an open
-        file, while a thread passes over the same bytes. Otherwise it is bytes, watched as they
-        pass, or decoded text, behind the first lines: pandas would look for quotes in lines
-        that it skips, and skip more for an open one.
-        """
+    def for_parser(self, skip_lines: int) -> tuple[Any, int]:
+        """Return what pandas shall read, and how many first lines it shall skip."""
+        # The C reader takes a path much faster than an open file, while a thread hashes the same bytes.
         if self._goes_by_path(skip_lines):
-            self.watch = Watch(self.binary, self.facts)
+            self.background = BackgroundHash(self.binary, self.facts)
             return os.path.abspath(self.path), skip_lines
+        # Otherwise the first lines are skipped here: pandas would look for quotes in lines that
+        # it skips, and skip more for an open one.
         if self.encoding != "utf-8":
             text = io.TextIOWrapper(self.binary(), encoding=self.encoding, newline=None)
             for _ in range(skip_lines):
                 text.readline()
             self.text = text
             return text, 0
-        self.tap = self._tapped()
-        self.tap.skip(skip_lines)
-        return self.tap, 0
+        self.stream = self._hashed_stream()
+        self.stream.skip(skip_lines)
+        return self.stream, 0
 
     def _goes_by_path(self, skip_lines: int) -> bool:
-        """Say whether pandas may open the file itself: it is large, and there is nothing special about its start."""
+        """Return whether pandas may open the file itself: it is large, and nothing is special about its start."""
         if self.data is not None or self.encoding != "utf-8" or self.head.startswith(codecs.BOM_UTF8):
             return False
-        skipped = self.head.split(b"\n", skip_lines)
-        return len(skipped) > skip_lines and b'"' not in self.head[: len(self.head) - len(skipped[-1])]
+        pieces = self.head.split(b"\n", skip_lines)
+        return len(pieces) > skip_lines and b'"' not in self.head[: len(self.head) - len(pieces[-1])]
 
-    def _tapped(self) -> Tap:
-        return Tap(self.binary(), self.facts, utf8=self.encoding == "utf-8", beside=self.data is None)
+    def _hashed_stream(self) -> HashedStream:
+        return HashedStream(self.binary(), self.facts, utf8=self.encoding == "utf-8", threaded=self.data is None)
 
-    def finish(self) -> Facts:
-        """Pass over the bytes that are still unread, then refuse what is not text in the encoding."""
-        if self.watch is not None:
-            watch, self.watch = self.watch, None
-            self.facts.sha256 = watch.digest()
+    def sha256(self) -> str:
+        """Return the hash of all bytes, after reading those that no parser has read yet."""
+        if self.background is not None:
+            background, self.background = self.background, None
+            self.facts.sha256 = background.digest()
             if _identity(os.stat(self.path)) != self.identity:
                 raise RefusalError("changed while it was read", path=self.path, advice="Read it again when it rests.")
         if not self.facts.sha256:
-            tap = self.tap or self._tapped()
-            while tap.read(CHUNK_BYTES):
+            stream = self.stream or self._hashed_stream()
+            while stream.read(CHUNK_BYTES):
                 pass
-            self.facts.sha256 = tap.digest()
+            self.facts.sha256 = stream.digest()
+        return self.facts.sha256
+
+    def finish(self) -> StreamFacts:
+        """Return what all bytes showed. Raises RefusalError if they are no text in the encoding."""
+        self.sha256()
         if self.encoding == "utf-8" and (self.facts.nul or self.facts.bad_byte is not None):
             raise _not_utf8(self)
         return self.facts
@@ -117,10 +127,10 @@ class Source:
         """End the hashing thread and close the file, however far the reading came."""
         if self.text is not None:
             self.text.close()
-        if self.watch is not None:
-            self.watch.digest()
-        if self.tap is not None and not self.facts.sha256:
-            self.tap.digest()
+        if self.background is not None:
+            self.background.digest()
+        if self.stream is not None and not self.facts.sha256:
+            self.stream.digest()
 
     def binary(self) -> IO[bytes]:
         """Open the bytes from their start."""
@@ -137,22 +147,33 @@ class Source:
                     raise RefusalError(f"a line of more than {LINE_CHARACTERS} characters", path=self.path, line=number)
                 yield line.removesuffix("\n").removeprefix("\ufeff") if number == 1 else line.removesuffix("\n")
 
-    def head_lines(self, wanted: int) -> list[str]:
-        """Return at least `wanted` lines of the head if it has them, the last one only if it is whole."""
+    def head_lines(self, fewest: int) -> list[str]:
+        """Return at least `fewest` lines of the head if it has them, the last one only if it is whole."""
         short = self.head[:SHORT_HEAD_BYTES]
-        head = short if self.encoding == "utf-8" and short.count(b"\n") > wanted else self.head
-        whole = len(head) >= self.size
+        head = short if self.encoding == "utf-8" and short.count(b"\n") > fewest else self.head
+        is_whole_file = len(head) >= self.size
         try:
-            text = codecs.getincrementaldecoder(self.encoding)().decode(head, whole)
+            text = codecs.getincrementaldecoder(self.encoding)().decode(head, is_whole_file)
         except UnicodeError as error:
             raise self.undecodable(error) from None
         text = text.removeprefix("\ufeff")
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         lines = text.split("\n")
-        if not whole or lines[-1] == "":
+        if not is_whole_file or lines[-1] == "":
             lines.pop()
         return lines
+
+    def last_lines(self, most_bytes: int) -> list[str]:
+        """Return the lines of the last `most_bytes` bytes; the first of them may lack its start."""
+        with self.binary() as file:
+            file.seek(max(0, self.size - most_bytes))
+            text = file.read().decode(self.encoding, errors="replace")
+        return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
+
+    def starts_with(self, text: str) -> bool:
+        """Return whether the text begins with `text`, behind a byte order mark or not."""
+        return self.head[:1024].decode(self.encoding, errors="ignore").removeprefix("\ufeff").startswith(text)
 
     def undecodable(self, error: UnicodeError) -> RefusalError:
         """Return the refusal of bytes that the encoding does not have."""
@@ -164,22 +185,22 @@ class Source:
 
 
 def open_source(path: str, encoding: str | None) -> Source:
-    """Open `path` ("-" is standard input); refuse what is no regular text file."""
+    """Open `path` ("-" is standard input). Raises RefusalError for what is no regular file, or empty."""
     chosen = _known_encoding(encoding, path)
     if path == "-":
-        data = b"" if sys.stdin is None else sys.stdin.buffer.read()  # a program may be started without one
+        # A program may be started without a standard input.
+        data = b"" if sys.stdin is None else sys.stdin.buffer.read()
         source = Source(path, chosen, data[:HEAD_BYTES], len(data), data)
     else:
         source = _open_file(path, chosen)
     if source.size == 0:
         raise RefusalError("the file is empty", path=path, expected="rows of numbers")
-    _refuse_binary(source)
     return source
 
 
 def _open_file(path: str, encoding: str) -> Source:
     try:
-        # O_NONBLOCK: opening a pipe that nobody writes to must not hang
+        # O_NONBLOCK: opening a pipe that nobody writes to must not hang.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
@@ -219,27 +240,13 @@ def _decodes(data: bytes, encoding: str) -> bool:
     return True
 
 
-def _refuse_kinds(source: Source) -> None:
-    """Name files of another kind by how they begin."""
-    head = source.head
-    for magic, what, todo in MAGIC:
-        if head.startswith(magic) and magic.startswith(b"PK") and (b"xl/" in head or b"[Content_Types]" in head[:200]):
-            found = "is an Excel workbook (.xlsx), not text"
-            raise RefusalError(found, path=source.path, expected="a CSV file", advice="Save the sheet as CSV.")
-        if head.startswith(magic):
-            raise RefusalError(f"is {what}, not text", path=source.path, expected="a CSV file", advice=todo)
-    for begin, what, todo in MARKUP:
-        if head[:256].removeprefix(codecs.BOM_UTF8).lstrip().lower().startswith(begin):
-            raise RefusalError(f"is {what}, not a table", path=source.path, line=1, expected="a CSV file", advice=todo)
-
-
-def _refuse_binary(source: Source) -> None:
-    """Refuse what is no text, or text in another encoding."""
-    _refuse_kinds(source)
+def refuse_binary(source: Source) -> None:
+    """Raise RefusalError for what is no text, or text in another encoding."""
+    _refuse_other_kinds(source)
     head = source.head
     if source.encoding != "utf-8":
         return
-    for bom, name in (*UTF_BOMS, *UTF16_BOMS):
+    for bom, name in (*UTF32_BOMS, *UTF16_BOMS):
         if head.startswith(bom):
             raise RefusalError(
                 f"starts with the mark of {name.upper()}",
@@ -249,47 +256,71 @@ def _refuse_binary(source: Source) -> None:
                 fix={"encoding": name},
             )
     if head.startswith(codecs.BOM_UTF8 * 2):
-        found, advice = "starts with two marks of UTF-8", "Take one out: it would be part of the first name or number."
-        raise RefusalError(found, path=source.path, line=1, expected="one mark, or none", advice=advice)
+        raise RefusalError(
+            "starts with two marks of UTF-8",
+            path=source.path,
+            line=1,
+            expected="one mark, or none",
+            advice="Take one out: it would be part of the first name or number.",
+        )
     if b"\0" in head[:4096]:
         raise _nul(source)
 
 
+def _refuse_other_kinds(source: Source) -> None:
+    """Raise RefusalError for a file that begins like one of another kind."""
+    head = source.head
+    for magic, kind, advice in MAGIC:
+        # A workbook is a zip archive of XML files.
+        if head.startswith(magic) and magic.startswith(b"PK") and (b"xl/" in head or b"[Content_Types]" in head[:200]):
+            problem = "is an Excel workbook (.xlsx), not text"
+            raise RefusalError(problem, path=source.path, expected="a CSV file", advice="Save the sheet as CSV.")
+        if head.startswith(magic):
+            raise RefusalError(f"is {kind}, not text", path=source.path, expected="a CSV file", advice=advice)
+    for begin, kind, advice in MARKUP:
+        if head[:256].removeprefix(codecs.BOM_UTF8).lstrip().lower().startswith(begin):
+            raise RefusalError(
+                f"is {kind}, not a table", path=source.path, line=1, expected="a CSV file", advice=advice
+            )
+
+
 def _nul(source: Source) -> RefusalError:
-    """Tell UTF-16 without a mark from a binary file."""
+    """Return the refusal of NUL bytes, which tells UTF-16 without a mark from a binary file."""
     head = source.head[: 4096 if len(source.head) >= 4096 else len(source.head) // 2 * 2]
     even, odd = head[::2].count(0), head[1::2].count(0)
-    for zeros, others, name in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
-        if zeros > 0.7 * len(head) / 2 and others < 0.1 * len(head) / 2 and _decodes(source.head, name):
-            found = f"every other byte is NUL: the text looks like {name.upper()}"
-            return RefusalError(found, path=source.path, line=1, expected="UTF-8", fix={"encoding": name})
-    found = "holds NUL bytes: it is a binary file, or it was damaged"
+    for zeros, other_zeros, name in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
+        if zeros > 0.7 * len(head) / 2 and other_zeros < 0.1 * len(head) / 2 and _decodes(source.head, name):
+            problem = f"every other byte is NUL: the text looks like {name.upper()}"
+            return RefusalError(problem, path=source.path, line=1, expected="UTF-8", fix={"encoding": name})
     return RefusalError(
-        found, path=source.path, line=_line_of_nul(source), expected="a text file", advice="Export the signal as CSV."
+        "holds NUL bytes: it is a binary file, or it was damaged",
+        path=source.path,
+        line=_line_of_nul(source),
+        expected="a text file",
+        advice="Export the signal as CSV.",
     )
 
 
 def _line_of_nul(source: Source) -> int:
-    """Return the line of the first NUL byte."""
     line = 1
     with source.binary() as file:
         while chunk := file.read(CHUNK_BYTES):
-            before, found, _ = chunk.partition(b"\0")
+            before, nul, _ = chunk.partition(b"\0")
             line += before.count(b"\n")
-            if found:
+            if nul:
                 break
     return line
 
 
 def _not_utf8(source: Source) -> RefusalError:
-    """Name the first byte that is not UTF-8, its line, and the likely encoding."""
+    """Return the refusal of the first byte that is not UTF-8, with its line and the likely encoding."""
     if source.facts.bad_byte is None:
         return _nul(source)
     line, value = 1, 0
     with source.binary() as file:
-        left = source.facts.bad_byte
-        while left > 0 and (chunk := file.read(min(left, CHUNK_BYTES))):
-            line, left = line + chunk.count(b"\n"), left - len(chunk)
+        remaining = source.facts.bad_byte
+        while remaining > 0 and (chunk := file.read(min(remaining, CHUNK_BYTES))):
+            line, remaining = line + chunk.count(b"\n"), remaining - len(chunk)
         value = (file.read(1) or b"\0")[0]
-    found = f"the byte 0x{value:02x} is not UTF-8; in Latin-1 it is {bytes([value]).decode('latin-1')!r}"
-    return RefusalError(found, path=source.path, line=line, expected="UTF-8", fix={"encoding": "latin-1"})
+    problem = f"the byte 0x{value:02x} is not UTF-8; in Latin-1 it is {bytes([value]).decode('latin-1')!r}"
+    return RefusalError(problem, path=source.path, line=line, expected="UTF-8", fix={"encoding": "latin-1"})

@@ -30,7 +30,7 @@ DOC = "test_docstrings.py"
 
 MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "reading": (
-        ("forecaster/reading/*.py",),
+        ("forecaster/reading/**/*.py",),
         ("test_reading*.py", "test_symbols_reading.py", "test_docs_reading.py", "test_faults_bad_files.py", DOC),
     ),
     "windows": (

@@ -1,0 +1,76 @@
+"""Read a file: its signal, or an error with the options that were tried and read it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from forecaster.config import ReadingOptions
+from forecaster.errors import SignalError
+from forecaster.reading import calendar, formats
+from forecaster.reading.file import InputFile
+from forecaster.reading.recordings import Reading
+from forecaster.reading.refusal import RefusalError, applied, merged
+from forecaster.reading.source import open_source
+from forecaster.signal.signal import Signal
+
+# How often the options of a refusal are tried, with those of the next one added.
+ROUNDS = 8
+# A larger file is not read again to try them.
+REHEARSED_BYTES = 1 << 26
+
+
+def read_signal(source: Path | str, options: ReadingOptions | None = None, *, name: str | None = None) -> Signal:
+    """Return the signal of a file; arguments and errors are those of `read`."""
+    return read(source, options, name=name).signal
+
+
+def read(source: Path | str, options: ReadingOptions | None = None, *, name: str | None = None) -> Reading:
+    """Return the reading of one file ("-" is standard input): its signal, and how it was written and timed.
+
+    `name` is the signal's, else the file's without its suffix.
+
+    Raises:
+        SignalError: with path, line, column, what stands there, and the options that would read
+            the file: they were tried before they are named.
+    """
+    path, options = str(source), options or ReadingOptions()
+    try:
+        return _read(path, options, name)
+    except RefusalError as refusal:
+        raise _with_tried_options(path, options, refusal) from None
+
+
+def _read(path: str, options: ReadingOptions, name: str | None) -> Reading:
+    source = open_source(path, options.encoding)
+    try:
+        file = InputFile(source, options, name or ("stdin" if path == "-" else Path(path).stem))
+        reading = formats.of(file).read(file)
+        return replace(reading, signal=calendar.added(reading.signal, options.calendar))
+    except UnicodeError as error:
+        raise source.undecodable(error) from None
+    except OSError as error:
+        raise RefusalError(f"cannot be read: {error.strerror}", path=path) from None
+    finally:
+        source.close()
+
+
+def _with_tried_options(path: str, options: ReadingOptions, refusal: RefusalError) -> Exception:
+    """Return the error with all options that the file needs: those of one refusal after the other, until it reads.
+
+    Standard input and very large files are not read again: they get the first refusal's options.
+    """
+    fix, last = dict(refusal.fix), refusal
+    if path == "-" or not fix or os.path.getsize(path) > REHEARSED_BYTES:
+        return SignalError(refusal.found, hint=refusal.hint, **refusal.where)
+    for _ in range(ROUNDS):
+        try:
+            _read(path, applied(options, fix), None)
+            return refusal.completed(fix, True)
+        except RefusalError as later:
+            grown = merged(fix, later.fix)
+            if not later.fix or grown == fix:
+                break
+            fix, last = grown, later
+    return refusal.completed(dict(refusal.fix) if last is refusal else fix, False)

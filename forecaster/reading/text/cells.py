@@ -1,0 +1,181 @@
+"""What a text says: a cell as a number, a stamp or a word for missing; a header as a name and a unit."""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from collections import Counter
+from functools import lru_cache
+
+from forecaster.reading.source import LINE_CHARACTERS
+
+# A long cell is refused for what it holds, not for its length.
+csv.field_size_limit(max(LINE_CHARACTERS, csv.field_size_limit()))
+
+# What a number looks like, by its decimal mark.
+PATTERNS = {
+    ".": re.compile(r"[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"),
+    ",": re.compile(r"[ \t]*[+-]?(?:[0-9]+,?[0-9]*|,[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"),
+}
+_MISSING = "nan na n/a #n/a null none nil missing inf -inf +inf infinity -infinity ? - -- * #num! #div/0! #value! nat"
+DATE = (
+    r"(?:(?P<Y>\d{4})(?P<a>[-/.])(?P<M>\d{1,2})(?P=a)(?P<D>\d{1,2})"
+    r"|(?P<p>0?[1-9]|[12]\d|3[01])(?P<b>[-/.])(?P<q>0?[1-9]|[12]\d|3[01])(?P=b)(?P<y>\d{4}|\d{2})"
+    r"|(?P<d>\d{1,2})(?P<c>[- ])(?P<mon>[A-Za-z]{3})(?P=c)(?P<yy>\d{4}))"
+)
+TIME = (
+    r"(?P<h>\d{1,2})(?P<t>[:.])(?P<m>\d{2})(?:(?P=t)(?P<s>\d{2})(?:(?P<f>[.,:])(?P<frac>\d{1,9})\d*)?)?"
+    r"(?P<ap>[ ]?[AaPp][Mm])?"
+)
+OFFSET = r"(?P<z>[ ]?(?:Z|UTC|[+-]\d{2}:?\d{2}))?"
+STAMP = re.compile(rf"[ ]*{DATE}(?P<g>[T ]|, ?){TIME}{OFFSET}[ ]*", re.ASCII)
+DAY = re.compile(rf"[ ]*(?:{DATE}|(?P<ym>\d{{4}}-\d{{2}}))[ ]*", re.ASCII)
+CLOCK = re.compile(rf"[ ]*{TIME}[ ]*", re.ASCII)
+
+# The kinds of cells that a row of data holds.
+DATA_KINDS = ("number", "stamp", "day", "clock")
+
+_UNITS = (
+    "g mg m/s^2 m/s2 m/s² m/s**2 ms-2 mm/s mm/s2 m/s km/h m mm cm µm um nm km V mV µV uV kV A mA µA uA kA W kW MW "
+    "VA Wh kWh MWh J Pa hPa kPa MPa bar mbar psi N kN Nm N·m °C degC °F degF K C F % %RH rpm 1/min Hz kHz MHz deg ° "
+    "°/s deg/s rad rad/s dps µT uT mT T G lux lx dB dBA ppm ppb s ms µs us ns min h um/m µm/m µε ue l/min m3/h kg t "
+    "Ohm Ω kΩ pC e"
+)
+MISSING_WORDS, UNITS = frozenset(_MISSING.split()), frozenset(_UNITS.split())
+UNIT = re.compile(r"(?P<name>.*?\S)\s*[(\[](?P<unit>[^()\[\]]{1,16})[)\]]\s*")
+
+
+@lru_cache(maxsize=65536)
+def kind(text: str, decimal: str = ".") -> str:
+    """Return what a cell holds: number, empty, missing, stamp, day, clock or text.
+
+    >>> [kind(cell) for cell in ("1.5e3", "", "NaN", "2022-08-05T15.26.13.153", "18.00.00", "0x1A")]
+    ['number', 'empty', 'missing', 'stamp', 'clock', 'text']
+    """
+    if PATTERNS[decimal].fullmatch(text):
+        return "number"
+    stripped = text.strip()
+    if not stripped:
+        return "empty"
+    if stripped.lower() in MISSING_WORDS:
+        return "missing"
+    if len(stripped) > 64:
+        return "text"
+    for name, pattern in (("stamp", STAMP), ("day", DAY), ("clock", CLOCK)):
+        if pattern.fullmatch(stripped):
+            return name
+    return "text"
+
+
+def split_line(line: str, delimiter: str) -> list[str]:
+    """Return the cells of one line, quoted or not; a delimiter of one space stands for any run of white space."""
+    if '"' in line:
+        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=delimiter == " "), [""])
+    return (line.split() or [""]) if delimiter == " " else line.split(delimiter)
+
+
+def column_kind(cells: list[str], decimal: str) -> str:
+    """Return what most cells of a column hold; a column of nothing but words for missing is one of numbers."""
+    counts = Counter(kind(cell, decimal) for cell in cells)
+    filled = sum(counts.values()) - counts["empty"]
+    if not filled:
+        return "empty"
+    for candidate in DATA_KINDS:
+        if candidate == "day" and counts["clock"] > counts["day"]:
+            continue
+        # 18.05.10 counts as a day by itself.
+        if candidate == "clock":
+            counts["clock"] += counts["day"]
+        if counts[candidate] and counts[candidate] >= (filled - counts["missing"]) / 2:
+            return candidate
+    return "number" if counts["missing"] == filled else "text"
+
+
+def unit_of(header: str) -> tuple[str, str]:
+    """Return name and unit of a header; a bracket that holds no unit of the list belongs to the name.
+
+    >>> unit_of("x-axis (g)"), unit_of("acc [m/s^2]"), unit_of("CO(GT)")
+    (('x-axis', 'g'), ('acc', 'm/s^2'), ('CO(GT)', ''))
+    """
+    match = UNIT.fullmatch(header.strip())
+    if match and match["unit"].strip() in UNITS:
+        return match["name"], match["unit"].strip()
+    return header.strip(), ""
+
+
+def same_unit(unit: str, other: str) -> bool:
+    """Return whether two units are the same in any spelling: m/s^2, m/s**2 and m/s²; µm and um; degC and °C.
+
+    >>> same_unit("m/s^2", "m/s**2"), same_unit("mg", "g"), same_unit("mW", "MW")
+    (True, False, False)
+    """
+    return unit == other or _plain_unit(unit) == _plain_unit(other)
+
+
+def _plain_unit(unit: str) -> str:
+    folded = unicodedata.normalize("NFKC", unit).replace("μ", "u").replace("deg", "°")
+    return re.sub(r"[\s^*·⋅]", "", folded)
+
+
+# The units of time, in seconds.
+SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_SPELLED = {
+    "s": "s sec secs second seconds sek sekunde sekunden seconde secondes segundos",
+    "ms": "ms msec msecs milli millis millisec millisecond milliseconds millisekunde millisekunden millisecondes",
+    "us": "us usec usecs micro micros microsec microsecond microseconds mikrosekunde mikrosekunden microsecondes",
+    "ns": "ns nsec nsecs nano nanos nanosecond nanoseconds nanosekunden",
+    "min": "min mins minute minutes minuten minutos",
+    "h": "h hr hrs hour hours std stunde stunden heure heures horas",
+    "d": "d day days tag tage jour jours",
+}
+TIME_UNITS = {word: unit for unit, words in _SPELLED.items() for word in words.split()}
+# Units in brackets alone: a time tag is no day, and time_std no hour.
+IN_BRACKETS = frozenset(["tag", "tage", "jour", "jours", "std"])
+_JOINED = "|".join(sorted((word for word in set(TIME_UNITS) - IN_BRACKETS if len(word) > 1), key=len, reverse=True))
+JOINED = re.compile(rf"(?:time|t|zeit|elapsed|timestamp|epoch)({_JOINED})")
+BRACKET = re.compile(r"[(\[{]\s*(?:in\s+)?([^()\[\]{}]*?)\.?\s*[)\]}]$")
+MARKED = re.compile(r"(?:[_/.:]|\bin\s+)([^\W\d_]+)\.?$")
+LAST = re.compile(r"[\s-]([^\W\d_]+)\.?$")
+# What else a bracket behind a time may say: the zone, the form, where it begins.
+OTHERWISE = re.compile(
+    r"|utc.*|gmt.*|z|local.*|cet|cest|mez|mesz|[ecmp][sd]t|rel.*|abs.*|elapsed|since.*|start.*|unix.*|epoch.*|posix.*"
+    r"|.*[.:+].*|[dhjmsty]{4,}|iso.*|date.*|time.*|#?\d+|[-–]"
+)
+
+
+def unit_of_time(name: str) -> str:
+    """Return the unit that the header of a column of time names, or nothing.
+
+    >>> [unit_of_time(name) for name in ("Time (hours)", "t/ms", "TimeUs", "time_min", "Zeit [Std.]", "Time", "Time A")]
+    ['h', 'ms', 'us', 'min', 'h', '', '']
+    """
+    shown = _folded_header(name)
+    plain = shown.lower()
+    bracket, last = BRACKET.search(plain), LAST.search(shown)
+    if bracket and bracket[1] in TIME_UNITS:
+        return TIME_UNITS[bracket[1]]
+    words = [match[1] for match in (MARKED.search(plain), JOINED.fullmatch(plain)) if match]
+    # "Time d" counts days, "Time D" is that of a channel D.
+    if last and (len(last[1]) > 1 or last[1].islower()):
+        words.append(last[1].lower())
+    units = [TIME_UNITS[word] for word in [*words, plain] if word in TIME_UNITS and word not in IN_BRACKETS]
+    return units[0] if units else "ms" * ("milli" in plain)
+
+
+def other_unit(name: str) -> str:
+    """Return what stands in brackets behind a header and is no unit of time, nor a word on the clock; or nothing.
+
+    >>> [other_unit(name) for name in ("T [°C]", "time (samples)", "Time (UTC)", "t (s)", "t")]
+    ['°c', 'samples', '', '', '']
+    """
+    match = BRACKET.search(_folded_header(name).lower())
+    if match is None or match[1] in TIME_UNITS or OTHERWISE.fullmatch(match[1]):
+        return ""
+    return match[1]
+
+
+def _folded_header(name: str) -> str:
+    """Return a header without the number of its repetition, each letter in one form: µ as u, as units are typed."""
+    folded = unicodedata.normalize("NFKC", re.sub(r" #\d+$", "", name.strip()))
+    return folded.replace("μ", "u")
