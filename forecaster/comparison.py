@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from forecaster import networks
 from forecaster.config import Recipe, RunConfig, Task
 from forecaster.errors import ForecasterError, UsageError, printable
-from forecaster.evaluation.metrics import Tally
+from forecaster.evaluation.metrics import ErrorSums
 from forecaster.evaluation.verdict import Kind, weigh
 from forecaster.model import Forecaster, Shared
 from forecaster.predictors import Predictor, baselines, names, predictor_class
@@ -28,7 +28,7 @@ from forecaster.training import Progress
 from forecaster.training.preparation import prepare, resolved
 
 Array = NDArray[np.float64]
-Tallies = dict[int, Tally]
+Tallies = dict[int, ErrorSums]
 """number of a part -> the errors of one predictor there."""
 Watch = Callable[[str, int, int], Progress | None]
 """name, its number from 1, and of how many: a network's training begins."""
@@ -288,18 +288,18 @@ def size(predictor: Predictor) -> int:
 
 def _tallies(shared: Shared, horizon: int, name: str) -> Tallies:
     """Return the errors of `name` in every part that has origins."""
-    return {part: sums[name].tally for part, sums in shared.known[horizon].items() if name in sums}
+    return {part: sums[name].errors for part, sums in shared.known[horizon].items() if name in sums}
 
 
-def losses_of(tallies: Mapping[int, Tally]) -> Array:
+def losses_of(tallies: Mapping[int, ErrorSums]) -> Array:
     """Return the normalised error of each origin, (O,), weighted so that their mean is the mean over the parts.
 
     WindowSplits without origins, or whose truth is constant, have no normalised error: they are left out.
     """
-    known = [tally for tally in tallies.values() if len(tally.origin_mse) and tally.truth.variance > 0]
+    known = [tally for tally in tallies.values() if len(tally.origin_mse) and tally.y_true.variance > 0]
     total = sum(len(tally.origin_mse) for tally in known)
     with np.errstate(over="ignore"):
-        weighted = [t.origin_mse / t.truth.variance * (total / (len(known) * len(t.origin_mse))) for t in known]
+        weighted = [t.origin_mse / t.y_true.variance * (total / (len(known) * len(t.origin_mse))) for t in known]
     return np.concatenate(weighted) if weighted else np.zeros(0)
 
 
@@ -326,7 +326,7 @@ def _score(name: str, tallies: Tallies, rivals: Mapping[str, Array], horizon: Ho
     if name == horizon.best:
         return Scored(nmse, 0.0, "same", name, parts)
     best = float(theirs.mean())
-    found = weigh(own, theirs, block=-(-horizon.horizon // horizon.stride), best=horizon.best, words=("error", ""))
+    found = weigh(own, theirs, overlap=-(-horizon.horizon // horizon.stride), baseline=horizon.best)
     return Scored(nmse, 1 - nmse / best if best > 0 else None, found.kind, horizon.best, parts)
 
 

@@ -18,7 +18,7 @@ from forecaster.commands.compare import report
 from forecaster.comparison import Comparison, Horizon, Row, Scored, chosen, compare, losses_of
 from forecaster.config import Recipe, RunConfig, Split, Window
 from forecaster.errors import TooShortError, TrainingError, UsageError
-from forecaster.evaluation.metrics import Tally
+from forecaster.evaluation.metrics import ErrorSums
 from forecaster.model import Forecaster
 from forecaster.signal import synthesis
 from forecaster.signal.signal import Recording, Signal
@@ -139,7 +139,7 @@ class TestScores:
     def test_losses_have_the_mean_of_the_parts_and_leave_out_constant_ones(self) -> None:
         rng = np.random.default_rng(0)
         truths = [rng.normal(size=(30, 4)), 1e3 * rng.normal(size=(7, 4)), np.ones((5, 4))]
-        tallies = {k: Tally.of(truth, truth + rng.normal(size=truth.shape)) for k, truth in enumerate(truths)}
+        tallies = {k: ErrorSums.of(truth, truth + rng.normal(size=truth.shape)) for k, truth in enumerate(truths)}
         losses = losses_of(tallies)
         assert len(losses) == 37
         assert losses.mean() == pytest.approx(np.mean([tallies[k].nmse().value for k in (0, 1)]))

@@ -27,7 +27,7 @@ from forecaster.signal.sampling import far
 from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.time_axis import TimeAxis
 from forecaster.signal.windows import Runs, Windows
-from forecaster.tasks import together
+from forecaster.tasks import numbers, together
 from forecaster.training.preparation import prepare, resolved
 from tests.commands import ok, refused
 
@@ -307,9 +307,11 @@ def test_scores_are_those_of_each_channel_forecast_by_itself(three, monkeypatch)
     values = np.random.default_rng(8).normal(size=(150, 5)).cumsum(axis=0) / 5
     signal = signal_of(values, exogenous=("e", "plan"), known=1, sha256="d" * 64)
     kept = three.evaluate([signal], horizon=12).to_json()
-    monkeypatch.setattr(together, "MOST", -1)
-    assert three.evaluate([signal], horizon=12).to_json() == kept
-    monkeypatch.setattr(together.Together, "of", lambda *_: {})
+    with monkeypatch.context() as patched:
+        patched.setattr(together, "VALUES", 1)  # one origin after the other
+        assert three.evaluate([signal], horizon=12).to_json() == kept
+    evaluate = numbers.score
+    monkeypatch.setattr(numbers, "score", lambda *given, **options: evaluate(*given, **options | {"grouped": False}))
     assert three.evaluate([signal], horizon=12).to_json() == kept
 
 

@@ -9,6 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecaster.evaluation import metrics
+from forecaster.evaluation.metrics import (
+    NUMBER_METRICS,
+    SYMBOL_METRICS,
+    CoverageSums,
+    ErrorSums,
+    MetricInputs,
+    SymbolSums,
+)
+from forecaster.evaluation.spectra import SpectraSums
 
 
 def _example(seed=0, shape=(7, 12)):
@@ -29,7 +38,7 @@ def test_equals_utilsforecast(name):
     truth, forecast = _example()
     frame = _frame(truth, forecast).assign(unique_id=0)
     expected = getattr(losses, name)(frame, models=["f"])["f"].iloc[0]
-    assert getattr(metrics, name)(truth, forecast).value == pytest.approx(expected, abs=1e-9)
+    assert metrics.scores(truth, forecast)[name].value == pytest.approx(expected, abs=1e-9)
 
 
 def test_mase_equals_utilsforecast():
@@ -43,34 +52,34 @@ def test_mase_equals_utilsforecast():
         seasonality=6,
         train_df=train,
     )["f"]
-    ours = metrics.mase(truth, forecast, scale=np.abs(history[6:] - history[:-6]).mean()).value
+    ours = metrics.scores(truth, forecast, seasonal_error=np.abs(history[6:] - history[:-6]).mean())["mase"].value
     assert ours == pytest.approx(expected.iloc[0], abs=1e-9)
 
 
 def test_nmse_is_mse_over_the_variance_of_all_targets_stacked():
     truth, forecast = _example()
     expected = np.mean((truth - forecast) ** 2) / np.var(truth)
-    assert metrics.nmse(truth, forecast).value == pytest.approx(expected, rel=1e-12)
-    assert metrics.nmse(truth, np.full_like(truth, truth.mean())).value == pytest.approx(1.0, rel=1e-12)
+    assert metrics.scores(truth, forecast)["nmse"].value == pytest.approx(expected, rel=1e-12)
+    assert metrics.scores(truth, np.full_like(truth, truth.mean()))["nmse"].value == pytest.approx(1.0, rel=1e-12)
 
 
 def test_by_step_averages_to_the_whole():
     truth, forecast = _example()
-    rows = metrics.by_step(truth, forecast)
+    rows = ErrorSums.of(truth, forecast).by_step()
     assert [row["step"] for row in rows] == list(range(1, 13))
-    assert np.mean([row["nmse"] for row in rows]) == pytest.approx(metrics.nmse(truth, forecast).value)
+    assert np.mean([row["nmse"] for row in rows]) == pytest.approx(metrics.scores(truth, forecast)["nmse"].value)
     assert rows[3]["rmse"] == pytest.approx(np.sqrt(np.mean((truth[:, 3] - forecast[:, 3]) ** 2)))
 
 
 def test_coverage_counts_the_borders():
     truth = np.array([[0.0, 2.0], [1.0, -3.0]])
     forecast = np.zeros((2, 2))
-    assert metrics.coverage(truth, forecast, half_width=np.array([1.0, 2.0])).value == 0.75
+    assert metrics.scores(truth, forecast, half_widths={90: np.array([1.0, 2.0])})["coverage-90"].value == 0.75
 
 
 def test_rms_ratio_ignores_an_offset():
     truth, _ = _example()
-    assert metrics.rms_ratio(truth, truth * 0.5 + 100).value == pytest.approx(0.5)
+    assert metrics.scores(truth, truth * 0.5 + 100)["rms_ratio"].value == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(
@@ -82,30 +91,30 @@ def test_rms_ratio_ignores_an_offset():
     ],
 )
 def test_undefined_scores_have_a_reason(truth, word):
-    score = metrics.nmse(truth, truth + 1)
+    score = metrics.scores(truth, truth + 1)["nmse"]
     assert score.value is None
     assert word in score.reason
 
 
 def test_a_constant_far_from_zero_has_no_variance_whatever_its_rounding():
-    assert metrics.nmse(np.full((7, 3), 0.1), np.zeros((7, 3))).value is None
+    assert metrics.scores(np.full((7, 3), 0.1), np.zeros((7, 3)))["nmse"].value is None
 
 
 def test_mase_without_a_scale_says_why():
     truth, forecast = _example()
-    assert "no seasonal" in metrics.mase(truth, forecast, scale=None).reason
-    assert "is 0" in metrics.mase(truth, forecast, scale=0.0).reason
+    assert "no seasonal" in metrics.scores(truth, forecast)["mase"].reason
+    assert "is 0" in metrics.scores(truth, forecast, seasonal_error=0.0)["mase"].reason
 
 
 def test_no_band_no_coverage():
-    assert metrics.Coverage().score().reason == "there is no band"
+    assert CoverageSums().score().reason == "there is no band"
 
 
 def test_huge_errors_are_undefined_and_silent():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        score = metrics.nmse(np.array([[1e200, 2.0]]), np.array([[-1e200, 2.0]]))
-        rows = metrics.by_step(np.array([[1e200, 2.0]]), np.array([[-1e200, 2.0]]))
+        score = metrics.scores(np.array([[1e200, 2.0]]), np.array([[-1e200, 2.0]]))["nmse"]
+        rows = ErrorSums.of(np.array([[1e200, 2.0]]), np.array([[-1e200, 2.0]])).by_step()
     assert score.value is None
     assert "too large" in score.reason
     assert rows[0]["rmse"] is None
@@ -114,7 +123,102 @@ def test_huge_errors_are_undefined_and_silent():
 
 def test_shapes_that_differ_are_refused():
     with pytest.raises(ValueError, match="same"):
-        metrics.mae(np.zeros((2, 3)), np.zeros((3, 2)))
+        metrics.scores(np.zeros((2, 3)), np.zeros((3, 2)))
+
+
+# --- every metric of the registry ---------------------------------------------------------
+
+
+LEVELS = (50, 90)
+
+
+def _summed(blocks):
+    """Score blocks of origins, each (B, H) of truth and forecast, as an evaluation does."""
+    horizon = blocks[0][0].shape[1]
+    errors, spectra = ErrorSums(horizon), (SpectraSums(), SpectraSums())
+    coverages = {level: CoverageSums() for level in LEVELS}
+    for truth, forecast in blocks:
+        errors.add(truth, forecast)
+        spectra[0].add(truth)
+        spectra[1].add(forecast)
+        for level, sums in coverages.items():
+            sums.add(truth, forecast, np.full(horizon, level / 100))
+    inputs = MetricInputs(
+        errors, spectra[0].coarse, spectra[1].coarse, 0.5, {level: sums.score() for level, sums in coverages.items()}
+    )
+    return {name: score for metric in NUMBER_METRICS for name, score in metric.scores(inputs, LEVELS).items()}
+
+
+def _summed_symbols(blocks):
+    sums = SymbolSums()
+    for block in blocks:
+        sums.add(*block)
+    return {name: score for metric in SYMBOL_METRICS for name, score in metric.scores(sums).items()}
+
+
+def _symbols(seed, origins, *, perfect=False):
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 3, (origins, 5))
+    chances = np.eye(3)[truth] if perfect else rng.dirichlet(np.ones(3), (origins, 5))
+    return truth.astype(float), chances.argmax(axis=2).astype(float), chances
+
+
+EVERY = [pytest.param(metric, id=metric.name) for metric in (*NUMBER_METRICS, *SYMBOL_METRICS)]
+
+
+def test_every_score_has_a_name_of_its_own():
+    every = metrics.names([*NUMBER_METRICS, *SYMBOL_METRICS], LEVELS)
+    assert len(set(every)) == len(every)
+    assert list(metrics.columns(set(every), LEVELS)) == list(every)
+
+
+@pytest.mark.parametrize("metric", EVERY)
+def test_a_perfect_forecast_has_the_perfect_value_and_no_other_is_better(metric):
+    truth, forecast = _example(shape=(7, 16))
+    names = metric.names(LEVELS)
+    if metric in NUMBER_METRICS:
+        perfect, worse = _summed([(truth, truth)]), _summed([(truth, forecast)])
+    else:
+        perfect, worse = _summed_symbols([_symbols(0, 9, perfect=True)]), _summed_symbols([_symbols(0, 9)])
+    for name in names:
+        assert perfect[name].value == pytest.approx(metric.perfect, abs=1e-12)
+        if metric.smaller_is_better is not None:
+            assert (worse[name].value > perfect[name].value) is metric.smaller_is_better
+
+
+@pytest.mark.parametrize("metric", EVERY)
+def test_the_order_of_the_blocks_does_not_matter(metric):
+    if metric in NUMBER_METRICS:
+        blocks, summed = [_example(seed, (5, 16)) for seed in range(3)], _summed
+        whole = [tuple(np.concatenate(side) for side in zip(*blocks, strict=True))]
+    else:
+        blocks, summed = [_symbols(seed, 4) for seed in range(3)], _summed_symbols
+        whole = [tuple(np.concatenate(side) for side in zip(*blocks, strict=True))]
+    for name in metric.names(LEVELS):
+        expected = pytest.approx(summed(whole)[name].value, rel=1e-9)
+        assert summed(blocks)[name].value == expected
+        assert summed(blocks[::-1])[name].value == expected
+
+
+@pytest.mark.parametrize("metric", [pytest.param(metric, id=metric.name) for metric in NUMBER_METRICS])
+@pytest.mark.parametrize(
+    ("truth", "forecast"),
+    [
+        (np.full((3, 16), 0.1), np.zeros((3, 16))),
+        (np.zeros((0, 16)), np.zeros((0, 16))),
+        (np.full((3, 16), 1e200), np.full((3, 16), -1e200)),
+        (np.ones((1, 1)), np.zeros((1, 1))),
+    ],
+    ids=["constant", "none", "huge", "single"],
+)
+def test_a_value_is_finite_or_none_with_its_reason(metric, truth, forecast):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scores = metrics.scores(truth, forecast, half_widths={level: np.ones(truth.shape) for level in LEVELS})
+    for name in metric.names(LEVELS):
+        value, reason = scores[name]
+        assert bool(reason) is (value is None)
+        assert value is None or np.isfinite(value)
 
 
 @given(
@@ -124,10 +228,14 @@ def test_shapes_that_differ_are_refused():
 )
 def test_blocks_give_what_the_whole_gives(cut, offset, seed):
     truth, forecast = _example(seed, (20, 5))
-    whole = metrics.Tally.of(truth + offset, forecast + offset)
-    parts = metrics.Tally(5)
-    for begin, end in ((0, cut), (cut, 20)):
-        parts.add(truth[begin:end] + offset, forecast[begin:end] + offset)
+    truth, forecast = truth + offset, forecast + offset
+    expected, scores = (
+        _summed([(truth, forecast)]),
+        _summed([(truth[:cut], forecast[:cut]), (truth[cut:], forecast[cut:])]),
+    )
     for name in ("nmse", "rmse", "mae", "smape", "rms_ratio"):
-        assert getattr(parts, name)().value == pytest.approx(getattr(whole, name)().value, rel=1e-9)
-    np.testing.assert_array_equal(parts.origin_mse, whole.origin_mse)
+        assert scores[name].value == pytest.approx(expected[name].value, rel=1e-9)
+    sums = ErrorSums(5)
+    for begin, end in ((0, cut), (cut, 20)):
+        sums.add(truth[begin:end], forecast[begin:end])
+    np.testing.assert_array_equal(sums.origin_mse, ErrorSums.of(truth, forecast).origin_mse)

@@ -1,17 +1,20 @@
 """Figures: what is drawn, in which terms, and bytes that are the same each time."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from forecaster import evaluation, plots
+from forecaster import plots
 from forecaster.config import Window
 from forecaster.errors import UsageError
+from forecaster.evaluation.recursive import UsableHorizon
 from forecaster.forecasting.forecast import Forecast
 from forecaster.plots.figures import TimeScale, ahead, quantity
 from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.time_axis import TimeAxis
+from tests.evaluations import evaluate
 
 pytest.importorskip("matplotlib")
 HOUR = 3600 * 10**9
@@ -44,13 +47,13 @@ def _evaluation(rows=900, *, constant=False, time=None, rate=None, horizon=10):
         "last-value": lambda origins, h: np.repeat(origins.context(Window(n_step=1, n_input=1)).values, h, axis=1),
         "unheard-of": lambda origins, h: np.zeros((len(origins), h)),
     }
-    return evaluation.evaluate(
+    return evaluate(
         [signal],
         [[0]],
         forecasts,
         window=Window(n_step=4, n_input=10),
         horizon=horizon,
-        mase_scale=[1.0],
+        seasonal_errors=[1.0],
         band=lambda level, channel, h: (np.full(h, 0.4), ""),
     )
 
@@ -228,7 +231,7 @@ def test_pyplot_is_never_loaded():
 def test_the_end_of_the_usable_horizon_is_drawn():
     scored = _evaluation(horizon=40)
     part = scored.parts[0]
-    assert part.free_run["usable_horizon"]["samples"] == 40
+    assert part.recursive.usable_horizon.samples == 40
     assert "usable up to here" not in _texts(plots.evaluation(scored))
-    part.free_run["usable_horizon"]["samples"] = 20
-    assert "usable up to here" in _texts(plots.evaluation(scored))
+    part = replace(part, recursive=replace(part.recursive, usable_horizon=UsableHorizon(20)))
+    assert "usable up to here" in _texts(plots.evaluation(replace(scored, parts=(part,))))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecaster.evaluation import spectra
+from forecaster.evaluation import metrics
 from forecaster.signal import spectrum
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -99,21 +99,21 @@ def test_ten_million_samples_take_a_moment():
 
 def test_psd_error_of_a_scaled_forecast_is_its_gain_in_db():
     rows = np.random.default_rng(2).normal(size=(9, 128))
-    assert spectra.psd_error_db(rows, rows, 100.0).value == 0
-    assert spectra.psd_error_db(rows, rows / 10, 100.0).value == pytest.approx(20)
+    assert metrics.scores(rows, rows)["psd_error_db"].value == 0
+    assert metrics.scores(rows, rows / 10)["psd_error_db"].value == pytest.approx(20)
 
 
 def test_psd_error_of_a_flat_forecast_is_held_by_the_floor():
     rows = _sine(16, rows=128)[None]
-    error = spectra.psd_error_db(rows, np.zeros_like(rows)).value
+    error = metrics.scores(rows, np.zeros_like(rows))["psd_error_db"].value
     assert 30 <= error <= 60
 
 
 def test_psd_error_without_power_or_room_says_why():
     flat = np.ones((3, 64))
-    assert "constant" in spectra.psd_error_db(flat, flat).reason
-    assert "at least 8" in spectra.psd_error_db(np.zeros((3, 4)), np.zeros((3, 4))).reason
-    assert spectra.psd_error_db(np.zeros((0, 64)), np.zeros((0, 64))).value is None
+    assert "constant" in metrics.scores(flat, flat)["psd_error_db"].reason
+    assert "at least 8" in metrics.scores(np.zeros((3, 4)), np.zeros((3, 4)))["psd_error_db"].reason
+    assert metrics.scores(np.zeros((0, 64)), np.zeros((0, 64)))["psd_error_db"].value is None
 
 
 def test_welch_keeps_the_power():

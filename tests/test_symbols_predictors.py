@@ -6,7 +6,7 @@ import pytest
 from forecaster import predictors
 from forecaster.config import RunConfig, Window
 from forecaster.errors import ModelError, OutputError, SignalError, UsageError
-from forecaster.evaluation.symbols import SymbolTally, evaluate_symbols
+from forecaster.evaluation.metrics import SYMBOL_METRICS, SymbolSums
 from forecaster.forecasting.rollout import rollout, rollout_symbols
 from forecaster.predictors.symbolic import SymbolNetwork, one_hot
 from forecaster.signal.context import Context
@@ -14,6 +14,7 @@ from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.time_axis import TimeAxis
 from forecaster.training.objectives import OBJECTIVES
 from forecaster.training.preparation import resolved
+from tests.evaluations import evaluate_symbols
 from tests.test_predictors import parts_of
 
 WINDOW = Window(n_step=3, n_input=1, symbols=3)
@@ -116,10 +117,11 @@ def test_the_objective_is_the_next_symbol_at_every_step():
 
 
 def test_the_scores_by_hand():
-    tally = SymbolTally()
+    tally = SymbolSums()
     probabilities = np.array([[[0.5, 0.5, 0.0], [0.1, 0.8, 0.1]], [[0.25, 0.5, 0.25], [1.0, 0.0, 0.0]]])
     tally.add(np.array([[0.0, 1], [2, 0]]), np.array([[0.0, 1], [1, 0]]), probabilities)
-    scores, nats = tally.scores(), -np.log([[0.5, 0.8], [0.25, 1]])
+    scores = {name: score.value for metric in SYMBOL_METRICS for name, score in metric.scores(tally).items()}
+    nats = -np.log([[0.5, 0.8], [0.25, 1]])
     assert scores["accuracy"] == 0.75
     assert scores["cross_entropy"] == pytest.approx(nats.mean())
     assert scores["perplexity"] == pytest.approx(np.exp(nats.mean()))
@@ -129,7 +131,7 @@ def test_the_scores_by_hand():
 
 
 def test_an_impossible_symbol_that_comes_is_a_finite_surprise():
-    tally = SymbolTally()
+    tally = SymbolSums()
     tally.add(np.array([[0.0]]), np.array([[1.0]]), np.array([[[0.0, 1.0]]]))
     assert tally.loss.tolist() == pytest.approx([12 * np.log(10)])
 

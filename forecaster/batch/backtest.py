@@ -36,12 +36,12 @@ class Backtest:
         if self._header is None:
             self._header = _header(list(made.forecasts), self._levels)
             self._append(_line(self._header))
-        columns = [_listed(one) for one in (made.truth, *made.forecasts.values())]
+        columns = [_listed(one) for one in (made.y_true, *made.forecasts.values())]
         for level in self._levels:
             columns += _bounds(made.forecasts["model"], made.half_widths.get(level))
         name = cell(unique_id(made.signal, made.recording, made.origins.channel))
         stamps = _Stamps(made.signal.recordings[made.recording].time)
-        horizon = made.truth.shape[1]
+        horizon = made.y_true.shape[1]
         for row, first in enumerate(made.origins.rows.tolist()):
             cutoff, *ahead = stamps.at(first - 1, horizon + 1)
             values = zip(*(column[row * horizon : (row + 1) * horizon] for column in columns), strict=True)

@@ -12,8 +12,6 @@ from typing import Any
 from forecaster.commands.terminal import number, table
 from forecaster.durations import duration, samples_and_time
 
-BEFORE = ("nmse", "rmse", "mae", "mase", "smape")
-BEHIND = ("psd_error_db", "rms_ratio", "accuracy", "cross_entropy", "perplexity")
 SEGMENTS = 5
 
 
@@ -29,16 +27,18 @@ def report(result: Mapping[str, Any], sample_rate_hz: float | None, levels: Sequ
 def _part(part: Mapping[str, Any], sample_rate_hz: float | None, levels: Sequence[int]) -> str:
     """Lay out one signal and channel."""
     from forecaster.errors import printable
+    from forecaster.evaluation import metrics
 
     title = " / ".join(printable(part[key]) for key in ("signal", "channel") if part[key])
     if not part["origins"]:
         whys = dict.fromkeys(printable(text, 400) for text in part["reasons"].values())
         return "\n".join([f"{title}: not scored", *(f"  {why}" for why in whys)])
-    coverages = [f"coverage-{level}" for level in sorted(set(levels))]
-    known = {metric for scores in part["scores"].values() for metric in scores}
-    names = [name for name in (*BEFORE, *coverages, *BEHIND) if name in known]
-    rows = [[printable(name), *(number(scores.get(key)) for key in names)] for name, scores in part["scores"].items()]
-    lines = [f"{title}: {part['origins']} origins", table(["", *names], rows), *_reasons(part, names)]
+    columns = metrics.columns({metric for scores in part["scores"].values() for metric in scores}, levels)
+    rows = [
+        [printable(name), *(number(scores.get(metric), digits) for metric, digits in columns.items())]
+        for name, scores in part["scores"].items()
+    ]
+    lines = [f"{title}: {part['origins']} origins", table(["", *columns], rows), *_reasons(part, list(columns))]
     lines += _bands(part.get("bands"), levels)
     lines += _spectrum(part.get("spectrum"), sample_rate_hz)
     lines += _free_run(part.get("free_run"))

@@ -1,23 +1,42 @@
 """Scores beside baselines: origins, what was reached at each, and an honest sentence about it."""
 
-from forecaster.evaluation.origins import default_stride, origins
-from forecaster.evaluation.request import LEVELS, Keep, Request, ScoredBlock
-from forecaster.evaluation.results import METRICS, ChannelScores, Evaluation, Example
-from forecaster.evaluation.scoring import Band, Forecast, Known, evaluate
+from forecaster.evaluation.bands import LEVELS, Bands, BandScore
+from forecaster.evaluation.metrics import NUMBER_METRICS, SYMBOL_METRICS, Metric
+from forecaster.evaluation.numbers import NumberScorer
+from forecaster.evaluation.results import ChannelScores, Evaluation, Example
+from forecaster.evaluation.scoring import (
+    ForecastFn,
+    Keep,
+    Request,
+    ReusableSums,
+    ScoredBlock,
+    default_stride,
+    evaluate,
+    origins,
+)
+from forecaster.evaluation.symbols import SymbolScorer
 from forecaster.evaluation.verdict import Verdict, compare, overall
+
+Known = ReusableSums
 
 __all__ = [
     "LEVELS",
-    "METRICS",
-    "Band",
+    "NUMBER_METRICS",
+    "SYMBOL_METRICS",
+    "BandScore",
+    "Bands",
     "ChannelScores",
     "Evaluation",
     "Example",
-    "Forecast",
+    "ForecastFn",
     "Keep",
     "Known",
+    "Metric",
+    "NumberScorer",
     "Request",
+    "ReusableSums",
     "ScoredBlock",
+    "SymbolScorer",
     "Verdict",
     "compare",
     "default_stride",

@@ -1,46 +1,98 @@
-"""Whether a band holds what it promises: its realised coverage, and how sure that is."""
+"""Bands: whether they hold what they promise, by their realised coverage and how sure that is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.conformal.bands import likely
-from forecaster.evaluation.metrics import Coverage
+from forecaster.evaluation.metrics import CoverageSums
 from forecaster.evaluation.verdict import standard_error
+from forecaster.signal.origins import Origins
 
 Array = NDArray[np.float64]
+# The coverage of the 90 % band is always taken.
+LEVELS = (90,)
+NO_BAND = "there is no band"
 
 
-def realised(
-    bands: Mapping[int, Coverage], reasons: Mapping[int, str], *, block: int, separate: float | None = None
-) -> list[dict[str, Any]]:
-    """Return for each level its coverage, the standard error, and whether it is within two of them of the level.
+class Bands(Protocol):
+    """The bands of a model, as they are scored."""
 
-    `reasons` says why a level has no band; `block` is how many origins overlap one another: the
-    standard error is that of the block bootstrap, widened where blocks are few (`verdict.standard_error`), None below
-    four. `separate` is how many independent errors the bands were made of, and `likely` the coverage that follows where
-    nothing has changed; None: not known.
+    def half_width(self, level: int, channel: int, horizon: int) -> tuple[Array | None, str]:
+        """Return half the width of the band at `level` percent where the local scale is 1, or None and the reason.
+
+        It is (H,), in the signal's unit.
+        """
+
+    def local_scale(self, origins: Sequence[Origins], horizon: int) -> Array:
+        """Return what the width of every band is multiplied by at each of `origins` and step, (O, H)."""
+
+    def effective_sample_size(self, channel: int, horizon: int) -> float | None:
+        """Return how many independent errors the bands were made of, None where that is not known."""
+
+
+@dataclass(frozen=True)
+class BandScore:
+    """The realised `coverage` (0 to 1) of the band at `level` percent.
+
+    `within` says whether it lies within two standard errors of the level, `reason` why a value is None.
+    `effective_sample_size` is how many independent errors the band was made of, `likely` the coverage that follows
+    where nothing has changed, 95 times in 100; both are None where that is not known.
     """
-    rows = [_row(level, bands.get(level), reasons.get(level, ""), block) for level in sorted({*bands, *reasons})]
-    return [{**row, **_made_of(row, separate)} for row in rows]
+
+    level: int
+    coverage: float | None = None
+    standard_error: float | None = None
+    within: bool | None = None
+    reason: str = ""
+    effective_sample_size: float | None = None
+    likely: tuple[float, float] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the score as plain data."""
+        return {
+            "level": self.level,
+            "coverage": self.coverage,
+            "standard_error": self.standard_error,
+            "within": self.within,
+            **({"reason": self.reason} if self.reason else {}),
+            "separate": self.effective_sample_size,
+            "likely": None if self.likely is None else list(self.likely),
+        }
 
 
-def _made_of(row: Mapping[str, Any], separate: float | None) -> dict[str, Any]:
-    if separate is None or row["coverage"] is None:
-        return {"separate": None, "likely": None}
-    return {"separate": separate, "likely": list(likely(row["level"], separate))}
+def band_scores(
+    coverages: Mapping[int, CoverageSums],
+    reasons: Mapping[int, str],
+    *,
+    overlap: int,
+    effective_sample_size: float | None = None,
+) -> tuple[BandScore, ...]:
+    """Return the score of each level of `coverages` and `reasons` (why a level has no band), in ascending order.
 
-
-def _row(level: int, band: Coverage | None, reason: str, block: int) -> dict[str, Any]:
-    row: dict[str, Any] = {"level": level, "coverage": None, "standard_error": None, "within": None}
-    if band is None or not band.shares:
-        return {**row, "reason": reason or "there is no band"}
-    coverage, error = float(band.by_origin.mean()), standard_error(band.by_origin, block)
-    row |= {"coverage": coverage, "standard_error": error}
-    if error is None:
-        return {**row, "reason": "too few separate origins to say how sure the coverage is"}
-    return {**row, "within": bool(abs(coverage - level / 100) <= 2 * error)}
+    `overlap` is how many origins overlap one another: the standard error is that of the verdict, None where there are
+    too few separate origins.
+    """
+    scores = []
+    for level in sorted({*coverages, *reasons}):
+        sums = coverages.get(level)
+        if sums is None or not sums.shares:
+            scores.append(BandScore(level, reason=reasons.get(level) or NO_BAND))
+            continue
+        coverage, error = float(sums.by_origin.mean()), standard_error(sums.by_origin, overlap)
+        score = BandScore(
+            level,
+            coverage,
+            error,
+            within=None if error is None else bool(abs(coverage - level / 100) <= 2 * error),
+            reason="too few separate origins to say how sure the coverage is" if error is None else "",
+            effective_sample_size=effective_sample_size,
+            likely=None if effective_sample_size is None else likely(level, effective_sample_size),
+        )
+        scores.append(score)
+    return tuple(scores)

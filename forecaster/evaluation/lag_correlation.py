@@ -1,39 +1,54 @@
-"""Does a forecast look like the truth, or like the past? A forecast that is a shifted copy is named.
+"""Lag correlation: does a forecast resemble what came, or what had been before? A copy of the past is named.
 
-The forecast of step h is correlated with the truth k samples before it, pooled over origins and
-steps: k = 0 is the truth itself, larger lags are what had been, or would have been, known.
+The forecast of step h is correlated with the signal k samples before its target, pooled over origins and steps:
+lag k = 0 is the target itself, larger lags are what was known, or nearly known, when the forecast was taken.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.evaluation.metrics import Score
-
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
-LONGEST = 1 << 14
-"""Lags looked at: at most these."""
-ORIGINS = 1024
-"""Origins looked at: at most these, evenly spread."""
+
+# At most so many lags and origins (evenly spread) are looked at: the effort of a long evaluation stays bounded.
+MAX_LAGS = 1 << 14
+MAX_ORIGINS = 1024
+# A copy correlates with the past at least this much ...
 COPY = 0.9
-"""A copy's correlation with the past is at least this ..."""
+# ... and misses less than a fourth of what its correlation with the target misses to 1.
 CLEARLY = 4
-"""... and what is missing to 1 is less than this part of what its correlation with the truth misses."""
+# Correlations nearer than this are equal, and the shortest lag wins.
 EQUAL = 1e-6
-"""Correlations nearer than this are equal: the shortest lag wins."""
+
+
+@dataclass(frozen=True)
+class LagCorrelation:
+    """The `lag` at which the forecasts resemble the past most, in samples.
+
+    `past` is the correlation there, `truth` that with the target; `lag_copy` is the lag if the forecasts are a copy.
+    """
+
+    lag: int
+    past: float
+    truth: float
+    lag_copy: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as plain data."""
+        return asdict(self)
 
 
 @dataclass
-class Past:
-    """The truth before and after the origins that are looked at, summed.
+class LaggedTargets:
+    """The signal from K samples before each origin to its last target, summed over the origins looked at.
 
-    `lags` K; `every` how many origins one looked at stands for. `total` and `square` (K + H,) are sums
-    over origins by place, `pivot` what is subtracted from all values, `count` the origins.
+    `lags` is K; one of `every` origins is looked at. `total` and `square` (K + H,) are sums over origins by place,
+    about `pivot`; `count` is the number of origins looked at, `seen` that of all.
     """
 
     lags: int
@@ -46,79 +61,85 @@ class Past:
     square: Array = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
-    def of(cls, context: int, horizon: int, origins: int) -> Past:
-        """Look back on at most the `context`, from `origins` or some of them."""
-        return cls(min(context, LONGEST), horizon, max(1, -(-origins // ORIGINS)))
+    def of(cls, context: int, horizon: int, origins: int) -> LaggedTargets:
+        """Return empty sums that look back on at most the `context`, from some of `origins`."""
+        return cls(min(context, MAX_LAGS), horizon, max(1, -(-origins // MAX_ORIGINS)))
 
     @property
     def size(self) -> int:
-        """Length of the transforms: nothing that is needed wraps around."""
+        """The length of the transforms: no lag that is needed wraps around."""
         from scipy.fft import next_fast_len
 
         return int(next_fast_len(self.lags + self.horizon, real=True))
 
     def add(self, values: NDArray[np.floating], rows: NDArray[np.int64]) -> tuple[NDArray[np.intp], Complex]:
-        """Add origins of a channel `values` (T,) with first targets `rows`; return those looked at, their transform."""
-        chosen = np.flatnonzero((self.seen + np.arange(len(rows))) % self.every == 0)
+        """Add a block of origins whose first targets are `rows` (B,) of a channel `values` (T,).
+
+        Returns the places in the block of the origins looked at, and the transform of their surroundings, a row each.
+        """
+        places = np.flatnonzero((self.seen + np.arange(len(rows))) % self.every == 0)
         self.seen += len(rows)
-        around = values[rows[chosen, None] + np.arange(-self.lags, self.horizon)].astype(np.float64)
+        around = values[rows[places, None] + np.arange(-self.lags, self.horizon)].astype(np.float64)
+        # Without a pivot near the signal's level its offset would use up the digits of the squares.
         if self.pivot is None and around.size:
             self.pivot = float(around.mean())
         with np.errstate(all="ignore"):
             around -= self.pivot or 0.0
             self.total = around.sum(axis=0) + (self.total if self.total.size else 0.0)
             self.square = np.square(around).sum(axis=0) + (self.square if self.square.size else 0.0)
-            self.count += len(chosen)
-            return chosen, np.fft.rfft(around, self.size)
+            self.count += len(places)
+            return places, np.fft.rfft(around, self.size)
 
 
 @dataclass
-class LagCorrelation:
-    """The correlation of one predictor's forecasts with the truth at every lag, from sums."""
+class LagCorrelationSums:
+    """What is summed of one predictor's forecasts for its correlation with the signal at every lag."""
 
     cross: Complex = field(default_factory=lambda: np.zeros(0, complex))
     total: float = 0.0
     square: float = 0.0
 
-    def add(self, past: Past, forecast: Array, transform: Complex) -> None:
-        """Add the forecasts (B, H) of origins whose truth has the `transform` (B, F)."""
+    def add(self, lagged: LaggedTargets, y_hat: Array, transform: Complex) -> None:
+        """Add the forecasts (B, H) of origins whose surroundings have the `transform` (B, .)."""
         with np.errstate(all="ignore"):
-            about = forecast - (past.pivot or 0.0)
-            cross = np.einsum("bf,bf->f", np.conj(np.fft.rfft(about, past.size)), transform)
+            centred = y_hat - (lagged.pivot or 0.0)
+            cross = np.einsum("bf,bf->f", np.conj(np.fft.rfft(centred, lagged.size)), transform)
             self.cross = cross + (self.cross if self.cross.size else 0.0)
-            self.total += float(about.sum())
-            self.square += float(np.square(about).sum())
+            self.total += float(centred.sum())
+            self.square += float(np.square(centred).sum())
 
-    def correlations(self, past: Past) -> Array:
-        """Return the correlation at the lags 0 .. K, NaN where one of both does not change."""
+    def correlations(self, lagged: LaggedTargets) -> Array:
+        """Return the correlation at the lags 0 to K, (K + 1,), NaN where forecast or signal does not change."""
         with np.errstate(all="ignore"):
-            products = np.fft.irfft(self.cross, past.size)[past.lags :: -1]
-            sums = [np.concatenate(([0.0], np.cumsum(one))) for one in (past.total, past.square)]
-            begin = np.arange(past.lags, -1, -1)
-            total, square = (one[begin + past.horizon] - one[begin] for one in sums)
-            n = past.count * past.horizon
-            own, theirs = _spread(self.total / n, self.square / n), _spread(total / n, square / n)
-            found: Array = (products / n - self.total / n * total / n) / np.sqrt(own * theirs)
-        return np.where(np.isfinite(found), np.clip(found, -1, 1), np.nan)
+            products = np.fft.irfft(self.cross, lagged.size)[lagged.lags :: -1]
+            # The targets at lag k are the H places that begin k before those of lag 0: differences of running sums.
+            total_until, square_until = (
+                np.concatenate(([0.0], np.cumsum(sums))) for sums in (lagged.total, lagged.square)
+            )
+            begin = np.arange(lagged.lags, -1, -1)
+            total, square = (until[begin + lagged.horizon] - until[begin] for until in (total_until, square_until))
+            n = lagged.count * lagged.horizon
+            variance = _variance(self.total / n, self.square / n)
+            correlations: Array = (products / n - self.total / n * total / n) / np.sqrt(
+                variance * _variance(total / n, square / n)
+            )
+        return np.where(np.isfinite(correlations), np.clip(correlations, -1, 1), np.nan)
 
-    def found(self, past: Past) -> dict[str, Any] | Score:
-        """Return the lag with the highest correlation, both correlations, and the lag of a copy or None.
-
-        A Score with the reason where there is nothing to compare.
-        """
-        if not past.count:
-            return Score(None, "nothing was scored")
-        alike = self.correlations(past)
-        before = alike[1:]
-        if np.isnan(alike[0]) or np.isnan(before).all():
-            return Score(None, "the forecasts or the scored values do not change")
-        lag = int(np.argmax(before >= np.nanmax(before) - EQUAL)) + 1
-        best, now = float(alike[lag]), float(alike[0])
-        copied = best >= COPY and (1 - best) * CLEARLY < 1 - now - EQUAL
-        return {"lag": lag, "past": best, "truth": now, "lag_copy": lag if copied else None}
+    def result(self, lagged: LaggedTargets) -> tuple[LagCorrelation | None, str]:
+        """Return the lag of the highest correlation with the past, or None and the reason why there is none."""
+        if not lagged.count:
+            return None, "nothing was scored"
+        correlations = self.correlations(lagged)
+        with_target, with_past = float(correlations[0]), correlations[1:]
+        if np.isnan(with_target) or np.isnan(with_past).all():
+            return None, "the forecasts or the scored values do not change"
+        lag = int(np.argmax(with_past >= np.nanmax(with_past) - EQUAL)) + 1
+        highest = float(correlations[lag])
+        copied = highest >= COPY and (1 - highest) * CLEARLY < 1 - with_target - EQUAL
+        return LagCorrelation(lag, highest, with_target, lag if copied else None), ""
 
 
-def _spread(mean: Any, square: Any) -> Any:
+def _variance(mean: Any, mean_square: Any) -> Any:
     """Return the variance, NaN where it is only rounding."""
-    variance = square - np.square(mean)
-    return np.where(variance > 1e-12 * square, variance, np.nan)
+    variance = mean_square - np.square(mean)
+    return np.where(variance > 1e-12 * mean_square, variance, np.nan)

@@ -1,117 +1,191 @@
-"""The free run: how the error grows as forecast segments are fed back, and how far it is of use."""
+"""Recursive segments: how the error grows as forecast segments become context, and how far it is of use."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecaster.durations import samples_and_time
-from forecaster.evaluation.metrics import Tally
-from forecaster.evaluation.sums import Steps, Sums
+from forecaster.evaluation.metrics import ErrorSums
 
+Array = NDArray[np.float64]
+Loop = Literal["holds", "fades", "explodes", "unknown"]
+
+# The loop fades, or explodes, if the spread of its last segment is below, or above, this share of the targets'.
 FADED, EXPLODED = 0.3, 3.0
-"""A loop whose spread in its last segment is below or above this share of the truth's fades, or explodes."""
-LOOPS = {
+LOOPS: dict[Loop, str] = {
     "holds": "the loop keeps its amplitude",
     "fades": "the loop fades: its forecasts grow flat",
     "explodes": "the loop explodes: its forecasts grow far beyond the signal",
     "unknown": "the scored values do not change, so nothing is said of the loop's amplitude",
 }
+# A variance below this share of the mean square is what subtracting two sums leaves of none.
+ROUNDING = 1e-12
 
 
-def free_run(
-    sums: Mapping[str, Sums], truth: Steps, *, rivals: Sequence[str], segment: int, rate_hz: float | None
-) -> dict[str, Any]:
-    """Score the forecasts segment by segment, `segment` samples each (the last one may be shorter).
+@dataclass
+class StepSums:
+    """Sums and squares of rows by step (H,), about a `pivot` near the signal's level, over `count` origins."""
 
-    Of each segment: the `nmse` of the model (by the variance of all scored values, as by step), the best
-    of the baselines `rivals` there with its own, the `gain` over it (1 - ratio of the errors), and the `spread`
-    of the model's forecasts over that of the truth, over all origins.
+    pivot: float
+    count: int = 0
+    total: Array = field(default_factory=lambda: np.zeros(0))
+    square: Array = field(default_factory=lambda: np.zeros(0))
 
-    The usable horizon ends with the last segment up to which, from the first on and without a break, the
-    model's error is below that of every baseline and its nmse below 1. It is 0 samples if that fails at once.
+    def add(self, rows: Array) -> None:
+        """Add a block (B, H)."""
+        with np.errstate(all="ignore"):
+            centred = rows - self.pivot
+            self.total = centred.sum(axis=0) + (self.total if self.total.size else 0.0)
+            self.square = np.square(centred).sum(axis=0) + (self.square if self.square.size else 0.0)
+        self.count += len(rows)
+
+    def spread(self, begin: int, end: int) -> float:
+        """Return the standard deviation over all origins of the steps `begin` to `end` - 1.
+
+        It is infinite if it overflows, and 0 where it is only rounding.
+        """
+        size = self.count * (end - begin)
+        with np.errstate(all="ignore"):
+            power = self.square[begin:end].sum() / size
+            variance = power - np.square(self.total[begin:end].sum() / size)
+        if not np.isfinite(variance):
+            return float("inf")
+        return float(np.sqrt(variance)) if variance > ROUNDING * power else 0.0
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One segment, its steps counted from 1.
+
+    `nmse` is the model's error over the variance of all scored targets, `baseline_nmse` that of the `baseline` which is
+    best there, `gain` 1 less their ratio, `spread` that of the model's forecasts over that of the targets.
     """
-    model = sums["model"]
-    ends = [*range(segment, model.tally.horizon, segment), model.tally.horizon]
-    rows = [
-        {"segment": k, "first_step": begin + 1, "last_step": end}
-        | _errors({name: sums[name].tally for name in ("model", *rivals)}, begin, end)
-        | {"spread": _ratio(model.steps, truth, begin, end)}
-        for k, (begin, end) in enumerate(zip([0, *ends], ends, strict=False), start=1)
-    ]
-    usable = 0
-    for row in rows:
-        if not _ahead(row):
-            break
-        usable = row["last_step"]
-    loop = _loop(rows[-1]["spread"], changes=truth.spread(ends[-2] if len(ends) > 1 else 0, ends[-1]) > 0)
-    return {
-        "segment": segment,
-        "segments": rows,
-        "usable_horizon": {"samples": usable, "seconds": None if rate_hz is None else usable / rate_hz},
-        "loop": loop,
-        "text": f"{_reach(usable, ends[-1], rate_hz)}; {LOOPS[loop]}",
-    }
+
+    segment: int
+    first_step: int
+    last_step: int
+    nmse: float | None
+    baseline: str
+    baseline_nmse: float | None
+    gain: float | None
+    spread: float | None
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the model is better here than every baseline, and than predicting the mean."""
+        beats_baselines = self.baseline == "" or (self.gain is not None and self.gain > 0)
+        return self.nmse is not None and self.nmse < 1 and beats_baselines
 
 
-def trusted(found: Mapping[str, Any], horizon: int, rate_hz: float | None) -> str:
-    """Say in a clause how far ahead a model that is better than every baseline can be trusted.
+@dataclass(frozen=True)
+class UsableHorizon:
+    """How far ahead the forecast is of use, in `samples`, and in `seconds` where the rate is known.
 
-    >>> trusted({"usable_horizon": {"samples": 200}}, 200, None)
-    'it can be trusted for all 200 samples'
+    It ends with the last segment up to which, from the first on and without a break, the model's error is below that of
+    every baseline and its nmse below 1. It is 0 samples if that fails at once.
     """
-    usable = found["usable_horizon"]["samples"]
+
+    samples: int
+    seconds: float | None = None
+
+    def trusted(self, horizon: int, rate_hz: float | None) -> str:
+        """Return a clause on how far ahead a model that is better than every baseline can be trusted.
+
+        >>> UsableHorizon(200).trusted(200, None)
+        'it can be trusted for all 200 samples'
+        """
+        if self.samples == 0:
+            return "but not in the first segment of its free run"
+        if self.samples < horizon:
+            return f"it can be trusted for {samples_and_time(self.samples, rate_hz)}, not for all {horizon}"
+        return f"it can be trusted for all {samples_and_time(self.samples, rate_hz)}"
+
+
+@dataclass(frozen=True)
+class RecursiveSegments:
+    """The errors segment by segment, `segment_length` samples each (the last one may be shorter).
+
+    `loop` tells what becomes of the amplitude of the forecasts, `text` sums up all of it.
+    """
+
+    segment_length: int
+    segments: tuple[Segment, ...]
+    usable_horizon: UsableHorizon
+    loop: Loop
+    text: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the segments as plain data."""
+        return {
+            "segment": self.segment_length,
+            "segments": [asdict(segment) for segment in self.segments],
+            "usable_horizon": asdict(self.usable_horizon),
+            "loop": self.loop,
+            "text": self.text,
+        }
+
+
+def recursive_segments(
+    errors: Mapping[str, ErrorSums],
+    *,
+    target_steps: StepSums,
+    forecast_steps: StepSums,
+    baselines: Sequence[str],
+    segment_length: int,
+    rate_hz: float | None,
+) -> RecursiveSegments:
+    """Score the `errors` of "model" and of the `baselines` segment by segment.
+
+    `target_steps` and `forecast_steps` are the sums by step of the targets and of the model's forecasts.
+    """
+    horizon = errors["model"].horizon
+    ends = [*range(segment_length, horizon, segment_length), horizon]
+    segments, usable = [], 0
+    for k, (begin, end) in enumerate(zip([0, *ends], ends, strict=False), start=1):
+        nmse = _nmse(errors["model"], begin, end)
+        baseline_nmses = {name: _nmse(errors[name], begin, end) for name in baselines}
+        comparable = {name: value for name, value in baseline_nmses.items() if value is not None}
+        best = min(comparable, key=lambda name: comparable[name], default="")
+        baseline_nmse = comparable.get(best)
+        gain = None if nmse is None or not baseline_nmse else 1 - nmse / baseline_nmse
+        target_spread, forecast_spread = target_steps.spread(begin, end), forecast_steps.spread(begin, end)
+        is_defined = target_spread > 0 and np.isfinite(forecast_spread)
+        spread = forecast_spread / target_spread if is_defined else None
+        segments.append(Segment(k, begin + 1, end, nmse, best, baseline_nmse, gain, spread))
+        # The first segment that fails ends the usable horizon: a later success would be no comfort.
+        if segments[-1].is_ahead and usable == begin:
+            usable = end
+    last = segments[-1]
+    loop = _loop(last.spread, changes=target_steps.spread(last.first_step - 1, last.last_step) > 0)
     if usable == 0:
-        return "but not in the first segment of its free run"
-    if usable < horizon:
-        return f"it can be trusted for {samples_and_time(usable, rate_hz)}, not for all {horizon}"
-    return f"it can be trusted for all {samples_and_time(usable, rate_hz)}"
+        reach = "the error is not below the best baseline's, from the first segment on"
+    else:
+        whole = ", the whole horizon" if usable == horizon else ""
+        reach = f"the error stays below every baseline's for {samples_and_time(usable, rate_hz)}{whole}"
+    seconds = None if rate_hz is None else usable / rate_hz
+    return RecursiveSegments(
+        segment_length, tuple(segments), UsableHorizon(usable, seconds), loop, f"{reach}; {LOOPS[loop]}"
+    )
 
 
-def _reach(usable: int, horizon: int, rate_hz: float | None) -> str:
-    if usable == 0:
-        return "the error is not below the best baseline's, from the first segment on"
-    whole = ", the whole horizon" if usable == horizon else ""
-    return f"the error stays below every baseline's for {samples_and_time(usable, rate_hz)}{whole}"
-
-
-def _ahead(row: Mapping[str, Any]) -> bool:
-    """Whether the model is the best of all in this segment."""
-    gain, nmse = row["gain"], row["nmse"]
-    return nmse is not None and nmse < 1 and (row["baseline"] == "" or (gain is not None and gain > 0))
-
-
-def _errors(tallies: Mapping[str, Tally], begin: int, end: int) -> dict[str, Any]:
-    """Return the error of the model, and of the best baseline, in the steps `begin` .. `end` - 1."""
-    errors = {name: _nmse(tally, begin, end) for name, tally in tallies.items()}
-    own = errors.pop("model")
-    known = {name: value for name, value in errors.items() if value is not None}
-    best = min(known, key=lambda name: known[name], default="")
-    gain = 1 - own / known[best] if best and own is not None and known[best] > 0 else None
-    return {"nmse": own, "baseline": best, "baseline_nmse": known.get(best), "gain": gain}
-
-
-def _nmse(tally: Tally, begin: int, end: int) -> float | None:
-    """Return the normalised error of some steps, None where it has no value."""
+def _nmse(errors: ErrorSums, begin: int, end: int) -> float | None:
+    """Return the normalised error of the steps `begin` to `end` - 1, None where it has no value."""
     with np.errstate(all="ignore"):
-        size = tally.truth.count / tally.horizon * (end - begin)
-        value = np.float64(tally.step_square[begin:end].sum() / size) / tally.truth.variance
+        size = errors.y_true.count / errors.horizon * (end - begin)
+        value = np.float64(errors.square_by_step[begin:end].sum() / size) / errors.y_true.variance
     return float(value) if np.isfinite(value) else None
 
 
-def _ratio(own: Steps | None, truth: Steps, begin: int, end: int) -> float | None:
-    """Return the spread of the forecasts over that of the truth; None where it is undefined or overflows."""
-    theirs = truth.spread(begin, end)
-    mine = own.spread(begin, end) if own else float("nan")
-    return mine / theirs if theirs > 0 and np.isfinite(mine) else None
-
-
-def _loop(spread: float | None, *, changes: bool) -> str:
-    """Name what became of the loop's amplitude at its end."""
+def _loop(spread: float | None, *, changes: bool) -> Loop:
+    """Return what became of the loop's amplitude at its end; `changes` says whether the targets do there."""
     if not changes:
         return "unknown"
+    # Where the targets change, a spread is missing only because it overflowed.
     if spread is None or spread > EXPLODED:
         return "explodes"
     return "fades" if spread < FADED else "holds"

@@ -1,70 +1,63 @@
-"""Score a model and its baselines at every origin of every recording.
+"""The engine of every evaluation: it asks for forecasts at all origins and has them scored, block by block.
 
-Targets and contexts are gathered block by block, so memory does not grow with the number of
-origins, and every origin counts, whatever the block.
+It walks signals, groups of channels, recordings, and blocks of origins. Targets and contexts are gathered block by
+block, so memory does not grow with the number of origins, and every origin counts. What is scored, and how, is the
+`Scorer`'s: `NumberScorer` for numbers, `SymbolScorer` for symbols.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Window
 from forecaster.errors import UsageError
-from forecaster.evaluation.bands import realised
-from forecaster.evaluation.examples import chosen, example
-from forecaster.evaluation.lag_correlation import Past
-from forecaster.evaluation.metrics import Coverage, Score, Tally
-from forecaster.evaluation.origins import Place, default_stride, located, places, too_short
-from forecaster.evaluation.recursive import free_run, trusted
-from forecaster.evaluation.request import LEVELS, Keep, ScoredBlock
-from forecaster.evaluation.results import ChannelScores, Evaluation, metrics, unscored
-from forecaster.evaluation.spectra import density_error_db, spectrum
-from forecaster.evaluation.sums import Spectra, Steps, Sums
-from forecaster.evaluation.verdict import PLAIN, compare
+from forecaster.evaluation.bands import LEVELS
+from forecaster.evaluation.results import ChannelScores, Evaluation, Example
+from forecaster.signal.covariates import Covariates
 from forecaster.signal.origins import Origins
 from forecaster.signal.signal import Signal
 
 Array = NDArray[np.float64]
-Forecast = Callable[[Origins, int], Array]
-"""origins (O,) and horizon -> H steps (O, H), in the signal's unit."""
-Band = Callable[[int, int, int], tuple[Array | None, str]]
-"""level, channel, horizon -> half the width of the model's band (H,) in the signal's unit, or None and the reason."""
-Local = Callable[[Sequence[Origins], int], Array]
-"""origins and horizon -> what the width of the model's bands is to be multiplied by at each and step, (O, H)."""
+Index = NDArray[np.int64]
+# How many origins are forecast at once. The sums are taken block by block: another size gives other last bits.
 BLOCK = 128
-PARTS_WITH_EXAMPLES = 4
-NOT_THEIRS = "bands belong to the model alone"
+# The first channels have their best, median and worst origin kept for figures.
+CHANNELS_WITH_EXAMPLES = 4
 
-Known = dict[int, dict[str, Sums]]
-"""number of a part -> NAME -> what was summed for it: what another model's evaluation need not sum again."""
+ForecastFn = Callable[[Sequence[Origins], int, Collection[str]], Mapping[str, Any]]
+"""Blocks of origins, the horizon and the names of predictors -> by name what each forecasts.
+
+The rows of all blocks stand one after the other: of numbers an array (sum of O, H) in the signal's unit, of symbols
+the pair of their codes (sum of O, H) and probabilities (sum of O, H, K).
+"""
+ReusableSums = dict[int, dict[str, Any]]
+"""By place of a channel in the evaluation, and by predictor, what was summed of its forecasts."""
+
+
+class Place(NamedTuple):
+    """Where origins lie: the recording's number in its signal, and the rows of their first targets (O,)."""
+
+    recording: int
+    rows: Index
 
 
 @dataclass(frozen=True)
-class Job:
-    """What is asked of every part; `known` is what is summed already of the baselines of this one.
+class Plan:
+    """What all channels of an evaluation share.
 
-    `levels` ascend and hold 90; `shown` is the level of the band in figures.
+    `names` are the predictors scored, "model" among them; `own_baseline` is the baseline that the model is, or "".
     """
 
-    forecasts: Mapping[str, Forecast]
+    names: tuple[str, ...]
     window: Window
     horizon: int
     stride: int
-    mase_scale: Sequence[float | None]
-    band: Band | None
-    local: Local | None
-    separate: Sequence[float | None]
-    itself: str
-    levels: tuple[int, ...]
-    shown: int
-    keep: Keep | None
-    known: dict[str, Sums] = field(default_factory=dict)
+    own_baseline: str = ""
 
     @property
     def overlap(self) -> int:
@@ -72,208 +65,218 @@ class Job:
         return -(-self.horizon // self.stride)
 
 
+@dataclass(frozen=True)
+class ScoredBlock:
+    """What was forecast from a block of origins in one channel of one recording, in the signal's unit.
+
+    `recording` is its number in `signal`; `y_true` (B, H); `forecasts` by predictor (B, H); `half_widths` by level
+    (B, H) of the model's bands, where there are any.
+    """
+
+    signal: Signal
+    recording: int
+    origins: Origins
+    y_true: Array
+    forecasts: Mapping[str, Any]
+    half_widths: Mapping[int, Array]
+
+
+Keep = Callable[[ScoredBlock], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """How far ahead and how densely to score, and what else to do on the way.
+
+    `horizon` and `stride` in samples (None: the default stride), the `levels` of the bands in percent; `keep` is given
+    all that is forecast, block by block.
+    """
+
+    horizon: int
+    stride: int | None = None
+    levels: tuple[int, ...] = LEVELS
+    keep: Keep | None = None
+
+
+class ChannelScorer(Protocol):
+    """The scores of one channel in the making; `sums` has by predictor what was summed so far."""
+
+    sums: dict[str, Any]
+
+    def add(self, block: Origins, y_true: Array, forecasts: Mapping[str, Any]) -> Mapping[int, Array]:
+        """Add a block of origins (B, H); return half the width of the model's bands there, by level (B, H)."""
+
+    def result(self) -> ChannelScores:
+        """Return the scores over all blocks."""
+
+    def examples(self, forecast_fn: ForecastFn) -> tuple[Example, ...]:
+        """Return origins for figures, forecast once more."""
+
+
+class Scorer(Protocol):
+    """How the forecasts of a task are scored; `step_name` is what a step is called: sample or symbol."""
+
+    step_name: ClassVar[str]
+
+    def channel(self, signal: Signal, channel: int, places: Sequence[Place], plan: Plan) -> ChannelScorer:
+        """Return the empty scores of a channel whose origins lie at `places`."""
+
+    def block_size(self, plan: Plan, most: int) -> int:
+        """Return how many origins are forecast at once: at most `most`."""
+
+
 def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
     signals: Sequence[Signal],
-    ranges: Sequence[Sequence[int]],
-    forecasts: Mapping[str, Forecast],
+    first_targets: Sequence[Sequence[int]],
+    forecast_fn: ForecastFn,
     *,
+    names: Sequence[str],
     window: Window,
     horizon: int,
     stride: int | None = None,
-    mase_scale: Sequence[float | None],
-    band: Band | None = None,
-    local: Local | None = None,
-    separate: Sequence[float | None] = (),
+    scorer: Scorer,
+    grouped: bool = False,
     model: str = "",
-    itself: str = "",
-    known: Known | None = None,
-    levels: Sequence[int] = LEVELS,
+    own_baseline: str = "",
+    reuse: ReusableSums | None = None,
     keep: Keep | None = None,
 ) -> Evaluation:
-    """Score `forecasts`, one of them named "model", on every channel of every signal.
+    """Score the predictors `names`, one of them "model", on every channel of every signal.
 
-    Recording r of signal i is scored from row ``ranges[i][r]`` on: the first target that may be
-    scored; its context may reach back before it. `mase_scale` (C,) is the seasonal-naive
-    error of each channel on the training part, `model` the name that the result carries,
-    `itself` the baseline that the model is, if it is one. `local` says how the width of `band` differs from
-    origin to origin, `separate` (C,) how many independent errors it was made of. `known` is filled, and
-    read by the next call with the same signals, ranges, horizon, stride and baselines: they are scored once.
-    The coverage of the bands is taken at `levels` and at 90 percent. `keep` is given all that is
-    forecast, block by block; then nothing is taken from `known`.
+    Args:
+        signals: What is forecast.
+        first_targets: Recording r of signal i is scored from row ``first_targets[i][r]`` on: the first target that may
+            be scored; its context may reach back before it.
+        forecast_fn: Forecasts with several predictors at once, so that what they share is computed once.
+        names: The predictors, in the order in which they are shown.
+        window: The model's window: its context is what an origin needs before it.
+        horizon: Steps ahead.
+        stride: Steps from one origin to the next; the shorter of horizon and segment if left out.
+        scorer: How forecasts are scored.
+        grouped: Whether `forecast_fn` is given all channels of a signal at once, a block each; else one at a time.
+        model: The name that the result carries.
+        own_baseline: The baseline that the model is, if it is one: it is no rival of its own.
+        reuse: Filled with what was summed, and read by the next call with the same signals, first targets, horizon,
+            stride and baselines: these are then forecast once. Not used together with `keep`.
+        keep: Is given all that is forecast, block by block.
 
     Raises:
         UsageError: the horizon or the stride is below 1.
     """
     stride = default_stride(horizon, window) if stride is None else stride
     if horizon < 1 or stride < 1:
-        raise UsageError(f"The horizon ({horizon}) and the stride ({stride}) must be at least 1 sample.")
-    every, shown = tuple(sorted({*LEVELS, *levels})), max(levels, default=LEVELS[0])
-    job = Job(forecasts, window, horizon, stride, mase_scale, band, local, separate, itself, every, shown, keep)
-    parts: list[ChannelScores] = []
-    for signal, first_targets in zip(signals, ranges, strict=True):
-        found = places(signal, first_targets, context=window.context, horizon=horizon, stride=stride)
-        for channel in range(len(signal.channels)):
-            reused = {} if known is None or keep is not None else known.setdefault(len(parts), {})
-            job = replace(job, known=reused)
-            parts.append(_part(signal, channel, found, job=job, drawn=len(parts) < PARTS_WITH_EXAMPLES))
-    return Evaluation(model, horizon, stride, tuple(parts))
+        sizes = f"The horizon ({horizon}) and the stride ({stride})"
+        raise UsageError(f"{sizes} must be at least 1 {scorer.step_name}.")
+    plan = Plan(tuple(names), window, horizon, stride, own_baseline)
+    run = _Run(plan, scorer, forecast_fn, keep)
+    reusable: ReusableSums = {} if reuse is None or keep is not None else reuse
+    scores: list[ChannelScores] = []
+    for signal, first_rows in zip(signals, first_targets, strict=True):
+        places = find_places(signal, first_rows, plan)
+        channels = range(len(signal.channels))
+        for group in [channels] if grouped else [[channel] for channel in channels]:
+            reused = [reusable.setdefault(len(scores) + k, {}) for k in range(len(group))]
+            channel_scorers = run.add_up(signal, group, places, reused)
+            for channel_scorer in channel_scorers:
+                has_examples = bool(places) and len(scores) < CHANNELS_WITH_EXAMPLES
+                examples = channel_scorer.examples(forecast_fn) if has_examples else ()
+                scores.append(replace(channel_scorer.result(), examples=examples))
+    return Evaluation(model, horizon, stride, tuple(scores))
 
 
-def _part(signal: Signal, channel: int, found: list[Place], *, job: Job, drawn: bool) -> ChannelScores:
-    """Score one channel of one signal."""
-    unit = signal.units[channel] if channel < len(signal.units) else ""
-    named = partial(
-        ChannelScores, signal.name, signal.channels[channel], unit=unit, sample_rate_hz=signal.sample_rate_hz
-    )
-    pass_ = _Pass.of(signal, channel, found, job)
-    if not found:
-        why = too_short(signal, context=job.window.context, horizon=job.horizon)
-        missing = realised({}, dict.fromkeys(job.levels, why), block=1)
-        return named(0, *unscored(job.forecasts, metrics(job.levels), why), bands=missing, spectrum=pass_.spectrum())
-    pass_.run()
-    tallies = {name: one.tally for name, one in pass_.sums.items()}
-    scores = {name: pass_.scores(name) for name in pass_.sums}
-    loop = pass_.free_run()
-    worth = job.separate[channel] if job.separate else None
-    verdict = compare(tallies, block=job.overlap, itself=job.itself)
-    if loop and verdict.kind == "better":
-        verdict = verdict.and_then(trusted(loop, job.horizon, signal.sample_rate_hz))
-    return named(
-        len(tallies["model"].origin_mse),
-        {name: {metric: score.value for metric, score in row.items()} for name, row in scores.items()},
-        {name: tally.by_step() for name, tally in tallies.items()},
-        {f"{name}.{m}": s.reason for name, row in scores.items() for m, s in row.items() if s.value is None},
-        verdict,
-        examples=pass_.examples() if drawn else (),
-        bands=realised(pass_.covered, pass_.no_band, block=job.overlap, separate=worth),
-        spectrum=pass_.spectrum(),
-        free_run=loop,
-    )
+@dataclass(frozen=True)
+class _Run:
+    """What stays the same from channel to channel of an evaluation."""
+
+    plan: Plan
+    scorer: Scorer
+    forecast_fn: ForecastFn
+    keep: Keep | None
+
+    def add_up(
+        self, signal: Signal, group: Sequence[int], places: Sequence[Place], reused: Sequence[dict[str, Any]]
+    ) -> list[ChannelScorer]:
+        """Return the scorers of a `group` of channels, with the forecasts at all their origins added.
+
+        `reused` has for each channel what was summed before; what is summed here is put there.
+        """
+        plan = self.plan
+        scorers = [self.scorer.channel(signal, channel, places, plan) for channel in group]
+        wanted = [name for name in plan.names if name == "model" or name not in reused[0]]
+        for recording, blocks in self._blocks(signal, group, places):
+            forecasts = self.forecast_fn(blocks, plan.horizon, wanted)
+            for k, (block, channel_scorer) in enumerate(zip(blocks, scorers, strict=True)):
+                y_true, rows = block.y_true(plan.horizon), slice(k * len(block), (k + 1) * len(block))
+                of_channel = {name: _rows(forecasts[name], rows) for name in wanted}
+                half_widths = channel_scorer.add(block, y_true, of_channel)
+                if self.keep is not None:
+                    self.keep(ScoredBlock(signal, recording, block, y_true, of_channel, half_widths))
+        if places:
+            for sums, channel_scorer in zip(reused, scorers, strict=True):
+                sums.update({name: channel_scorer.sums[name] for name in wanted})
+                channel_scorer.sums = {name: sums[name] for name in plan.names}
+        return scorers
+
+    def _blocks(
+        self, signal: Signal, group: Sequence[int], places: Sequence[Place]
+    ) -> Iterator[tuple[int, tuple[Origins, ...]]]:
+        """Yield the number of a recording and a block of its origins in each channel of the `group`."""
+        size = self.scorer.block_size(self.plan, BLOCK)
+        for place in places:
+            channels = [located(signal, channel, place).blocks(size) for channel in group]
+            for blocks in zip(*channels, strict=True):
+                yield place.recording, blocks
 
 
-@dataclass
-class _Pass:
-    """One channel of one signal on its way through all predictors, block by block, and what is summed meanwhile."""
+def _rows(forecast: Any, rows: slice) -> Any:
+    """Return some rows of a forecast: an array, or a pair of arrays."""
+    return tuple(part[rows] for part in forecast) if isinstance(forecast, tuple) else forecast[rows]
 
-    signal: Signal
-    channel: int
-    places: list[Place]
-    job: Job
-    sums: dict[str, Sums]
-    past: Past
-    half_widths: dict[int, Array | None]
-    no_band: dict[int, str]
-    covered: dict[int, Coverage]
-    truth: Spectra = field(default_factory=Spectra)
-    steps: Steps | None = None
 
-    @classmethod
-    def of(cls, signal: Signal, channel: int, found: list[Place], job: Job) -> _Pass:
-        """Begin with nothing summed."""
-        bands = {p: job.band(p, channel, job.horizon) if job.band else (None, "there is no band") for p in job.levels}
-        past = Past.of(job.window.context, job.horizon, sum(len(place.rows) for place in found))
-        half_widths = {level: half for level, (half, _) in bands.items()}
-        return cls(
-            signal,
-            channel,
-            found,
-            job,
-            {name: Sums(Tally(job.horizon)) for name in job.forecasts},
-            past,
-            half_widths,
-            {level: reason for level, (half, reason) in bands.items() if half is None},
-            {level: Coverage() for level, half in half_widths.items() if half is not None},
+# --- origins --------------------------------------------------------------------------------
+
+
+def origins(rows: int, *, first_target: int, context: int, horizon: int, stride: int) -> Index:
+    """Return every row t that can be scored: `context` rows before it, and t..t+`horizon` within `rows`.
+
+    >>> origins(100, first_target=70, context=50, horizon=10, stride=10).tolist()
+    [70, 80, 90]
+    """
+    return np.arange(max(first_target, context), rows - horizon + 1, stride, dtype=np.int64)
+
+
+def default_stride(horizon: int, window: Window) -> int:
+    """Return min(H, N): targets that touch without overlapping, and never further apart than a segment."""
+    return min(horizon, window.n_input)
+
+
+def find_places(signal: Signal, first_targets: Sequence[int], plan: Plan) -> list[Place]:
+    """Return the origins of each recording that has any."""
+    places = []
+    for number, (recording, first_target) in enumerate(zip(signal.recordings, first_targets, strict=True)):
+        rows = origins(
+            len(recording),
+            first_target=first_target,
+            context=plan.window.context,
+            horizon=plan.horizon,
+            stride=plan.stride,
         )
+        if len(rows):
+            places.append(Place(number, rows))
+    return places
 
-    def run(self) -> None:
-        """Forecast every origin with every predictor that is not known already."""
-        wanted = [name for name in self.sums if name == "model" or name not in self.job.known]
-        for place in self.places:
-            for block in located(self.signal, self.channel, place).blocks(BLOCK):
-                self._block(block, place.recording, wanted)
-        self.job.known.update({name: self.sums[name] for name in wanted})
-        self.sums = {name: self.job.known[name] for name in self.sums}
 
-    def _block(self, block: Origins, recording: int, wanted: Sequence[str]) -> None:
-        """Sum a block of origins in one recording."""
-        truth = block.y_true(self.job.horizon)
-        if self.job.horizon > self.job.window.n_input and self.steps is None:
-            self.steps = Steps(float(truth.mean()))
-            for name in wanted:
-                self.sums[name].steps = Steps(self.steps.pivot)
-        self.truth.add(truth)
-        if self.steps is not None:
-            self.steps.add(truth)
-        looked_at, transform = self.past.add(block.values, block.rows)
-        made = {}
-        for name in wanted:
-            made[name] = forecast = self.job.forecasts[name](block, self.job.horizon)
-            self.sums[name].add(truth, forecast)
-            self.sums[name].likeness.add(self.past, forecast[looked_at], transform)
-        widths = self._widths(block)
-        for level, coverage in self.covered.items():
-            coverage.add(truth, made["model"], widths[level])
-        if self.job.keep is not None:
-            self.job.keep(ScoredBlock(self.signal, recording, block, truth, made, widths))
+def located(signal: Signal, channel: int, place: Place) -> Origins:
+    """Return the origins at `place` in one channel, with its covariates: the recording's last columns."""
+    values, count = signal.recordings[place.recording].values, len(signal.channels)
+    covariates = Covariates.split(values[:, count:], signal.known, values[:, :count])
+    return Origins(values[:, channel], channel, place.rows, covariates)
 
-    def _widths(self, block: Origins) -> dict[int, Array]:
-        """Return half the width of each band that there is, at each origin of a block: (O, H) by level."""
-        there = {level: half for level, half in self.half_widths.items() if half is not None}
-        one = np.ones((len(block), 1))
-        scale = self.job.local([block], self.job.horizon) if self.job.local and there else one
-        return {level: scale * half for level, half in there.items()}
 
-    def scores(self, name: str) -> dict[str, Score]:
-        """Take all metrics of a predictor from the sums."""
-        tally = self.sums[name].tally
-        found = {
-            "nmse": tally.nmse(),
-            "rmse": tally.rmse(),
-            "mae": tally.mae(),
-            "mase": tally.mase(self.job.mase_scale[self.channel]),
-            "smape": tally.smape(),
-            **{f"coverage-{level}": self._coverage(name, level) for level in self.job.levels},
-            "psd_error_db": self._spectral(name),
-            "rms_ratio": tally.rms_ratio(),
-        }
-        return {metric: found[metric] for metric in metrics(self.job.levels)}
-
-    def _coverage(self, name: str, level: int) -> Score:
-        if name != "model":
-            return Score(None, NOT_THEIRS)
-        return self.covered[level].score() if level in self.covered else Score(None, self.no_band[level])
-
-    def _spectral(self, name: str) -> Score:
-        """Compare the spectra, unless the truth is constant: what is left of it then is rounding."""
-        if self.truth.coarse.size and self._constant:
-            return Score(None, "the scored values are constant, so their spectrum is empty")
-        return density_error_db(self.truth.coarse, self.sums[name].spectra.coarse)
-
-    @property
-    def _constant(self) -> bool:
-        return bool(self.sums["model"].tally.truth.variance == 0)
-
-    def spectrum(self) -> dict[str, Any]:
-        """Compare peaks, energies and likenesses."""
-        rate_hz = self.signal.sample_rate_hz
-        return spectrum(self.truth, self.past, self.sums, rate_hz=rate_hz, constant=self._constant)
-
-    def free_run(self) -> dict[str, Any] | None:
-        """Score segment by segment, where segments are fed back."""
-        if self.steps is None:
-            return None
-        rivals = [name for name in self.sums if name in PLAIN and name != self.job.itself]
-        segment, rate_hz = self.job.window.n_input, self.signal.sample_rate_hz
-        return free_run(self.sums, self.steps, rivals=rivals, segment=segment, rate_hz=rate_hz)
-
-    def examples(self) -> tuple[Any, ...]:
-        """Forecast the best, the median and the worst origin of the model once more, for figures."""
-        job, level = self.job, self.job.shown
-        three = chosen(self.sums["model"].tally.origin_mse, self.places)
-        sizes = (job.window.context, job.horizon)
-        drawn = []
-        for kind, place in three.items():
-            one = example(kind, self.signal, self.channel, place=place, ahead=job.forecasts, sizes=sizes)
-            width = self._widths(located(self.signal, self.channel, place)).get(level)
-            drawn.append(replace(one, half_width=None if width is None else width[0], level=level))
-        return tuple(drawn)
+def too_short(signal: Signal, plan: Plan) -> str:
+    """Return with counts why a signal has no origin."""
+    longest = max((len(recording) for recording in signal.recordings), default=0)
+    return (
+        f"an origin needs {plan.window.context} rows of context and {plan.horizon} rows to score, in the part "
+        f"that may be scored; the longest recording has {longest} rows"
+    )

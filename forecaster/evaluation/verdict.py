@@ -1,8 +1,7 @@
 """One honest sentence: is the model better than the best baseline, and is that more than chance?
 
-The gain is claimed only if the mean difference of squared errors exceeds two standard errors.
-Neighbouring origins share targets and weather, so the standard error is that of resampled
-blocks of consecutive origins, not of single ones.
+A gain is claimed only if the mean difference of the losses exceeds two standard errors. Neighbouring origins share
+targets and weather, so the standard error is that of resampled blocks of consecutive origins, not of single ones.
 
 Source: Künsch 1989, "The Jackknife and the Bootstrap for General Stationary Observations"; for few blocks, Ibragimov
 and Müller 2010, "t-Statistic Based Correlation and Heterogeneity Robust Inference".
@@ -18,15 +17,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.evaluation.metrics import Tally
+from forecaster.evaluation.metrics import ErrorSums
 
 Array = NDArray[np.float64]
 Kind = Literal["better", "same", "worse", "unknown"]
+
+# With fewer blocks of origins nothing is said of how much they differ.
 FEWEST_BLOCKS = 4
+# The share of a normal distribution below two standard deviations.
 TWO_ERRORS = 0.97725
-"""The share of a normal distribution below two standard deviations."""
+# A standard error below this is rounding: the gain is the same at every origin.
 EXACT = 1e-9
-"""A standard error below this is rounding: the gain is the same at every origin."""
 PLAIN = {
     "last-value": "repeating the last value",
     "repeat-segment": "repeating the last segment",
@@ -43,9 +44,10 @@ PLAIN = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found: `kind`, the sentence `text`, the best `baseline`, and the share of its error saved, `gain`.
+    """The comparison with the best baseline: its `kind`, and the sentence `text` that tells it.
 
-    `error` is the standard error of the gain, None where there are too few separate origins.
+    `gain` is the share of the error of the `baseline` that is saved, `error` the standard error of the gain, None where
+    there are too few separate origins.
     """
 
     kind: Kind
@@ -63,60 +65,83 @@ class Verdict:
         """Return the verdict with a clause more in its sentence."""
         return replace(self, text=f"{self.text.removesuffix('.')}; {clause}.") if clause else self
 
+    def as_baseline(self) -> Verdict:
+        """Return the verdict on a model that is a baseline itself: those it was compared with are the other ones."""
+        return replace(self, text=self.text.replace("every baseline", "every other baseline"))
 
-def compare(tallies: Mapping[str, Tally], *, block: int, itself: str = "") -> Verdict:
-    """Compare "model" with the best baseline among the other names; `block` is how many origins overlap one another.
 
-    `itself` is the baseline that the model is, if it is one: it is no rival.
+def compare(errors: Mapping[str, ErrorSums], *, overlap: int, own_baseline: str = "") -> Verdict:
+    """Compare "model" with the best baseline in `errors`.
+
+    `overlap` is how many origins overlap one another, `own_baseline` the baseline that the model is, if it is one: it
+    is no rival.
     """
-    model = tallies["model"]
-    reached = model.nmse()
-    if reached.value is None:
-        return Verdict("unknown", f"No verdict: {reached.reason}.")
-    others = {name: tally.nmse().value for name, tally in tallies.items() if name in PLAIN and name != itself}
-    known = {name: value for name, value in others.items() if value is not None}
-    if not known:
-        return Verdict(
-            "unknown",
-            f"No verdict: nmse {reached.value:.4g}, and no baseline to compare it with.",
-        )
-    best = min(known, key=lambda name: known[name])
-    found = _against(model, tallies[best], best=best, block=block)
-    return replace(found, text=found.text.replace("every baseline", "every other baseline")) if itself else found
+    nmse = errors["model"].nmse()
+    if nmse.value is None:
+        return Verdict("unknown", f"No verdict: {nmse.reason}.")
+    rivals = {name: sums.nmse().value for name, sums in errors.items() if is_rival(name, own_baseline)}
+    comparable = {name: value for name, value in rivals.items() if value is not None}
+    if not comparable:
+        return Verdict("unknown", f"No verdict: nmse {nmse.value:.4g}, and no baseline to compare it with.")
+    best = min(comparable, key=lambda name: comparable[name])
+    origin_mse = errors["model"].origin_mse
+    scores = f"nmse {nmse.value:.4g} against {comparable[best]:.4g}, {len(origin_mse)} origins"
+    verdict = weigh(origin_mse, errors[best].origin_mse, overlap=overlap, baseline=best, scores=scores)
+    # An error above the variance of the targets is no better than their mean, whatever the baselines do.
+    if nmse.value >= 1 and best != "mean":
+        if verdict.kind == "better":
+            gain = f"though {_share(verdict)} less squared error than {label(best)}"
+            verdict = replace(verdict, kind="same", text=f"No better than predicting the mean, {gain} ({scores}).")
+        else:
+            verdict = verdict.and_then("it is no better than predicting the mean")
+    return verdict.as_baseline() if own_baseline else verdict
 
 
-def _against(model: Tally, other: Tally, *, best: str, block: int) -> Verdict:
-    """Weigh the model against its best baseline, whose name is `best`.
+def is_rival(name: str, own_baseline: str = "") -> bool:
+    """Return whether the predictor `name` is a baseline that a model is compared with; not if the model is it."""
+    return name in PLAIN and name != own_baseline
 
-    With an error above the variance of what came it is no better than predicting the mean, whatever the baselines do.
+
+def label(name: str) -> str:
+    """Return what the predictor `name` is called in a sentence."""
+    return PLAIN.get(name, name)
+
+
+def weigh(
+    model_loss: Array,
+    baseline_loss: Array,
+    *,
+    overlap: int,
+    baseline: str,
+    loss: str = "squared error",
+    scores: str = "",
+) -> Verdict:
+    """Weigh the losses of the model at each origin, (O,), against those of the `baseline`.
+
+    `loss` says what they measure, and `scores` shows both means, as the sentence is to have it.
     """
-    own, theirs = _number(model.nmse().value), _number(other.nmse().value)
-    scores = f"nmse {own:.4g} against {theirs:.4g}, {len(model.origin_mse)} origins"
-    found = weigh(model.origin_mse, other.origin_mse, block=block, best=best, words=("squared error", scores))
-    if own < 1 or best == "mean":
-        return found
-    if found.kind != "better":
-        return found.and_then("it is no better than predicting the mean")
-    gain = f"though {_share(found.gain, found.error)} less squared error than {PLAIN.get(best, best)}"
-    return replace(found, kind="same", text=f"No better than predicting the mean, {gain} ({scores}).")
-
-
-def weigh(own: Array, theirs: Array, *, block: int, best: str, words: tuple[str, str]) -> Verdict:
-    """Weigh the losses of each origin, (O,), against those of the baseline `best`.
-
-    `words` are what the losses measure, and both scores as they are shown.
-    """
+    # A forecast that ran away has a loss that overflows here.
     with np.errstate(all="ignore"):
-        difference, mean = theirs - own, float(theirs.mean())
-        gain = float(difference.mean() / mean) if mean > 0 else 0.0
-        error = standard_error(difference, block)
-    of_gain = error / mean if error is not None and mean > 0 else None
-    found = Verdict(_kind(difference, error), "", best, gain, of_gain)
-    return replace(found, text=_sentence(found, PLAIN.get(best, best), words, equal=not np.any(difference)))
+        difference, baseline_mean = baseline_loss - model_loss, float(baseline_loss.mean())
+        gain = float(difference.mean() / baseline_mean) if baseline_mean > 0 else 0.0
+        error = standard_error(difference, overlap)
+    error_of_gain = error / baseline_mean if error is not None and baseline_mean > 0 else None
+    verdict = Verdict(_kind(difference, error), "", baseline, gain, error_of_gain)
+    name, share, less = label(baseline), _share(verdict), "less" if gain > 0 else "more"
+    sentences: dict[Kind, str] = {
+        "unknown": f"Too few separate origins to tell it from {name}: {share} {less} {loss} ({scores}).",
+        "better": f"Better than every baseline: {share} less {loss} than {name} ({scores}).",
+        "worse": f"Worse than {name}: {share} more {loss} ({scores}).",
+        "same": f"No better than {name}: {share} {less} {loss}, the difference is within the uncertainty ({scores}).",
+    }
+    text = sentences[verdict.kind]
+    if not np.any(difference):
+        text = f"No better than {name}: it makes the same errors ({scores})."
+    return replace(verdict, text=text)
 
 
 def _kind(difference: Array, error: float | None) -> Kind:
-    """Tell by two standard errors."""
+    """Return whether the mean `difference` of the losses (O,) exceeds two standard errors."""
     if not np.any(difference):
         return "same"
     if error is None:
@@ -125,59 +150,33 @@ def _kind(difference: Array, error: float | None) -> Kind:
     return "better" if mean > 2 * error else "worse" if mean < -2 * error else "same"
 
 
-def _sentence(found: Verdict, name: str, words: tuple[str, str], *, equal: bool) -> str:
-    """Put the comparison with the baseline called `name` into words; `equal` are the same errors."""
-    (what, scores), share = words, _share(found.gain, found.error)
-    less = "less" if (found.gain or 0) > 0 else "more"
-    if equal:
-        return f"No better than {name}: it makes the same errors ({scores})."
-    return {
-        "unknown": f"Too few separate origins to tell it from {name}: {share} {less} {what} ({scores}).",
-        "better": f"Better than every baseline: {share} less {what} than {name} ({scores}).",
-        "worse": f"Worse than {name}: {share} more {what} ({scores}).",
-        "same": f"No better than {name}: {share} {less} {what}, the difference is within the uncertainty ({scores}).",
-    }[found.kind]
+def _share(verdict: Verdict) -> str:
+    """Return a gain without its sign, and its uncertainty: two standard errors, as in the decision."""
+    text = percent(verdict.gain or 0.0)
+    return text if verdict.error is None or verdict.error <= EXACT else f"{text} +- {percent(2 * verdict.error)}"
 
 
-def _share(gain: float | None, error: float | None) -> str:
-    """Write a gain without its sign, and its uncertainty: two standard errors, as in the decision."""
-    return percent(gain or 0.0) + (f" +- {percent(2 * error)}" if error is not None and error > EXACT else "")
+def standard_error(difference: Array, overlap: int) -> float | None:
+    """Return the standard error of the mean of `difference` (O,), or None below four blocks of origins.
 
-
-def standard_error(difference: Array, block: int) -> float | None:
-    """Return the standard error of the mean of `difference` (O,), or None below four blocks.
-
-    It is that of the block bootstrap, in closed form: blocks of at least `block` and O^(1/3) consecutive origins, and
-    of up to twice `block` where there are still four, so that most of what resembles each other stands in one. Few
+    It is that of the block bootstrap, in closed form: blocks of at least `overlap` and O^(1/3) consecutive origins, and
+    of up to twice `overlap` where there are still four, so that most of what resembles each other stands in one. Few
     blocks tell little of how they differ: Student's t widens it, so that two of it hold what two standard errors do.
     """
+    from scipy.special import stdtrit
+
     count = len(difference)
-    length = max(block, min(2 * block, count // FEWEST_BLOCKS), round(count ** (1 / 3)), 1)
+    length = max(overlap, min(2 * overlap, count // FEWEST_BLOCKS), round(count ** (1 / 3)), 1)
     if count < FEWEST_BLOCKS * length:
         return None
     sums = np.concatenate(([0.0], np.cumsum(difference)))
-    spread = float(np.var(sums[length:] - sums[:-length])) / length**2
+    variance = float(np.var(sums[length:] - sums[:-length])) / length**2
     blocks = count // length
-    return _widening(blocks) * math.sqrt(spread / blocks * count / (count - length))
+    widening = float(stdtrit(blocks - 1, TWO_ERRORS)) / 2
+    return widening * math.sqrt(variance / blocks * count / (count - length))
 
 
-def _widening(blocks: int) -> float:
-    """Return what a standard error from so many blocks is to be multiplied by: half the quantile of Student's t."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(blocks - 1, TWO_ERRORS)) / 2
-
-
-def overall(parts: Sequence[tuple[str, Verdict]]) -> str:
-    """Sum up the verdicts of all parts, each with its name, in one sentence."""
-    if len(parts) == 1:
-        return parts[0][1].text
-    if not parts:
-        return "No verdict: there was nothing to score."
-    return "; ".join(filter(None, (_group(parts, kind, words) for kind, words in _WORDS.items()))) + "."
-
-
-_WORDS: dict[Kind, str] = {
+_OVERALL: dict[Kind, str] = {
     "better": "Better than every baseline on",
     "same": "No better than the best baseline on",
     "worse": "Worse than the best baseline on",
@@ -185,17 +184,22 @@ _WORDS: dict[Kind, str] = {
 }
 
 
-def _group(parts: Sequence[tuple[str, Verdict]], kind: Kind, words: str) -> str:
-    """Name the first three parts of a kind, and say how many there are."""
-    names = [name for name, verdict in parts if verdict.kind == kind]
-    if not names:
-        return ""
-    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-    return f"{words} {len(names)} of {len(parts)} ({shown})"
+def overall(verdicts: Sequence[tuple[str, Verdict]]) -> str:
+    """Return one sentence on the verdicts of all channels, each with its name: the first three of each kind."""
+    if len(verdicts) == 1:
+        return verdicts[0][1].text
+    if not verdicts:
+        return "No verdict: there was nothing to score."
+    clauses = []
+    for kind, words in _OVERALL.items():
+        if names := [name for name, verdict in verdicts if verdict.kind == kind]:
+            shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+            clauses.append(f"{words} {len(names)} of {len(verdicts)} ({shown})")
+    return "; ".join(clauses) + "."
 
 
 def percent(share: float) -> str:
-    """Write a share without its sign, and without pretending to precision.
+    """Return a share without its sign, and without pretending to precision.
 
     >>> percent(-0.4217), percent(0.0031)
     ('42 %', '0.3 %')
@@ -207,8 +211,3 @@ def percent(share: float) -> str:
 def _plain(value: float | None) -> float | None:
     """Return a number that JSON can hold, or None."""
     return value if value is not None and abs(value) < 1e300 else None
-
-
-def _number(value: float | None) -> float:
-    """The value of a score that is known to have one."""
-    return float("nan") if value is None else value

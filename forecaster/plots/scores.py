@@ -73,7 +73,7 @@ def _draw_examples(figure: SubFigure, part: ChannelScores) -> None:
 
 def _draw_example(axes: Axes, example: Example, part: ChannelScores) -> None:
     """Draw one origin: the history, the target, the band, the model, and the best baseline."""
-    scale, horizon = TimeScale(example.time, part.sample_rate_hz), len(example.truth)
+    scale, horizon = TimeScale(example.time, part.sample_rate_hz), len(example.y_true)
     kept = min(len(example.context), max(horizon, 20))
     steps, model = scale.at(example.first, horizon), example.forecasts["model"]
     past = scale.at(example.first - kept, kept)
@@ -81,14 +81,14 @@ def _draw_example(axes: Axes, example: Example, part: ChannelScores) -> None:
     if example.half_width is not None:
         lower, upper = model - example.half_width, model + example.half_width
         axes.fill_between(steps, lower, upper, color=MODEL, alpha=0.18, lw=0, label=f"{example.level} % band")
-    axes.plot(steps, example.truth, color=INK, lw=stroke(horizon, 1.6), label="truth")
+    axes.plot(steps, example.y_true, color=INK, lw=stroke(horizon, 1.6), label="truth")
     rival = part.verdict.baseline
     if rival in example.forecasts:
         style: Any = {"color": colour(rival), "ls": DASHES.get(rival, ":"), "lw": stroke(horizon, 1.4)}
         axes.plot(steps, example.forecasts[rival], label=rival, **style)
     axes.plot(steps, model, color=MODEL, lw=stroke(horizon, 2), label="model")
     axes.axvline(scale.at(example.first - 1, 1)[0], color=FAINT, lw=1, ls="--")
-    error = float(np.sqrt(np.mean(np.square(example.truth - model))))
+    error = float(np.sqrt(np.mean(np.square(example.y_true - model))))
     axes.set_title(f"{example.kind} origin (rmse {rounded(error)})")
     axes.margins(x=0.01)
     axes.grid(axis="y", color="#eeeeee")
@@ -106,7 +106,7 @@ def _draw_error_by_step(axes: Axes, part: ChannelScores) -> None:
         width = stroke(len(values), 2.2 if name == "model" else 1.4)
         style = {"color": colour(name), "ls": DASHES.get(name, OTHER_DASHES), "lw": width}
         axes.plot(np.arange(1, len(values) + 1), values, marker="o" if len(values) < 12 else None, **style)
-    usable = (part.free_run or {}).get("usable_horizon", {}).get("samples", 0)
+    usable = part.recursive.usable_horizon.samples if part.recursive else 0
     if 0 < usable < len(part.by_step["model"]):
         axes.axvline(usable, color=INK, lw=1, ls=":")
         look: Any = {"fontsize": 9, "ha": "right", "va": "top", "backgroundcolor": "#ffffffcc"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,14 +14,14 @@ from forecaster.config import RunConfig
 from forecaster.conformal import bands, residuals
 from forecaster.conformal.local_scale import LOOKBACK, local_scale
 from forecaster.errors import SignalError
-from forecaster.evaluation import Evaluation, Request
+from forecaster.evaluation import Evaluation, NumberScorer, Request
 from forecaster.evaluation import evaluate as score
 from forecaster.predictors import Predictor
 from forecaster.signal.origins import Origins
 from forecaster.signal.signal import Signal
 from forecaster.signal.splits import WindowSplits
 from forecaster.tasks.base import Array, Model, itself, scored
-from forecaster.tasks.together import Together, batches
+from forecaster.tasks.together import batches, size
 
 
 def calibrate(
@@ -63,32 +64,54 @@ def made(model: Model, origins: Sequence[Origins], horizon: int, levels: Sequenc
 
 def evaluate(model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[int]], request: Request) -> Evaluation:
     """Score the model and what stands beside it."""
-    together = Together(model)
-    last: tuple[Origins | None, dict[str, Array]] = (None, {})
+    predictors = scored(model)
+    grouped = model.manifest.window.others > 0
 
-    def from_(predictor: Predictor, origins: Origins, horizon: int) -> Array:
-        nonlocal last  # the predictors take turns at a block of origins: what one has made, a combination need not
-        if last[0] is not origins:
-            last = (origins, together.of(origins, horizon))
-        return model.run(predictor, [origins], horizon, last[1])
+    def forecast_fn(blocks: Sequence[Origins], horizon: int, names: Collection[str]) -> dict[str, Array]:
+        step = size(model) if grouped else len(blocks[0])
+        parts: dict[str, list[Array]] = {name: [] for name in names}
+        for begin in range(0, len(blocks[0]), step):
+            some = [replace(block, rows=block.rows[begin : begin + step]) for block in blocks]
+            made: dict[str, Array] = {}
+            for name in names:
+                parts[name].append(model.run(predictors[name], some, horizon, made).reshape(len(some), -1, horizon))
+        return {name: np.concatenate(rows, axis=1).reshape(-1, horizon) for name, rows in parts.items()}
 
     return score(
         signals,
         ranges,
-        {name: partial(from_, one) for name, one in scored(model).items()},
+        forecast_fn,
+        names=tuple(predictors),
         window=model.manifest.window,
         horizon=request.horizon,
         stride=request.stride,
-        levels=request.levels,
-        keep=request.keep,
-        mase_scale=_mase_scale(model),
-        band=partial(_half_width, model),
-        local=partial(_local, model),
-        separate=_separate(model, request.horizon),
+        scorer=NumberScorer(_mase_scale(model), _Bands(model), request.levels),
+        grouped=grouped,
         model=model.name,
-        itself=itself(model),
-        known=None if model.known is None else model.known.setdefault(request.horizon, {}),
+        own_baseline=itself(model),
+        reuse=None if model.known is None else model.known.setdefault(request.horizon, {}),
+        keep=request.keep,
     )
+
+
+@dataclass(frozen=True)
+class _Bands:
+    """The bands of a model, as they are scored."""
+
+    model: Model
+
+    def half_width(self, level: int, channel: int, horizon: int) -> tuple[Array | None, str]:
+        """Return half the width of a band at local scale 1, (H,) in the channel's unit, or None and the reason."""
+        return _half_width(self.model, level, channel, horizon)
+
+    def local_scale(self, origins: Sequence[Origins], horizon: int) -> Array:
+        """Return what the width of every band is multiplied by at each of `origins` and step, (O, H)."""
+        return _local(self.model, origins, horizon)
+
+    def effective_sample_size(self, channel: int, horizon: int) -> float | None:
+        """Return how many independent errors the bands were made of."""
+        manifest = self.model.manifest
+        return bands.worth(manifest.intervals, channel, horizon, manifest.window.n_input)
 
 
 def _mase_scale(model: Model) -> list[float | None]:
@@ -106,13 +129,6 @@ def _half_width(model: Model, level: int, channel: int, horizon: int) -> tuple[A
     state = model.manifest.intervals
     half, reason = bands.band(state, model.quantiles, level, channel=channel, horizon=horizon)
     return (None if half is None else half * model.manifest.scaler.scale[channel]), reason
-
-
-def _separate(model: Model, horizon: int) -> list[float | None]:
-    """Return how many independent errors the bands of each channel were made of, (C,)."""
-    manifest = model.manifest
-    n_input, channels = manifest.window.n_input, range(manifest.n_channels)
-    return [bands.worth(manifest.intervals, channel, horizon, n_input) for channel in channels]
 
 
 def _local(model: Model, origins: Sequence[Origins], horizon: int) -> Array:

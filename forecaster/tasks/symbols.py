@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -12,8 +11,8 @@ from numpy.typing import NDArray
 from forecaster.config import RunConfig
 from forecaster.conformal import bands
 from forecaster.errors import SignalError
-from forecaster.evaluation import Evaluation, Request
-from forecaster.evaluation.symbols import evaluate_symbols
+from forecaster.evaluation import Evaluation, Request, SymbolScorer
+from forecaster.evaluation import evaluate as score
 from forecaster.forecasting.rollout import rollout_symbols
 from forecaster.predictors import Predictor, SymbolPredictor
 from forecaster.reading.symbols import recoded
@@ -49,19 +48,22 @@ def made(model: Model, origins: Sequence[Origins], horizon: int, levels: Sequenc
 
 def evaluate(model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[int]], request: Request) -> Evaluation:
     """Score the model and the baselines; there are no bands whose levels could be asked for."""
+    predictors = scored(model)
 
-    def walk(predictor: Predictor, origins: Origins, horizon: int) -> tuple[Array, Array]:
-        return _walk(predictor, [origins], horizon)
+    def forecast_fn(blocks: Sequence[Origins], horizon: int, names: Collection[str]) -> dict[str, tuple[Array, Array]]:
+        return {name: _walk(predictors[name], blocks, horizon) for name in names}
 
-    return evaluate_symbols(
+    return score(
         signals,
         ranges,
-        {name: partial(walk, one) for name, one in scored(model).items()},
+        forecast_fn,
+        names=tuple(predictors),
         window=model.manifest.window,
         horizon=request.horizon,
         stride=request.stride,
+        scorer=SymbolScorer(),
         model=model.name,
-        itself=itself(model),
+        own_baseline=itself(model),
     )
 
 

@@ -92,8 +92,8 @@ def _scored(model: Forecaster, values: Signal, at: int, horizon: int) -> dict[in
     """Return mean and half the 50 % band (C, H) of every origin up to `at`, by row."""
     found: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
 
-    def keep(made: scoring.Made) -> None:
-        half = made.half_widths.get(50, np.full(made.truth.shape, np.nan))
+    def keep(made: scoring.ScoredBlock) -> None:
+        half = made.half_widths.get(50, np.full(made.y_true.shape, np.nan))
         for row, mean, width in zip(made.origins.rows.tolist(), made.forecasts["model"], half, strict=True):
             if row <= at:
                 found.setdefault(row, []).append((mean, width))

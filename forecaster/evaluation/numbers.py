@@ -1,0 +1,220 @@
+"""Numbers scored: errors, bands, spectra, lag correlation, recursive segments, and examples for figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.evaluation.bands import LEVELS, NO_BAND, Bands, band_scores
+from forecaster.evaluation.lag_correlation import LagCorrelationSums, LaggedTargets
+from forecaster.evaluation.metrics import NUMBER_METRICS, CoverageSums, ErrorSums, MetricInputs, Score, names
+from forecaster.evaluation.recursive import RecursiveSegments, StepSums, recursive_segments
+from forecaster.evaluation.results import ChannelScores, Example, unit_of, unscored
+from forecaster.evaluation.scoring import ForecastFn, Place, Plan, located, too_short
+from forecaster.evaluation.spectra import SpectraSums, Spectrum, spectrum
+from forecaster.evaluation.verdict import compare, is_rival
+from forecaster.signal.origins import Origins
+from forecaster.signal.signal import Signal
+
+Array = NDArray[np.float64]
+NOT_THEIRS = Score(None, "bands belong to the model alone")
+
+
+@dataclass
+class ForecastSums:
+    """What is summed of one predictor's forecasts; `steps` is None where no segment is forecast from forecasts."""
+
+    errors: ErrorSums
+    spectra: SpectraSums = field(default_factory=SpectraSums)
+    lag_correlation: LagCorrelationSums = field(default_factory=LagCorrelationSums)
+    steps: StepSums | None = None
+
+
+@dataclass(frozen=True)
+class NumberScorer:
+    """How forecasts of numbers are scored.
+
+    `seasonal_errors` (C,) is the mean absolute error of the seasonal-naive forecast on the training part, in the
+    signal's unit: what MASE divides by, None where it is not known. The coverage of `bands` is taken at `levels` and at
+    90 percent; figures show the highest of `levels`.
+    """
+
+    seasonal_errors: Sequence[float | None]
+    bands: Bands | None = None
+    levels: Sequence[int] = LEVELS
+    step_name: ClassVar[str] = "sample"
+
+    def channel(self, signal: Signal, channel: int, places: Sequence[Place], plan: Plan) -> NumberChannel:
+        """Return the empty scores of a channel whose origins lie at `places`."""
+        return NumberChannel(signal, channel, places, plan=plan, scorer=self)
+
+    def block_size(self, plan: Plan, most: int) -> int:
+        """Return how many origins are forecast at once."""
+        return most
+
+
+class NumberChannel:
+    """The scores of one channel of numbers in the making."""
+
+    def __init__(
+        self, signal: Signal, channel: int, places: Sequence[Place], *, plan: Plan, scorer: NumberScorer
+    ) -> None:
+        self._signal, self._channel, self._places, self._plan = signal, channel, places, plan
+        self._bands, self._seasonal_error = scorer.bands, scorer.seasonal_errors[channel]
+        self._levels = tuple(sorted({*LEVELS, *scorer.levels}))
+        self._shown_level = max(scorer.levels, default=LEVELS[0])
+        self.sums = {name: ForecastSums(ErrorSums(plan.horizon)) for name in plan.names}
+        self._target_spectra = SpectraSums()
+        self._target_steps: StepSums | None = None
+        count = sum(len(place.rows) for place in places)
+        self._lagged = LaggedTargets.of(plan.window.context, plan.horizon, count)
+        self._half_widths: dict[int, Array] = {}
+        self._no_band: dict[int, str] = {}
+        for level in self._levels:
+            half_width, reason = (None, NO_BAND)
+            if scorer.bands is not None:
+                half_width, reason = scorer.bands.half_width(level, channel, plan.horizon)
+            if half_width is None:
+                self._no_band[level] = reason
+            else:
+                self._half_widths[level] = half_width
+        self._coverages = {level: CoverageSums() for level in self._half_widths}
+
+    def add(self, block: Origins, y_true: Array, forecasts: Mapping[str, Array]) -> dict[int, Array]:
+        """Add a block of origins (B, H); return half the width of the model's bands there, by level (B, H)."""
+        if self._plan.horizon > self._plan.window.n_input and self._target_steps is None:
+            self._target_steps = StepSums(float(y_true.mean()))
+            for name in forecasts:
+                self.sums[name].steps = StepSums(self._target_steps.pivot)
+        self._target_spectra.add(y_true)
+        if self._target_steps is not None:
+            self._target_steps.add(y_true)
+        places, transform = self._lagged.add(block.values, block.rows)
+        for name, y_hat in forecasts.items():
+            sums = self.sums[name]
+            sums.errors.add(y_true, y_hat)
+            sums.spectra.add(y_hat)
+            if sums.steps is not None:
+                sums.steps.add(y_hat)
+            sums.lag_correlation.add(self._lagged, y_hat[places], transform)
+        half_widths = self._scaled_half_widths(block)
+        for level, coverage in self._coverages.items():
+            coverage.add(y_true, forecasts["model"], half_widths[level])
+        return half_widths
+
+    def _scaled_half_widths(self, block: Origins) -> dict[int, Array]:
+        """Return half the width of each band at each origin of a block, (B, H) by level."""
+        if self._bands is None or not self._half_widths:
+            return {}
+        scale = self._bands.local_scale([block], self._plan.horizon)
+        return {level: scale * half_width for level, half_width in self._half_widths.items()}
+
+    def result(self) -> ChannelScores:
+        """Return the scores over all blocks."""
+        signal, channel, plan = self._signal, self._channel, self._plan
+        if not self._places:
+            reason, metrics = too_short(signal, plan), names(NUMBER_METRICS, self._levels)
+            return replace(
+                unscored(signal, channel, predictors=plan.names, metrics=metrics, reason=reason),
+                bands=band_scores({}, dict.fromkeys(self._levels, reason), overlap=1),
+                spectrum=self._spectrum(),
+            )
+        scores = {name: self._scores(name) for name in plan.names}
+        errors = {name: sums.errors for name, sums in self.sums.items()}
+        recursive = self._recursive(errors)
+        verdict = compare(errors, overlap=plan.overlap, own_baseline=plan.own_baseline)
+        if recursive is not None and verdict.kind == "better":
+            verdict = verdict.and_then(recursive.usable_horizon.trusted(plan.horizon, signal.sample_rate_hz))
+        worth = None if self._bands is None else self._bands.effective_sample_size(channel, plan.horizon)
+        return ChannelScores(
+            signal.name,
+            signal.channels[channel],
+            origins=len(errors["model"].origin_mse),
+            scores={name: {metric: score.value for metric, score in row.items()} for name, row in scores.items()},
+            by_step={name: sums.by_step() for name, sums in errors.items()},
+            reasons={
+                f"{name}.{metric}": score.reason
+                for name, row in scores.items()
+                for metric, score in row.items()
+                if score.value is None
+            },
+            verdict=verdict,
+            unit=unit_of(signal, channel),
+            sample_rate_hz=signal.sample_rate_hz,
+            bands=band_scores(self._coverages, self._no_band, overlap=plan.overlap, effective_sample_size=worth),
+            spectrum=self._spectrum(),
+            recursive=recursive,
+        )
+
+    def _scores(self, name: str) -> dict[str, Score]:
+        """Return all metrics of one predictor."""
+        coverages = dict.fromkeys(self._levels, NOT_THEIRS)
+        if name == "model":
+            coverages = {level: Score(None, reason) for level, reason in self._no_band.items()}
+            coverages |= {level: sums.score() for level, sums in self._coverages.items()}
+        sums = self.sums[name]
+        inputs = MetricInputs(
+            sums.errors, self._target_spectra.coarse, sums.spectra.coarse, self._seasonal_error, coverages
+        )
+        return {key: score for metric in NUMBER_METRICS for key, score in metric.scores(inputs, self._levels).items()}
+
+    def _recursive(self, errors: Mapping[str, ErrorSums]) -> RecursiveSegments | None:
+        """Return the scores of each segment, None where none is forecast from forecasts."""
+        forecast_steps = self.sums["model"].steps
+        if self._target_steps is None or forecast_steps is None:
+            return None
+        return recursive_segments(
+            errors,
+            target_steps=self._target_steps,
+            forecast_steps=forecast_steps,
+            baselines=[name for name in self._plan.names if is_rival(name, self._plan.own_baseline)],
+            segment_length=self._plan.window.n_input,
+            rate_hz=self._signal.sample_rate_hz,
+        )
+
+    def _spectrum(self) -> Spectrum:
+        return spectrum(
+            self._target_spectra,
+            self._lagged,
+            {name: (sums.spectra, sums.lag_correlation) for name, sums in self.sums.items()},
+            rate_hz=self._signal.sample_rate_hz,
+            constant=self.sums["model"].errors.y_true.variance == 0,
+        )
+
+    def examples(self, forecast_fn: ForecastFn) -> tuple[Example, ...]:
+        """Return the best, the median and the worst origin of the model, forecast once more."""
+        return tuple(self._examples(forecast_fn))
+
+    def _examples(self, forecast_fn: ForecastFn) -> Iterator[Example]:
+        horizon, context = self._plan.horizon, self._plan.window.context
+        for kind, place in chosen(self.sums["model"].errors.origin_mse, self._places).items():
+            first, origin = int(place.rows[0]), located(self._signal, self._channel, place)
+            forecasts = forecast_fn([origin], horizon, self._plan.names)
+            half_width = self._scaled_half_widths(origin).get(self._shown_level)
+            yield Example(
+                kind,
+                first,
+                self._signal.recordings[place.recording].time,
+                origin.values[first - context : first].astype(np.float64),
+                origin.y_true(horizon)[0],
+                {name: forecasts[name][0] for name in self._plan.names},
+                None if half_width is None else half_width[0],
+                self._shown_level,
+            )
+
+
+def chosen(errors: Array, places: Sequence[Place]) -> dict[str, Place]:
+    """Return the best, the median and the worst of all origins at `places` by the model's `errors` (O,).
+
+    >>> chosen(np.array([3.0, 1.0, 2.0]), [Place(0, np.array([10])), Place(1, np.array([20, 30]))])["worst"]
+    Place(recording=0, rows=array([10]))
+    """
+    order = np.argsort(errors, kind="stable")
+    recordings = np.concatenate([np.full(len(place.rows), place.recording) for place in places])
+    rows = np.concatenate([place.rows for place in places])
+    three = {"best": order[0], "median": order[(len(order) - 1) // 2], "worst": order[-1]}
+    return {kind: Place(int(recordings[o]), rows[o : o + 1]) for kind, o in three.items()}
