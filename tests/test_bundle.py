@@ -64,15 +64,15 @@ def manifest(*, seed=0, levels=(50, 90), horizon=4, **changes):
     """A manifest of two channels and four predictors."""
     window = Window(n_step=3, n_input=4)
     config = RunConfig(predictor="ridge", window=window, seed=seed)
-    known = {
+    parameters = {
         "ridge": {"alpha": 1.0, "taps": 12, "low": -3.0, "high": 3.0},
         "last-value": {},
         "repeat-segment": {},
         "seasonal-naive": {"lags": [3, 4], "errors": [0.5, 0.25]},
     }
     states = [
-        PredictorState(name=name, parameters=given, tensors=tuple(predictors.specs(name, given, window, 2)))
-        for name, given in known.items()
+        PredictorState(name=name, parameters=values, tensors=tuple(predictors.specs(name, values, window, 2)))
+        for name, values in parameters.items()
     ]
     fields = {
         "created": now(),
@@ -102,18 +102,18 @@ def write(path, seed=0, **options):
 
 
 def names(folder):
-    return sorted(one.name for one in Path(folder).iterdir())
+    return sorted(path.name for path in Path(folder).iterdir())
 
 
 def test_what_is_written_comes_back(tmp_path):
-    made, given = manifest(), tensors()
-    sealed = save(tmp_path / "deep" / "m", made, given, TEXTS)
+    original, arrays = manifest(), tensors()
+    sealed = save(tmp_path / "deep" / "m", original, arrays, TEXTS)
     loaded = load(tmp_path / "deep" / "m")
     assert loaded.manifest == sealed
-    assert loaded.manifest.model_copy(update={"files": {}}) == made
-    assert loaded.tensors.keys() == given.keys()
-    for name, one in given.items():
-        assert loaded.tensors[name].tobytes() == one.tobytes()
+    assert loaded.manifest.model_copy(update={"files": {}}) == original
+    assert loaded.tensors.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert loaded.tensors[name].tobytes() == array.tobytes()
         assert not loaded.tensors[name].flags.writeable
     assert {name: loaded.texts[name] for name in TEXTS} == TEXTS
     assert loaded.metrics == [EVALUATION]
@@ -135,19 +135,19 @@ def test_the_folder_is_laid_out_as_documented(tmp_path):
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path):
-    made = manifest()
+    recorded = manifest()
     for name in ("one", "two"):
-        save(tmp_path / name, made, tensors(), TEXTS)
-    one, two = (
+        save(tmp_path / name, recorded, tensors(), TEXTS)
+    first, second = (
         {p.name: p.read_bytes() for p in (tmp_path / name).rglob("*") if p.is_file()} for name in ("one", "two")
     )
-    assert one == two
+    assert first == second
     assert load(tmp_path / "one").sha256 == load(tmp_path / "two").sha256
 
 
 def test_a_model_without_intervals_has_empty_quantiles(tmp_path):
-    made = manifest(intervals=IntervalState(levels=(90,), horizon=0, origins=(), reason="no validation origin"))
-    save(tmp_path / "m", made, tensors(levels=1, horizon=0), TEXTS)
+    without = manifest(intervals=IntervalState(levels=(90,), horizon=0, origins=(), reason="no validation origin"))
+    save(tmp_path / "m", without, tensors(levels=1, horizon=0), TEXTS)
     loaded = load(tmp_path / "m")
     assert loaded.tensors["intervals/quantiles"].shape == (2, 0, 1)
     assert "no validation origin" in loaded.texts["README.md"]
@@ -168,13 +168,13 @@ dtypes = {"F32": "<f4", "F64": "<f8", "I64": "<i8"}
 )
 def test_any_tensors_come_back_byte_for_byte(kinds, data):
     arrays = {name: data.draw(hnp.arrays(dtypes[kind], shapes, elements=finite[kind])) for name, kind in kinds.items()}
-    specs = {name: TensorSpec(kinds[name], one.shape) for name, one in arrays.items()}
+    specs = {name: TensorSpec(kinds[name], array.shape) for name, array in arrays.items()}
     content = format_tensors(arrays, specs)
     parsed, oracle = parse_tensors(content, specs, "x"), oracle_load(content)
     assert parsed.keys() == oracle.keys() == arrays.keys()
-    for name, one in arrays.items():
-        assert parsed[name].shape == one.shape
-        assert parsed[name].tobytes() == one.tobytes() == oracle[name].tobytes()
+    for name, array in arrays.items():
+        assert parsed[name].shape == array.shape
+        assert parsed[name].tobytes() == array.tobytes() == oracle[name].tobytes()
         assert parsed[name].flags.aligned
 
 
@@ -193,9 +193,9 @@ def test_an_existing_model_is_kept_unless_overwrite_is_said(tmp_path):
 
 
 def test_the_same_content_may_be_written_again(tmp_path):
-    texts, made = {**TEXTS, "README.md": "# m\n"}, manifest()
+    texts, recorded = {**TEXTS, "README.md": "# m\n"}, manifest()
     for _ in range(3):
-        sealed = save(tmp_path / "m", made, tensors(), texts, overwrite=True)
+        sealed = save(tmp_path / "m", recorded, tensors(), texts, overwrite=True)
         assert names(tmp_path / "m") == [sealed.data_name, "model.json"]
         load(tmp_path / "m")
 
@@ -231,10 +231,10 @@ def test_an_empty_folder_is_taken_and_a_full_one_is_not(tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("years of work")
     (tmp_path / "file").write_text("x")
-    for place, what in (("full", "other things"), ("file", "is a file"), ("file/m", "is a file")):
-        with pytest.raises(UsageError, match=what):
+    for place, obstacle in (("full", "other things"), ("file", "is a file"), ("file/m", "is a file")):
+        with pytest.raises(UsageError, match=obstacle):
             check_target(tmp_path / place, overwrite=True)
-        with pytest.raises(UsageError, match=what):
+        with pytest.raises(UsageError, match=obstacle):
             write(tmp_path / place, overwrite=True)
     assert names(tmp_path / "full") == ["thesis.tex"]
 
@@ -311,12 +311,12 @@ def test_of_two_writers_one_wins_and_the_other_is_told(tmp_path, exists):
     if exists:
         write(tmp_path / "m")
     writers = [python(WRITER, tmp_path / "m", seed) for seed in (1, 2)]
-    outputs = [one.communicate(timeout=60) for one in writers]
+    outputs = [writer.communicate(timeout=60) for writer in writers]
     assert not any(err for _, err in outputs)
-    told = [out.split("\n")[1] for out, _ in outputs]
-    winners = [seed for seed, words in zip((1, 2), told, strict=True) if words == "won"]
+    messages = [out.split("\n")[1] for out, _ in outputs]
+    winners = [seed for seed, words in zip((1, 2), messages, strict=True) if words == "won"]
     assert winners
-    assert all(words == "won" or "another program" in words for words in told)
+    assert all(words == "won" or "another program" in words for words in messages)
     # When both win, they did not overlap: the later one stands.
     assert load(tmp_path / "m").manifest.seed in winners
     assert names(tmp_path) == ["m"]
@@ -374,7 +374,7 @@ KILLER = """
         assert load(path).manifest.seed == 3
         assert os.listdir(f"{root}/{step}") == ["m"], os.listdir(f"{root}/{step}")
         left = os.listdir(path)
-        assert not [one for one in left if one.startswith(".")] and len(left) <= 3, left
+        assert not [name for name in left if name.startswith(".")] and len(left) <= 3, left
         if code == 0:
             break
     print(outcomes)
@@ -473,8 +473,8 @@ def test_the_card_tells_people_what_they_need():
 
 def test_hostile_names_stay_text_in_the_card():
     nasty = "<script>|`![x](http://evil)\x1b\n# www.evil.org"
-    made = manifest(channels=Channels(target=("a_b|c", "<b>"), units=("", "*")))
-    text = card(made, [{**EVALUATION, "verdict": nasty}], "")
+    hostile = manifest(channels=Channels(target=("a_b|c", "<b>"), units=("", "*")))
+    text = card(hostile, [{**EVALUATION, "verdict": nasty}], "")
     assert "<b>" not in text.replace("\\<b\\>", "")
     assert "a\\_b\\|c" in text
     assert "<script>" not in text

@@ -24,11 +24,11 @@ def run(**changes):
     return Run(signals=(), config=config, versions={"forecaster": "1", "tensorflow": "2"})
 
 
-def opened(folder, *, resume=False, own=None):
-    return Checkpoint.opened(folder / "m", own or run(), resume=resume)
+def opened(folder, *, resume=False, asked=None):
+    return Checkpoint.opened(folder / "m", asked or run(), resume=resume)
 
 
-def course(name="gru", **changes):
+def state(name="gru", **changes):
     return TrainingState(name=name, step=20, best_loss=1.0, best_epoch=1, history=HISTORY, **changes)
 
 
@@ -37,9 +37,9 @@ def place(tmp_path):
     """A checkpoint of two networks, the first of which is done."""
     with opened(tmp_path) as checkpoint:
         assert not checkpoint.exists
-        checkpoint.network(0).finish(course("first"), TENSORS)
+        checkpoint.network(0).finish(state("first"), TENSORS)
         checkpoint.network(1).offer(lambda: None)
-        checkpoint.put(1, lambda: (course("second"), TENSORS))
+        checkpoint.put(1, lambda: (state("second"), TENSORS))
     return tmp_path / f"{PREFIX}m"
 
 
@@ -52,7 +52,7 @@ def edited(place, change):
 def test_what_is_put_comes_back(place):
     document = json.loads((place / STATE).read_bytes())
     assert document["run"]["config"]["predictor"] == "gru"
-    assert [one["name"] for one in document["courses"]] == ["first", "second"]
+    assert [state["name"] for state in document["courses"]] == ["first", "second"]
     with opened(place.parent, resume=True) as checkpoint:
         assert checkpoint.exists
         first, second = checkpoint.network(0), checkpoint.network(1)
@@ -72,7 +72,7 @@ def test_without_resume_it_is_found_and_not_taken(place):
 
 def test_a_later_state_takes_the_place_of_the_one_before(place):
     with opened(place.parent, resume=True) as checkpoint:
-        checkpoint.put(1, lambda: (course("second"), {**TENSORS, "counters": np.array([9, 9])}))
+        checkpoint.put(1, lambda: (state("second"), {**TENSORS, "counters": np.array([9, 9])}))
     assert len(list(place.iterdir())) == 3
     with opened(place.parent, resume=True) as checkpoint:
         assert checkpoint.network(1).tensors(SPECS)["counters"].tolist() == [9, 9]
@@ -85,10 +85,10 @@ def test_it_goes_when_the_training_has_ended_and_what_others_put_there_stays(pla
     place.mkdir()
     (place / "notes.txt").write_text("mine")
     with opened(place.parent) as checkpoint:
-        checkpoint.network(0).finish(course(), TENSORS)
+        checkpoint.network(0).finish(state(), TENSORS)
         checkpoint.discard()
         checkpoint.discard()
-    assert [one.name for one in place.iterdir()] == ["notes.txt"]
+    assert [path.name for path in place.iterdir()] == ["notes.txt"]
 
 
 def test_one_that_is_never_written_leaves_nothing(tmp_path):
@@ -98,47 +98,47 @@ def test_one_that_is_never_written_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
     with opened(tmp_path / "later" / "still") as checkpoint:
         assert not list(tmp_path.iterdir())
-        checkpoint.put(0, lambda: (course(), TENSORS))
+        checkpoint.put(0, lambda: (state(), TENSORS))
     assert (tmp_path / "later" / "still" / f"{PREFIX}m" / STATE).is_file()
 
 
 def test_only_one_holds_it(tmp_path):
-    told = pytest.raises(OutputError, match="another program is training this model")
-    with opened(tmp_path), told, opened(tmp_path):
+    refused = pytest.raises(OutputError, match="another program is training this model")
+    with opened(tmp_path), refused, opened(tmp_path):
         pass
     with opened(tmp_path):
         pass
 
 
 def test_offers_are_taken_as_far_apart_as_they_pay(tmp_path, monkeypatch):
-    now, made = [100.0], []
+    now, snapshots = [100.0], []
     monkeypatch.setattr("forecaster.bundle.checkpoint.time.monotonic", lambda: now[0])
 
     def make():
         now[0] += 0.5
-        made.append(now[0])
-        return course(), TENSORS
+        snapshots.append(now[0])
+        return state(), TENSORS
 
     with opened(tmp_path) as checkpoint:
         for _ in range(3):
             checkpoint.offer(0, make)
-        assert len(made) == 1
+        assert len(snapshots) == 1
         now[0] += 0.5 / SHARE
         checkpoint.offer(0, make)
-        assert len(made) == 2
+        assert len(snapshots) == 2
     assert SHARE == 0.01
 
 
 @pytest.mark.parametrize(
-    ("own", "said"),
+    ("asked", "said"),
     [
         (run(seed=3), "seed is 3 here, 0 there"),
         (run(parameters={"units": 5}), "parameters.units is 5 here, not set there"),
         (run().model_copy(update={"versions": {"forecaster": "1", "tensorflow": "3"}}), 'tensorflow is "3" here, "2"'),
     ],
 )
-def test_that_of_another_run_is_refused(place, own, said):
-    with pytest.raises(UsageError, match=said), opened(place.parent, resume=True, own=own):
+def test_that_of_another_run_is_refused(place, asked, said):
+    with pytest.raises(UsageError, match=said), opened(place.parent, resume=True, asked=asked):
         pass
 
 
@@ -153,26 +153,29 @@ def test_differences_are_cut_and_versions_may_be_left_out():
 
 
 def test_a_text_that_is_too_long_to_show_is_cut():
-    (told,) = run(parameters={"name": "a"}).differences(run(parameters={"name": "é" * 90}))
-    assert told.startswith('parameters.name is "a" here, "ééé')
-    assert len(told.partition("here, ")[2].removesuffix(" there")) == 60
+    (sentence,) = run(parameters={"name": "a"}).differences(run(parameters={"name": "é" * 90}))
+    assert sentence.startswith('parameters.name is "a" here, "ééé')
+    assert len(sentence.partition("here, ")[2].removesuffix(" there")) == 60
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda found: found.update(format=2), "format"),
-        (lambda found: found["courses"][0].update(step="20"), "step"),
-        (lambda found: found["courses"][0].update(best_epoch=2), "best_epoch 2 of 2 epochs"),
-        (lambda found: found["courses"][0]["history"][0].pop("seconds"), "a row of history without step or seconds"),
-        (lambda found: found["courses"][0].update(note="x" * 3000), "3000|2000"),
+        (lambda document: document.update(format=2), "format"),
+        (lambda document: document["courses"][0].update(step="20"), "step"),
+        (lambda document: document["courses"][0].update(best_epoch=2), "best_epoch 2 of 2 epochs"),
+        (
+            lambda document: document["courses"][0]["history"][0].pop("seconds"),
+            "a row of history without step or seconds",
+        ),
+        (lambda document: document["courses"][0].update(note="x" * 3000), "3000|2000"),
     ],
 )
 def test_a_state_that_is_none_is_refused(place, change, said):
     edited(place, change)
-    with pytest.raises(ModelError, match=said) as told, opened(place.parent, resume=True):
+    with pytest.raises(ModelError, match=said) as caught, opened(place.parent, resume=True):
         pass
-    assert "Leave out --resume to begin anew" in told.value.hint
+    assert "Leave out --resume to begin anew" in caught.value.hint
 
 
 def test_tensors_that_are_others_are_refused(place):
@@ -180,16 +183,16 @@ def test_tensors_that_are_others_are_refused(place):
         with pytest.raises(ModelError, match="weights"):
             checkpoint.network(1).tensors({**SPECS, "weights": TensorSpec("F32", (3, 4))})
         (place / f"network-1-{checkpoint.states[0].sha256[:16]}.safetensors").write_bytes(b"x")
-        with pytest.raises(ModelError, match=r"the sha256 .*expected") as told:
+        with pytest.raises(ModelError, match=r"the sha256 .*expected") as caught:
             checkpoint.network(0).tensors(SPECS)
-        assert "What was trained cannot be taken from it." in told.value.hint
+        assert "What was trained cannot be taken from it." in caught.value.hint
 
 
 def test_a_state_that_cannot_be_read_again_is_not_written(place, monkeypatch):
     monkeypatch.setattr("forecaster.bundle.checkpoint.MAX_STATE", 100)
     before = (place / STATE).read_bytes()
     with opened(place.parent) as checkpoint:
-        checkpoint.put(0, lambda: (course(), TENSORS))
+        checkpoint.put(0, lambda: (state(), TENSORS))
         assert "at most 100 are allowed" in checkpoint.note
     assert (place / STATE).read_bytes() == before
 
@@ -198,16 +201,16 @@ def test_a_link_in_its_place_is_not_followed(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / f"{PREFIX}m").symlink_to(tmp_path / "elsewhere")
     with opened(tmp_path) as checkpoint:
-        checkpoint.put(0, lambda: (course(), TENSORS))
+        checkpoint.put(0, lambda: (state(), TENSORS))
         assert checkpoint.note
     assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def combined(*states):
-    found = manifest()
-    config = found.config.model_copy(update={"predictor": "auto"})
+    plain = manifest()
+    config = plain.config.model_copy(update={"predictor": "auto"})
     carried = EnsembleState(next={"ridge": 1.0}, fed_back={})
-    return found.model_copy(update={"config": config, "predictors": states, "combination": carried})
+    return plain.model_copy(update={"config": config, "predictors": states, "combination": carried})
 
 
 def test_a_combination_carries_and_all_its_members_are_there():

@@ -111,11 +111,11 @@ def test_the_card_of_a_model_that_knows_little():
 
 
 def test_the_card_of_a_model_that_sees_much():
-    one = altered()
+    plain = altered()
     many = Channels(target=("a", "b"), exogenous=tuple(f"x{n}" for n in range(14)), known=1, units=("", ""))
     symbols = Channels(target=("a",), labels=("up", "down"), units=("",))
-    config = one.config.model_copy(update={"carry_state": True})
-    shown = lines_of("What it is", channels=many, window=one.window.model_copy(update={"others": 1}), config=config)
+    config = plain.config.model_copy(update={"carry_state": True})
+    shown = lines_of("What it is", channels=many, window=plain.window.model_copy(update={"others": 1}), config=config)
     names = ", ".join(f"x{n}" for n in range(12))
     assert shown[3:7] == [
         f"- Beside the signal it sees: {names} and 1 more",
@@ -123,7 +123,7 @@ def test_the_card_of_a_model_that_sees_much():
         "- Known ahead, to the end of a forecast: x13",
         "- Its state is carried from the first sample of a recording on",
     ]
-    coded = lines_of("What it is", channels=symbols, window=one.window.model_copy(update={"symbols": 2}))
+    coded = lines_of("What it is", channels=symbols, window=plain.window.model_copy(update={"symbols": 2}))
     assert coded[3] == "- Symbols: up, down"
 
 
@@ -196,9 +196,9 @@ def message(call, *arguments, **options):
     ],
 )
 def test_json_is_refused_in_these_words(content, words):
-    found = message(parse, content, "w")
-    assert found.startswith(f"w: found {words}")
-    assert found.endswith(AGAIN)
+    refusal = message(parse, content, "w")
+    assert refusal.startswith(f"w: found {words}")
+    assert refusal.endswith(AGAIN)
 
 
 @pytest.mark.parametrize(
@@ -360,8 +360,8 @@ def test_a_manifest_that_does_not_agree(change, words):
 )
 def test_a_manifest_within_its_limits(change):
     document = json.loads(manifest().to_json()) | change
-    made = gate.parse_manifest(json.dumps(document).encode(), "m")
-    assert json.loads(made.to_json()).keys() == document.keys()
+    parsed = gate.parse_manifest(json.dumps(document).encode(), "m")
+    assert json.loads(parsed.to_json()).keys() == document.keys()
 
 
 def symbols_of(**changes):
@@ -455,11 +455,11 @@ def test_nothing_stays_open(tmp_path):
 
 def test_what_is_recorded_of_a_training_signal():
     recordings = (Recording(np.zeros((3, 1)), TimeAxis()), Recording(np.zeros((5, 1)), TimeAxis()))
-    made = TrainingData.of(Signal("a\nb", ("c",), recordings, ("",), sha256="ab" * 32, rows=8))
-    assert (made.name, made.rows, made.sha256) == ("a\\nb", 8, "ab" * 32)
+    record = TrainingData.of(Signal("a\nb", ("c",), recordings, ("",), sha256="ab" * 32, rows=8))
+    assert (record.name, record.rows, record.sha256) == ("a\\nb", 8, "ab" * 32)
     long = Signal("x" * 300, ("c",), recordings, ("",))
     assert TrainingData.of(long).name == "x" * 253 + "..."
-    assert made.cut == manifests.hashlib.sha256(b"3,5").hexdigest()[:16]
+    assert record.cut == manifests.hashlib.sha256(b"3,5").hexdigest()[:16]
 
 
 # --- tensors ------------------------------------------------------------------------------
@@ -564,15 +564,15 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch, 
     folder, real = open_folder(tmp_path), os.fstat
 
     def late(handle):
-        found = real(handle)
+        status = real(handle)
         (tmp_path / "f").write_bytes(change)
-        return found
+        return status
 
     monkeypatch.setattr(os, "fstat", late)
-    found = message(gate.read_file, folder, "f", 9, "w")
+    refusal = message(gate.read_file, folder, "f", 9, "w")
     monkeypatch.undo()
     os.close(folder)
-    assert found.startswith("w/f: found a size that changes while it is read; expected a file that nobody writes to.")
+    assert refusal.startswith("w/f: found a size that changes while it is read; expected a file that nobody writes to.")
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5", ".HDF5", ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".onnx"])
@@ -614,13 +614,13 @@ def test_a_model_without_its_data_says_which_are_missing(model):
 
 
 def test_a_model_json_that_goes_away_is_told(model, monkeypatch):
-    real = gate._check_is_model
+    real = gate.read_file
 
-    def gone(handle, path):
-        real(handle, path)
+    def late(folder, name, limit, where):
         (model / "model.json").unlink()
+        return real(folder, name, limit, where)
 
-    monkeypatch.setattr(gate, "_check_is_model", gone)
+    monkeypatch.setattr(gate, "read_file", late)
     assert message(load, model) == f"{model}: found no model.json any more. {AGAIN}"
 
 
@@ -710,19 +710,19 @@ def test_files_are_written_with_the_users_own_permissions(model):
 
 def test_a_data_directory_that_is_whole_is_left_alone(tmp_path):
     texts = {**TEXTS, "README.md": "# m\n"}
-    made = manifest()
-    sealed = save(tmp_path / "m", made, tensors(), texts)
+    recorded_run = manifest()
+    sealed = save(tmp_path / "m", recorded_run, tensors(), texts)
     before = (tmp_path / "m" / sealed.data_name).stat().st_ino
-    save(tmp_path / "m", made, tensors(), texts, overwrite=True)
+    save(tmp_path / "m", recorded_run, tensors(), texts, overwrite=True)
     assert (tmp_path / "m" / sealed.data_name).stat().st_ino == before
     (tmp_path / "m" / sealed.data_name / "more").write_text("x")
-    save(tmp_path / "m", made, tensors(), texts, overwrite=True)
+    save(tmp_path / "m", recorded_run, tensors(), texts, overwrite=True)
     assert (tmp_path / "m" / sealed.data_name).stat().st_ino != before
     (tmp_path / "m" / sealed.data_name / "README.md").unlink()
     (tmp_path / "m" / sealed.data_name / "README.md").symlink_to("/etc/passwd")
-    save(tmp_path / "m", made, tensors(), texts, overwrite=True)
+    save(tmp_path / "m", recorded_run, tensors(), texts, overwrite=True)
     load(tmp_path / "m")
-    assert sorted(one.name for one in (tmp_path / "m").iterdir()) == [sealed.data_name, "model.json"]
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == [sealed.data_name, "model.json"]
 
 
 def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
@@ -731,9 +731,9 @@ def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
         (place / ".forecaster-tmp-0123456789abcdef" / "x").write_text("x")
     (tmp_path / "m" / "data-0123456789abcdef").mkdir()
     save(tmp_path / "m", manifest(), tensors(), TEXTS)
-    assert not [one for one in (tmp_path / "m").iterdir() if one.name.startswith(".")]
+    assert not [path for path in (tmp_path / "m").iterdir() if path.name.startswith(".")]
     save(tmp_path / "new", manifest(), tensors(), TEXTS)
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["m", "new"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "new"]
     (tmp_path / "m" / "data-notes").mkdir()
     (tmp_path / "m" / "notes").mkdir()
     save(tmp_path / "m", manifest(seed=1), tensors(), TEXTS, overwrite=True)
@@ -756,7 +756,7 @@ def test_of_two_writers_of_one_new_model_the_second_is_told(tmp_path, monkeypatc
     assert str(caught.value) == (
         f"{tmp_path / 'm'} is being written by another program. Wait for it to end, or choose another name."
     )
-    assert [one.name for one in tmp_path.iterdir()] == ["m"]
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
 def test_a_model_that_came_in_between_is_not_overwritten(tmp_path, monkeypatch):
@@ -787,12 +787,12 @@ def test_what_is_in_the_way_is_told_in_these_words(tmp_path, model):
     (tmp_path / "file").write_text("x")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("x")
-    told = {}
+    messages = {}
     for place in ("file", "file/m", "full", "m"):
         with pytest.raises(UsageError) as caught:
             check_target(tmp_path / place)
-        told[place] = str(caught.value)
-    assert told == {
+        messages[place] = str(caught.value)
+    assert messages == {
         "file": f"{tmp_path}/file is a file. A model is a folder: choose another name for it.",
         "file/m": f"{tmp_path}/file/m: {tmp_path}/file is a file, not a folder. Choose another name.",
         "full": f"{tmp_path}/full is a folder that holds other things than a model. "
@@ -802,15 +802,15 @@ def test_what_is_in_the_way_is_told_in_these_words(tmp_path, model):
 
 
 def test_what_cannot_be_stored_is_told_in_these_words(tmp_path):
-    def told(*arguments):
+    def refusal(*arguments):
         with pytest.raises(OutputError) as caught:
             save(tmp_path / "m", *arguments)
         return str(caught.value)
 
-    assert told(manifest(), tensors(), {**TEXTS, "README.md": "x" * (2**18 + 1)}) == (
+    assert refusal(manifest(), tensors(), {**TEXTS, "README.md": "x" * (2**18 + 1)}) == (
         "The model cannot be stored: README.md would have 262145 bytes; at most 262144 are allowed"
     )
-    assert told(manifest(), tensors(), {**TEXTS, "more": ""}).startswith(
+    assert refusal(manifest(), tensors(), {**TEXTS, "more": ""}).startswith(
         "The model cannot be stored: texts ['README.md', 'history.csv', 'metrics.json', 'more'] where "
     )
     assert list(tmp_path.iterdir()) == []
@@ -830,7 +830,7 @@ def test_an_error_while_writing_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(commit, "_write_new", full)
     with pytest.raises(OutputError, match="No space left"):
         save(tmp_path / "m", manifest(seed=1), tensors(1), TEXTS, overwrite=True)
-    assert sorted(one.name for one in (tmp_path / "m").iterdir()) == [sealed.data_name, "model.json"]
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == [sealed.data_name, "model.json"]
 
 
 def test_a_network_that_was_stored_before_it_had_a_parameter_is_refused(tmp_path):

@@ -1,7 +1,6 @@
 """The gate: every tampered model folder is refused with a ModelError that says what, where and what to do."""
 
 import hashlib
-import importlib.util
 import json
 import os
 import pickle
@@ -18,24 +17,15 @@ from safetensors.numpy import save as oracle_save
 
 from forecaster.bundle import Manifest, load, save
 from forecaster.errors import MESSAGE_LIMIT, ModelError
+from tests.test_bundle import TEXTS, manifest, tensors
 
 HERE = Path(__file__).parent
-
-
-def _sibling(name):
-    spec = importlib.util.spec_from_file_location(f"{name}_helpers", HERE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made = _sibling("test_bundle")
 
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
     path = tmp_path_factory.mktemp("original") / "m"
-    save(path, made.manifest(), made.tensors(), made.TEXTS)
+    save(path, manifest(), tensors(), TEXTS)
     return path
 
 
@@ -59,7 +49,7 @@ def seal(model):
     """Make the hashes true again: what a careful forger would do."""
     data = data_of(model)
     document = json.loads((model / "model.json").read_text())
-    document["files"] = {one: hashlib.sha256((data / one).read_bytes()).hexdigest() for one in document["files"]}
+    document["files"] = {name: hashlib.sha256((data / name).read_bytes()).hexdigest() for name in document["files"]}
     content = json.dumps(document)
     (model / "model.json").write_text(content)
     data.rename(model / f"data-{hashlib.sha256(content.encode()).hexdigest()[:16]}")
@@ -169,7 +159,7 @@ def test_an_edit_that_is_valid_in_itself_no_longer_belongs_to_the_data(model):
     refused(model, "not edited")
 
 
-TEXTS = {
+MANIFESTS = {
     "empty": (b"", "JSON"),
     "no object": (b"[]", "no object"),
     "a number": (b"3", "no object"),
@@ -188,9 +178,9 @@ TEXTS = {
 }
 
 
-@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("name", MANIFESTS)
 def test_a_model_json_that_is_no_strict_json_is_refused(model, name):
-    content, words = TEXTS[name]
+    content, words = MANIFESTS[name]
     (model / "model.json").write_bytes(content)
     refused(model, words)
 
@@ -211,21 +201,21 @@ def header_of(buffer):
     return json.loads(buffer[8 : 8 + length]), buffer[8 + length :]
 
 
-def with_header(header, rest):
+def with_header(header, values):
     text = header if isinstance(header, bytes) else json.dumps(header, separators=(",", ":")).encode()
-    return len(text).to_bytes(8, "little") + text + rest
+    return len(text).to_bytes(8, "little") + text + values
 
 
 def headed(change):
     def changed(buffer):
-        header, rest = header_of(buffer)
-        return with_header(change(header) or header, rest)
+        header, values = header_of(buffer)
+        return with_header(change(header) or header, values)
 
     return changed
 
 
-def replaced(name, one):
-    return lambda buffer: oracle_save(oracle_load(buffer) | {name: one})
+def replaced(name, tensor):
+    return lambda buffer: oracle_save(oracle_load(buffer) | {name: tensor})
 
 
 def poisoned(value):
@@ -239,10 +229,10 @@ def swapped_order(header):
 
 
 def duplicate_key(buffer):
-    header, rest = header_of(buffer)
+    header, values = header_of(buffer)
     text = json.dumps(header)
     first = json.dumps(next(iter(header)))
-    return with_header((text[:-1] + f", {first}: {json.dumps(header[next(iter(header))])}}}").encode(), rest)
+    return with_header((text[:-1] + f", {first}: {json.dumps(header[next(iter(header))])}}}").encode(), values)
 
 
 TENSORS = {
@@ -274,7 +264,9 @@ TENSORS = {
     ),
     "a gap": (
         headed(
-            lambda h: [one.update(data_offsets=[o + 4 for o in one["data_offsets"]]) for one in h.values()] and None
+            lambda h: (
+                [entry.update(data_offsets=[o + 4 for o in entry["data_offsets"]]) for entry in h.values()] and None
+            )
         ),
         "offsets",
     ),
@@ -320,10 +312,10 @@ def test_a_file_that_is_not_what_model_json_says_is_refused(model, name):
 
 def test_files_in_each_others_place_are_refused(model):
     data = data_of(model)
-    one, two = data / "history.csv", data / "README.md"
-    first, second = one.read_bytes(), two.read_bytes()
-    one.write_bytes(second)
-    two.write_bytes(first)
+    history, card = data / "history.csv", data / "README.md"
+    history_bytes, card_bytes = history.read_bytes(), card.read_bytes()
+    history.write_bytes(card_bytes)
+    card.write_bytes(history_bytes)
     refused(model, "sha256", "history.csv")
 
 
@@ -341,10 +333,10 @@ RECORDS = {
     "metrics.json": {
         "no list": b"{}",
         "no parts": b'[{"horizon": 1, "stride": 1}]',
-        "a wild score": made.TEXTS["metrics.json"].replace("0.03", '"high"').encode(),
-        "NaN": made.TEXTS["metrics.json"].replace("0.03", "NaN").encode(),
-        "escape codes": made.TEXTS["metrics.json"].replace("better", "\\u001b[2J").encode(),
-        "a novel": made.TEXTS["metrics.json"].replace("better", "x" * 2001).encode(),
+        "a wild score": TEXTS["metrics.json"].replace("0.03", '"high"').encode(),
+        "NaN": TEXTS["metrics.json"].replace("0.03", "NaN").encode(),
+        "escape codes": TEXTS["metrics.json"].replace("better", "\\u001b[2J").encode(),
+        "a novel": TEXTS["metrics.json"].replace("better", "x" * 2001).encode(),
         "deep": b"[" * 33 + b"]" * 33,
         "many": b"[" + b"{}," * 1_000_000 + b"{}]",
     },

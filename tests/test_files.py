@@ -20,7 +20,7 @@ from forecaster.files import (
 
 
 def names(folder):
-    return sorted(one.name for one in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.mark.parametrize("durable", [True, False])
@@ -60,8 +60,8 @@ def test_a_link_is_neither_followed_nor_replaced(tmp_path):
 
 def test_what_is_no_file_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    for path, what in ((tmp_path, "folder"), (tmp_path / "pipe", "named pipe"), (Path("/dev/null"), "device")):
-        with pytest.raises(OutputError, match=what):
+    for path, kind in ((tmp_path, "folder"), (tmp_path / "pipe", "named pipe"), (Path("/dev/null"), "device")):
+        with pytest.raises(OutputError, match=kind):
             write_file(path, "x")
 
 
@@ -152,11 +152,11 @@ def fails_after(monkeypatch, name, count, number=errno.EIO):
     """Let a call of `os` fail from its `count`-th on."""
     real, calls = getattr(os, name), []
 
-    def failing(*given, **options):
-        calls.append(given)
+    def failing(*arguments, **options):
+        calls.append(arguments)
         if len(calls) >= count:
             raise OSError(number, os.strerror(number))
-        return real(*given, **options)
+        return real(*arguments, **options)
 
     monkeypatch.setattr(os, name, failing)
 

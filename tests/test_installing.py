@@ -101,8 +101,8 @@ def test_a_hint_is_for_the_python_that_runs_the_program(monkeypatch):
 def test_a_library_that_a_hint_names_is_installed_as_the_hint_says():
     from packaging.requirements import Requirement
 
-    wanted = Requirement(installing.TENSORFLOW)
-    assert importlib.metadata.version(wanted.name) in wanted.specifier
+    requirement = Requirement(installing.TENSORFLOW)
+    assert importlib.metadata.version(requirement.name) in requirement.specifier
 
 
 # --- when they are given -----------------------------------------------------------------

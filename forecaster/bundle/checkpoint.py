@@ -214,7 +214,9 @@ class Checkpoint:
     def _write(self, number: int, state: TrainingState, tensors: Tensors) -> None:
         folder, sha256 = self._opened_folder(), None
         if tensors:
-            content = tensor_file.format_tensors(tensors, _specs_of(tensors))
+            dtypes = {dtype: name for name, dtype in tensor_file.DTYPES.items()}
+            specs = {name: TensorSpec(dtypes[tensor.dtype], tensor.shape) for name, tensor in tensors.items()}
+            content = tensor_file.format_tensors(tensors, specs)
             sha256 = hashlib.sha256(content).hexdigest()
             replace_in(folder, _tensor_name(number, sha256), content)
         states = [*self.states[:number], state.model_copy(update={"sha256": sha256})]
@@ -282,9 +284,9 @@ class NetworkCheckpoint(NamedTuple):
         """Return its tensors, which must be those of `specs`; ModelError if they are not."""
         return self.checkpoint.read_tensors(self.number, specs)
 
-    def refused(self, found: str) -> ModelError:
-        """Return the ModelError, to be raised, of a checkpoint in which `found` cannot be."""
-        return refused(f"{self.checkpoint.place}/{STATE}", found, "a state that this training can reach", hint=ANEW)
+    def refused(self, actual: str) -> ModelError:
+        """Return the ModelError, to be raised, of a checkpoint in which `actual` cannot be."""
+        return refused(f"{self.checkpoint.place}/{STATE}", actual, "a state that this training can reach", hint=ANEW)
 
     def offer(self, snapshot: Snapshot) -> None:
         """Write what `snapshot` returns, now and then."""
@@ -301,11 +303,6 @@ class _BusyError(OutputError):
 
 def _tensor_name(number: int, sha256: str) -> str:
     return f"network-{number + 1}-{sha256[:16]}.safetensors"
-
-
-def _specs_of(tensors: Tensors) -> Specs:
-    names = {dtype: name for name, dtype in tensor_file.DTYPES.items()}
-    return {name: TensorSpec(names[tensor.dtype], tensor.shape) for name, tensor in tensors.items()}
 
 
 @contextlib.contextmanager

@@ -41,6 +41,7 @@ FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CL
 MAX_RETRIES = 20
 # Files of other libraries, which run code or take all memory when those libraries load them.
 UNSAFE = (".keras", ".h5", ".hdf5", ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".onnx")
+NAME_THE_FOLDER = "Name the folder that 'forecaster train SIGNAL -o MODEL' wrote."
 
 
 @dataclass(frozen=True)
@@ -237,23 +238,18 @@ def _opened_model(path: Path | str) -> Iterator[int]:
         message = f"{printable(path, 400)} cannot be opened: {reason_of(error)}."
         raise ModelError(message, hint="Check the name.") from None
     try:
-        _check_is_model(handle, path)
+        try:
+            os.stat(MANIFEST, dir_fd=handle, follow_symlinks=False)
+        except OSError:
+            message = f"{printable(path, 400)} is a folder without {MANIFEST}: it is no model."
+            raise ModelError(message, hint=NAME_THE_FOLDER) from None
         yield handle
     finally:
         os.close(handle)
-
-
-def _check_is_model(handle: int, path: Path | str) -> None:
-    try:
-        os.stat(MANIFEST, dir_fd=handle, follow_symlinks=False)
-    except OSError:
-        hint = "Name the folder that 'forecaster train SIGNAL -o MODEL' wrote."
-        raise ModelError(f"{printable(path, 400)} is a folder without {MANIFEST}: it is no model.", hint=hint) from None
 
 
 def _not_a_folder(path: Path | str, kind: str) -> ModelError:
     suffix = Path(path).suffix.lower()
     risk = f" It was not opened: a {suffix} file can run code, or fill the memory, when it is loaded."
     message = f"{printable(path, 400)} is a {kind}; a model is a folder with a model.json."
-    hint = "Name the folder that 'forecaster train SIGNAL -o MODEL' wrote."
-    return ModelError(message + (risk if suffix in UNSAFE else ""), hint=hint)
+    return ModelError(message + (risk if suffix in UNSAFE else ""), hint=NAME_THE_FOLDER)

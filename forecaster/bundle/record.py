@@ -46,9 +46,9 @@ class Run(Frozen):
 
     def differences(self, other: Run, *, versions: bool = True) -> list[str]:
         """Return what differs in `other`, one sentence each; without `versions` those of the libraries may."""
-        here, there = (_leaves("", _compared(run, versions=versions)) for run in (self, other))
-        keys = [key for key in {**here, **there} if here.get(key) != there.get(key)]
-        return [f"{key} is {_short(here.get(key))} here, {_short(there.get(key))} there" for key in keys]
+        mine, theirs = (_leaves("", _compared(run, versions=versions)) for run in (self, other))
+        keys = [key for key in {**mine, **theirs} if mine.get(key) != theirs.get(key)]
+        return [f"{key} is {_short(mine.get(key))} here, {_short(theirs.get(key))} there" for key in keys]
 
 
 def listed(differences: Sequence[str]) -> str:

@@ -40,14 +40,14 @@ STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 BRACKET = re.compile(r"[\[\]{}]")
 
 
-def refused(where: str, found: str, expected: str = "", *, hint: str = AGAIN) -> ModelError:
-    """Return the ModelError, to be raised, of a file `where` something was `found` that the gate does not accept.
+def refused(where: str, actual: str, expected: str = "", *, hint: str = AGAIN) -> ModelError:
+    """Return the ModelError, to be raised, of a file `where` the gate found something `actual` that it does not accept.
 
     >>> str(refused("m/model.json", "the key 'x' twice", "each key once", hint="Train it again."))
     "m/model.json: found the key 'x' twice; expected each key once. Train it again."
     """
     tail = f"; expected {expected}" if expected else ""
-    return ModelError(f"{printable(where, 400)}: found {printable(found, 500)}{tail}.", hint=hint)
+    return ModelError(f"{printable(where, 400)}: found {printable(actual, 500)}{tail}.", hint=hint)
 
 
 def parse(buffer: bytes, where: str, *, longest: int = 256, objects: int = MAX_OBJECTS) -> Any:
