@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from forecaster.config import Window
 from forecaster.equations.recurrent import basic_rnn
-from forecaster.networks import Setting, network
+from forecaster.networks import Setting, names, network, task
 from forecaster.networks._forward import normalised
 from tests.kernels import KERNELS, printed
 
@@ -248,3 +248,34 @@ print("same")
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_a_row_has_the_same_bits_in_every_place_with_every_kernel(kernel):
     assert printed(POSITIONS, kernel) == "same"
+
+
+def callers_of_the_equations(function):
+    """The modules and functions from `function` down to the first call of a function of `equations`."""
+    import sys
+
+    stacks = []
+
+    def profile(frame, event, _):
+        if event == "call" and frame.f_globals["__name__"].startswith("forecaster.equations.") and not stacks:
+            stack = []
+            while frame is not None:
+                stack.append((frame.f_globals["__name__"], frame.f_code.co_name))
+                frame = frame.f_back
+            stacks.append([place for place in reversed(stack) if place[0].startswith("forecaster.")])
+
+    sys.setprofile(profile)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return stacks[0]
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_forward_pass_calls_the_equations_itself(name):
+    module = network(name)
+    window = Window(n_step=5, n_input=1, symbols=4) if task(name) == "symbols" else WINDOW
+    tensors, x = drawn(name, {}, window), segments(2, window)
+    stack = callers_of_the_equations(lambda: module.forward(module.Parameters(), tensors, x))
+    assert stack[:-1] == [(module.__name__, "forward")]
