@@ -71,10 +71,10 @@ def test_a_relu_network_adds_up_what_it_sees():
 def test_a_basic_rnn_goes_on_from_its_last_state():
     rng = np.random.default_rng(0)
     x, weights, bias = rng.normal(size=(3, 6, 2)), rng.normal(size=(6, 4)), rng.normal(size=4)
-    whole = basic_rnn(x, weights, bias)
-    rest = basic_rnn(x[:, 2:], weights, bias, start=whole[:, 1])
-    np.testing.assert_array_equal(rest, whole[:, 2:])
-    np.testing.assert_array_equal(basic_rnn(x, weights, bias, start=np.zeros(4)), whole)
+    y = basic_rnn(x, weights, bias)
+    resumed = basic_rnn(x[:, 2:], weights, bias, start=y[:, 1])
+    np.testing.assert_array_equal(resumed, y[:, 2:])
+    np.testing.assert_array_equal(basic_rnn(x, weights, bias, start=np.zeros(4)), y)
 
 
 def deck_a_gru():

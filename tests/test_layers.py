@@ -1,36 +1,39 @@
-"""The Keras layers against Keras' own and against the equations, gradients too."""
+"""The Keras layers against the layers of Keras and against the equations, gradients too."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from forecaster.equations.activations import softmax
 from forecaster.equations.feedforward import folded_convolution
 from forecaster.equations.gru import gru
 from forecaster.equations.lstm import lstm, textbook_gates
-from forecaster.equations.recurrent import basic_rnn, jordan
+from forecaster.equations.recurrent import basic_rnn, jordan, softmax_rnn
 from forecaster.layers.gru import GRU
 from forecaster.layers.lstm import GATES, JointGlorot, TextbookLSTM
-from forecaster.layers.recurrent import BasicRNN, InputAndState, Jordan
+from forecaster.layers.recurrent import BasicRNN, InputAndState, Jordan, SymbolOutput, SymbolState
 from forecaster.layers.regularise import Dropout, Noise
 
 B, S, N, UNITS = 5, 7, 3, 4
+K = 4
+SYMBOL_WEIGHTS = ("Whx", "Whh", "bias", "h1", "Why")
 
 
 @pytest.fixture
 def pair():
     """A textbook layer and Keras' own with the same random weights, and an input."""
     rng = np.random.default_rng(3)
-    textbook, own = TextbookLSTM(UNITS, return_sequences=True), keras.layers.LSTM(UNITS, return_sequences=True)
+    textbook, keras_lstm = TextbookLSTM(UNITS, return_sequences=True), keras.layers.LSTM(UNITS, return_sequences=True)
     textbook.build((None, S, N))
-    own.build((None, S, N))
+    keras_lstm.build((None, S, N))
     weights = {f"W{gate}": rng.normal(size=(N + UNITS, UNITS)).astype(np.float32) for gate in GATES}
     weights |= {f"b{gate}": rng.normal(size=UNITS).astype(np.float32) for gate in GATES}
     for gate in GATES:
         textbook.matrices[gate].assign(weights[f"W{gate}"])
         textbook.biases[gate].assign(weights[f"b{gate}"])
-    own.set_weights(textbook_gates(weights))
-    return textbook, own, weights, rng.normal(size=(B, S, N)).astype(np.float32)
+    keras_lstm.set_weights(textbook_gates(weights))
+    return textbook, keras_lstm, weights, rng.normal(size=(B, S, N)).astype(np.float32)
 
 
 def gradients(layer, x):
@@ -42,14 +45,14 @@ def gradients(layer, x):
 
 
 def test_textbook_equals_keras_and_the_equations(pair):
-    textbook, own, weights, x = pair
-    np.testing.assert_allclose(textbook(x), own(x), atol=1e-6)
-    np.testing.assert_allclose(lstm(x, *textbook_gates(weights)), own(x), atol=1e-6)
+    textbook, keras_lstm, weights, x = pair
+    np.testing.assert_allclose(textbook(x), keras_lstm(x), atol=1e-6)
+    np.testing.assert_allclose(lstm(x, *textbook_gates(weights)), keras_lstm(x), atol=1e-6)
 
 
 def test_the_gradients_equal_those_of_keras(pair):
-    textbook, own, _, x = pair
-    mine, theirs = gradients(textbook, x), gradients(own, x)
+    textbook, keras_lstm, _, x = pair
+    mine, theirs = gradients(textbook, x), gradients(keras_lstm, x)
     np.testing.assert_allclose(mine[0], theirs[0], rtol=1e-5, atol=1e-6)
     by_name = {
         variable.name: gradient.numpy()
@@ -139,14 +142,14 @@ class TestLayer:
     def test_its_gradients_are_the_finite_differences_of_its_equations(self, make):
         layer, weights = filled(make())
         x, scale = inputs(), np.arange(1.0, S + 1)[:, None]
-        found = gradients(layer, x)
+        exact_gradients = gradients(layer, x)
         exact = {"x": x.astype(np.float64)} | {name: w.astype(np.float64) for name, w in weights.items()}
         equations = twin(layer)
 
         def loss():
             return float((np.square(equations(exact["x"], exact)) * scale).sum())
 
-        named = dict(zip(["x", *weights], found, strict=True))
+        named = dict(zip(["x", *weights], exact_gradients, strict=True))
         assert {"x", *weights} == set(named)
         for name, gradient in named.items():
             numeric = np.empty_like(exact[name])
@@ -203,9 +206,9 @@ def keras_gru(reset):
         columns = {gate: slice(k * UNITS, (k + 1) * UNITS) for k, gate in enumerate("ura")}
         both = np.concatenate((kernel, recurrent))
         first = bias[0] if reset == "after" else bias
-        found = {f"W{gate}": both[:, column] for gate, column in columns.items()}
-        found |= {f"b{gate}": first[column] for gate, column in columns.items()}
-        return found | ({"bs": bias[1][columns["a"]]} if reset == "after" else {})
+        by_name = {f"W{gate}": both[:, column] for gate, column in columns.items()}
+        by_name |= {f"b{gate}": first[column] for gate, column in columns.items()}
+        return by_name | ({"bs": bias[1][columns["a"]]} if reset == "after" else {})
 
     return mine, theirs, laid_out
 
@@ -223,13 +226,13 @@ def keras_gru(reset):
 def test_it_equals_keras_own_and_so_do_its_gradients(make):
     mine, theirs, laid_out = make()
     np.testing.assert_allclose(mine(inputs()), theirs(inputs()), atol=1e-6)
-    found, expected = gradients(mine, inputs()), gradients(theirs, inputs())
-    np.testing.assert_allclose(found[0], expected[0], rtol=1e-5, atol=1e-5)
-    wanted = laid_out(*(np.asarray(gradient) for gradient in expected[1:]))
+    actual, expected = gradients(mine, inputs()), gradients(theirs, inputs())
+    np.testing.assert_allclose(actual[0], expected[0], rtol=1e-5, atol=1e-5)
+    by_name = laid_out(*(np.asarray(gradient) for gradient in expected[1:]))
     names = [variable.name for variable in mine.trainable_variables]
-    assert set(names) == set(wanted)
-    for name, gradient in zip(names, found[1:], strict=True):
-        np.testing.assert_allclose(gradient, wanted[name], rtol=1e-5, atol=1e-4, err_msg=name)
+    assert set(names) == set(by_name)
+    for name, gradient in zip(names, actual[1:], strict=True):
+        np.testing.assert_allclose(gradient, by_name[name], rtol=1e-5, atol=1e-4, err_msg=name)
 
 
 def test_the_four_forms_of_the_gru_are_four_with_two_units_and_two_with_one():
@@ -238,8 +241,8 @@ def test_the_four_forms_of_the_gru_are_four_with_two_units_and_two_with_one():
         weights = {f"W{gate}": rng.normal(size=(1 + units, units)) for gate in "rua"}
         weights |= {f"b{gate}": rng.normal(size=units) for gate in "rua"}
         after = weights | {"bs": np.zeros(units)}
-        found = [gru(x, w, mix)[0, -1] for w in (weights, after) for mix in ("update-keeps", "update-takes")]
-        assert len({tuple(y.round(9)) for y in found}) == forms
+        outputs = [gru(x, w, mix)[0, -1] for w in (weights, after) for mix in ("update-keeps", "update-takes")]
+        assert len({tuple(y.round(9)) for y in outputs}) == forms
 
 
 @pytest.mark.parametrize("length", [1, 6, 27, 28, 40])
@@ -300,3 +303,62 @@ def test_joint_glorot_draws_within_the_limit_of_the_joined_matrix():
     limit = np.sqrt(6 / (fan_in + columns))
     assert np.abs(drawn).max() <= limit
     assert drawn.std() == pytest.approx(limit / np.sqrt(3), rel=0.02)
+
+
+@pytest.fixture
+def symbol_pair():
+    """Both layers with random weights, those weights by name, and an input."""
+    rng = np.random.default_rng(3)
+    state, output = SymbolState(UNITS), SymbolOutput(K)
+    state.build((None, S, K))
+    output.build((None, S, UNITS))
+    shapes = ((K, UNITS), (UNITS, UNITS), (UNITS,), (UNITS,), (UNITS, K))
+    weights = {
+        name: rng.normal(size=shape).astype(np.float32) for name, shape in zip(SYMBOL_WEIGHTS, shapes, strict=True)
+    }
+    for name, value in weights.items():
+        getattr(state if hasattr(state, name) else output, name).assign(value)
+    return state, output, weights, np.eye(K, dtype=np.float32)[rng.integers(0, K, (B, S))]
+
+
+def test_the_symbol_layers_equal_the_equations(symbol_pair):
+    state, output, weights, x = symbol_pair
+    trace = softmax_rnn(x, weights, weights["h1"])
+    np.testing.assert_allclose(state(x), trace.h, atol=1e-6)
+    np.testing.assert_allclose(output(state(x)), softmax(trace.y), atol=1e-6)
+
+
+def test_without_a_trained_start_the_state_before_is_zero(symbol_pair):
+    _, _, weights, x = symbol_pair
+    layer = SymbolState(UNITS, trained=False)
+    layer.build((None, S, K))
+    assert [variable.name for variable in layer.trainable_variables] == ["Whx", "Whh", "bias"]
+    layer.set_weights([weights[name] for name in SYMBOL_WEIGHTS[:3]])
+    np.testing.assert_allclose(layer(x), softmax_rnn(x, weights).h, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", SYMBOL_WEIGHTS)
+def test_the_gradient_of_the_cross_entropy_by_finite_differences(symbol_pair, name):
+    state, output, weights, x = symbol_pair
+    following = np.random.default_rng(5).integers(0, K, (B, S))
+    variables = {variable.name: variable for layer in (state, output) for variable in layer.trainable_variables}
+    with tf.GradientTape() as tape:
+        y = output(state(tf.constant(x)))
+        loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(following, y))
+    gradient = tape.gradient(loss, variables[name].value).numpy()
+
+    def moved(place, change):
+        wide = {key: value.astype(np.float64) for key, value in weights.items()}
+        wide[name][place] += change
+        p = softmax(softmax_rnn(x.astype(np.float64), wide, wide["h1"]).y)
+        return -np.log(np.take_along_axis(p, following[..., None], axis=2)).mean()
+
+    for place in np.ndindex(gradient.shape):
+        assert (moved(place, 1e-5) - moved(place, -1e-5)) / 2e-5 == pytest.approx(gradient[place], rel=1e-3, abs=1e-5)
+
+
+def test_the_symbol_layers_are_made_again_from_their_config():
+    again = SymbolState.from_config(SymbolState(UNITS, trained=False, seed=5).get_config())
+    assert (again.units, again.trained, again.seed) == (UNITS, False, 5)
+    output = SymbolOutput.from_config(SymbolOutput(K, seed=6).get_config())
+    assert (output.symbols, output.seed) == (K, 6)

@@ -180,9 +180,9 @@ class TestGRU:
 class TestWeather:
     @pytest.mark.parametrize("title", WEATHER)
     def test_the_table(self, title: str) -> None:
-        found = next(one for one in lectures.work("weather").tables if one.title == title)
+        worked = next(part for part in lectures.work("weather").tables if part.title == title)
         shown = table(printed("weather"), title)
-        for row, expected in zip(found.rows, WEATHER[title], strict=False):
+        for row, expected in zip(worked.rows, WEATHER[title], strict=False):
             assert tuple(round(value, 4) for value in row[1:]) == expected
             assert tuple(shown[row[0]]) == deck(expected)
 
@@ -208,12 +208,12 @@ class TestWeather:
         shapes = {"Whx": (4, 3), "Whh": (3, 3), "Why": (3, 4), "bias": (3,)}
         weights = {name: rng.normal(size=shape) for name, shape in shapes.items()}
         x, start = np.eye(4)[rng.integers(0, 4, (5, 7))], rng.normal(size=(5, 3))
-        whole = softmax_rnn(x, weights, start)
-        assert whole.h.shape == (5, 7, 3)
-        assert whole.y.shape == (5, 7, 4)
-        rest = softmax_rnn(x[:, 3:], weights, whole.h[:, 2])
-        np.testing.assert_array_equal(rest.h, whole.h[:, 3:])
-        np.testing.assert_allclose(softmax_rnn(x[2:3], weights, start[2]).y[0], whole.y[2], atol=1e-14)
+        trace = softmax_rnn(x, weights, start)
+        assert trace.h.shape == (5, 7, 3)
+        assert trace.y.shape == (5, 7, 4)
+        resumed = softmax_rnn(x[:, 3:], weights, trace.h[:, 2])
+        np.testing.assert_array_equal(resumed.h, trace.h[:, 3:])
+        np.testing.assert_allclose(softmax_rnn(x[2:3], weights, start[2]).y[0], trace.y[2], atol=1e-14)
 
 
 class TestGradients:
@@ -265,11 +265,11 @@ class TestEveryExample:
         document = json.loads(printed(name, "--json"))
         working = lectures.work(name)
         assert document["name"] == name
-        for step, found in zip(working.steps, document["steps"], strict=True):
-            assert found["quantities"].keys() == {line.name for line in step.lines}
+        for step, written in zip(working.steps, document["steps"], strict=True):
+            assert written["quantities"].keys() == {line.name for line in step.lines}
             for line in step.lines:
-                assert found["quantities"][line.name]["value"] == line.value
-                assert found["quantities"][line.name]["sum"] == line.total
+                assert written["quantities"][line.name]["value"] == line.value
+                assert written["quantities"][line.name]["sum"] == line.total
 
     @pytest.mark.parametrize("name", lectures.names())
     def test_a_written_sum_leads_to_its_value(self, name: str) -> None:
@@ -312,8 +312,8 @@ class TestEveryExample:
         assert all(re.search(rf"^  {name} ", text, re.MULTILINE) for name in lectures.names())
         assert text.splitlines()[-1].startswith(f"`{program()} lecture EXAMPLE` works one")
         listed = json.loads(printed("--json"))["examples"]
-        assert [one["name"] for one in listed] == list(lectures.names())
-        assert all(re.match("decks? [A-E]", one["slide"]) for one in listed)
+        assert [row["name"] for row in listed] == list(lectures.names())
+        assert all(re.match("decks? [A-E]", row["slide"]) for row in listed)
 
     @given(st.floats(-3, 3), st.floats(-3, 3))
     def test_own_weights_are_used(self, weight: float, bias: float) -> None:
@@ -349,7 +349,7 @@ class TestSteps:
         ],
     )
     def test_steps_that_do_not_follow(self, settings: list[str], says: str) -> None:
-        assert says in refused("basic-rnn", *(part for one in settings for part in ("--set", one)))
+        assert says in refused("basic-rnn", *(part for setting in settings for part in ("--set", setting)))
 
 
 class TestRefusals:

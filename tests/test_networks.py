@@ -57,14 +57,14 @@ def test_every_form_is_the_same_in_numpy_and_keras(name, parameters, exogenous):
     np.testing.assert_allclose(y, model(x), atol=1e-6)
 
 
-def test_level_lstm_follows_its_own_channel_to_any_level_and_leaves_the_others_alone():
+def test_level_lstm_follows_its_channel_to_any_level_and_leaves_the_covariates_alone():
     window = Window(n_step=5, n_input=6, exogenous=2)
     module, tensors, x = network("level-lstm"), drawn("level-lstm", {}, window), segments(3, window).astype(np.float64)
     tensors = {key: tensor.astype(np.float64) for key, tensor in tensors.items()}
     y = module.forward(module.Parameters(), tensors, x)
-    own = np.r_[np.full(6, 100.0), np.zeros(12)]
-    np.testing.assert_allclose(module.forward(module.Parameters(), tensors, x + own), y + 100, atol=1e-9)
-    assert np.abs(module.forward(module.Parameters(), tensors, x + 1 - own / 100) - y).max() > 1e-3
+    level = np.r_[np.full(6, 100.0), np.zeros(12)]
+    np.testing.assert_allclose(module.forward(module.Parameters(), tensors, x + level), y + 100, atol=1e-9)
+    assert np.abs(module.forward(module.Parameters(), tensors, x + 1 - level / 100) - y).max() > 1e-3
 
 
 def test_segment_gru_follows_a_channel_to_any_level_and_size():
@@ -79,34 +79,34 @@ def test_segment_gru_follows_a_channel_to_any_level_and_size():
     np.testing.assert_allclose(module.forward(parameters, tensors, louder), 3 * shape + 100, rtol=2e-3, atol=2e-3)
 
 
-def test_what_stands_beside_a_channel_tells_segment_gru_the_same_whatever_the_size():
+def test_covariates_tell_segment_gru_the_same_whatever_the_size_of_the_channel():
     window = Window(n_step=5, n_input=6, exogenous=2)
     module, tensors = network("segment-gru"), drawn("segment-gru", {}, window)
     tensors = {key: tensor.astype(np.float64) for key, tensor in tensors.items()}
     x = segments(3, window).astype(np.float64)
-    made, plain = (module.forward(module.Parameters(normalised=own), tensors, x) for own in (True, False))
-    np.testing.assert_array_equal(made, plain)
-    own = np.r_[np.full(6, 100.0), np.zeros(12)]
-    np.testing.assert_allclose(module.forward(module.Parameters(), tensors, x + own), made + 100, atol=1e-9)
-    assert np.abs(module.forward(module.Parameters(), tensors, x + 1 - own / 100) - made).max() > 1e-3
+    y, plain = (module.forward(module.Parameters(normalised=flag), tensors, x) for flag in (True, False))
+    np.testing.assert_array_equal(y, plain)
+    level = np.r_[np.full(6, 100.0), np.zeros(12)]
+    np.testing.assert_allclose(module.forward(module.Parameters(), tensors, x + level), y + 100, atol=1e-9)
+    assert np.abs(module.forward(module.Parameters(), tensors, x + 1 - level / 100) - y).max() > 1e-3
 
 
 def test_what_a_network_shows_of_a_window_has_neither_its_level_nor_its_size():
     module, tensors = network("segment-gru"), drawn("segment-gru", {})
     tensors = {key: tensor.astype(np.float64) for key, tensor in tensors.items()}
     x = segments(3).astype(np.float64)
-    own, louder = (module.trace(module.Parameters(), tensors, y)["gru"]["state"] for y in (x, 3 * x + 50))
-    np.testing.assert_allclose(louder, own, rtol=1e-3, atol=1e-3)
+    usual, louder = (module.trace(module.Parameters(), tensors, y)["gru"]["state"] for y in (x, 3 * x + 50))
+    np.testing.assert_allclose(louder, usual, rtol=1e-3, atol=1e-3)
     raw = module.trace(module.Parameters(normalised=False), tensors, 3 * x + 50)["gru"]["state"]
-    assert np.abs(raw - own).max() > 0.05
+    assert np.abs(raw - usual).max() > 0.05
 
 
 @pytest.mark.parametrize(("size", "seen"), [(0, 0), (1e-3, 0.0995), (0.1, 0.995), (3, 1), (8, 2), (1e6, 2.5e5)])
 def test_the_size_of_a_window_is_taken_out_within_bounds(size, seen):
-    own = np.tile([-1.0, 1.0], 15).reshape(1, 5, 6)
-    z, found = normalised(size * own, 6)
+    wave = np.tile([-1.0, 1.0], 15).reshape(1, 5, 6)
+    z, divisor = normalised(size * wave, 6)
     assert z.std() == pytest.approx(seen, rel=1e-3)
-    np.testing.assert_allclose(found * z[0], size * own[0])
+    np.testing.assert_allclose(divisor * z[0], size * wave[0])
 
 
 def test_a_closed_loop_that_grows_comes_to_an_end():
@@ -239,8 +239,8 @@ with one_blas_thread():
         form = module.Parameters(**parameters)
         alone = module.forward(form, tensors, x[:1]).tobytes()
         for place in range(len(x)):
-            found = module.forward(form, tensors, np.roll(x, place, axis=0))[place].tobytes()
-            assert found == alone, (name, parameters, place)
+            moved = module.forward(form, tensors, np.roll(x, place, axis=0))[place].tobytes()
+            assert moved == alone, (name, parameters, place)
 print("same")
 """
 

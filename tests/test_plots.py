@@ -107,12 +107,12 @@ def test_an_unknown_suffix_names_those_that_work(tmp_path, name):
 
 
 def test_a_forecast_shows_the_end_of_the_history_the_mean_and_the_bands():
-    one = _forecast()
-    axes = plots.forecast([one]).axes[0]
+    drawn = _forecast()
+    axes = plots.forecast([drawn]).axes[0]
     lines = {line.get_label(): line for line in axes.get_lines()}
-    np.testing.assert_array_equal(lines["history"].get_ydata(), one.history[-100:])
+    np.testing.assert_array_equal(lines["history"].get_ydata(), drawn.history[-100:])
     np.testing.assert_array_equal(lines["history"].get_xdata(), np.arange(400, 500))
-    np.testing.assert_array_equal(lines["forecast"].get_ydata(), one.mean)
+    np.testing.assert_array_equal(lines["forecast"].get_ydata(), drawn.mean)
     np.testing.assert_array_equal(lines["forecast"].get_xdata(), np.arange(500, 520))
     assert [band.get_label() for band in axes.collections] == ["90 % band", "50 % band"]
     assert axes.get_ylabel() == "acc, g"

@@ -43,6 +43,7 @@ def example(name: str) -> Example:
     """
     if name in _BY_NAME:
         return _BY_NAME[name]
+    # Loaded only for a name that was mistyped.
     from difflib import get_close_matches
 
     close = get_close_matches(name, names())

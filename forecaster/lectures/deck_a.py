@@ -98,12 +98,14 @@ def error(numbers: Numbers, t: int, name: str, value: float) -> tuple[Line, ...]
     target = numbers.get(f"target{t + 1}")
     if target is None:
         return ()
+    # Minus a negative target is written as plus.
     written = f"{short(value)} - {short(float(target))}".replace("- -", "+ ")
     return (Line("error", f"{name} - target", written, value - float(target)),)
 
 
 def summary(numbers: Numbers, columns: Mapping[str, NDArray], title: str = "All steps") -> Table:
     """Return the table of every quantity (1, S, 1) by step, with the target and the error of the last one."""
+    # The last quantity of every example is its output.
     y = list(columns.values())[-1]
     rows = []
     for t in range(count(numbers)):
@@ -184,6 +186,7 @@ def _lstm_step(numbers: Numbers, trace: lstm.Trace, t: int) -> Step:
 
 def _rounded_output(numbers: Numbers) -> float:
     """Return y at t = 1 as someone gets it who rounds every result to four digits and goes on with those."""
+    # At the first step the last output and the last state are zero.
     xy = np.append(numbers["x1"], 0.0)
     net = {letter: np.asarray(numbers[f"W{letter}"] @ xy + numbers[f"b{letter}"]) for letter in "fiao"}
     f, i, o = (round(float(sigmoid(net[letter])), DIGITS) for letter in "fio")

@@ -86,6 +86,7 @@ def _build_up_step(numbers: Numbers, form: Form, title: str, trace: BuildUpTrace
     c_last, h_last = deck_a.before(trace.c, t), deck_a.before(trace.h, t)
     xh = np.append(numbers[f"x{t + 1}"], h_last)
     f, i, a, c, o, h = (float(values[0, t, 0]) for values in trace)
+    # A gate that is missing leaves its factor out of the state: it is always 1.
     kept, taken, lines = short(c_last), factor(a), []
     if "f" not in MISSING[form]:
         kept = f"{short(f)}*{factor(c_last)}"

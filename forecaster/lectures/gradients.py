@@ -55,6 +55,7 @@ def _by_x(title: str, x: Array, columns: dict[str, Array]) -> Table:
 
 def _activations_at(x: float) -> Step:
     """Return the values and the slopes at one x written out; the slopes in terms of the values."""
+    # The equations take arrays, for they compute in the precision of these.
     point = np.asarray(x)
     values = {name: (float(function(point)), float(slope(point))) for name, (function, slope) in FUNCTIONS.items()}
     sig, tanh = values["sigmoid"][0], values["tanh"][0]
@@ -73,6 +74,7 @@ def _activations_at(x: float) -> Step:
 
 def _quotients(x: Array) -> Note:
     """Return how far the derivatives are from difference quotients, at every x but ReLU's corner."""
+    # Near 0 a difference quotient of ReLU would straddle its corner.
     smooth = x[np.abs(x) > DIFFERENCE]
     gaps = []
     for function, derivative in FUNCTIONS.values():

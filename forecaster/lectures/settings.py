@@ -28,6 +28,7 @@ def numbers(parameters: Sequence[Parameter], settings: Iterable[str] = ()) -> Nu
     by_name = {parameter.name: parameter for parameter in parameters}
     values = {parameter.name: parameter.value for parameter in parameters}
     for name, text in _parted(settings).items():
+        # An empty x or target takes a step away; any other empty value is a wrong count.
         if not text.strip() and _is_of_a_step(name, by_name):
             values.pop(name, None)
         else:
@@ -68,6 +69,7 @@ def _parameter(name: str, by_name: Mapping[str, Parameter]) -> Parameter:
 
 def _read(parameter: Parameter, text: str) -> Array:
     """Return the values that `text` holds; commas, semicolons and spaces stand between them."""
+    # Two commas in a row leave an empty word, which is refused, and not skipped.
     words = re.split(r"\s*[,;]\s*|\s+", text.strip()) if text.strip() else []
     read = _symbol if parameter.symbols else _number
     values = np.array([read(parameter, word) for word in words])

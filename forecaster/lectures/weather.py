@@ -29,7 +29,7 @@ from forecaster.lectures.working import (
     weighted,
 )
 
-# Sunny, cloudy, rainy, thunder.
+# The deck's four symbols of the weather, in the order of its columns.
 SYMBOLS = "SCRT"
 UNITS = 3
 

@@ -58,6 +58,7 @@ class Setting(NamedTuple):
 
 def names() -> tuple[str, ...]:
     """Return the names of all networks, in alphabetical order."""
+    # A module whose name starts with _ is shared by several networks, and is none.
     modules = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
     return tuple(sorted(module.replace("_", "-") for module in modules))
 

@@ -44,6 +44,7 @@ def stacked_lstms(y: Any, parameters: Any, n_input: int, setting: Setting) -> An
     which is the same as long as the bias is not decayed, and it never is.
     """
     for k, units in enumerate((parameters.units_1, parameters.units_2)):
+        # The seeds of a model's layers lie within 101 of each other, so two models with neighbouring seeds share none.
         seed = setting.seed * 101 + 10 * k
         if setting.lecture:
             rows = y.shape[-1] + units
@@ -70,6 +71,7 @@ def dense_head(y: Any, hidden: int, n_input: int, setting: Setting) -> Any:
 def last_samples(segments: Any, window: Window, reach: int) -> Any:
     """Return segments (B, S, N (1 + X)) laid out by sample, the last `reach` of them: (B, min(L, reach), 1 + X)."""
     columns = window.columns
+    # A step holds each column's segment whole; the convolution needs the columns side by side at each sample.
     y = keras.layers.Reshape((window.n_step, columns, window.n_input))(segments)
     y = keras.layers.Reshape((window.context, columns))(keras.layers.Permute((1, 3, 2))(y))
     return keras.layers.Cropping1D((max(0, window.context - reach), 0))(y)

@@ -84,5 +84,6 @@ def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
     channel, covariates = y[:, :, : window.n_input], y[:, :, window.n_input :]
     centred = ops.concatenate((channel - ops.mean(channel, axis=(1, 2), keepdims=True), covariates), axis=2)
     z, size = normalised(centred, inputs, window)
+    # The last dense layer gets its zeros from `initial`, and with them the correction starts at zero.
     correction = stacked_lstms(z, parameters, window.n_input, setting)
     return keras.Model(inputs, linear(keras.layers.Flatten()(y)) + size * correction)

@@ -85,6 +85,7 @@ def _shape_level_and_size(parameters: Parameters, tensors: Tensors, x: NDArray) 
     n_input = len(tensors["segment.bias"])
     z, last = levelled(x, n_input)
     has_covariates = x.shape[2] > n_input
+    # What a plan causes depends on the plan: its effect must not grow with the size of the channel.
     if has_covariates or not parameters.normalised:
         return z, last, np.ones_like(last)
     z, size = normalised(z, n_input)
@@ -107,6 +108,7 @@ def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
         z, size = normalised(z, inputs, window)
     embed, out = (keras.initializers.GlorotUniform(seed=seed + k) for k in (1, 2))
     y = keras.layers.Dense(parameters.units, "relu", kernel_initializer=embed, name="embedding")(z)
+    # The same unit encodes the window and decodes each position.
     unit = GRU(parameters.units, seed=seed + 3, name="gru")
     states = ParallelDecoder(unit, parameters.segments, seed=seed + 4, name="positions")(unit(y))
     states = Dropout(setting.dropout, seed=setting.seed, layer=1)(states)

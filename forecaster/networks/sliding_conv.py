@@ -48,6 +48,7 @@ def tensor_shapes(parameters: Parameters, window: Window) -> Shapes:
 def forward(parameters: Parameters, tensors: Tensors, x: NDArray) -> NDArray:
     """Return the next segment (B, N) of windows x (B, S, width)."""
     reach = parameters.taps**parameters.layers
+    # Samples farther back than R would be convolved to places that the last one does not depend on.
     y = samples(x, len(tensors["segment.bias"]))[:, -reach:]
     for k in range(1, parameters.layers + 1):
         y = folded_convolution(y, tensors[f"conv_{k}.kernel"], tensors[f"conv_{k}.bias"])
@@ -64,6 +65,7 @@ def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
     taps, (inputs, y) = parameters.taps, network_input(window, setting)
     y = last_samples(y, window, taps**parameters.layers)
     for k in range(1, parameters.layers + 1):
+        # Zeros go in front, so that the last fold ends at the newest sample; a stride of p makes each fold one place.
         y = keras.layers.ZeroPadding1D((-y.shape[1] % taps, 0))(y)
         start = {"kernel_initializer": keras.initializers.HeNormal(seed=setting.seed * 101 + k)}
         y = keras.layers.Conv1D(parameters.filters, taps, taps, activation="relu", name=f"conv_{k}", **start)(y)

@@ -74,6 +74,7 @@ def start(parameters: Parameters, tensors: Tensors, batch: int) -> State:
 
 def step(parameters: Parameters, tensors: Tensors, state: State, x: NDArray) -> tuple[State, NDArray]:
     """Return the state after one more segment x (B, width), each layer's (B, n), and the next segment (B, N)."""
+    # One segment is a window of one step.
     states, y = [], x[:, None]
     for k, s in enumerate(state, start=1):
         W, b, _ = _weights(tensors, k)
@@ -97,6 +98,7 @@ def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
 
     inputs, y = network_input(window, setting)
     for k in range(1, parameters.layers + 1):
+        # All layers but the last hand on every state; the head reads the last one alone.
         options: dict[str, Any] = {"trained_start": True, "return_sequences": k < parameters.layers}
         y = BasicRNN(parameters.units, seed=setting.seed * 101 + 2 * k, name=f"state_{k}", **options)(y)
         y = Dropout(setting.dropout, seed=setting.seed, layer=k)(y)

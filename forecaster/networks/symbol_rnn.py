@@ -64,5 +64,6 @@ def build(parameters: Parameters, window: Window, setting: Setting) -> Any:
     inputs = keras.Input((window.n_step, window.symbols), name="symbols")
     trained, seed = parameters.initial == "trained", setting.seed * 101
     h = SymbolState(parameters.units, trained=trained, seed=seed, name="rnn")(inputs)
+    # Symbols get no noise: a one-hot vector with noise is no symbol.
     h = Dropout(setting.dropout, seed=setting.seed, layer=1)(h)
     return keras.Model(inputs, SymbolOutput(window.symbols, seed=seed + 50, name="output")(h))
