@@ -18,9 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
+# A gate below the first is nearly closed, one above the second nearly open.
 LOW, HIGH = 0.1, 0.9
+# The least correlation, in magnitude, at which a unit is said to follow a feature.
 CLEAR = 0.3
 UNCLEAR = "nothing clear"
+# How many earlier segments have their level among the features.
 DELAYS = 3
 MOST_SYMBOLS = 32
 
@@ -29,9 +32,9 @@ MOST_SYMBOLS = 32
 class Quantity:
     """One gate or state of one layer.
 
-    `values` (S, n) in the window that is explained; `follows` (n,) and `correlation` (n,) what
-    each unit follows, by many windows; `low` and `high` the shares of all its values there below
-    .1 and above .9 (of the magnitude, where it is no gate, and None where it is not bounded by 1).
+    `values` (S, n) are those of its n units in the window that is explained. Measured over many windows, each unit
+    `follows` (n,) a feature with a `correlation` (n,), and `low` and `high` are the shares of its values below .1 and
+    above .9: of the magnitude where it is no gate, and None where the magnitude is not bounded by 1.
     """
 
     layer: str
@@ -77,42 +80,47 @@ class Quantity:
 
 
 def quantities(
-    shown: dict[str, dict[str, Array]], many: dict[str, dict[str, Array]], features: dict[str, Array]
+    explained: dict[str, dict[str, Array]], traced: dict[str, dict[str, Array]], features: dict[str, Array]
 ) -> list[Quantity]:
-    """Join the trace of the explained window (1, S, n), that of many (W, S, n), and their `features`, each (W, S)."""
-    found = []
-    for layer, traced in shown.items():
-        for name, values in traced.items():
-            follows, correlation = followed(many[layer][name], features)
-            low, high = saturated(many[layer][name], gate=name.endswith("gate"))
-            found.append(Quantity(layer, name, values[0], follows, correlation, low, high))
-    return found
+    """Return every gate and state of a trace.
+
+    `explained` is the trace of the explained window, by layer and name (1, S, n); `traced` that of many windows, each
+    (W, S, n); `features` are what units may follow in those, each (W, S).
+    """
+    listed = []
+    for layer, values_by_name in explained.items():
+        for name, values in values_by_name.items():
+            follows, correlation = followed(traced[layer][name], features)
+            low, high = saturated(traced[layer][name], gate=name.endswith("gate"))
+            listed.append(Quantity(layer, name, values[0], follows, correlation, low, high))
+    return listed
 
 
 def features_of(segments: Array) -> dict[str, Array]:
-    """Return what can be followed, each (W, S): NaN where a window has no earlier segment."""
+    """Return what units may follow in `segments` (W, S, N), each (W, S); NaN where a window has no earlier segment."""
     samples = segments.shape[2]
-    level, size = segments.mean(axis=2), segments.std(axis=2)
-    half = max(1, samples // 2)
-    found = {"the segment's level": level}
+    level, half = segments.mean(axis=2), max(1, samples // 2)
+    features = {"the segment's level": level}
     if samples > 1:
-        found["the segment's size"] = size
-        found["the segment's rise"] = segments[:, :, -half:].mean(axis=2) - segments[:, :, :half].mean(axis=2)
+        features["the segment's size"] = segments.std(axis=2)
+        features["the segment's rise"] = segments[:, :, -half:].mean(axis=2) - segments[:, :, :half].mean(axis=2)
     for delay in range(1, min(DELAYS, segments.shape[1] - 2) + 1):
-        found[f"the level {delay} segment{'s' if delay > 1 else ''} ago"] = _delayed(level, delay)
-    steps = np.broadcast_to(np.arange(segments.shape[1], dtype=float), level.shape)
-    return found | ({"steps since the window began": steps} if segments.shape[1] > 1 else {})
+        features[f"the level {delay} segment{'s' if delay > 1 else ''} ago"] = _delayed(level, delay)
+    if segments.shape[1] > 1:
+        steps = np.arange(segments.shape[1], dtype=float)
+        features["steps since the window began"] = np.broadcast_to(steps, level.shape)
+    return features
 
 
 def symbols_of(codes: Array, alphabet: Sequence[str]) -> dict[str, Array]:
-    """Return for codes (W, S) where each symbol stands, and where it stood one step before, each (W, S).
+    """Return what units may follow in `codes` (W, S): where each symbol stands, now and a step ago, each (W, S).
 
-    Of a large alphabet the `MOST_SYMBOLS` that stand there most often.
+    Of a large alphabet, the `MOST_SYMBOLS` that stand there most often.
     """
     counts = np.bincount(codes.astype(np.int64).ravel(), minlength=len(alphabet))
     frequent = sorted(np.argsort(-counts, kind="stable")[:MOST_SYMBOLS].tolist())
-    found = {f"the symbol {alphabet[k]}": (codes == k).astype(float) for k in frequent}
-    return found | {f"{name} one step ago": _delayed(there, 1) for name, there in found.items()}
+    now = {f"the symbol {alphabet[code]}": (codes == code).astype(float) for code in frequent}
+    return now | {f"{name} one step ago": _delayed(places, 1) for name, places in now.items()}
 
 
 def followed(values: Array, features: dict[str, Array]) -> tuple[tuple[str, ...], Array]:
@@ -138,26 +146,27 @@ def saturated(values: Array, *, gate: bool) -> tuple[float | None, float | None]
     return float(np.mean(size < LOW)), float(np.mean(size > HIGH))
 
 
-def summary(found: Sequence[Quantity]) -> list[list[str]]:
+def summary(listed: Sequence[Quantity]) -> list[list[str]]:
     """Return a row for each gate and state: layer, name, saturated shares, and what most units follow."""
     rows = []
-    for one in found:
-        shares = ["-" if share is None else f"{100 * share:.0f} %" for share in (one.low, one.high)]
-        most = ", ".join(f"{count} {name}" for name, count in one.groups[:2])
-        rows.append([one.layer, one.name, *shares, most])
+    for quantity in listed:
+        shares = ["-" if share is None else f"{100 * share:.0f} %" for share in (quantity.low, quantity.high)]
+        most = ", ".join(f"{count} {name}" for name, count in quantity.groups[:2])
+        rows.append([quantity.layer, quantity.name, *shares, most])
+    # A table aligns all but its first column to the right; this text is to begin at the left.
     width = max((len(row[-1]) for row in rows), default=0)
     return [[*row[:-1], row[-1].ljust(width)] for row in rows]
 
 
 def _delayed(level: Array, delay: int) -> Array:
-    found = np.full(level.shape, np.nan)
-    found[:, delay:] = level[:, :-delay]
-    return found
+    delayed = np.full(level.shape, np.nan)
+    delayed[:, delay:] = level[:, :-delay]
+    return delayed
 
 
 def _correlation(units: Array, feature: Array) -> Array:
     """Return the correlation of each column of `units` (M, n) with `feature` (M,), 0 where either is constant."""
-    known = np.isfinite(feature)
-    x, y = units[known] - units[known].mean(axis=0), feature[known] - feature[known].mean()
+    defined = np.isfinite(feature)
+    x, y = units[defined] - units[defined].mean(axis=0), feature[defined] - feature[defined].mean()
     scale = np.sqrt(np.square(x).sum(axis=0) * np.square(y).sum())
     return np.divide(y @ x, scale, out=np.zeros(x.shape[1]), where=scale > 1e-12)

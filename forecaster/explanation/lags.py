@@ -24,18 +24,20 @@ from forecaster.predictors.threads import one_blas_thread
 from forecaster.signal.context import Context
 
 Array = NDArray[np.float64]
+# The step of the differences in scaled units: 1e-8 of curvature error, 1e-12 of rounding.
 STEP = 1e-4
-"""In scaled units: 1e-8 of curvature error, 1e-12 of rounding."""
+# Lags that are moved in one call of the predictor, each up and down.
 BLOCK = 125
+# The share of the largest norm under which a step no longer counts.
 THRESHOLD = 0.01
 
 
 @dataclass(frozen=True)
 class LagGradient:
-    """The gradient of a forecast by lag, its root mean square over some windows.
+    """The gradient of a forecast by lag, its root mean square over several windows, in scaled units.
 
-    `by_sample` (L,) for lag 1 (the newest sample) to L; `by_step` (S,) for the newest segment to
-    the oldest: the norm over all its samples. Both in scaled units.
+    `by_sample` (L,) is for lag 1, the newest sample, to lag L; `by_step` (S,) is the norm over all samples of a
+    segment, from the newest segment to the oldest.
     """
 
     by_sample: Array
@@ -43,20 +45,26 @@ class LagGradient:
 
     @property
     def reach(self) -> int | None:
-        """The first step back from which on the norm stays under 1 % of its largest; None if it never does.
+        """The first step back (from 1) from which on the norm stays under 1 % of its largest; None if it never does.
 
         >>> LagGradient(np.ones(3), np.array([1.0, 0.05, 0.001])).reach
         3
         """
-        return _reach(self.by_step)
+        norms = self.by_step
+        large = np.flatnonzero(norms >= THRESHOLD * norms.max()) if norms.any() else np.arange(0)
+        first = int(large[-1]) + 2 if len(large) else 1
+        return first if first <= len(norms) else None
 
     def to_json(self, n_input: int, sample_rate_hz: float | None) -> dict[str, Any]:
         """Return the gradient as plain data, relative to its largest, with the lag where it is under 1 %."""
-        found = self.reach
-        lag = None if found is None else (found - 1) * n_input + 1
+        step = self.reach
+        place = None
+        if step is not None:
+            lag = (step - 1) * n_input + 1
+            place = {"steps": step, "samples": lag, "seconds": lag / sample_rate_hz if sample_rate_hz else None}
         return {
-            "falls_under_1_percent": None if lag is None else _placed(int(found or 0), lag, sample_rate_hz),
-            "reason": "" if lag else "it never falls under 1 % of its largest within the context",
+            "falls_under_1_percent": place,
+            "reason": "" if place else "it never falls under 1 % of its largest within the context",
             "largest": float(self.by_step.max()),
             "by_step": _relative(self.by_step),
             "by_sample": _relative(self.by_sample),
@@ -64,7 +72,7 @@ class LagGradient:
 
 
 def lag_gradient(predictor: Predictor, context: Context) -> LagGradient:
-    """Measure the gradient of the next segment with respect to the channel's own past in each window of `context`.
+    """Return the gradient of the next segment with respect to the channel's own past, over the windows of `context`.
 
     A network's weights should be in double precision: `in_double`.
     """
@@ -77,32 +85,21 @@ def lag_gradient(predictor: Predictor, context: Context) -> LagGradient:
     return LagGradient(np.sqrt(newest_first), by_step)
 
 
-def _squares(predictor: Predictor, one: Context) -> Array:
-    """Return the squared norm of each column of the Jacobian (N, L) at one window."""
-    length = one.values.shape[1]
-    found = np.empty(length)
+def _squares(predictor: Predictor, context: Context) -> Array:
+    """Return the squared norm (L,) of each column of the Jacobian (N, L) at the one window of `context`."""
+    length = context.values.shape[1]
+    squares = np.empty(length)
     for begin in range(0, length, BLOCK):
         lags = np.arange(begin, min(begin + BLOCK, length))
-        rows = np.zeros(2 * len(lags), dtype=np.int64)
-        moved = one[rows]
+        # The window once up and once down for each lag.
+        moved = context[np.zeros(2 * len(lags), dtype=np.int64)]
         values = moved.values.copy()
         values[np.arange(len(lags)), lags] += STEP
-        values[np.arange(len(lags), len(rows)), lags] -= STEP
+        values[np.arange(len(lags), 2 * len(lags)), lags] -= STEP
         forecast = predictor.predict(replace(moved, values=values))
         slope = (forecast[: len(lags)] - forecast[len(lags) :]) / (2 * STEP)
-        found[lags] = np.square(slope).sum(axis=1)
-    return found
-
-
-def _reach(norms: Array) -> int | None:
-    """Return the first step (from 1) from which on all norms are under the threshold, or None."""
-    large = np.flatnonzero(norms >= THRESHOLD * norms.max()) if norms.any() else np.arange(0)
-    first = int(large[-1]) + 2 if len(large) else 1
-    return first if first <= len(norms) else None
-
-
-def _placed(step: int, lag: int, sample_rate_hz: float | None) -> dict[str, int | float | None]:
-    return {"steps": step, "samples": lag, "seconds": lag / sample_rate_hz if sample_rate_hz else None}
+        squares[lags] = np.square(slope).sum(axis=1)
+    return squares
 
 
 def _relative(norms: Array) -> list[float]:
