@@ -1,4 +1,7 @@
-"""`forecaster check`: what signal files hold, before anything is trained on them."""
+"""`forecaster check`: what signal files hold, before anything is trained on them.
+
+A file without numbers may hold labels, and text columns beside numbers may be labels too: they are surveyed as well.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,15 @@ from forecaster.errors import ForecasterError, SignalError, printable
 
 if TYPE_CHECKING:
     from forecaster.config import ReadingOptions
-    from forecaster.reading import Reading
     from forecaster.reading.inputs import Input
-    from forecaster.reading.survey import ChannelSurvey, Survey
+    from forecaster.reading.survey import ChannelSurvey, LabelSurvey, Survey
 
-COLUMNS = ("mean", "standard_deviation", "minimum", "maximum", "rms", "peak", "crest_factor", "kurtosis", "dominant_hz")
-SLOW_HZ = 0.1
 HEADER = ("channel", "mean", "sd", "min", "max", "rms", "peak", "crest", "kurtosis", "dominant Hz", "period")
+COLUMNS = ("mean", "standard_deviation", "minimum", "maximum", "rms", "peak", "crest_factor", "kurtosis", "dominant_hz")
+# Below this rate, the time between two rows says more than hertz do.
+SLOW_HZ = 0.1
+# Text columns that are surveyed for labels, and labels whose share is shown.
+MOST_COLUMNS, MOST_SHARES = 5, 8
 
 
 @click.command("check")
@@ -40,101 +45,93 @@ def command(ctx: click.Context, /, signals: tuple[str, ...], as_json: bool, **ch
     from forecaster.reading import inputs
 
     terminal: Terminal = ctx.obj
-    reading = configure.reading(options.explicit(ctx))
-    found = inputs.find(signals)
+    explicit = options.explicit(ctx)
+    reading, arguments = configure.reading(explicit), options.as_arguments(ctx.command, explicit)
+    items = inputs.find(signals)
     documents: list[dict[str, Any]] = []
-    errors: list[ForecasterError] = []
-    for item in found:
-        arguments = options.as_arguments(ctx.command, options.explicit(ctx))
+    failed = False
+    for item in items:
         try:
-            document, text = _looked_at(item, reading, arguments)
+            document, text = _surveyed(item, reading, arguments)
         except ForecasterError as error:
-            errors.append(error)
+            failed = True
             documents.append({"name": item.name, "path": item.path, "error": str(error)})
-            _complain(terminal, item, error, len(found))
+            if len(items) == 1:
+                if as_json:
+                    terminal.json({"signals": documents})
+                raise
+            message = str(error)
+            terminal.warn(message if item.path in message else f"{item.path}: {message}")
             continue
         documents.append({**document, "error": None})
         if not as_json:
-            terminal.out(text + ("\n" if len(found) > 1 else ""))
+            terminal.out(text + ("\n" if len(items) > 1 else ""))
     if as_json:
         terminal.json({"signals": documents})
-    if errors and len(found) == 1:
-        raise errors[0]
-    return 1 if errors else 0
+    return 1 if failed else 0
 
 
-def _complain(terminal: Terminal, item: Input, error: ForecasterError, total: int) -> None:
-    """Tell of one bad file among several; a single one is the boundary's to tell."""
-    if total > 1:
-        message = str(error)
-        terminal.warn(message if item.path in message else f"{item.path}: {message}")
+def _surveyed(item: Input, reading: ReadingOptions, arguments: Sequence[str]) -> tuple[dict[str, Any], str]:
+    """Return the survey of one file as plain data, and laid out for people.
 
-
-def _looked_at(item: Input, reading: ReadingOptions, arguments: Sequence[str]) -> tuple[dict[str, Any], str]:
-    """Read one file and look at it: as data, and laid out; a file without numbers may hold labels."""
-    from forecaster.commands import labels
+    The commands that it suggests keep `arguments`, the user's reading options.
+    """
     from forecaster.reading import read
     from forecaster.reading.columns import NO_NUMBERS
+    from forecaster.reading.survey import survey
 
     try:
         result = read(item.path, reading, name=item.name)
     except SignalError as error:
-        able = item.path != "-" and error.found.startswith(NO_NUMBERS)
-        alone = labels.alone(item, reading, arguments) if able else None
-        if alone is None:
+        # The standard input is used up by now.
+        readable = item.path != "-" and error.found.startswith(NO_NUMBERS)
+        labels = _labels(item, reading, arguments) if readable else None
+        if labels is None:
             raise
-        return alone.to_json(), labels.report(alone)
-    found = _survey(result, arguments)
-    beside = labels.beside(item, reading, result.dropped_columns)
-    lines = [line for one in beside for line in labels.column(one)]
-    return {**found.to_json(), "labels": [one.to_json() for one in beside]}, "\n".join([report(found), *lines])
+        return labels.to_json(), label_report(labels)
+    numbers = survey(result.signal, dialect=result.dialect, timing=result.timing)
+    numbers = replace(numbers, command=suggested(numbers.command, arguments))
+    columns = []
+    for name in result.dropped_columns[:MOST_COLUMNS] if item.path != "-" else ():
+        alone = {"columns": (name,), "exogenous": (), "known": (), "calendar": (), "units": ()}
+        labels = _labels(item, reading.model_copy(update=alone), ["--column", name])
+        columns += [] if labels is None else [labels]
+    lines = [line for labels in columns for line in _label_column(labels)]
+    document = {**numbers.to_json(), "labels": [labels.to_json() for labels in columns]}
+    return document, "\n".join([report(numbers), *lines])
 
 
-def _survey(result: Reading, arguments: Sequence[str]) -> Survey:
-    """Survey what was read; the command that it suggests keeps the user's reading options."""
-    from forecaster.reading.survey import survey
-
-    found = survey(result.signal, dialect=result.dialect, timing=result.timing)
-    return replace(found, command=suggested(found.command, arguments))
+# --- numbers -----------------------------------------------------------------------------
 
 
 def report(survey: Survey) -> str:
-    """Lay out a survey for people."""
-    name = printable(survey.path or survey.name, 400)
-    lines = [
-        f"{name}: {_shape(survey)}",
-        *_facts(survey),
-        table(HEADER, [_channel(one, survey.sample_rate_hz) for one in survey.channels]),
-    ]
+    """Return a survey laid out for people."""
+    lines = [f"{printable(survey.path or survey.name, 400)}: {_shape(survey)}"]
+    if survey.dialect:
+        marks = (key for key in ("encoding", "delimiter", "decimal", "header", "skip_rows") if key in survey.dialect)
+        lines.append("file: " + ", ".join(f"{key.replace('_', ' ')} {_mark(survey.dialect[key])}" for key in marks))
+    lines.append(f"time: {', '.join(_timing(survey))}")
+    lines.append(table(HEADER, [_channel(channel, survey.sample_rate_hz) for channel in survey.channels]))
     lines += [f"note: {printable(note, 400)}" for note in survey.notes]
     lines += [f"warning: {printable(warning, 400)}" for warning in survey.warnings]
-    return "\n".join([*lines, *_window(survey)])
+    if survey.window is not None and survey.command is not None:
+        n_step, n_input = survey.window
+        context = samples_and_time(n_step * n_input, survey.sample_rate_hz)
+        lines.append(f"window: {n_step} segments of {n_input} fit, context {context}")
+        lines.append(f"next: {survey.command}")
+    return "\n".join(lines)
 
 
 def _shape(survey: Survey) -> str:
-    """Say how much there is."""
-    parts = [f"{survey.rows} rows", _count(len(survey.channels), "channel")]
+    """Return how many rows, channels, recordings and series there are."""
+    channels = len(survey.channels)
+    parts = [f"{survey.rows} rows", f"{channels} channel" if channels == 1 else f"{channels} channels"]
     if len(survey.recordings) > 1:
-        parts.append(
-            f"{len(survey.recordings)} recordings of {min(survey.recordings)} to {max(survey.recordings)} rows"
-        )
+        shortest, longest = min(survey.recordings), max(survey.recordings)
+        parts.append(f"{len(survey.recordings)} recordings of {shortest} to {longest} rows")
     if survey.series > 1:
         parts.append(f"{survey.series} series")
     return ", ".join(parts)
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _facts(survey: Survey) -> list[str]:
-    """Say how the file is written and how it is sampled."""
-    lines = []
-    if survey.dialect:
-        marks = ("encoding", "delimiter", "decimal", "header", "skip_rows")
-        shown = (f"{key.replace('_', ' ')} {_mark(survey.dialect[key])}" for key in marks if key in survey.dialect)
-        lines.append(f"file: {', '.join(shown)}")
-    return [*lines, f"time: {', '.join(_timing(survey))}"]
 
 
 def _mark(value: object) -> str:
@@ -144,12 +141,12 @@ def _mark(value: object) -> str:
 
 
 def _timing(survey: Survey) -> list[str]:
+    """Return how the file is sampled: its rate, how long it lasts, and what disturbs it."""
     rate_hz = survey.sample_rate_hz
-    parts = [survey.time]
     if rate_hz is None:
-        return [*parts, "rate not known (--rate HZ gives it)"]
+        return [survey.time, "rate not known (--rate HZ gives it)"]
     rate = f"{rate_hz:.6g} Hz" if rate_hz >= SLOW_HZ else f"a row every {duration(1, rate_hz)} ({rate_hz:.6g} Hz)"
-    parts.append(f"{rate}, {duration(survey.rows, rate_hz)} in all")
+    parts = [survey.time, f"{rate}, {duration(survey.rows, rate_hz)} in all"]
     jitter = survey.timing.get("jitter")
     if jitter is not None:
         parts.append(f"jitter {jitter:.2g} of a step" if jitter else "no jitter")
@@ -167,10 +164,51 @@ def _channel(channel: ChannelSurvey, sample_rate_hz: float | None) -> list[str]:
     return [printable(label, 60), *(number(getattr(channel, name)) for name in COLUMNS), period]
 
 
-def _window(survey: Survey) -> list[str]:
-    """Say which window would fit, and the command that trains with it."""
-    if survey.window is None or survey.command is None:
-        return []
-    n_step, n_input = survey.window
-    context = samples_and_time(n_step * n_input, survey.sample_rate_hz)
-    return [f"window: {n_step} segments of {n_input} fit, context {context}", f"next: {survey.command}"]
+# --- labels ------------------------------------------------------------------------------
+
+
+def _labels(item: Input, reading: ReadingOptions, arguments: Sequence[str]) -> LabelSurvey | None:
+    """Return the survey of the one column of labels that `reading` leaves; None where it holds no labels."""
+    from forecaster.reading.text.cells import kind
+
+    try:
+        survey = survey_labels(item, reading, arguments)
+    except SignalError:
+        return None
+    kinds = {kind(symbol) for symbol in survey.symbols}
+    # Numbers are a signal with a bad cell, and marks of a missing value are no states of a machine.
+    unfit = "number" in kinds or kinds <= {"missing", "empty"} or len(survey.symbols) == 1
+    return None if unfit else survey
+
+
+def survey_labels(item: Input, reading: ReadingOptions, arguments: Sequence[str]) -> LabelSurvey:
+    """Return the survey of a column of labels; the command that it suggests keeps the `arguments` of the reading."""
+    from forecaster import predictors
+    from forecaster.reading import read
+    from forecaster.reading.survey import survey_labels as survey
+
+    classes = map(predictors.predictor_class, predictors.names())
+    best = next(chosen.name for chosen in classes if chosen.task == "symbols" and not chosen.is_baseline)
+    result = read(item.path, reading.model_copy(update={"symbols": True}), name=item.name)
+    labels = survey(result.signal, best, dialect=result.dialect)
+    return replace(labels, command=suggested(labels.command, arguments))
+
+
+def label_report(survey: LabelSurvey) -> str:
+    """Return a survey of labels laid out for people."""
+    name, rate_hz = printable(survey.path or survey.name, 400), survey.sample_rate_hz
+    time = f"{survey.time}, a row every {duration(1, rate_hz)}" if rate_hz else f"{survey.time}, rate not known"
+    notes = [f"note: {printable(note, 400)}" for note in survey.notes]
+    return "\n".join([f"{name}: {survey.rows} rows of labels", f"time: {time}", *_label_column(survey), *notes])
+
+
+def _label_column(survey: LabelSurvey) -> list[str]:
+    """Return what a column of labels holds, and the command that trains on it."""
+    ordered = sorted(survey.shares.items(), key=lambda pair: -pair[1])
+    shares = ", ".join(f"{printable(symbol, 64)} {share:.1%}" for symbol, share in ordered[:MOST_SHARES])
+    more = ", ..." if len(ordered) > MOST_SHARES else ""
+    facts = f"{survey.changes} changes, at most {survey.longest_run} alike in a row"
+    return [
+        f"labels: column {printable(survey.channel, 60)!r} holds {len(ordered)} ({shares}{more}), {facts}",
+        f"next: {survey.command}" if survey.command else "too few rows to train on",
+    ]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from forecaster.commands import options
-from forecaster.commands.options import Span
 from forecaster.commands.terminal import Terminal, bar, number, suggested, table
 from forecaster.durations import samples_and_time
 from forecaster.errors import ForecasterError, TooShortError, printable
@@ -21,7 +20,8 @@ if TYPE_CHECKING:
     from forecaster.model import Forecaster
     from forecaster.reading.inputs import Input
 
-SHOWN_ROWS, SHOWN_FAILURES, SHOWN_SYMBOLS = 5, 10, 8
+# What is shown of a single file's forecast, and of the failures and warnings of many files.
+SHOWN_ROWS, SHOWN_SYMBOLS, SHOWN_FAILURES = 5, 8, 10
 
 
 @click.command("forecast")
@@ -55,22 +55,29 @@ def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chos
     forecaster = Forecaster.load(model)
     options.check_task(ctx, forecaster.manifest.task, "levels")
     job = _job(forecaster, options.explicit(ctx), chosen)
-    found = inputs.find(signals, apart=job.directory)
-    outcome = _run(terminal, lambda tick: batch.run(forecaster, model, found, job, tick=tick), len(found))
+    items = inputs.find(signals, apart=job.directory)
+    if terminal.interactive and len(items) > 1:
+        with bar() as progress:
+            task = progress.add_task("files", total=len(items))
+            outcome = batch.run(
+                forecaster, model, items, job, tick=lambda count: progress.update(task, completed=count)
+            )
+    else:
+        outcome = batch.run(forecaster, model, items, job)
     if chosen["as_json"]:
         terminal.json(outcome.ledger.to_json())
-    if len(found) == 1 and outcome.failed:
-        raise _explained(next(iter(outcome.failed.values())), found[0], job.reading, ctx.command)
-    return _report(terminal, found, outcome, forecaster)
+    if len(items) == 1 and outcome.failed:
+        raise _explained(next(iter(outcome.failed.values())), items[0], job.reading, ctx.command)
+    return _report(terminal, items, outcome, forecaster)
 
 
-def _job(forecaster: Forecaster, given: dict[str, Any], chosen: dict[str, Any]) -> Job:
-    """Gather what the batch is to do."""
+def _job(forecaster: Forecaster, explicit: dict[str, Any], chosen: dict[str, Any]) -> Job:
+    """Return what the batch is to do."""
     from forecaster.batch import Job
     from forecaster.commands import configure
 
-    reading = configure.reading(given, forecaster.manifest.config.reading)
-    horizon: Span | None = chosen["horizon"]
+    reading = configure.reading(explicit, forecaster.manifest.config.reading)
+    horizon: options.Span | None = chosen["horizon"]
     rate_hz = reading.rate_hz or forecaster.manifest.sample_rate_hz
     return Job(
         directory=chosen["output"],
@@ -86,24 +93,36 @@ def _job(forecaster: Forecaster, given: dict[str, Any], chosen: dict[str, Any]) 
 
 
 def _picture(forecasts: Sequence[Forecast]) -> bytes:
-    """Draw the forecasts of one file."""
+    """Return the picture of the forecasts of one file as PNG."""
     from forecaster import plots
 
     draw = plots.symbols if forecasts[0].symbols else plots.forecast
     return plots.png(draw(forecasts))
 
 
-def _run(terminal: Terminal, work: Callable[[Callable[[int], None]], Outcome], total: int) -> Outcome:
-    """Run the batch, behind a bar where many files meet a terminal."""
-    if not terminal.interactive or total < 2:
-        return work(lambda count: None)
-    with bar() as progress:
-        task = progress.add_task("files", total=total)
-        return work(lambda count: progress.update(task, completed=count))
+def _explained(error: ForecasterError, item: Input, reading: ReadingOptions, command: click.Command) -> ForecasterError:
+    """Return the error of a single file; one that is too short for the model gets a training that fits it."""
+    if not isinstance(error, TooShortError) or item.path == "-":
+        return error
+    from forecaster.commands.check import survey_labels
+    from forecaster.reading import read_signal
+    from forecaster.reading.survey import survey
+
+    arguments = options.as_arguments(command, reading.model_dump(exclude_defaults=True))
+    if reading.symbols:
+        fitting = survey_labels(item, reading, arguments).command
+    else:
+        fitting = suggested(survey(read_signal(item.path, reading, name=item.name)).command, arguments)
+    if fitting is None:
+        return error
+    return TooShortError(error.found, path=error.path, hint=f"A model that fits this file: {fitting}")
 
 
-def _report(terminal: Terminal, found: Sequence[Input], outcome: Outcome, forecaster: Forecaster) -> int:
-    """Tell what was made and what failed; return the exit code."""
+# --- what a person sees ------------------------------------------------------------------
+
+
+def _report(terminal: Terminal, items: Sequence[Input], outcome: Outcome, forecaster: Forecaster) -> int:
+    """Print what was made and what failed, and return the exit code."""
     from forecaster.forecasting.forecast import CARRIED
 
     if forecaster.config.carry_state and outcome.done:
@@ -115,43 +134,22 @@ def _report(terminal: Terminal, found: Sequence[Input], outcome: Outcome, foreca
     if len(outcome.warnings) > SHOWN_FAILURES:
         terminal.warn(f"warning: {len(outcome.warnings) - SHOWN_FAILURES} more forecasts ran away like these")
     for path, error in list(outcome.failed.items())[:SHOWN_FAILURES]:
-        terminal.warn(_failure(path, str(error)))
+        message = str(error)
+        terminal.warn(f"failed: {message}" if path in message else f"failed: {path}: {message}")
     if len(outcome.failed) > SHOWN_FAILURES:
         terminal.warn(f"failed: {len(outcome.failed) - SHOWN_FAILURES} more, named in manifest.json")
-    if len(found) == 1 and outcome.done:
-        _tell_one(terminal, found[0], outcome, forecaster)
+    if len(items) == 1 and outcome.done:
+        _show(terminal, items[0], outcome, forecaster)
     terminal.say(_totals(outcome))
     return 1 if outcome.failed else 0
 
 
-def _explained(error: ForecasterError, item: Input, reading: ReadingOptions, command: click.Command) -> ForecasterError:
-    """Return the error of a single file; one that is too short for the model gets a training that fits it."""
-    if not isinstance(error, TooShortError) or item.path == "-":
-        return error
-    from forecaster.commands import labels
-    from forecaster.reading import read_signal
-    from forecaster.reading.survey import survey
-
-    arguments = options.as_arguments(command, reading.model_dump(exclude_defaults=True))
-    if reading.symbols:
-        fitting = labels.look(item, reading, arguments).command
-    else:
-        fitting = suggested(survey(read_signal(item.path, reading, name=item.name)).command, arguments)
-    if fitting is None:
-        return error
-    return TooShortError(error.found, path=error.path, hint=f"A model that fits this file: {fitting}")
-
-
-def _failure(path: str, message: str) -> str:
-    return f"failed: {message}" if path in message else f"failed: {path}: {message}"
-
-
 def _totals(outcome: Outcome) -> str:
-    """Say in one line how many files were forecast, skipped and failed."""
-    where = printable(outcome.ledger.directory)
+    """Return in one line how many files were forecast, skipped and failed."""
+    folder = printable(outcome.ledger.directory)
     if outcome.skipped and not outcome.done and not outcome.failed:
-        return f"nothing to do: {_files(len(outcome.skipped))} forecast already in {where}"
-    parts = [f"{_files(len(outcome.done))} forecast into {where}"]
+        return f"nothing to do: {_files(len(outcome.skipped))} forecast already in {folder}"
+    parts = [f"{_files(len(outcome.done))} forecast into {folder}"]
     parts += [f"{len(outcome.skipped)} done before"] if outcome.skipped else []
     parts += [f"{len(outcome.failed)} failed"] if outcome.failed else []
     return ", ".join(parts)
@@ -161,8 +159,8 @@ def _files(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
 
 
-def _tell_one(terminal: Terminal, item: Input, outcome: Outcome, forecaster: Forecaster) -> None:
-    """Show the first rows of a single file's forecast."""
+def _show(terminal: Terminal, item: Input, outcome: Outcome, forecaster: Forecaster) -> None:
+    """Print the first rows of a single file's forecast."""
     from forecaster.batch.tables import safe_text
 
     for note in outcome.notes.get(item.path, ()):
@@ -171,33 +169,27 @@ def _tell_one(terminal: Terminal, item: Input, outcome: Outcome, forecaster: For
         length = samples_and_time(len(forecast.mean), forecaster.manifest.sample_rate_hz)
         unit = f" [{printable(forecast.unit)}]" if forecast.unit else ""
         terminal.say(f"{safe_text(forecast.unique_id)}{unit}: the next {length}")
-        terminal.say(_first_rows(forecast))
+        header, rows = (_symbol_rows if forecast.symbols else _number_rows)(forecast)
+        more = len(forecast.mean) - SHOWN_ROWS
+        terminal.say(table(header, rows) + (f"\n  ... {more} more" if more > 0 else ""))
 
 
-def _first_rows(forecast: Forecast) -> str:
-    """Lay out the first rows of a forecast with its bands, or its probabilities."""
-    shown = min(SHOWN_ROWS, len(forecast.mean))
-    rest = len(forecast.mean) - shown
-    header, rows = (_symbol_rows if forecast.symbols else _number_rows)(forecast, shown)
-    return table(header, rows) + (f"\n  ... {rest} more" if rest else "")
-
-
-def _symbol_rows(forecast: Forecast, shown: int) -> tuple[list[str], list[list[str]]]:
-    """Lay out symbols, and the probabilities of the first ones of the alphabet."""
+def _symbol_rows(forecast: Forecast) -> tuple[list[str], list[list[str]]]:
+    """Return header and first rows of symbols, with the probabilities of the first ones of the alphabet."""
     from forecaster.batch.tables import symbol_block
 
     header = ["  ds", "y_hat", "p", *(printable(f"p-{symbol}", 20) for symbol in forecast.symbols[:SHOWN_SYMBOLS])]
-    first = zip(*symbol_block(forecast)[1 : len(header) + 1], strict=True)
-    rows = [[f"  {ds}", str(symbol), *(f"{p:.3f}" for p in chances)] for ds, symbol, *chances in first]
-    return header, rows[:shown]
+    columns = symbol_block(forecast)[1 : len(header) + 1]
+    cells = zip(*(column[:SHOWN_ROWS] for column in columns), strict=True)
+    return header, [[f"  {ds}", str(symbol), *(f"{p:.3f}" for p in chances)] for ds, symbol, *chances in cells]
 
 
-def _number_rows(forecast: Forecast, shown: int) -> tuple[list[str], list[list[str]]]:
-    """Lay out numbers with their bands."""
+def _number_rows(forecast: Forecast) -> tuple[list[str], list[list[str]]]:
+    """Return header and first rows of numbers with their bands."""
     from forecaster.batch.tables import stamps
 
     levels = [level for level, band in sorted(forecast.bands.items()) if band is not None]
     header = ["  ds", "y_hat", *(f"{side} {level} %" for level in levels for side in ("lower", "upper"))]
     sides = [side for level in levels for side in forecast.bands[level] or ()]
-    values = zip(stamps(forecast)[:shown], forecast.mean, *sides, strict=False)
+    values = zip(stamps(forecast)[:SHOWN_ROWS], forecast.mean, *sides, strict=False)
     return header, [[f"  {stamp}", *(number(float(value)) for value in row)] for stamp, *row in values]
