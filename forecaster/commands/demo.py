@@ -10,7 +10,9 @@ import click
 from forecaster.commands import options
 from forecaster.commands.terminal import Terminal, program, shell, texts
 
+# Where the signal lies in a checkout; an installed package has none.
 SHIPPED = Path(__file__).resolve().parents[2] / "data" / "rotor.csv"
+# A minute of training.
 STEPS = 600
 
 
@@ -47,7 +49,7 @@ def command(ctx: click.Context, output: Path, steps: int) -> None:
 
 
 def _check_installed(training: Iterable[object]) -> None:
-    """Refuse to begin if the training by these arguments, and the environment, needs what is not installed."""
+    """Refuse to begin if this training, as the environment changes it, needs a library that is not installed."""
     from forecaster.commands import train
     from forecaster.training import check_installed
 
@@ -65,14 +67,14 @@ def _shipped() -> Path | None:
 
 
 def _step(terminal: Terminal, *arguments: object) -> None:
-    """Show a command, and run it in this process."""
+    """Print a command, and run it in this process."""
     from forecaster.commands.group import cli
 
     args = texts(arguments)
     terminal.out(f"\n$ {program()} {shell(args)}")
-    own = Terminal(args)
-    own.quiet, own.verbose = terminal.quiet, terminal.verbose
-    with cli.make_context("forecaster", args, obj=own) as ctx:
+    step_terminal = Terminal(args)
+    step_terminal.quiet, step_terminal.verbose = terminal.quiet, terminal.verbose
+    with cli.make_context("forecaster", args, obj=step_terminal) as ctx:
         code = cli.invoke(ctx)
     if code:
         raise click.exceptions.Exit(code)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from forecaster.model import Forecaster
     from forecaster.signal.signal import Signal
 
+# The file with all that is drawn, as numbers.
 NUMBERS = "explanation.json"
 AFRESH = "the model carries its state over the recording; the gates and the gradient are those of a window read afresh"
 
@@ -50,45 +53,47 @@ def command(ctx: click.Context, /, model: Path, signal: str, output: Path, **cho
     terminal: Terminal = ctx.obj
     _check_folder(output, overwrite=chosen["overwrite"])
     forecaster = Forecaster.load(model)
-    others = [Forecaster.load(path) for path in chosen["beside"]]
+    beside = [Forecaster.load(path) for path in chosen["beside"]]
     read = _read(ctx, forecaster, signal)
-    pairs = [(other, _read(ctx, other, signal)) for other in others]
+    # A model beside may read other columns of the file.
+    pairs = [(other, _read(ctx, other, signal)) for other in beside]
     at: Span | None = chosen["at"]
     row = None if at is None else at.resolve(read.sample_rate_hz, "--at")
     terminal.say("measuring ...")
-    found = explain(forecaster, read, at=row, channel=chosen["channel"])
-    found = _beside(found, pairs)
-    written = _write(found, output)
+    explanation = explain(forecaster, read, at=row, channel=chosen["channel"])
+    explanation = _with_reaches(explanation, pairs)
+    written = _write(explanation, output)
     if forecaster.config.carry_state:
         terminal.say(f"note: {AFRESH}")
-    terminal.json(found.to_json()) if chosen["as_json"] else terminal.out(report(found, written))
+    terminal.json(explanation.to_json()) if chosen["as_json"] else terminal.out(report(explanation, written))
 
 
-def report(found: Explanation, written: Sequence[Path]) -> str:
-    """Lay out an explanation for people."""
+def report(explanation: Explanation, written: Sequence[Path]) -> str:
+    """Return an explanation laid out for people, with the files that were `written`."""
     from forecaster.explanation.gates import summary
 
-    name = f"{printable(found.signal)} / {printable(found.channel)}"
-    lines = [f"{found.predictor} on {name}, the forecast from row {found.origin}", ""]
-    if found.quantities:
+    predictor = explanation.predictor
+    name = f"{printable(explanation.signal)} / {printable(explanation.channel)}"
+    lines = [f"{predictor} on {name}, the forecast from row {explanation.origin}", ""]
+    if explanation.quantities:
         head = ["layer", "gate or state", "< .1", "> .9", "what most units follow"]
-        lines += [table(head, summary(found.quantities)), ""]
+        lines += [table(head, summary(explanation.quantities)), ""]
     else:
-        lines += [f"{found.predictor} has no gates and no state to show.", ""]
-    lines += [_reach(one) for one in found.reaches]
+        lines += [f"{predictor} has no gates and no state to show.", ""]
+    lines += [_reach(reach) for reach in explanation.reaches]
     return "\n".join([*lines, "", "wrote", *(f"  {printable(path)}" for path in written)])
 
 
-def _reach(one: Reach) -> str:
-    """Say how far back a model looks."""
-    name = printable(one.name or one.predictor)
-    if one.gradient is None:
-        return f"{name}: {one.reason}"
-    step = one.gradient.reach
+def _reach(reach: Reach) -> str:
+    """Return in words how far back a model looks."""
+    name = printable(reach.name or reach.predictor)
+    if reach.gradient is None:
+        return f"{name}: {reach.reason}"
+    step = reach.gradient.reach
     if step is None:
-        return f"{name} ({one.predictor}): its gradient stays above 1 % of its largest over the whole context"
-    lag = samples_and_time((step - 1) * one.n_input + 1, one.sample_rate_hz)
-    return f"{name} ({one.predictor}): its gradient is under 1 % of its largest from step {step} back on, {lag}"
+        return f"{name} ({reach.predictor}): its gradient stays above 1 % of its largest over the whole context"
+    lag = samples_and_time((step - 1) * reach.n_input + 1, reach.sample_rate_hz)
+    return f"{name} ({reach.predictor}): its gradient is under 1 % of its largest from step {step} back on, {lag}"
 
 
 def _check_folder(path: Path, *, overwrite: bool) -> None:
@@ -102,52 +107,49 @@ def _check_folder(path: Path, *, overwrite: bool) -> None:
 
 
 def _read(ctx: click.Context, forecaster: Forecaster, path: str) -> Signal:
+    """Return the one signal that `path` names, read as `forecaster` reads it."""
     from forecaster.commands import configure
     from forecaster.reading import inputs, read_signal
 
     reading = configure.reading(options.explicit(ctx), forecaster.manifest.config.reading)
-    found = inputs.find([path])
-    if len(found) != 1:
-        raise UsageError(f"{printable(path)} is {len(found)} files.", hint="Explain one signal at a time.")
-    return read_signal(found[0].path, reading, name=found[0].name)
+    items = inputs.find([path])
+    if len(items) != 1:
+        raise UsageError(f"{printable(path)} is {len(items)} files.", hint="Explain one signal at a time.")
+    return read_signal(items[0].path, reading, name=items[0].name)
 
 
-def _beside(found: Explanation, others: Sequence[tuple[Forecaster, Signal]]) -> Explanation:
-    """Add how far back the other models look on the same channel, each with the signal as it reads it."""
-    from dataclasses import replace
-
+def _with_reaches(explanation: Explanation, beside: Sequence[tuple[Forecaster, Signal]]) -> Explanation:
+    """Return `explanation` with how far back the models `beside` look on the same channel, each with its signal."""
     from forecaster.explanation import reach
 
-    reaches = list(found.reaches)
-    for other, signal in others:
-        names = other.manifest.channels.target
-        place = names.index(found.channel) if found.channel in names else 0
-        reaches.append(reach(other, signal, place))
-    return replace(found, reaches=tuple(reaches))
+    reaches = list(explanation.reaches)
+    for forecaster, signal in beside:
+        names = forecaster.manifest.channels.target
+        channel = names.index(explanation.channel) if explanation.channel in names else 0
+        reaches.append(reach(forecaster, signal, channel))
+    return replace(explanation, reaches=tuple(reaches))
 
 
-def _write(found: Explanation, folder: Path) -> list[Path]:
-    """Write the figures, then the numbers."""
-    import json
-
+def _write(explanation: Explanation, folder: Path) -> list[Path]:
+    """Write the figures, then the numbers, and return their paths."""
     from forecaster import plots
     from forecaster.files import write_file
 
     written = []
-    for name, figure in _figures(found):
+    for name, figure in _figures(explanation):
         plots.save(figure, folder / name)
         written.append(folder / name)
-    write_file(folder / NUMBERS, json.dumps(found.to_json(), allow_nan=False) + "\n")
+    write_file(folder / NUMBERS, json.dumps(explanation.to_json(), allow_nan=False) + "\n")
     return [*written, folder / NUMBERS]
 
 
-def _figures(found: Explanation) -> Iterator[tuple[str, Figure]]:
-    """Yield the figures that there are, by file name."""
+def _figures(explanation: Explanation) -> Iterator[tuple[str, Figure]]:
+    """Yield the figures that can be drawn, each with its file name."""
     from forecaster.plots import explanation as draw
 
-    for layer, figure in draw.layers(found).items():
+    for layer, figure in draw.layers(explanation).items():
         yield f"gates-{layer}.png", figure
-    if any(one.is_gate for one in found.quantities):
-        yield "saturation.png", draw.saturation(found)
-    if any(one.gradient is not None for one in found.reaches):
-        yield "gradient-by-lag.png", draw.gradient_by_lag(found.reaches)
+    if any(quantity.is_gate for quantity in explanation.quantities):
+        yield "saturation.png", draw.saturation(explanation)
+    if any(reach.gradient is not None for reach in explanation.reaches):
+        yield "gradient-by-lag.png", draw.gradient_by_lag(explanation.reaches)

@@ -13,6 +13,7 @@ from forecaster import __version__
 from forecaster.commands.boundary import guarded
 from forecaster.commands.terminal import Terminal, program
 
+# Each command is a module of this package. Its help is repeated here, so that `--help` imports none of them.
 COMMANDS = {
     "demo": "Do the whole job on the shipped signal, showing each command.",
     "check": "Say what signal files hold, and which window would fit.",
@@ -45,7 +46,8 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or say which one may have been meant (a lazy group loses click's guess)."""
+        """Return the command; where there is none of that name, say which one may have been meant."""
+        # click's own guess is lost in a group that does not hold its commands.
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             from difflib import get_close_matches
 
@@ -61,10 +63,11 @@ class LazyGroup(click.Group):
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any) -> Any:
         """Run a command inside the error boundary, and leave with its exit code."""
-        given = list(sys.argv[1:] if args is None else args)
-        terminal = Terminal(given)
+        arguments = list(sys.argv[1:] if args is None else args)
+        terminal = Terminal(arguments)
+        # Without its standalone mode, click raises what went wrong instead of printing it.
         options = {**extra, "standalone_mode": False, "obj": terminal}
-        sys.exit(guarded(lambda: super(LazyGroup, self).main(given, prog_name or program(), **options), terminal))
+        sys.exit(guarded(lambda: super(LazyGroup, self).main(arguments, prog_name or program(), **options), terminal))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

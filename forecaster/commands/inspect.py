@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,10 @@ import click
 from forecaster.commands import options
 from forecaster.commands.terminal import Terminal, number, program, shell, table
 from forecaster.durations import samples_and_time
+from forecaster.errors import printable
 
 if TYPE_CHECKING:
-    from forecaster.config import RunConfig
+    from forecaster.config import Recipe
     from forecaster.model import Forecaster
 
 
@@ -34,7 +36,7 @@ def command(terminal: Terminal, model: Path, as_json: bool) -> None:
     terminal.json(_document(forecaster, model)) if as_json else terminal.out(_text(forecaster, model))
 
 
-def parameter_counts(forecaster: Forecaster) -> dict[str, int]:
+def _parameter_counts(forecaster: Forecaster) -> dict[str, int]:
     """Return how many numbers each predictor holds."""
     from forecaster import predictors
 
@@ -52,14 +54,13 @@ def _document(forecaster: Forecaster, model: Path) -> dict[str, Any]:
         "model": str(model),
         **forecaster.manifest.model_dump(mode="json"),
         "context": forecaster.manifest.window.context,
-        "parameter_counts": parameter_counts(forecaster),
+        "parameter_counts": _parameter_counts(forecaster),
         "evaluations": forecaster.stored,
     }
 
 
 def _text(forecaster: Forecaster, model: Path) -> str:
-    from forecaster.errors import printable
-
+    """Return model.json and the stored scores laid out for people."""
     facts = [(label, printable(text, 2000)) for label, text in _facts(forecaster, model)]
     width = max(len(label) for label, _ in facts)
     lines = [f"{label.ljust(width)}  {text}" for label, text in facts]
@@ -74,8 +75,15 @@ def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
 
     manifest = forecaster.manifest
     window, split, rate_hz = manifest.window, manifest.split, manifest.sample_rate_hz
-    past, known = manifest.channels.past_covariates, manifest.channels.future_covariates
-    counts = parameter_counts(forecaster)
+    channels = manifest.channels
+    past, future = channels.past_covariates, channels.future_covariates
+    names = [f"{name} [{unit}]" if unit else name for name, unit in zip(channels.target, channels.units, strict=True)]
+    counts = _parameter_counts(forecaster)
+    # An ensemble has a recipe for each of its networks, a single network one without a name.
+    recipes = {
+        name: recipe.model_dump() for name, recipe in (manifest.config.recipes or {"": manifest.config.recipe}).items()
+    }
+    reading = manifest.config.reading.model_dump(exclude_defaults=True)
     return [
         ("model", f"{model}, format {manifest.format}, created {manifest.created}"),
         ("predictor", manifest.config.predictor),
@@ -86,19 +94,22 @@ def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
         ("horizon", samples_and_time(window.n_input, rate_hz)),
         ("beyond it", CARRIED if manifest.config.carry_state else REREAD),
         ("sample rate", "not known" if rate_hz is None else f"{rate_hz:.6g} Hz"),
-        ("channels", ", ".join(_channels(forecaster))),
+        ("channels", ", ".join(names)),
         *([("joint", JOINT)] if window.others else []),
-        *([("symbols", f"{window.symbols}: {listed(manifest.channels.labels)}")] if window.symbols else []),
+        *([("symbols", f"{window.symbols}: {listed(channels.labels)}")] if window.symbols else []),
         *([("exogenous", ", ".join(past))] if past else []),
-        *([("known", ", ".join(known))] if known else []),
+        *([("known", ", ".join(future))] if future else []),
         ("split", f"{split.training:g}/{split.validation:g}/{split.test:g} percent"),
         *([("training", "interrupted: not the whole one")] if manifest.interrupted else []),
         ("seed", str(manifest.seed)),
         *(
-            (f"recipe{f' of {name}' if name else ''}", ", ".join(f"{key} {value}" for key, value in recipe))
-            for name, recipe in _recipes(manifest.config)
+            (
+                f"recipe of {name}" if name else "recipe",
+                ", ".join(f"{key} {value}" for key, value in recipe.model_dump().items()),
+            )
+            for name, recipe in recipes.items()
         ),
-        ("reading", _reading(forecaster)),
+        ("reading", ", ".join(f"{name} {value!r}" for name, value in reading.items()) or "defaults"),
         ("bands", _bands(forecaster)),
         ("versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
         ("repeat with", f"{program()} train SIGNAL -o NEW --config {shell([model / 'model.json'])}"),
@@ -106,45 +117,28 @@ def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
     ]
 
 
-def _recipes(config: RunConfig) -> list[tuple[str, list[tuple[str, Any]]]]:
-    """Return how the network was trained, or each of several with its name."""
-    recipes = config.recipes or {"": config.recipe}
-    return [(name, list(recipe.model_dump().items())) for name, recipe in recipes.items()]
-
-
-def _channels(forecaster: Forecaster) -> list[str]:
-    channels = forecaster.manifest.channels
-    return [f"{name} [{unit}]" if unit else name for name, unit in zip(channels.target, channels.units, strict=True)]
-
-
-def _reading(forecaster: Forecaster) -> str:
-    chosen = forecaster.manifest.config.reading.model_dump(exclude_defaults=True)
-    return ", ".join(f"{name} {value!r}" for name, value in chosen.items()) or "defaults"
-
-
 def _bands(forecaster: Forecaster) -> str:
+    """Return what the bands are calibrated for, and by how many errors."""
     state = forecaster.manifest.intervals
     if not state.horizon:
         return f"none: {state.reason}"
     origins = f"{state.horizon} steps ahead, from {', '.join(map(str, state.origins))} validation origins"
-    worth = ", ".join(f"{near} and {far}" if far else f"{near}" for near, far in state.separate)
-    return f"{origins}, made of {worth} separate errors (next segment and beyond)" if worth else origins
+    sizes = ", ".join(f"{near} and {far}" if far else f"{near}" for near, far in state.separate)
+    return f"{origins}, made of {sizes} separate errors (next segment and beyond)" if sizes else origins
 
 
 def _scores(forecaster: Forecaster) -> list[str]:
-    """Lay out the first score of the stored evaluations: the normalised error, or the accuracy."""
+    """Return the first score of the stored evaluations laid out: the normalised error, or the accuracy."""
     lines: list[str] = []
     for evaluation in forecaster.stored:
         parts = evaluation["parts"]
-        names = list(parts[0]["scores"]) if parts else []
-        first = next((key for name in names[:1] for key in parts[0]["scores"][name]), "nmse")
-        rows = [
-            [
-                f"{part['signal']} {part['channel']}",
-                *(number(part["scores"].get(name, {}).get(first)) for name in names),
-            ]
-            for part in parts
-        ]
-        title = f"{first}, {evaluation['horizon']} ahead, every {evaluation['stride']}"
-        lines += ["", table([title, *names], rows), evaluation.get("verdict", "")]
+        predictors = parts[0]["scores"] if parts else {}
+        first = next(iter(predictors), "")
+        metric = next(iter(predictors.get(first, {})), "nmse")
+        rows = []
+        for part in parts:
+            values = (part["scores"].get(name, {}).get(metric) for name in predictors)
+            rows.append([f"{part['signal']} {part['channel']}", *map(number, values)])
+        title = f"{metric}, {evaluation['horizon']} ahead, every {evaluation['stride']}"
+        lines += ["", table([title, *predictors], rows), evaluation.get("verdict", "")]
     return lines

@@ -11,11 +11,13 @@ import click
 
 from forecaster.commands import options
 from forecaster.commands.terminal import Terminal, program, table
+from forecaster.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from forecaster.lectures import Example, Step, Table, Working
 
-WIDTH = 100
+# Characters of a line of running text, and the widest column of numbers before their meaning.
+WIDTH, NUMBERS_WIDTH = 100, 40
 
 
 @click.command("lecture")
@@ -45,37 +47,53 @@ def command(
         return
     example = lectures.example(name)
     if plot is not None:
-        _check_figure(name)
+        from forecaster.plots.lectures import LECTURES
+
+        if name not in LECTURES:
+            raise UsageError(f"--plot: {name} has no figure.", hint=f"These have: {', '.join(LECTURES)}.")
     working = lectures.work(name, settings)
     if as_json:
         terminal.json(_document(example, working))
     else:
         terminal.out(written(example, working))
     if plot is not None:
-        _draw(terminal, name, working, plot)
+        from forecaster import plots
+
+        plots.save(plots.LECTURES[name](working.numbers), plot)
+        terminal.say(f"wrote {printable(plot)}")
 
 
 def _list(terminal: Terminal, settings: Sequence[str], plot: Path | None, as_json: bool) -> None:
     """List the examples, by group."""
     from forecaster import lectures
-    from forecaster.errors import UsageError
 
     if settings or plot is not None:
         raise UsageError("--set and --plot need an EXAMPLE.", hint=f"There are: {', '.join(lectures.names())}.")
     if as_json:
-        terminal.json({"examples": [_about(one, group) for group, some in lectures.GROUPS.items() for one in some]})
+        listed = [(example, group) for group, examples in lectures.GROUPS.items() for example in examples]
+        terminal.json({"examples": [_about(example, group) for example, group in listed]})
         return
     width = max(map(len, lectures.names()))
-    for group, some in lectures.GROUPS.items():
-        lines = [f"  {one.name.ljust(width)}  {one.about}\n{' ' * (width + 4)}{one.slide}" for one in some]
-        terminal.out("\n".join([group, *lines, ""]))
+    for group, examples in lectures.GROUPS.items():
+        terminal.out(group)
+        for example in examples:
+            terminal.out(f"  {example.name.ljust(width)}  {example.about}\n{' ' * (width + 4)}{example.slide}")
+        terminal.out("")
     terminal.out(f"`{program()} lecture EXAMPLE` works one; --set NAME=VALUES puts your own numbers in.")
 
 
 def _about(example: Example, group: str) -> dict[str, str]:
     """Return what the list says of an example."""
-    named = {"name": example.name, "group": group, "about": example.about}
-    return {**named, "slide": example.slide, "source": example.source}
+    return {
+        "name": example.name,
+        "group": group,
+        "about": example.about,
+        "slide": example.slide,
+        "source": example.source,
+    }
+
+
+# --- what a person sees ------------------------------------------------------------------
 
 
 def written(example: Example, working: Working) -> str:
@@ -92,22 +110,22 @@ def written(example: Example, working: Working) -> str:
 
 
 def _numbers(example: Example, working: Working) -> str:
-    """Lay out the numbers an example starts from, with what they mean."""
-    known = {one.name: one for one in example.parameters}
+    """Return the numbers an example starts from, each with its name and what it means."""
+    parameters = {parameter.name: parameter for parameter in example.parameters}
     rows = []
     for name, value in working.numbers.items():
-        one = known.get(name)
-        meaning = one.meaning if one else "your own further step"
-        rows.append((name, _values(value, one.symbols if one else ""), meaning))
-    names, values = (max(len(line) for row in rows for line in row[k].split("\n")) for k in (0, 1))
-    return "\n".join(_number(row, names, min(values, 40)) for row in rows)
-
-
-def _number(row: tuple[str, str, str], names: int, values: int) -> str:
-    """Write a name, its values and its meaning; the rows of a matrix stand under each other."""
-    first, *rest = row[1].split("\n")
-    lines = [f"  {row[0].ljust(names)}  {first.ljust(values)}  {row[2]}"]
-    return "\n".join([*lines, *(f"  {' ' * names}  {line}" for line in rest)])
+        parameter = parameters.get(name)
+        # A name that the example does not have continues one that it has: x3 behind x1 and x2.
+        symbols, meaning = (parameter.symbols, parameter.meaning) if parameter else ("", "your own further step")
+        rows.append((name, _values(value, symbols).split("\n"), meaning))
+    names = max(len(name) for name, _, _ in rows)
+    width = min(max(len(text) for _, texts, _ in rows for text in texts), NUMBERS_WIDTH)
+    lines = []
+    for name, (first, *below), meaning in rows:
+        lines.append(f"  {name.ljust(names)}  {first.ljust(width)}  {meaning}")
+        # The further rows of a matrix stand under its first.
+        lines += [f"  {' ' * names}  {text}" for text in below]
+    return "\n".join(lines)
 
 
 def _values(value: Any, symbols: str) -> str:
@@ -119,7 +137,7 @@ def _values(value: Any, symbols: str) -> str:
 
 
 def _step(step: Step) -> str:
-    """Write a step: a line a quantity."""
+    """Return a step: its title, a line a quantity, and its result."""
     from forecaster.lectures.working import short
 
     title = f"{step.title}: {step.start}" if step.start else step.title
@@ -131,10 +149,10 @@ def _step(step: Step) -> str:
     return "\n".join([title, *lines, *([f"  {step.result}"] if step.result else [])])
 
 
-def _table(shown: Table) -> str:
-    """Write a table with four digits."""
-    rows = [[_cell(cell, shown.powers) for cell in row] for row in shown.rows]
-    return f"{shown.title}\n{indent(table(shown.header, rows), '  ')}"
+def _table(printed: Table) -> str:
+    """Return a table with four digits."""
+    rows = [[_cell(cell, printed.powers) for cell in row] for row in printed.rows]
+    return f"{printed.title}\n{indent(table(printed.header, rows), '  ')}"
 
 
 def _cell(cell: str | float | None, powers: bool) -> str:
@@ -145,26 +163,29 @@ def _cell(cell: str | float | None, powers: bool) -> str:
     return "-" if cell is None else str(cell)
 
 
+# --- what a program reads ----------------------------------------------------------------
+
+
 def _document(example: Example, working: Working) -> dict[str, Any]:
     """Return a worked example as JSON, every number at full precision."""
+    symbols = {parameter.name: parameter.symbols for parameter in example.parameters}
     return {
         "name": example.name,
         "title": example.title,
         "source": example.source,
         "equations": example.equations.split("\n"),
-        "numbers": {name: _plain(example, name, value) for name, value in working.numbers.items()},
+        "numbers": {name: _plain(value, symbols.get(name, "")) for name, value in working.numbers.items()},
         "steps": [_step_document(step) for step in working.steps],
         "tables": [
-            {"title": one.title, "columns": list(one.header), "rows": [list(row) for row in one.rows]}
-            for one in working.tables
+            {"title": printed.title, "columns": list(printed.header), "rows": [list(row) for row in printed.rows]}
+            for printed in working.tables
         ],
         "notes": [{"text": str(note), "values": dict(note.values)} for note in working.notes],
     }
 
 
-def _plain(example: Example, name: str, value: Any) -> Any:
-    """Return an array as lists, symbols by their letters."""
-    symbols = next((one.symbols for one in example.parameters if one.name == name), "")
+def _plain(value: Any, symbols: str) -> Any:
+    """Return an array as lists; codes of `symbols` as their letters."""
     return [symbols[int(code)] for code in value] if symbols else value.tolist()
 
 
@@ -174,19 +195,3 @@ def _step_document(step: Step) -> dict[str, Any]:
         for line in step.lines
     }
     return {"title": step.title, "known": step.start, "quantities": quantities, "result": step.result or None}
-
-
-def _check_figure(name: str) -> None:
-    from forecaster.errors import UsageError
-    from forecaster.plots.lectures import LECTURES
-
-    if name not in LECTURES:
-        raise UsageError(f"--plot: {name} has no figure.", hint=f"These have: {', '.join(LECTURES)}.")
-
-
-def _draw(terminal: Terminal, name: str, working: Working, path: Path) -> None:
-    from forecaster import plots
-    from forecaster.errors import printable
-
-    plots.save(plots.LECTURES[name](working.numbers), path)
-    terminal.say(f"wrote {printable(path)}")

@@ -16,11 +16,11 @@ def command(terminal: Terminal, as_json: bool) -> None:
     """List the kinds of predictor that train knows."""
     from forecaster import predictors
 
-    found = {name: predictors.describe(name) for name in predictors.names()}
+    descriptions = {name: predictors.describe(name) for name in predictors.names()}
     if as_json:
-        tasks = {name: predictors.predictor_class(name).task for name in found}
-        rows = [{"name": name, "task": tasks[name], "description": text} for name, text in found.items()]
+        tasks = {name: predictors.predictor_class(name).task for name in descriptions}
+        rows = [{"name": name, "task": tasks[name], "description": text} for name, text in descriptions.items()]
         terminal.json({"predictors": rows})
     else:
-        lines = [[name.ljust(max(map(len, found))), text] for name, text in found.items()]
-        terminal.out("\n".join("  ".join(row) for row in lines))
+        width = max(map(len, descriptions))
+        terminal.out("\n".join(f"{name.ljust(width)}  {text}" for name, text in descriptions.items()))

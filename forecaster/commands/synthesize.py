@@ -8,6 +8,7 @@ import click
 
 from forecaster.commands import options
 from forecaster.commands.terminal import Terminal
+from forecaster.errors import UsageError, printable
 
 
 @click.command("synthesize")
@@ -32,7 +33,6 @@ def command(
     A rotor with imbalance, harmonics, a gear mesh, a wandering speed and noise; a sine; or a
     random walk, which nothing forecasts. The same options give the same file.
     """
-    from forecaster.errors import UsageError, printable
     from forecaster.files import write_file
     from forecaster.signal import synthesis
 
