@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from forecaster.durations import samples_and_time
 from forecaster.errors import printable
 
 if TYPE_CHECKING:
-    from forecaster.config import Recipe
     from forecaster.model import Forecaster
 
 
@@ -80,9 +78,7 @@ def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
     names = [f"{name} [{unit}]" if unit else name for name, unit in zip(channels.target, channels.units, strict=True)]
     counts = _parameter_counts(forecaster)
     # An ensemble has a recipe for each of its networks, a single network one without a name.
-    recipes = {
-        name: recipe.model_dump() for name, recipe in (manifest.config.recipes or {"": manifest.config.recipe}).items()
-    }
+    recipes = manifest.config.recipes or {"": manifest.config.recipe}
     reading = manifest.config.reading.model_dump(exclude_defaults=True)
     return [
         ("model", f"{model}, format {manifest.format}, created {manifest.created}"),
