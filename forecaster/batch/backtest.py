@@ -20,39 +20,46 @@ from forecaster.signal.signal import Signal
 from forecaster.signal.time_axis import TimeAxis
 
 Array = NDArray[np.float64]
+# The columns before those of the forecasts; a file that begins with them is a backtest.
 FIRST = ("unique_id", "cutoff", "ds", "y")
 
 
 class Backtest:
-    """Writes what an evaluation gives it to `append`; the header comes with the first block."""
+    """Writes the blocks of an evaluation through `append`; the header comes with the first block.
+
+    `levels` are those of the bands in percent, `rows` how many rows were written.
+    """
 
     def __init__(self, append: Callable[[bytes], None], levels: Sequence[int]) -> None:
         self._append, self._levels = append, sorted(set(levels))
-        self._header: list[str] | None = None
+        self._header_written = False
         self.rows = 0
 
-    def __call__(self, made: ScoredBlock) -> None:
+    def __call__(self, block: ScoredBlock) -> None:
         """Write a block of origins."""
-        if self._header is None:
-            self._header = _header(list(made.forecasts), self._levels)
-            self._append(_line(self._header))
-        columns = [_listed(one) for one in (made.y_true, *made.forecasts.values())]
+        self._write_header(list(block.forecasts))
+        columns = [_cells(values) for values in (block.y_true, *block.forecasts.values())]
         for level in self._levels:
-            columns += _bounds(made.forecasts["model"], made.half_widths.get(level))
-        name = cell(unique_id(made.signal, made.recording, made.origins.channel))
-        stamps = _Stamps(made.signal.recordings[made.recording].time)
-        horizon = made.y_true.shape[1]
-        for row, first in enumerate(made.origins.rows.tolist()):
-            cutoff, *ahead = stamps.at(first - 1, horizon + 1)
+            columns += _bounds(block.forecasts["model"], block.half_widths.get(level))
+        name = cell(unique_id(block.signal, block.recording, block.origins.channel))
+        time = block.signal.recordings[block.recording].time
+        horizon = block.y_true.shape[1]
+        for row, first in enumerate(block.origins.rows.tolist()):
+            cutoff, *ahead = _stamps(time, first - 1, horizon + 1)
             values = zip(*(column[row * horizon : (row + 1) * horizon] for column in columns), strict=True)
             lines = (",".join((name, cutoff, ds, *numbers)) for ds, numbers in zip(ahead, values, strict=True))
             self._append(("\n".join(lines) + "\n").encode("utf-8", "backslashreplace"))
             self.rows += horizon
 
     def close(self, names: Sequence[str]) -> None:
-        """Write the header alone where nothing was scored."""
-        if self._header is None:
-            self._append(_line(_header(names, self._levels)))
+        """Write the header, with the `names` of what would have been scored, if there was no block."""
+        self._write_header(names)
+
+    def _write_header(self, names: Sequence[str]) -> None:
+        if not self._header_written:
+            bands = [f"model-{side}-{level}" for level in self._levels for side in ("lo", "hi")]
+            self._append(_line([*FIRST, *names, *bands]))
+            self._header_written = True
 
 
 def is_backtest(path: Path) -> bool:
@@ -63,41 +70,32 @@ def is_backtest(path: Path) -> bool:
 
 
 def unique_id(signal: Signal, recording: int, channel: int) -> str:
-    """Name a series: the signal, the recording's label, the channel where there are several, as text that is safe.
+    """Return the name of a series: signal, label of the recording, and channel where there are several, as safe text.
 
     Of several recordings with one label the later ones get a number: stamps may begin anew in each.
     """
-    labels = [one.label for one in signal.recordings]
+    labels = [run.label for run in signal.recordings]
     label = labels[recording]
     again = f"#{labels[: recording + 1].count(label)}" if Counter(labels)[label] > 1 else ""
     parts = (signal.name, label, signal.channels[channel] if len(signal.channels) > 1 else "")
     return safe_text("/".join(part for part in parts if part) + again)
 
 
-class _Stamps:
-    """The stamps of a recording as cells."""
-
-    def __init__(self, time: TimeAxis) -> None:
-        self._time = time
-
-    def at(self, first: int, count: int) -> list[str]:
-        found = self._time.stamps(first, count).tolist()
-        return [cell(one if isinstance(one, int | float) else str(one)) for one in found]
-
-
-def _header(names: Sequence[str], levels: Sequence[int]) -> list[str]:
-    bands = [f"model-{side}-{level}" for level in levels for side in ("lo", "hi")]
-    return [*FIRST, *names, *bands]
+def _stamps(time: TimeAxis, first: int, count: int) -> list[str]:
+    """Return the stamps of `count` rows from row `first` on, as cells."""
+    stamps = time.stamps(first, count).tolist()
+    return [cell(stamp if isinstance(stamp, int | float) else str(stamp)) for stamp in stamps]
 
 
 def _bounds(mean: Array, half_width: Array | None) -> list[list[str]]:
-    """Return both sides of a band as cells, empty where there is none."""
+    """Return both sides of a band as cells, empty where the band is undefined."""
     if half_width is None:
         return [[""] * mean.size] * 2
-    return [_listed(mean - half_width), _listed(mean + half_width)]
+    return [_cells(mean - half_width), _cells(mean + half_width)]
 
 
-def _listed(values: Array) -> list[str]:
+def _cells(values: Array) -> list[str]:
+    # `repr` is the shortest text that reads back to the same number.
     return [repr(value) for value in values.ravel().tolist()]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from forecaster.errors import UsageError, printable
 
 MANIFEST = "manifest.json"
+# Characters of a stem: a suffix, and a hash that tells equal names apart, must fit behind it.
 LONGEST = 120
 _UNSAFE = re.compile(r"[^\w. +=@()-]")
 _FIELD = re.compile(r"\{(\w*)\}")
@@ -28,7 +29,11 @@ def safe_stem(name: str) -> str:
 
 
 def check_template(template: str, several: bool) -> None:
-    """Refuse a `--filename` that leaves the folder or gives every forecast the same name."""
+    """Refuse a `--filename` that leaves the folder, or gives every one of several forecasts the same name.
+
+    Raises:
+        UsageError: it is such a template, or no template at all.
+    """
     fields = set(_FIELD.findall(template))
     plain = _FIELD.sub("x", template)
     if fields - {"stem", "ext"} or "{" in plain or "}" in plain:
@@ -54,12 +59,13 @@ def output_names(
     >>> output_names([("a/x.csv", "a/x"), ("a_x.csv", "a_x")], "{stem}.{ext}", "csv", {})["a_x.csv"]
     'a_x-3ebeac7a.csv'
     """
-    wanted = {path: _fill(template, safe_stem(name), extension) for path, name in inputs}
-    counts = Counter(output.casefold() for output in wanted.values())
+    plain = {path: _fill(template, safe_stem(name), extension) for path, name in inputs}
+    # Some file systems hold names apart by case, and others do not.
+    counts = Counter(output.casefold() for output in plain.values())
     taken = {output.casefold() for output in kept.values()} | {MANIFEST}
     names = {}
     for path, name in inputs:
-        output = wanted[path]
+        output = plain[path]
         if counts[output.casefold()] > 1 or output.casefold() in taken:
             digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:8]
             output = _fill(template, f"{safe_stem(name)}-{digest}", extension)
