@@ -187,3 +187,12 @@ class Table:
     def measured(self) -> NDArray[np.float64]:
         """The rows that were measured, without those of future covariates alone."""
         return self.values[: len(self) - self.ahead]
+
+
+def trailing_rows(targets: list[NDArray[Any]]) -> int:
+    """Return the number of rows at the end in which all of `targets`, each (T,), are missing."""
+    count = len(targets[0])
+    for column in targets:
+        filled = np.flatnonzero(~np.isnan(column[len(column) - count :]))
+        count = count if not len(filled) else count - 1 - int(filled[-1])
+    return count

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,18 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import ReadingOptions
-from forecaster.reading import checks, stamps, symbols
-from forecaster.reading.columns import channel_names, with_roles
-from forecaster.reading.file import Dialect, InputFile, Table, TableFile
+from forecaster.reading import checks, stamps
+from forecaster.reading.file import Dialect, InputFile, Table, trailing_rows
 from forecaster.reading.regular import LONGEST_FILLED, Grid, Timing, Track, find_grid, handle_gaps, put_in_order
-from forecaster.reading.text.table import trailing_rows
 from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.time_axis import TimeAxis
 
 GOES_ON = "rows of known values that go on after the last measured one"
 # A note says which channel costs the most rows if less than this share of them is kept.
 KEPT_SHARE = 0.8
-SAMPLE_ROWS = 40
 
 
 @dataclass(frozen=True)
@@ -35,93 +31,6 @@ class Reading:
     timing: Timing
     dialect: Dialect | None = None
     dropped_columns: tuple[str, ...] = ()
-
-
-def from_columns(
-    file: InputFile, columns: Mapping[str, NDArray[Any]], *, units: Mapping[str, str] | None = None
-) -> Reading:
-    """Return the reading of a file whose columns a format has read: arrays (T,) by name.
-
-    Numbers may be channels; datetime64 is time; texts may be time, groups or labels. `units` has
-    the units that the file names. All options that choose columns, time, rate and recordings
-    apply. Raises RefusalError for columns that make no signal, with a row as its line.
-    """
-    if file.options.layout != "columns":
-        raise file.refusal(f"--layout {file.options.layout}", expected="a text file, or --layout columns")
-    if file.options.symbols:
-        symbols.refuse_options(file)
-    if not columns or not len(next(iter(columns.values()))):
-        raise file.refusal("no values", expected="at least one column with values")
-    kinds = {"M": "stamp", **dict.fromkeys("biuf", "number")}
-    described = TableFile(
-        file.source,
-        file.options,
-        file.name,
-        names=tuple(columns),
-        kinds=tuple(kinds.get(column.dtype.kind, "text") for column in columns.values()),
-        sample=tuple(zip(*(_texts(column[:SAMPLE_ROWS]) for column in columns.values()), strict=True)),
-    )
-    described = with_roles(described)
-    roles, arrays = described.roles, list(columns.values())
-    named = zip(roles.units, roles.targets, strict=True)
-    roles = replace(roles, units=tuple(unit or (units or {}).get(described.names[i], "") for unit, i in named))
-    table = Table(
-        replace(described, roles=roles),
-        values=np.empty((len(arrays[0]), 0)),
-        time=tuple(_raw_time(arrays[index], file.options) for index in roles.time),
-        group=None if roles.group is None else arrays[roles.group],
-        counts=tuple((index, arrays[index].astype(np.float64)) for index in roles.counts),
-        notes=list(described.notes),
-    )
-    if file.options.symbols:
-        codes, table.alphabet = symbols.coded(arrays[roles.channels[0]], file.options)
-        symbols.check_alphabet(table.file, table.alphabet, len(codes))
-        table.values = codes.reshape(-1, 1)
-    else:
-        table.values = np.column_stack([_numbers(table.file, arrays[index], index) for index in roles.channels])
-    table.ahead = trailing_rows(list(table.values[:, : len(roles.targets)].T)) if roles.future_covariates else 0
-    _refuse_missing(table)
-    with_stamps(table)
-    checks.refuse_missing_code(table)
-    checks.refuse_numbering(table)
-    return reading(table, track_of(table), channel_names(table.file))
-
-
-def _texts(column: NDArray[Any]) -> list[str]:
-    return ["" if value is None or value != value else str(value) for value in column.tolist()]  # noqa: PLR0124 - NaN
-
-
-def _raw_time(column: NDArray[Any], options: ReadingOptions) -> NDArray[Any]:
-    """Return a column of time as `stamps.parse` takes it: texts where a format is to be applied, else as it is."""
-    is_text = options.time_format is not None or column.dtype.kind not in "biufM"
-    return np.array(_texts(column), object) if is_text else column
-
-
-def _numbers(file: TableFile, column: NDArray[Any], index: int) -> NDArray[np.float64]:
-    if column.dtype.kind not in "biuf":
-        raise file.refusal("no numbers", column=file.names[index], expected="a column of numbers")
-    return column.astype(np.float64)
-
-
-def _refuse_missing(table: Table) -> None:
-    """Raise RefusalError for values that are not finite, unless --missing accepts them as missing."""
-    file, ahead = table.file, table.ahead
-    bad = np.isinf(table.values)
-    if file.options.missing == "error":
-        bad[: len(table) - ahead] |= np.isnan(table.measured)
-    # What is known of the future has to be complete.
-    future = table.values[len(table) - ahead :, len(file.roles.targets) :]
-    bad[len(table) - ahead :, len(file.roles.targets) :] |= np.isnan(future)
-    if bad.any():
-        row, place = np.argwhere(bad)[0]
-        is_missing = bool(np.isnan(table.values[row, place]))
-        raise file.refusal(
-            "a missing value" if is_missing else "a value without an end",
-            line=file.first_line + int(row),
-            column=file.names[file.roles.channels[place]],
-            expected="a number in every row",
-            fix={"missing": "interpolate"} if is_missing and row < len(table) - ahead else {},
-        )
 
 
 def with_stamps(table: Table) -> None:

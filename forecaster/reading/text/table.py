@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.reading import symbols
-from forecaster.reading.file import Table, TableFile
+from forecaster.reading.file import Table, TableFile, trailing_rows
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.text.cells import split_line
 from forecaster.reading.text.diagnosis import BLANK, check_quotes, diagnose, with_thousands
@@ -121,15 +121,6 @@ def _count_rows(file: TableFile) -> tuple[int, int]:
             if any(i >= len(cells) or cells[i] not in ("", *file.options.na) for i in file.roles.targets):
                 last_measured = number
     return last_measured + 1 - file.first_line, last - last_measured
-
-
-def trailing_rows(targets: list[NDArray[Any]]) -> int:
-    """Return the number of rows at the end in which all of `targets`, each (T,), are missing."""
-    count = len(targets[0])
-    for column in targets:
-        filled = np.flatnonzero(~np.isnan(column[len(column) - count :]))
-        count = count if not len(filled) else count - 1 - int(filled[-1])
-    return count
 
 
 def _check_ahead(file: TableFile, measured: int, ahead: int) -> None:
