@@ -11,7 +11,7 @@ from forecaster import evaluation
 from forecaster.config import Window
 from forecaster.errors import UsageError
 from forecaster.evaluation import metrics, scoring, verdict
-from forecaster.evaluation.metrics import NUMBER_METRICS, ErrorSums
+from forecaster.evaluation.metrics import ErrorSums
 from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.time_axis import TimeAxis
 from tests.evaluations import evaluate
@@ -116,7 +116,7 @@ def test_the_json_has_exactly_the_promised_keys():
     part = data["parts"][0]
     promised = ["signal", "channel", "origins", "scores", "by_step", "reasons", "verdict"]
     assert list(part) == [*promised, "skill", "bands", "spectrum"]
-    assert list(part["scores"]["model"]) == list(metrics.names(NUMBER_METRICS, [90]))
+    assert list(part["scores"]["model"]) == list(metrics.number_names([90]))
     assert list(part["by_step"]["last-value"][0]) == ["step", "nmse", "rmse"]
     assert 0.9 < part["scores"]["model"]["coverage-90"] <= 1
     assert part["reasons"] == {"last-value.coverage-90": "bands belong to the model alone"}

@@ -10,7 +10,6 @@ from forecaster.evaluation import bands, metrics, symbols, verdict
 from forecaster.evaluation.lag_correlation import MAX_LAGS, LagCorrelationSums, LaggedTargets
 from forecaster.evaluation.metrics import (
     NUMBER_METRICS,
-    SYMBOL_METRICS,
     CoverageSums,
     ErrorSums,
     MetricInputs,
@@ -598,7 +597,7 @@ def test_a_part_that_is_too_short_says_so_everywhere():
         "the longest recording has 11 rows"
     )
     assert part.origins == 0
-    assert part.scores["model"] == dict.fromkeys(metrics.names(NUMBER_METRICS, (80, 90)))
+    assert part.scores["model"] == dict.fromkeys(metrics.number_names((80, 90)))
     assert set(part.reasons.values()) == {why}
     assert part.by_step == {"model": []}
     assert (part.verdict.kind, part.verdict.text) == ("unknown", f"Not scored: {why}.")
@@ -653,7 +652,7 @@ def test_the_loss_of_one_step_is_its_surprise():
 
 
 def symbol_scores(sums):
-    return {name: score.value for metric in SYMBOL_METRICS for name, score in metric.scores(sums).items()}
+    return {name: score.value for name, score in metrics.symbol_scores(sums).items()}
 
 
 def symbols_plan(horizon, own_baseline=""):

@@ -1,6 +1,8 @@
 """Scores: against utilsforecast, against NumPy written out, and what is undefined."""
 
+import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forecaster.commands.scores import report
+from forecaster.config import Window
 from forecaster.evaluation import metrics
 from forecaster.evaluation.metrics import (
     NUMBER_METRICS,
@@ -18,6 +22,9 @@ from forecaster.evaluation.metrics import (
     SymbolSums,
 )
 from forecaster.evaluation.spectra import SpectraSums
+from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.time_axis import TimeAxis
+from tests.evaluations import evaluate
 
 
 def _example(seed=0, shape=(7, 12)):
@@ -146,14 +153,14 @@ def _summed(blocks):
     inputs = MetricInputs(
         errors, spectra[0].coarse, spectra[1].coarse, 0.5, {level: sums.score() for level, sums in coverages.items()}
     )
-    return {name: score for metric in NUMBER_METRICS for name, score in metric.scores(inputs, LEVELS).items()}
+    return metrics.number_scores(inputs, LEVELS)
 
 
 def _summed_symbols(blocks):
     sums = SymbolSums()
     for block in blocks:
         sums.add(*block)
-    return {name: score for metric in SYMBOL_METRICS for name, score in metric.scores(sums).items()}
+    return metrics.symbol_scores(sums)
 
 
 def _symbols(seed, origins, *, perfect=False):
@@ -167,16 +174,16 @@ EVERY = [pytest.param(metric, id=metric.name) for metric in (*NUMBER_METRICS, *S
 
 
 def test_every_score_has_a_name_of_its_own():
-    every = metrics.names([*NUMBER_METRICS, *SYMBOL_METRICS], LEVELS)
+    every = [*metrics.number_names(LEVELS), *metrics.symbol_names()]
     assert len(set(every)) == len(every)
-    assert list(metrics.columns(set(every), LEVELS)) == list(every)
+    assert list(metrics.columns(set(every), LEVELS)) == every
 
 
 @pytest.mark.parametrize("metric", EVERY)
 def test_a_perfect_forecast_has_the_perfect_value_and_no_other_is_better(metric):
     truth, forecast = _example(shape=(7, 16))
     names = metric.names(LEVELS)
-    if metric in NUMBER_METRICS:
+    if metric not in SYMBOL_METRICS:
         perfect, worse = _summed([(truth, truth)]), _summed([(truth, forecast)])
     else:
         perfect, worse = _summed_symbols([_symbols(0, 9, perfect=True)]), _summed_symbols([_symbols(0, 9)])
@@ -188,7 +195,7 @@ def test_a_perfect_forecast_has_the_perfect_value_and_no_other_is_better(metric)
 
 @pytest.mark.parametrize("metric", EVERY)
 def test_the_order_of_the_blocks_does_not_matter(metric):
-    if metric in NUMBER_METRICS:
+    if metric not in SYMBOL_METRICS:
         blocks, summed = [_example(seed, (5, 16)) for seed in range(3)], _summed
         whole = [tuple(np.concatenate(side) for side in zip(*blocks, strict=True))]
     else:
@@ -239,3 +246,50 @@ def test_blocks_give_what_the_whole_gives(cut, offset, seed):
     for begin, end in ((0, cut), (cut, 20)):
         sums.add(truth[begin:end], forecast[begin:end])
     np.testing.assert_array_equal(sums.origin_mse, ErrorSums.of(truth, forecast).origin_mse)
+
+
+# --- docs/ADD_A_METRIC.md -----------------------------------------------------------------
+
+
+PAGE = (Path(__file__).resolve().parents[1] / "docs" / "ADD_A_METRIC.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(params=["maape", "bias"])
+def added(request, monkeypatch):
+    """Return a metric of the page, added where the page says."""
+    function, entry = (
+        re.search(rf"<!-- {part}: {request.param} -->\n```python\n(.*?)```", PAGE, re.DOTALL)[1]
+        for part in ("function", "entry")
+    )
+    module = vars(metrics) | {}
+    exec(compile(function, "ADD_A_METRIC.md", "exec"), module)
+    metric = eval(entry.strip(), module)
+    monkeypatch.setattr(metrics, "NUMBER_METRICS", (*NUMBER_METRICS[:5], metric, *NUMBER_METRICS[5:]))
+    return metric
+
+
+def test_a_metric_of_the_page_is_scored_and_shown(added):
+    signal = Signal("s", ("c",), (Recording(_example(shape=(300, 1))[0], TimeAxis()),))
+    forecasts = {"model": lambda origins, h: np.full((len(origins), h), 3.0)}
+    result = evaluate([signal], [[0]], forecasts, window=Window(n_step=2, n_input=4), horizon=4, seasonal_errors=[1.0])
+    document = result.to_json()
+    assert document["parts"][0]["scores"]["model"][added.name] is not None
+    assert f"smape   {added.name}" in re.sub(" {3,}", "   ", report(document, None))
+
+
+def test_a_metric_of_the_page_keeps_the_contract(added):
+    test_a_perfect_forecast_has_the_perfect_value_and_no_other_is_better(added)
+    test_the_order_of_the_blocks_does_not_matter(added)
+    test_a_value_is_finite_or_none_with_its_reason(added, np.full((3, 16), 1e200), np.full((3, 16), -1e200))
+
+
+def test_the_metrics_of_the_page_by_hand():
+    truth, forecast = np.array([[0.0, 2.0]]), np.array([[3.0, 0.0]])
+    scores = {}
+    for name in ("maape", "bias"):
+        module = vars(metrics) | {}
+        exec(re.search(rf"<!-- function: {name} -->\n```python\n(.*?)```", PAGE, re.DOTALL)[1], module)
+        scores[name] = module
+    assert scores["maape"]["arctangent_error"](truth, forecast).tolist() == [[np.pi / 2, np.pi / 4]]
+    inputs = MetricInputs(ErrorSums.of(truth, forecast), np.zeros(0), np.zeros(0))
+    assert scores["bias"]["bias"](inputs).value == 0.5

@@ -6,7 +6,7 @@ import pytest
 from forecaster import predictors
 from forecaster.config import RunConfig, Window
 from forecaster.errors import ModelError, OutputError, SignalError, UsageError
-from forecaster.evaluation.metrics import SYMBOL_METRICS, SymbolSums
+from forecaster.evaluation.metrics import SymbolSums, symbol_scores
 from forecaster.forecasting.rollout import rollout, rollout_symbols
 from forecaster.predictors.symbolic import SymbolNetwork, one_hot
 from forecaster.signal.context import Context
@@ -120,7 +120,7 @@ def test_the_scores_by_hand():
     tally = SymbolSums()
     probabilities = np.array([[[0.5, 0.5, 0.0], [0.1, 0.8, 0.1]], [[0.25, 0.5, 0.25], [1.0, 0.0, 0.0]]])
     tally.add(np.array([[0.0, 1], [2, 0]]), np.array([[0.0, 1], [1, 0]]), probabilities)
-    scores = {name: score.value for metric in SYMBOL_METRICS for name, score in metric.scores(tally).items()}
+    scores = {name: score.value for name, score in symbol_scores(tally).items()}
     nats = -np.log([[0.5, 0.8], [0.25, 1]])
     assert scores["accuracy"] == 0.75
     assert scores["cross_entropy"] == pytest.approx(nats.mean())

@@ -389,14 +389,28 @@ SYMBOL_METRICS: tuple[Metric, ...] = (
 )
 
 
-def names(metrics: Sequence[Metric], levels: Iterable[int] = ()) -> tuple[str, ...]:
-    """Return the names of all scores of `metrics`, those of bands once for each of `levels`.
+def number_names(levels: Sequence[int]) -> tuple[str, ...]:
+    """Return the names of all scores of numbers, those of bands once for each of `levels`.
 
-    >>> names(NUMBER_METRICS[4:6], (80, 90))
+    >>> number_names((80, 90))[4:7]
     ('smape', 'coverage-80', 'coverage-90')
     """
-    levels = tuple(levels)
-    return tuple(name for metric in metrics for name in metric.names(levels))
+    return tuple(name for metric in NUMBER_METRICS for name in metric.names(levels))
+
+
+def number_scores(inputs: MetricInputs, levels: Sequence[int]) -> dict[str, Score]:
+    """Return all scores of numbers by name, those of bands for each of `levels`."""
+    return {name: score for metric in NUMBER_METRICS for name, score in metric.scores(inputs, levels).items()}
+
+
+def symbol_names() -> tuple[str, ...]:
+    """Return the names of all scores of symbols."""
+    return tuple(metric.name for metric in SYMBOL_METRICS)
+
+
+def symbol_scores(sums: SymbolSums) -> dict[str, Score]:
+    """Return all scores of symbols by name."""
+    return {name: score for metric in SYMBOL_METRICS for name, score in metric.scores(sums).items()}
 
 
 def columns(present: Collection[str], levels: Iterable[int]) -> dict[str, int]:
@@ -439,7 +453,7 @@ def scores(
     inputs = MetricInputs(
         ErrorSums.of(y_true, y_hat), y_true_spectra.coarse, y_hat_spectra.coarse, seasonal_error, coverages
     )
-    return {name: score for metric in NUMBER_METRICS for name, score in metric.scores(inputs, coverages).items()}
+    return number_scores(inputs, tuple(coverages))
 
 
 def _root(mse: Score) -> Score:

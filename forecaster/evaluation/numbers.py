@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from forecaster.evaluation.bands import LEVELS, NO_BAND, Bands, band_scores
 from forecaster.evaluation.lag_correlation import LagCorrelationSums, LaggedTargets
-from forecaster.evaluation.metrics import NUMBER_METRICS, CoverageSums, ErrorSums, MetricInputs, Score, names
+from forecaster.evaluation.metrics import CoverageSums, ErrorSums, MetricInputs, Score, number_names, number_scores
 from forecaster.evaluation.recursive import RecursiveSegments, StepSums, recursive_segments
-from forecaster.evaluation.results import ChannelScores, Example, unit_of, unscored
+from forecaster.evaluation.results import ChannelScores, Example
 from forecaster.evaluation.scoring import ForecastFn, Place, Plan, located, too_short
 from forecaster.evaluation.spectra import SpectraSums, Spectrum, spectrum
 from forecaster.evaluation.verdict import compare, is_rival
@@ -75,9 +75,8 @@ class NumberChannel:
         self._half_widths: dict[int, Array] = {}
         self._no_band: dict[int, str] = {}
         for level in self._levels:
-            half_width, reason = (None, NO_BAND)
-            if scorer.bands is not None:
-                half_width, reason = scorer.bands.half_width(level, channel, plan.horizon)
+            asked = None if scorer.bands is None else scorer.bands.half_width(level, channel, plan.horizon)
+            half_width, reason = asked or (None, NO_BAND)
             if half_width is None:
                 self._no_band[level] = reason
             else:
@@ -117,38 +116,28 @@ class NumberChannel:
         """Return the scores over all blocks."""
         signal, channel, plan = self._signal, self._channel, self._plan
         if not self._places:
-            reason, metrics = too_short(signal, plan), names(NUMBER_METRICS, self._levels)
-            return replace(
-                unscored(signal, channel, predictors=plan.names, metrics=metrics, reason=reason),
-                bands=band_scores({}, dict.fromkeys(self._levels, reason), overlap=1),
-                spectrum=self._spectrum(),
+            reason, metrics = too_short(signal, plan), number_names(self._levels)
+            scores = ChannelScores.without_origins(
+                signal, channel, predictors=plan.names, metrics=metrics, reason=reason
             )
-        scores = {name: self._scores(name) for name in plan.names}
+            bands = band_scores({}, dict.fromkeys(self._levels, reason), overlap=1)
+            return replace(scores, bands=bands, spectrum=self._spectrum())
         errors = {name: sums.errors for name, sums in self.sums.items()}
         recursive = self._recursive(errors)
         verdict = compare(errors, overlap=plan.overlap, own_baseline=plan.own_baseline)
         if recursive is not None and verdict.kind == "better":
             verdict = verdict.and_then(recursive.usable_horizon.trusted(plan.horizon, signal.sample_rate_hz))
-        worth = None if self._bands is None else self._bands.effective_sample_size(channel, plan.horizon)
-        return ChannelScores(
-            signal.name,
-            signal.channels[channel],
+        scores = ChannelScores.of(
+            signal,
+            channel,
             origins=len(errors["model"].origin_mse),
-            scores={name: {metric: score.value for metric, score in row.items()} for name, row in scores.items()},
+            scores={name: self._scores(name) for name in plan.names},
             by_step={name: sums.by_step() for name, sums in errors.items()},
-            reasons={
-                f"{name}.{metric}": score.reason
-                for name, row in scores.items()
-                for metric, score in row.items()
-                if score.value is None
-            },
             verdict=verdict,
-            unit=unit_of(signal, channel),
-            sample_rate_hz=signal.sample_rate_hz,
-            bands=band_scores(self._coverages, self._no_band, overlap=plan.overlap, effective_sample_size=worth),
-            spectrum=self._spectrum(),
-            recursive=recursive,
         )
+        size = None if self._bands is None else self._bands.effective_sample_size(channel, plan.horizon)
+        bands = band_scores(self._coverages, self._no_band, overlap=plan.overlap, effective_sample_size=size)
+        return replace(scores, bands=bands, spectrum=self._spectrum(), recursive=recursive)
 
     def _scores(self, name: str) -> dict[str, Score]:
         """Return all metrics of one predictor."""
@@ -157,10 +146,8 @@ class NumberChannel:
             coverages = {level: Score(None, reason) for level, reason in self._no_band.items()}
             coverages |= {level: sums.score() for level, sums in self._coverages.items()}
         sums = self.sums[name]
-        inputs = MetricInputs(
-            sums.errors, self._target_spectra.coarse, sums.spectra.coarse, self._seasonal_error, coverages
-        )
-        return {key: score for metric in NUMBER_METRICS for key, score in metric.scores(inputs, self._levels).items()}
+        densities = self._target_spectra.coarse, sums.spectra.coarse
+        return number_scores(MetricInputs(sums.errors, *densities, self._seasonal_error, coverages), self._levels)
 
     def _recursive(self, errors: Mapping[str, ErrorSums]) -> RecursiveSegments | None:
         """Return the scores of each segment, None where none is forecast from forecasts."""

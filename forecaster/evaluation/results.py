@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.evaluation.bands import BandScore
-from forecaster.evaluation.metrics import StepRow
+from forecaster.evaluation.metrics import Score, StepRow
 from forecaster.evaluation.recursive import RecursiveSegments
 from forecaster.evaluation.spectra import Spectrum
 from forecaster.evaluation.verdict import Verdict, overall
@@ -62,6 +62,49 @@ class ChannelScores:
     spectrum: Spectrum | None = None
     recursive: RecursiveSegments | None = None
 
+    @classmethod
+    def of(
+        cls,
+        signal: Signal,
+        channel: int,
+        *,
+        origins: int,
+        scores: Mapping[str, Mapping[str, Score]],
+        by_step: dict[str, list[StepRow]],
+        verdict: Verdict,
+    ) -> ChannelScores:
+        """Return the `scores`, by predictor and metric, of a channel of a signal."""
+        return cls(
+            signal.name,
+            signal.channels[channel],
+            origins,
+            {name: {metric: score.value for metric, score in row.items()} for name, row in scores.items()},
+            by_step,
+            {
+                f"{name}.{metric}": score.reason
+                for name, row in scores.items()
+                for metric, score in row.items()
+                if score.value is None
+            },
+            verdict,
+            unit=signal.units[channel] if channel < len(signal.units) else "",
+            sample_rate_hz=signal.sample_rate_hz,
+        )
+
+    @classmethod
+    def without_origins(
+        cls, signal: Signal, channel: int, *, predictors: Collection[str], metrics: Collection[str], reason: str
+    ) -> ChannelScores:
+        """Return a channel that could not be scored for one `reason`: no number, no step, no verdict."""
+        return cls.of(
+            signal,
+            channel,
+            origins=0,
+            scores={name: dict.fromkeys(metrics, Score(None, reason)) for name in predictors},
+            by_step={name: [] for name in predictors},
+            verdict=Verdict("unknown", f"Not scored: {reason}."),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the scores as plain data; what only figures need stays out."""
         document: dict[str, Any] = {
@@ -81,28 +124,6 @@ class ChannelScores:
         if self.recursive is not None:
             document["free_run"] = self.recursive.to_json()
         return document
-
-
-def unscored(
-    signal: Signal, channel: int, *, predictors: Collection[str], metrics: Collection[str], reason: str
-) -> ChannelScores:
-    """Return the scores of a channel without origins: all `metrics` None for one reason, no step, no verdict."""
-    return ChannelScores(
-        signal.name,
-        signal.channels[channel],
-        origins=0,
-        scores={name: dict.fromkeys(metrics) for name in predictors},
-        by_step={name: [] for name in predictors},
-        reasons={f"{name}.{metric}": reason for name in predictors for metric in metrics},
-        verdict=Verdict("unknown", f"Not scored: {reason}."),
-        unit=unit_of(signal, channel),
-        sample_rate_hz=signal.sample_rate_hz,
-    )
-
-
-def unit_of(signal: Signal, channel: int) -> str:
-    """Return the unit of a channel, "" where none is known."""
-    return signal.units[channel] if channel < len(signal.units) else ""
 
 
 @dataclass(frozen=True)

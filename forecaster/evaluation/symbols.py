@@ -13,8 +13,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.evaluation.metrics import SYMBOL_METRICS, SymbolSums, names
-from forecaster.evaluation.results import ChannelScores, Example, unit_of, unscored
+from forecaster.evaluation.metrics import SymbolSums, symbol_names, symbol_scores
+from forecaster.evaluation.results import ChannelScores, Example
 from forecaster.evaluation.scoring import ForecastFn, Place, Plan, too_short
 from forecaster.evaluation.verdict import Verdict, weigh
 from forecaster.signal.origins import Origins
@@ -55,23 +55,17 @@ class SymbolChannel:
 
     def result(self) -> ChannelScores:
         """Return the scores over all blocks."""
+        signal, channel, plan = self._signal, self._channel, self._plan
         if not self._has_origins:
-            reason = too_short(self._signal, self._plan)
-            metrics = names(SYMBOL_METRICS)
-            return unscored(self._signal, self._channel, predictors=self._plan.names, metrics=metrics, reason=reason)
-        return ChannelScores(
-            self._signal.name,
-            self._signal.channels[self._channel],
+            reason, metrics = too_short(signal, plan), symbol_names()
+            return ChannelScores.without_origins(signal, channel, predictors=plan.names, metrics=metrics, reason=reason)
+        return ChannelScores.of(
+            signal,
+            channel,
             origins=len(self.sums["model"].loss),
-            scores={
-                name: {key: score.value for metric in SYMBOL_METRICS for key, score in metric.scores(sums).items()}
-                for name, sums in self.sums.items()
-            },
+            scores={name: symbol_scores(sums) for name, sums in self.sums.items()},
             by_step={name: sums.by_step() for name, sums in self.sums.items()},
-            reasons={},
-            verdict=compare_symbols(self.sums, self._plan),
-            unit=unit_of(self._signal, self._channel),
-            sample_rate_hz=self._signal.sample_rate_hz,
+            verdict=compare_symbols(self.sums, plan),
         )
 
     def examples(self, forecast_fn: ForecastFn) -> tuple[Example, ...]:
