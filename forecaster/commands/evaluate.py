@@ -220,14 +220,14 @@ def _skill(part: Mapping[str, Any], horizon: int, first: str) -> float | None:
 
     `first` is the predictor that the model is: a baseline does not compete with itself.
     """
-    from forecaster.evaluation.verdict import PLAIN
+    from forecaster.evaluation.verdict import is_rival
 
     if part.get("skill"):
         gain: float | None = part["skill"]["gain"]
         return gain
     losses = {name: _loss(scores, horizon) for name, scores in part["scores"].items()}
     model = losses.get("model")
-    baselines = [loss for name, loss in losses.items() if name in PLAIN and name != first and loss is not None]
+    baselines = [loss for name, loss in losses.items() if is_rival(name, first) and loss is not None]
     return 1 - model / min(baselines) if model is not None and baselines and min(baselines) > 0 else None
 
 

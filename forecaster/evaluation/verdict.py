@@ -12,12 +12,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forecaster.config import Task
 from forecaster.evaluation.metrics import ErrorSums
+from forecaster.predictors import baselines, label
 
 Array = NDArray[np.float64]
 Kind = Literal["better", "same", "worse", "unknown"]
@@ -28,18 +30,6 @@ FEWEST_BLOCKS = 4
 TWO_ERRORS = 0.97725
 # A standard error below this is rounding: the gain is the same at every origin.
 EXACT = 1e-9
-PLAIN = {
-    "last-value": "repeating the last value",
-    "repeat-segment": "repeating the last segment",
-    "seasonal-naive": "repeating the last period",
-    "mean": "predicting the mean",
-    "harmonic": "a sum of sines fitted to the context",
-    "local-ar": "an autoregression fitted to the context",
-    "ridge": "the linear model ridge",
-    "last-symbol": "repeating the last symbol",
-    "most-frequent": "naming the most frequent symbol",
-    "markov": "the Markov chain",
-}
 
 
 @dataclass(frozen=True)
@@ -99,12 +89,7 @@ def compare(errors: Mapping[str, ErrorSums], *, overlap: int, own_baseline: str 
 
 def is_rival(name: str, own_baseline: str = "") -> bool:
     """Return whether the predictor `name` is a baseline that a model is compared with; not if the model is it."""
-    return name in PLAIN and name != own_baseline
-
-
-def label(name: str) -> str:
-    """Return what the predictor `name` is called in a sentence."""
-    return PLAIN.get(name, name)
+    return name != own_baseline and any(name in baselines(task) for task in get_args(Task))
 
 
 def weigh(
