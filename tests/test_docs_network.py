@@ -15,8 +15,8 @@ PLUGIN = "import forecaster.networks\nforecaster.networks.__path__.append({folde
 
 
 def block(name, language):
-    (found,) = re.findall(rf"<!-- {name} -->\n```{language}\n(.*?)```", TEXT, re.DOTALL)
-    return found
+    (text,) = re.findall(rf"<!-- {name} -->\n```{language}\n(.*?)```", TEXT, re.DOTALL)
+    return text
 
 
 def run(words, folder, cwd):

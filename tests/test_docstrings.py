@@ -18,6 +18,6 @@ WITH_EXAMPLES = [
 def test_examples(path, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     module = importlib.import_module(path.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
-    found = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
-    assert found.attempted > 0
-    assert found.failed == 0, capsys.readouterr().out
+    result = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    assert result.attempted > 0
+    assert result.failed == 0, capsys.readouterr().out

@@ -111,13 +111,13 @@ def test_the_output_comes_back_and_nothing_else():
     np.testing.assert_allclose(done.y[0], [y1, z2 @ weights["V"] + weights["c"]], rtol=1e-12)
 
 
-def test_segments_lie_out_by_sample_with_the_channels_beside():
+def test_segments_lie_out_by_sample_with_their_covariates():
     from forecaster.signal.context import joined
 
     rng = np.random.default_rng(0)
-    own, beside = rng.normal(size=(2, 12)), rng.normal(size=(2, 12, 3))
-    steps = joined(own.reshape(2, 3, 4), beside)
-    np.testing.assert_array_equal(samples(steps, 4), np.concatenate((own[:, :, None], beside), axis=2))
+    channel, covariates = rng.normal(size=(2, 12)), rng.normal(size=(2, 12, 3))
+    steps = joined(channel.reshape(2, 3, 4), covariates)
+    np.testing.assert_array_equal(samples(steps, 4), np.concatenate((channel[:, :, None], covariates), axis=2))
 
 
 def test_a_folded_convolution_by_hand():
