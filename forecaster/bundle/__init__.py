@@ -1,5 +1,15 @@
 """The model folder: written whole or not at all, and read through a gate.
 
+    manifest      model.json: its fields, each with its range
+    record        what is recorded of a run, and the manifest that comes of it
+    tensors       tensors.safetensors, written and read
+    scores        history.csv and metrics.json, written and read
+    card          README.md, written and read
+    strict_json   the parser of what a stranger may have written, and the form of a refusal
+    gate          reads a model folder
+    commit        writes a model folder
+    checkpoint    writes and reads the progress of a training that may be interrupted
+
 >>> from forecaster.bundle import load
 >>> load("models/none")
 Traceback (most recent call last):

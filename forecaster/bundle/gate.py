@@ -225,27 +225,26 @@ def _obstacle(folder: int, name: str, error: OSError) -> str:
 @contextlib.contextmanager
 def _opened_model(path: Path | str) -> Iterator[int]:
     """Yield a handle of the folder that the user named; ModelError if it is none, or no model."""
-    try:
-        # A link in the name that the user gave is the user's own, and followed.
-        status = Path(path).stat()
-        if not stat.S_ISDIR(status.st_mode):
-            raise _not_a_folder(path, kind_of(status))
-        handle = os.open(path, FOLDER_FLAGS)
-    except FileNotFoundError:
-        hint = "Train one with 'forecaster train SIGNAL -o MODEL', or check the name."
-        raise ModelError(f"There is no model at {printable(path, 400)}.", hint=hint) from None
-    except (OSError, ValueError) as error:
-        message = f"{printable(path, 400)} cannot be opened: {reason_of(error)}."
-        raise ModelError(message, hint="Check the name.") from None
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            # A link in the name that the user gave is the user's own, and followed.
+            status = Path(path).stat()
+            if not stat.S_ISDIR(status.st_mode):
+                raise _not_a_folder(path, kind_of(status))
+            handle = os.open(path, FOLDER_FLAGS)
+        except FileNotFoundError:
+            hint = "Train one with 'forecaster train SIGNAL -o MODEL', or check the name."
+            raise ModelError(f"There is no model at {printable(path, 400)}.", hint=hint) from None
+        except (OSError, ValueError) as error:
+            message = f"{printable(path, 400)} cannot be opened: {reason_of(error)}."
+            raise ModelError(message, hint="Check the name.") from None
+        stack.callback(os.close, handle)
         try:
             os.stat(MANIFEST, dir_fd=handle, follow_symlinks=False)
         except OSError:
             message = f"{printable(path, 400)} is a folder without {MANIFEST}: it is no model."
             raise ModelError(message, hint=NAME_THE_FOLDER) from None
         yield handle
-    finally:
-        os.close(handle)
 
 
 def _not_a_folder(path: Path | str, kind: str) -> ModelError:
