@@ -12,7 +12,7 @@ from forecaster.bundle.tensors import implied
 from forecaster.config import RunConfig, Window
 from forecaster.errors import ModelError, OutputError, UsageError
 from forecaster.predictors import TensorSpec
-from tests.test_bundle import manifest
+from tests.bundles import manifest
 
 SPECS = {"weights": TensorSpec("F32", (4, 3)), "counters": TensorSpec("I64", (2,))}
 TENSORS = {"weights": np.arange(12, dtype=np.float32).reshape(4, 3), "counters": np.array([7, 8])}

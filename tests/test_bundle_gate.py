@@ -1,6 +1,7 @@
 """The gate: every tampered model folder is refused with a ModelError that says what, where and what to do."""
 
 import hashlib
+import itertools
 import json
 import os
 import pickle
@@ -15,9 +16,16 @@ import pytest
 from safetensors.numpy import load as oracle_load
 from safetensors.numpy import save as oracle_save
 
-from forecaster.bundle import Manifest, load, save
+from forecaster.bundle import (
+    Manifest,
+    gate,
+    load,
+    save,
+)
+from forecaster.bundle import manifest as manifests
+from forecaster.bundle.strict_json import AGAIN
 from forecaster.errors import MESSAGE_LIMIT, ModelError
-from tests.test_bundle import TEXTS, manifest, tensors
+from tests.bundles import TEXTS, manifest, message, tensors, write
 
 HERE = Path(__file__).parent
 
@@ -446,3 +454,145 @@ def test_loading_opens_the_folder_and_nothing_else(model):
     listed = {Path(argument) for event, argument in lines if event == "os.listdir"}
     networks = HERE.parent / "forecaster" / "networks"
     assert listed <= {networks, networks / "__pycache__"}
+
+
+# --- to the letter -----------------------------------------------------------------------
+
+
+def open_folder(path):
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def test_a_file_is_read_up_to_its_limit(tmp_path):
+    (tmp_path / "f").write_bytes(b"12345")
+    folder = open_folder(tmp_path)
+    try:
+        assert gate.read_file(folder, "f", 5, "w") == b"12345"
+        assert message(gate.read_file, folder, "f", 4, "w") == f"w/f: found 5 bytes; expected at most 4. {AGAIN}"
+        with pytest.raises(gate.VanishedError, match=r"^g$"):
+            gate.read_file(folder, "g", 4, "w")
+    finally:
+        os.close(folder)
+
+
+@pytest.mark.parametrize("change", [b"", b"123456"])
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch, change):
+    (tmp_path / "f").write_bytes(b"12345")
+    folder, real = open_folder(tmp_path), os.fstat
+
+    def late(handle):
+        status = real(handle)
+        (tmp_path / "f").write_bytes(change)
+        return status
+
+    monkeypatch.setattr(os, "fstat", late)
+    refusal = message(gate.read_file, folder, "f", 9, "w")
+    monkeypatch.undo()
+    os.close(folder)
+    assert refusal.startswith("w/f: found a size that changes while it is read; expected a file that nobody writes to.")
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5", ".HDF5", ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".onnx"])
+def test_why_a_file_that_can_run_code_was_not_opened(tmp_path, suffix):
+    path = tmp_path / f"m{suffix}"
+    path.write_bytes(b"x")
+    assert message(load, path) == (
+        f"{path} is a file; a model is a folder with a model.json. It was not opened: a {suffix.lower()} file can run "
+        "code, or fill the memory, when it is loaded. Name the folder that 'forecaster train SIGNAL -o MODEL' wrote."
+    )
+
+
+def test_what_is_no_model_is_told_in_these_words(tmp_path):
+    (tmp_path / "x.csv").write_text("1")
+    assert message(load, tmp_path / "x.csv") == (
+        f"{tmp_path / 'x.csv'} is a file; a model is a folder with a model.json. "
+        "Name the folder that 'forecaster train SIGNAL -o MODEL' wrote."
+    )
+    assert message(load, tmp_path / "none") == (
+        f"There is no model at {tmp_path / 'none'}. "
+        "Train one with 'forecaster train SIGNAL -o MODEL', or check the name."
+    )
+    assert message(load, tmp_path) == (
+        f"{tmp_path} is a folder without model.json: it is no model. "
+        "Name the folder that 'forecaster train SIGNAL -o MODEL' wrote."
+    )
+    assert message(load, tmp_path / "x.csv" / "y") == (
+        f"{tmp_path / 'x.csv' / 'y'} cannot be opened: Not a directory. Check the name."
+    )
+
+
+def test_a_model_without_its_data_says_which_are_missing(model):
+    (data,) = model.glob("data-*")
+    data.rename(model / "elsewhere")
+    assert message(load, model) == (
+        f"{model}: found no {data.name}, the data that belongs to this model.json; "
+        f"expected a model.json that was not edited, with its data beside it. {AGAIN}"
+    )
+
+
+def test_a_model_json_that_goes_away_is_told(model, monkeypatch):
+    real = gate.read_file
+
+    def late(folder, name, limit, where):
+        (model / "model.json").unlink()
+        return real(folder, name, limit, where)
+
+    monkeypatch.setattr(gate, "read_file", late)
+    assert message(load, model) == f"{model}: found no model.json any more. {AGAIN}"
+
+
+def test_what_stands_in_a_files_place_is_named(model):
+    (data,) = model.glob("data-*")
+    (data / "history.csv").unlink()
+    (data / "history.csv").symlink_to("/etc/passwd")
+    assert message(load, model) == (f"{data / 'history.csv'}: found a symbolic link; expected a regular file. {AGAIN}")
+    (data / "history.csv").unlink()
+    (data / "history.csv").mkdir()
+    assert message(load, model) == f"{data / 'history.csv'}: found a folder; expected a regular file. {AGAIN}"
+    (data / "extra").write_text("")
+    assert message(load, model) == (
+        f"{data}: found the extra file 'extra'; "
+        f"expected only tensors.safetensors, history.csv, metrics.json, README.md. {AGAIN}"
+    )
+
+
+def test_the_hash_stands_for_the_whole_model(model):
+    loaded = load(model)
+    assert loaded.sha256 == manifests.hashlib.sha256((model / "model.json").read_bytes()).hexdigest()
+    assert list(loaded.texts) == ["history.csv", "metrics.json", "README.md"]
+    assert loaded.texts["README.md"].startswith("# A forecast model of a")
+
+
+def test_a_reader_follows_writers_that_commit_and_commit(tmp_path, monkeypatch):
+    """Two commits between each model.json and its data: the reader tries again until it is the quicker one."""
+    write(tmp_path / "m", seed=0)
+    real, seeds = gate.read_file, iter(range(1, 11))
+
+    def raced(folder, name, limit, where):
+        content = real(folder, name, limit, where)
+        if name == "model.json" and where:  # a writer looks at it too, and says no place
+            for seed in itertools.islice(seeds, 2):
+                write(tmp_path / "m", seed=seed, overwrite=True)
+        return content
+
+    monkeypatch.setattr(gate, "read_file", raced)
+    assert load(tmp_path / "m").manifest.seed == 10
+
+
+@pytest.mark.parametrize(("commits", "seed"), [(1, 0), (2, 2)])
+def test_a_reader_that_lost_a_race_reads_a_whole_model(tmp_path, monkeypatch, commits, seed):
+    """After one commit the previous data are still there; after two the reader tries again."""
+    write(tmp_path / "m", seed=0)
+    real, done = gate.read_file, []
+
+    def raced(folder, name, limit, where):
+        content = real(folder, name, limit, where)
+        if name == "model.json" and not done:
+            done.append("raced")
+            for n in range(commits):
+                write(tmp_path / "m", seed=n + 1, overwrite=True)
+        return content
+
+    monkeypatch.setattr(gate, "read_file", raced)
+    assert load(tmp_path / "m").manifest.seed == seed
+    assert done

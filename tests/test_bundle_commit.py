@@ -1,10 +1,10 @@
-"""The model folder: what is written comes back, byte for byte, and only whole."""
+"""Writing a model folder: what is written comes back, byte for byte, and only whole."""
 
 import errno
 import fcntl
-import itertools
 import json
 import os
+import stat
 import subprocess
 import sys
 import textwrap
@@ -12,97 +12,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
-from safetensors.numpy import load as oracle_load
 
-from forecaster import predictors
 from forecaster.bundle import (
-    Channels,
-    Manifest,
-    PredictorState,
-    ScalerState,
-    TrainingData,
     check_target,
-    dump_metrics,
-    gate,
+    commit,
     load,
-    now,
     save,
 )
-from forecaster.bundle.card import card, escape
-from forecaster.bundle.scores import parse_metrics
-from forecaster.bundle.tensors import format_tensors, parse_tensors
-from forecaster.config import RunConfig, Window
 from forecaster.conformal.bands import IntervalState
-from forecaster.errors import ModelError, OutputError, UsageError
-from forecaster.predictors import TensorSpec
-
-SCORES = {"nmse": 0.03, "rmse": 0.1, "mae": 0.08, "mase": 0.5, "coverage-90": None}
-EVALUATION = {
-    "model": "models/m",
-    "horizon": 4,
-    "stride": 4,
-    "parts": [
-        {
-            "signal": "rotor",
-            "channel": "a",
-            "origins": 12,
-            "scores": {"model": SCORES, "last-value": {**SCORES, "nmse": 1.2}},
-            "by_step": {"model": [{"step": 1, "nmse": 0.01, "rmse": 0.1}]},
-            "reasons": {"coverage-90": "too few origins"},
-            "verdict": "better",
-        }
-    ],
-    "verdict": "The forecast is better than every baseline.",
-}
-TEXTS = {"history.csv": "step,loss,validation_loss\n1,0.5,\n2,0.25,0.3\n", "metrics.json": dump_metrics([EVALUATION])}
+from forecaster.errors import OutputError, UsageError
+from tests.bundles import EVALUATION, TEXTS, manifest, message, names, tensors, write
 
 
-def manifest(*, seed=0, levels=(50, 90), horizon=4, **changes):
-    """A manifest of two channels and four predictors."""
-    window = Window(n_step=3, n_input=4)
-    config = RunConfig(predictor="ridge", window=window, seed=seed)
-    parameters = {
-        "ridge": {"alpha": 1.0, "taps": 12, "low": -3.0, "high": 3.0},
-        "last-value": {},
-        "repeat-segment": {},
-        "seasonal-naive": {"lags": [3, 4], "errors": [0.5, 0.25]},
-    }
-    states = [
-        PredictorState(name=name, parameters=values, tensors=tuple(predictors.specs(name, values, window, 2)))
-        for name, values in parameters.items()
-    ]
-    fields = {
-        "created": now(),
-        "versions": {"forecaster": "0.1.0", "numpy": "2.4.6"},
-        "seed": seed,
-        "config": config,
-        "window": window,
-        "split": config.split,
-        "channels": Channels(target=("a", "b"), units=("m/s²", "")),
-        "sample_rate_hz": 1024.0,
-        "scaler": ScalerState(mean=(0.1, -5.0), scale=(1 / 3, 2.5e-300)),
-        "predictors": states,
-        "intervals": IntervalState(levels=levels, horizon=horizon, origins=(9, 9)),
-        "training_data": [TrainingData(name="rotor", rows=62_000, sha256="0" * 64)],
-    }
-    return Manifest(**(fields | changes))
-
-
-def tensors(seed=0, levels=2, horizon=4):
-    random = np.random.default_rng(seed)
-    shapes = {"ridge/kernel": (12, 4), "ridge/bias": (4,), "intervals/quantiles": (2, horizon, levels)}
-    return {name: random.normal(size=shape).astype("f4") for name, shape in shapes.items()}
-
-
-def write(path, seed=0, **options):
-    return save(path, manifest(seed=seed), tensors(seed), TEXTS, **options)
-
-
-def names(folder):
-    return sorted(path.name for path in Path(folder).iterdir())
+@pytest.fixture
+def model(tmp_path):
+    save(tmp_path / "m", manifest(), tensors(), TEXTS)
+    return tmp_path / "m"
 
 
 def test_what_is_written_comes_back(tmp_path):
@@ -151,31 +76,6 @@ def test_a_model_without_intervals_has_empty_quantiles(tmp_path):
     loaded = load(tmp_path / "m")
     assert loaded.tensors["intervals/quantiles"].shape == (2, 0, 1)
     assert "no validation origin" in loaded.texts["README.md"]
-
-
-shapes = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=5)
-finite = {
-    "F32": st.floats(width=32, allow_nan=False, allow_infinity=False),
-    "F64": st.floats(min_value=-1e300, max_value=1e300),
-    "I64": st.integers(-(2**63), 2**63 - 1),
-}
-dtypes = {"F32": "<f4", "F64": "<f8", "I64": "<i8"}
-
-
-@settings(deadline=None, max_examples=80)
-@given(
-    st.dictionaries(st.text("abc./-", min_size=1, max_size=8), st.sampled_from(sorted(finite)), max_size=5), st.data()
-)
-def test_any_tensors_come_back_byte_for_byte(kinds, data):
-    arrays = {name: data.draw(hnp.arrays(dtypes[kind], shapes, elements=finite[kind])) for name, kind in kinds.items()}
-    specs = {name: TensorSpec(kinds[name], array.shape) for name, array in arrays.items()}
-    content = format_tensors(arrays, specs)
-    parsed, oracle = parse_tensors(content, specs, "x"), oracle_load(content)
-    assert parsed.keys() == oracle.keys() == arrays.keys()
-    for name, array in arrays.items():
-        assert parsed[name].shape == array.shape
-        assert parsed[name].tobytes() == array.tobytes() == oracle[name].tobytes()
-        assert parsed[name].flags.aligned
 
 
 def test_an_existing_model_is_kept_unless_overwrite_is_said(tmp_path):
@@ -277,7 +177,7 @@ def test_a_full_disk_and_a_forbidden_folder_are_told(tmp_path, monkeypatch):
     assert len(names(tmp_path / "m")) == 2
 
 
-HERE = f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(__file__).parents[1])!r}]\n"
+HERE = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
 
 
 def python(code, *arguments):
@@ -287,7 +187,7 @@ def python(code, *arguments):
 
 WRITER = """
     import sys, time, os
-    import test_bundle as t
+    from tests import bundles as t
     from forecaster import files
     from forecaster.bundle import commit
     from forecaster.errors import OutputError
@@ -334,7 +234,7 @@ def test_a_held_lock_is_told(tmp_path):
 
 KILLER = """
     import os, sys
-    import test_bundle as t
+    from tests import bundles as t
     from forecaster.bundle import load
     from forecaster.errors import ModelError
 
@@ -418,108 +318,204 @@ def test_a_disk_that_fails_takes_nothing_and_leaves_nothing(tmp_path, monkeypatc
     assert names(tmp_path) == (["m"] if exists or last else [])
 
 
-def test_a_reader_follows_writers_that_commit_and_commit(tmp_path, monkeypatch):
-    """Two commits between each model.json and its data: the reader tries again until it is the quicker one."""
-    write(tmp_path / "m", seed=0)
-    real, seeds = gate.read_file, iter(range(1, 11))
+def recorded(monkeypatch):
+    """Record what is synced and what is renamed, by name, in order."""
+    steps, fsync, rename = [], os.fsync, os.rename
 
-    def raced(folder, name, limit, where):
-        content = real(folder, name, limit, where)
-        if name == "model.json" and where:  # a writer looks at it too, and says no place
-            for seed in itertools.islice(seeds, 2):
-                write(tmp_path / "m", seed=seed, overwrite=True)
-        return content
+    def synced(handle):
+        steps.append(("sync", Path(os.readlink(f"/proc/self/fd/{handle}")).name))
+        fsync(handle)
 
-    monkeypatch.setattr(gate, "read_file", raced)
-    assert load(tmp_path / "m").manifest.seed == 10
+    def renamed(source, target, **options):
+        rename(source, target, **options)
+        steps.append(("rename", Path(target).name))
 
-
-@pytest.mark.parametrize(("commits", "seed"), [(1, 0), (2, 2)])
-def test_a_reader_that_lost_a_race_reads_a_whole_model(tmp_path, monkeypatch, commits, seed):
-    """After one commit the previous data are still there; after two the reader tries again."""
-    write(tmp_path / "m", seed=0)
-    real, done = gate.read_file, []
-
-    def raced(folder, name, limit, where):
-        content = real(folder, name, limit, where)
-        if name == "model.json" and not done:
-            done.append("raced")
-            for n in range(commits):
-                write(tmp_path / "m", seed=n + 1, overwrite=True)
-        return content
-
-    monkeypatch.setattr(gate, "read_file", raced)
-    assert load(tmp_path / "m").manifest.seed == seed
-    assert done
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "rename", renamed)
+    monkeypatch.setattr(os, "replace", renamed)
+    return steps
 
 
-def test_the_card_tells_people_what_they_need():
-    text = card(manifest(), [EVALUATION], TEXTS["history.csv"])
-    for words in (
-        "62000 rows",
-        "12 samples = 11.7 ms",
-        "1024 Hz",
-        "m/s²",
-        "0.03",
-        "last-value",
-        "1.2",
-        "better than every",
-    ):
-        assert words in text
-    for words in ("forecaster forecast MODEL SIGNAL", "numpy 2.4.6", "validation loss 0.3", "70 %", "ridge"):
-        assert words in text
-    assert "nan" not in text.lower()
+DATA_FILES = ["tensors.safetensors", "history.csv", "metrics.json", "README.md"]
 
 
-def test_hostile_names_stay_text_in_the_card():
-    nasty = "<script>|`![x](http://evil)\x1b\n# www.evil.org"
-    hostile = manifest(channels=Channels(target=("a_b|c", "<b>"), units=("", "*")))
-    text = card(hostile, [{**EVALUATION, "verdict": nasty}], "")
-    assert "<b>" not in text.replace("\\<b\\>", "")
-    assert "a\\_b\\|c" in text
-    assert "<script>" not in text
-    assert "\x1b" not in text
-    assert "\n#" not in escape(nasty)
-    assert "http:" not in text
+def short(steps):
+    """Name temporary names by what they are."""
+    return [(step, "temporary" if name.startswith(".forecaster-tmp-") else name) for step, name in steps]
 
 
-def test_many_parts_and_files_are_cut(tmp_path):
-    many = [TrainingData(name=f"f{n}", rows=1) for n in range(50)]
-    evaluation = {**EVALUATION, "parts": EVALUATION["parts"] * 50}
-    text = card(manifest(training_data=many), [evaluation], "")
-    assert "50 files with 50 rows" in text
-    assert text.count("And 38 more") == 2
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files have no names here")
+def test_all_is_on_the_disk_before_it_is_named(tmp_path, monkeypatch):
+    steps = recorded(monkeypatch)
+    first = save(tmp_path / "m", manifest(), tensors(), TEXTS)
+    data = [("sync", name) for name in DATA_FILES] + [("sync", "temporary")]
+    assert short(steps) == [
+        *data,
+        ("rename", first.data_name),
+        ("sync", "temporary"),
+        ("sync", "model.json"),
+        ("sync", "temporary"),
+        ("rename", "m"),
+        ("sync", tmp_path.name),
+    ]
+    steps.clear()
+    second = save(tmp_path / "m", manifest(seed=1), tensors(1), TEXTS, overwrite=True)
+    assert short(steps) == [
+        *data,
+        ("rename", second.data_name),
+        ("sync", "m"),
+        ("sync", "temporary"),
+        ("rename", "model.json"),
+        ("sync", "m"),
+    ]
 
 
-def test_a_non_finite_score_cannot_be_dumped():
-    with pytest.raises(ValueError, match="JSON"):
-        dump_metrics([{"nmse": float("nan")}])
+def test_files_are_written_with_the_users_own_permissions(model):
+    mask = os.umask(0)
+    os.umask(mask)
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in model.rglob("*") if path.is_file()}
+    assert modes == {0o666 & ~mask}
 
 
-BAND = {"level": 90, "coverage": 0.9, "standard_error": None, "within": None}
+def test_a_data_directory_that_is_whole_is_left_alone(tmp_path):
+    texts = {**TEXTS, "README.md": "# m\n"}
+    recorded_run = manifest()
+    sealed = save(tmp_path / "m", recorded_run, tensors(), texts)
+    before = (tmp_path / "m" / sealed.data_name).stat().st_ino
+    save(tmp_path / "m", recorded_run, tensors(), texts, overwrite=True)
+    assert (tmp_path / "m" / sealed.data_name).stat().st_ino == before
+    (tmp_path / "m" / sealed.data_name / "more").write_text("x")
+    save(tmp_path / "m", recorded_run, tensors(), texts, overwrite=True)
+    assert (tmp_path / "m" / sealed.data_name).stat().st_ino != before
+    (tmp_path / "m" / sealed.data_name / "README.md").unlink()
+    (tmp_path / "m" / sealed.data_name / "README.md").symlink_to("/etc/passwd")
+    save(tmp_path / "m", recorded_run, tensors(), texts, overwrite=True)
+    load(tmp_path / "m")
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == [sealed.data_name, "model.json"]
 
 
-@pytest.mark.parametrize("more", [{}, {"separate": 9.0, "likely": [0.8, 0.9]}])
-def test_bands_are_stored_with_what_they_were_made_of_and_older_ones_without(more):
-    altered = {**EVALUATION, "parts": [{**EVALUATION["parts"][0], "bands": [BAND | more]}]}
-    assert parse_metrics(dump_metrics([altered]).encode(), "metrics.json") == [altered]
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
+    for place in (tmp_path, tmp_path / "m"):
+        (place / ".forecaster-tmp-0123456789abcdef").mkdir(parents=True)
+        (place / ".forecaster-tmp-0123456789abcdef" / "x").write_text("x")
+    (tmp_path / "m" / "data-0123456789abcdef").mkdir()
+    save(tmp_path / "m", manifest(), tensors(), TEXTS)
+    assert not [path for path in (tmp_path / "m").iterdir() if path.name.startswith(".")]
+    save(tmp_path / "new", manifest(), tensors(), TEXTS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "new"]
+    (tmp_path / "m" / "data-notes").mkdir()
+    (tmp_path / "m" / "notes").mkdir()
+    save(tmp_path / "m", manifest(seed=1), tensors(), TEXTS, overwrite=True)
+    assert (tmp_path / "m" / "notes").is_dir()
+    assert (tmp_path / "m" / "data-notes").is_dir()
+    assert not (tmp_path / "m" / "data-0123456789abcdef").exists()
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("skill", {"baseline": "ridge"}),
-        ("bands", [{"level": "90", "coverage": 0.9, "standard_error": None, "within": None}]),
-        ("bands", [BAND | {"likely": [0.8, 0.9]}]),
-        ("bands", [BAND | {"separate": 9.0}]),
-        ("bands", [BAND | {"separate": 9.0, "likely": [0.9, 0.8]}]),
-        ("bands", [BAND | {"separate": 1e300, "likely": [0.8, 0.9]}]),
-        ("bands", [BAND | {"separate": 9.0, "likely": [0.8, 0.9, 1.0]}]),
-        ("spectrum", {"unit": "Hz"}),
-        ("free_run", {"segments": [{"nmse": 1}], "text": "x"}),
-    ],
-)
-def test_what_is_stored_beside_the_scores_is_checked(key, value):
-    altered = {**EVALUATION, "parts": [{**EVALUATION["parts"][0], key: value}]}
-    with pytest.raises(ModelError, match=key):
-        parse_metrics(dump_metrics([altered]).encode(), "metrics.json")
+def test_of_two_writers_of_one_new_model_the_second_is_told(tmp_path, monkeypatch):
+    real = commit._write_data
+
+    def late(folder, name, files):
+        real(folder, name, files)
+        (tmp_path / "m").mkdir()
+        (tmp_path / "m" / "x").write_text("x")
+
+    monkeypatch.setattr(commit, "_write_data", late)
+    with pytest.raises(OutputError) as caught:
+        save(tmp_path / "m", manifest(), tensors(), TEXTS)
+    assert str(caught.value) == (
+        f"{tmp_path / 'm'} is being written by another program. Wait for it to end, or choose another name."
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+def test_a_model_that_came_in_between_is_not_overwritten(tmp_path, monkeypatch):
+    (tmp_path / "m").mkdir()
+    real = commit.seal
+
+    def late(*arguments):
+        (tmp_path / "m" / "model.json").write_text("{}")
+        return real(*arguments)
+
+    monkeypatch.setattr(commit, "seal", late)
+    with pytest.raises(UsageError, match=r"already holds a model.*--overwrite"):
+        save(tmp_path / "m", manifest(), tensors(), TEXTS)
+
+
+def test_a_place_that_cannot_be_written_is_told_before_training(tmp_path, monkeypatch):
+    (tmp_path / "m").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK | os.X_OK)
+    for place in ("m", "new", "deep/new"):
+        with pytest.raises(OutputError, match="Permission denied"):
+            check_target(tmp_path / place)
+    monkeypatch.setattr(os, "access", lambda path, mode: True)
+    check_target(tmp_path / "m")
+    check_target(tmp_path / "deep" / "new")
+
+
+def test_what_is_in_the_way_is_told_in_these_words(tmp_path, model):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").write_text("x")
+    messages = {}
+    for place in ("file", "file/m", "full", "m"):
+        with pytest.raises(UsageError) as caught:
+            check_target(tmp_path / place)
+        messages[place] = str(caught.value)
+    assert messages == {
+        "file": f"{tmp_path}/file is a file. A model is a folder: choose another name for it.",
+        "file/m": f"{tmp_path}/file/m: {tmp_path}/file is a file, not a folder. Choose another name.",
+        "full": f"{tmp_path}/full is a folder that holds other things than a model. "
+        "Choose a new name: a model gets a folder of its own.",
+        "m": f"{tmp_path}/m already holds a model. Add --overwrite to replace it, or choose another name.",
+    }
+
+
+def test_what_cannot_be_stored_is_told_in_these_words(tmp_path):
+    def refusal(*arguments):
+        with pytest.raises(OutputError) as caught:
+            save(tmp_path / "m", *arguments)
+        return str(caught.value)
+
+    assert refusal(manifest(), tensors(), {**TEXTS, "README.md": "x" * (2**18 + 1)}) == (
+        "The model cannot be stored: README.md would have 262145 bytes; at most 262144 are allowed"
+    )
+    assert refusal(manifest(), tensors(), {**TEXTS, "more": ""}).startswith(
+        "The model cannot be stored: texts ['README.md', 'history.csv', 'metrics.json', 'more'] where "
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_while_writing_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for name in ("_write_new", "_rename_new"):
+        with monkeypatch.context() as patch:
+            patch.setattr(commit, name, full)
+            with pytest.raises(OutputError, match="No space left"):
+                save(tmp_path / "m", manifest(), tensors(), TEXTS)
+        assert list(tmp_path.iterdir()) == []
+    sealed = save(tmp_path / "m", manifest(), tensors(), TEXTS)
+    monkeypatch.setattr(commit, "_write_new", full)
+    with pytest.raises(OutputError, match="No space left"):
+        save(tmp_path / "m", manifest(seed=1), tensors(1), TEXTS, overwrite=True)
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == [sealed.data_name, "model.json"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files cannot be counted here")
+def test_nothing_stays_open(tmp_path):
+    def opened():
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = opened()
+    texts = {**TEXTS, "README.md": "# m\n"}
+    for seed in (0, 1, 1):
+        sealed = save(tmp_path / "m", manifest(seed=seed), tensors(seed), texts, overwrite=True)
+        load(tmp_path / "m")
+    (tmp_path / "m" / sealed.data_name / "history.csv").write_text("x")
+    for _ in range(2):
+        message(load, tmp_path / "m")
+        message(load, tmp_path)
+    (tmp_path / "m" / sealed.data_name).rename(tmp_path / "away")
+    message(load, tmp_path / "m")
+    assert opened() == before
