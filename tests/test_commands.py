@@ -235,8 +235,7 @@ class TestConfigure:
         assert "--delimiter=tab" in ok("check", tmp_path / "x.csv", "--delimiter", mark).stdout
 
     def test_the_lecture_recipe_is_the_lectures(self) -> None:
-        settings = configure.nested({"recipe": "lecture", "steps": 9}, None)
-        recipe = configure.run_config(settings, "x").recipe
+        recipe = configure.RunSettings.of({"recipe": "lecture", "steps": 9}, None).preliminary.recipe
         assert (recipe.learning_rate, recipe.schedule, recipe.clip_norm, recipe.noise) == (1e-4, "constant", None, 0)
         assert (recipe.epsilon, recipe.steps) == (1e-8, 9)
 

@@ -143,10 +143,10 @@ class TestSeam:
     def test_a_chunk_and_its_result_cross_a_process_boundary(self, model: Path, signals: Path, tmp_path: Path) -> None:
         chunk, chosen = tuple(inputs.find([str(signals)])), job(tmp_path / "out")
         here = runner.process_chunk(Forecaster.load(model), chunk, chosen)
-        there = pickle.loads(pickle.dumps(runner.process_chunk(*pickle.loads(pickle.dumps((model, chunk, chosen))))))
-        assert [encoded.data for encoded in there.encoded] == [encoded.data for encoded in here.encoded]
-        assert [encoded.identity for encoded in there.encoded] == [encoded.identity for encoded in here.encoded]
-        assert {path: str(error) for path, error in there.failed.items()} == {
+        sent = pickle.loads(pickle.dumps(runner.process_chunk(*pickle.loads(pickle.dumps((model, chunk, chosen))))))
+        assert [encoded.data for encoded in sent.encoded] == [encoded.data for encoded in here.encoded]
+        assert [encoded.identity for encoded in sent.encoded] == [encoded.identity for encoded in here.encoded]
+        assert {path: str(error) for path, error in sent.failed.items()} == {
             path: str(error) for path, error in here.failed.items()
         }
         assert not (tmp_path / "out").exists()

@@ -88,19 +88,17 @@ def command(ctx: click.Context, /, signals: tuple[str, ...], predictors: str | N
 def _prepare(ctx: click.Context, arguments: Sequence[str], names: Sequence[str], chosen: dict[str, Any]) -> TrainingRun:
     """Settle everything that can be refused before a signal is read, then read."""
     from forecaster.bundle import check_target
-    from forecaster.commands import configure
+    from forecaster.commands.configure import RunSettings
     from forecaster.comparison import TASK
     from forecaster.training import check_installed
 
-    source = "the options" if chosen["config"] is None else printable(chosen["config"])
-    settings = configure.for_task(configure.nested(options.explicit(ctx), chosen["config"]), TASK)
-    known = configure.run_config(configure.without_times(settings), source)
+    settings = RunSettings.of(options.explicit(ctx), chosen["config"], TASK)
     check_installed(names)
     models = [] if chosen["output"] is None else [chosen["output"] / name for name in names]
     for model in models:
         check_target(model, overwrite=chosen["overwrite"])
     options.check_picture(chosen["plot"], *models)
-    return TrainingRun.read(arguments, settings, known, source)
+    return TrainingRun.read(arguments, settings)
 
 
 # --- what a person sees ------------------------------------------------------------------

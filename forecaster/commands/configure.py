@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,55 +63,70 @@ def nested(explicit: Mapping[str, Any], file: Path | None) -> Nested:
     return {**settings, **{name: explicit[name] for name in _TOP if name in explicit}}
 
 
+# How files are read and windows are cut for each task, unless options say otherwise.
 _BY_TASK: dict[Task, Nested] = {
     "forecast": {"reading": {"symbols": False}},
     "symbols": {"reading": {"symbols": True}, "window": {"n_input": 1}},
 }
 
 
-def for_task(settings: Nested, task: Task) -> Nested:
-    """Return `settings` with how files are read for `task`, and with its window where none was chosen."""
-    required = _BY_TASK[task]
-    reading = {**_mapping(settings, "reading"), **required["reading"]}
-    window = {**required.get("window", {}), **_mapping(settings, "window")}
-    sections = {"reading": reading, "window": window}
-    return {**settings, **{section: values for section, values in sections.items() if values}}
+@dataclass(frozen=True)
+class RunSettings:
+    """The settings of a run before a signal is read; `source` is what messages name.
+
+    Lengths in time mean nothing until the sample rate is known: `preliminary` is the configuration without them, and
+    `resolved` settles them.
+    """
+
+    values: Nested
+    source: str
+    preliminary: RunConfig
+
+    @classmethod
+    def of(cls, explicit: Mapping[str, Any], file: Path | None, task: Task | None = None) -> RunSettings:
+        """Return the settings of options and `file`, for `task`, or for the task of the predictor that they name.
+
+        Raises:
+            UsageError: a key is unknown or a value outside its range; the message names it.
+        """
+        from forecaster.predictors import predictor_class
+
+        values, source = nested(explicit, file), "the options" if file is None else printable(file)
+        if task is None:
+            task = predictor_class(validated(RunConfig, _without_times(values), source).predictor).task
+        defaults = _BY_TASK[task]
+        sections = {
+            "reading": {**_mapping(values, "reading"), **defaults["reading"]},
+            "window": {**defaults.get("window", {}), **_mapping(values, "window")},
+        }
+        values = {**values, **{section: keys for section, keys in sections.items() if keys}}
+        return cls(values, source, validated(RunConfig, _without_times(values), source))
+
+    def resolved(self, sample_rate_hz: float | None) -> RunConfig:
+        """Return the configuration with the lengths of the window in samples."""
+        window = dict(_mapping(self.values, "window"))
+        if isinstance(window.get("n_input"), Span):
+            window["n_input"] = window["n_input"].resolve(sample_rate_hz, "--n-input")
+        if isinstance(window.get("stride"), Span):
+            window["stride"] = window["stride"].resolve(sample_rate_hz, "--stride")
+        span = window.get("n_step")
+        if isinstance(span, Span):
+            samples = span.resolve(sample_rate_hz, "--n-step")
+            # `--n-step` counts segments. A time says how long the context is, so it is divided by the segment.
+            in_time = span.samples is None
+            window["n_step"] = max(1, round(samples / window.get("n_input", 100))) if in_time else samples
+        return validated(RunConfig, {**self.values, "window": window} if window else self.values, self.source)
 
 
-def without_times(settings: Nested) -> Nested:
-    """Return `settings` without the lengths in time, which mean nothing until the sample rate is known."""
-    window = {}
+def _without_times(settings: Nested) -> Nested:
+    """Return `settings` without the lengths of the window that are times."""
+    window: Nested = {}
     for key, value in _mapping(settings, "window").items():
         if not isinstance(value, Span):
             window[key] = value
         elif value.samples is not None:
             window[key] = value.samples
     return {**settings, "window": window}
-
-
-def sizes(settings: Nested, sample_rate_hz: float | None) -> Nested:
-    """Return `settings` with the lengths of the window in samples."""
-    window = dict(_mapping(settings, "window"))
-    if isinstance(window.get("n_input"), Span):
-        window["n_input"] = window["n_input"].resolve(sample_rate_hz, "--n-input")
-    if isinstance(window.get("stride"), Span):
-        window["stride"] = window["stride"].resolve(sample_rate_hz, "--stride")
-    span = window.get("n_step")
-    if isinstance(span, Span):
-        samples = span.resolve(sample_rate_hz, "--n-step")
-        # `--n-step` counts segments. A time says how long the context is, so it is divided by the segment.
-        in_time = span.samples is None
-        window["n_step"] = max(1, round(samples / window.get("n_input", 100))) if in_time else samples
-    return {**settings, "window": window} if window else settings
-
-
-def run_config(settings: Nested, source: str) -> RunConfig:
-    """Return the configuration that `settings` give; messages name `source`.
-
-    Raises:
-        UsageError: a key is unknown or a value outside its range; the message names it.
-    """
-    return validated(RunConfig, settings, source)
 
 
 def parameters(texts: Sequence[str]) -> dict[str, int | float | str]:

@@ -51,11 +51,12 @@ def command(ctx: click.Context, output: Path, steps: int) -> None:
 def _check_installed(training: Iterable[object]) -> None:
     """Refuse to begin if this training, as the environment changes it, needs a library that is not installed."""
     from forecaster.commands import train
+    from forecaster.commands.configure import RunSettings
     from forecaster.training import check_installed
 
     with train.command.make_context("train", texts(training)) as ctx:
-        *_, known = train.settled(ctx)
-    check_installed([known.predictor])
+        settings = RunSettings.of(options.explicit(ctx), ctx.params["config"])
+    check_installed([settings.preliminary.predictor])
 
 
 def _shipped() -> Path | None:

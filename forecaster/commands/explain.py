@@ -53,10 +53,10 @@ def command(ctx: click.Context, /, model: Path, signal: str, output: Path, **cho
     terminal: Terminal = ctx.obj
     _check_folder(output, overwrite=chosen["overwrite"])
     forecaster = Forecaster.load(model)
-    beside = [Forecaster.load(path) for path in chosen["beside"]]
+    other_models = [Forecaster.load(path) for path in chosen["beside"]]
     read = _read(ctx, forecaster, signal)
-    # A model beside may read other columns of the file.
-    pairs = [(other, _read(ctx, other, signal)) for other in beside]
+    # Another model may read other columns of the file.
+    pairs = [(other, _read(ctx, other, signal)) for other in other_models]
     at: Span | None = chosen["at"]
     row = None if at is None else at.resolve(read.sample_rate_hz, "--at")
     terminal.say("measuring ...")
@@ -118,12 +118,12 @@ def _read(ctx: click.Context, forecaster: Forecaster, path: str) -> Signal:
     return read_signal(items[0].path, reading, name=items[0].name)
 
 
-def _with_reaches(explanation: Explanation, beside: Sequence[tuple[Forecaster, Signal]]) -> Explanation:
-    """Return `explanation` with how far back the models `beside` look on the same channel, each with its signal."""
+def _with_reaches(explanation: Explanation, pairs: Sequence[tuple[Forecaster, Signal]]) -> Explanation:
+    """Return `explanation` with how far back the models of `pairs` look on the same channel, each on its signal."""
     from forecaster.explanation import reach
 
     reaches = list(explanation.reaches)
-    for forecaster, signal in beside:
+    for forecaster, signal in pairs:
         names = forecaster.manifest.channels.target
         channel = names.index(explanation.channel) if explanation.channel in names else 0
         reaches.append(reach(forecaster, signal, channel))

@@ -19,6 +19,7 @@ from forecaster.files import as_argument
 
 if TYPE_CHECKING:
     from forecaster.bundle import Checkpoint, Run
+    from forecaster.commands.configure import RunSettings
     from forecaster.config import RunConfig
     from forecaster.model import Forecaster
     from forecaster.signal.signal import Signal
@@ -91,14 +92,13 @@ class TrainingRun:
         return self.signals[0].sample_rate_hz
 
     @classmethod
-    def read(cls, arguments: Sequence[str], settings: dict[str, Any], known: RunConfig, source: str) -> TrainingRun:
-        """Read the files that `arguments` name as `known` says, and settle the lengths in time by their rate."""
-        from forecaster.commands import configure
+    def read(cls, arguments: Sequence[str], settings: RunSettings) -> TrainingRun:
+        """Return the run on the files that `arguments` name, the lengths in time settled by their rate."""
         from forecaster.reading import inputs, read_signal
 
-        items = inputs.find(arguments)
-        signals = tuple(read_signal(item.path, known.reading, name=item.name) for item in items)
-        return cls(signals, configure.run_config(configure.sizes(settings, signals[0].sample_rate_hz), source))
+        items, reading = inputs.find(arguments), settings.preliminary.reading
+        signals = tuple(read_signal(item.path, reading, name=item.name) for item in items)
+        return cls(signals, settings.resolved(signals[0].sample_rate_hz))
 
     def announce(self, terminal: Terminal) -> None:
         """Print what the reader noted, and how far the model will look back and ahead."""
@@ -132,28 +132,16 @@ class _Trained:
 def _prepare(ctx: click.Context, arguments: Sequence[str], output: Path, chosen: Mapping[str, Any]) -> TrainingRun:
     """Settle everything that can be refused before a signal is read, then read."""
     from forecaster.bundle import check_target
+    from forecaster.commands.configure import RunSettings
     from forecaster.training import check_installed
 
-    source, settings, known = settled(ctx)
+    settings = RunSettings.of(options.explicit(ctx), chosen["config"])
     # What is to be resumed may be finished already, and then needs no library to train with.
     if not chosen["resume"]:
-        check_installed([known.predictor])
+        check_installed([settings.preliminary.predictor])
     check_target(output, overwrite=chosen["overwrite"] or chosen["resume"])
     options.check_picture(chosen["plot"], output)
-    return TrainingRun.read(arguments, settings, known, source)
-
-
-def settled(ctx: click.Context) -> tuple[str, dict[str, Any], RunConfig]:
-    """Return where the settings come from, what they are, and the run as far as it is known before a signal is read."""
-    from forecaster.commands import configure
-    from forecaster.predictors import predictor_class
-
-    file = ctx.params["config"]
-    source = "the options" if file is None else printable(file)
-    settings = configure.nested(options.explicit(ctx), file)
-    known = configure.run_config(configure.without_times(settings), source)
-    settings = configure.for_task(settings, predictor_class(known.predictor).task)
-    return source, settings, configure.run_config(configure.without_times(settings), source)
+    return TrainingRun.read(arguments, settings)
 
 
 # --- training, from the beginning or from a checkpoint -----------------------------------
