@@ -23,10 +23,9 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 LISTENED = (
     "test_reading",
     "test_reading_calendar",
+    "test_reading_checks",
     "test_reading_exact",
     "test_reading_future",
-    "test_reading_left_out",
-    "test_reading_suspicion",
     "test_symbols_reading",
     "test_faults_bad_files",
 )

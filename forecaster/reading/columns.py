@@ -220,15 +220,11 @@ def _named_columns(file: TableFile, time: tuple[int, ...], group: int | None) ->
                 role = "--group-column" if index == group else "the time"
                 problem = f"{option} {file.names[index]!r} is {role} already"
                 raise file.refusal(problem, advice="--no-time frees a time column.")
-    _refuse_two_roles(file, chosen)
-    return tuple(chosen.values())
-
-
-def _refuse_two_roles(file: TableFile, chosen: Mapping[str, tuple[int, ...]]) -> None:
     for (option, first), (other_option, second) in combinations(chosen.items(), 2):
         both = [file.names[index] for index in first if index in second]
         if both:
             raise file.refusal(f"{both[0]!r} is both {option} and {other_option}", expected="one of them")
+    return tuple(chosen.values())
 
 
 def _label_column(file: TableFile, *, taken: Sequence[int | None], timelike: Sequence[int | None]) -> int:

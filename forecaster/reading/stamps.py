@@ -62,13 +62,21 @@ def parse(table: Table) -> Stamps | None:
         return _datetimes(first, file)
     if first.dtype != object:
         return _numeric(first, file)
-    _refuse_empty(table.time, file)
+    for column in table.time:
+        empty = np.flatnonzero([not isinstance(cell, str | int) for cell in column])
+        if len(empty):
+            raise _no_stamp_at(int(empty[0]), "an empty time stamp", file)
     if file.options.time_format is None and len(table.time) == 1 and file.kinds[file.roles.time[0]] == "number":
         raise _bad_number(first, file)
     # Only texts need the parser of dates: numbers are read without it.
     from forecaster.reading.stamp_texts import from_texts
 
-    return from_texts(first if len(table.time) == 1 else _joined(table.time), file)
+    if len(table.time) == 1:
+        return from_texts(first, file)
+    # A column of dates and one of clocks are read as one.
+    joined = np.empty(len(first), object)
+    joined[:] = [f"{str(day).strip()} {str(clock).strip()}" for day, clock in zip(*table.time, strict=True)]
+    return from_texts(joined, file)
 
 
 def nanoseconds(stamps: Any) -> NDArray[np.int64]:
@@ -84,20 +92,6 @@ def nanoseconds(stamps: Any) -> NDArray[np.int64]:
 def is_few(bad: int, rows: int) -> bool:
     """Return whether so few stamps are bad that their lines are to be mended: a footer, a line cut off."""
     return bad <= max(1, min(5, rows // 20), rows // 100)
-
-
-def _joined(raw: tuple[NDArray[Any], ...]) -> NDArray[Any]:
-    """Return the texts of a column of dates and one of clocks as one column."""
-    joined = np.empty(len(raw[0]), object)
-    joined[:] = [f"{str(day).strip()} {str(clock).strip()}" for day, clock in zip(*raw, strict=True)]
-    return joined
-
-
-def _refuse_empty(raw: tuple[NDArray[Any], ...], file: TableFile) -> None:
-    for column in raw:
-        empty = np.flatnonzero([not isinstance(cell, str | int) for cell in column])
-        if len(empty):
-            raise _no_stamp_at(int(empty[0]), "an empty time stamp", file)
 
 
 def _no_stamp_at(row: int, problem: str, file: TableFile) -> RefusalError:

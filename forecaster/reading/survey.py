@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+# Samples in a row at the extreme value that count as clipped; single ones are just the extreme.
 CLIPPED_RUN = 3
-"""Samples in a row at the extreme value that count as clipped; single ones are just the extreme."""
+# A channel is called clipped from this share of such samples on.
 CLIPPED_SHARE = 1e-3
+# A sensor is called stuck at this many identical samples in a row, if they are this share of all.
 STUCK_RUN, STUCK_SHARE = 20, 0.01
-"""A sensor is called stuck at this many identical samples in a row, if they are this share of all."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,13 @@ class Survey:
 
 
 def survey(signal: Signal, *, dialect: Dialect | None = None, timing: Timing | None = None) -> Survey:
-    """Look at all channels of `signal`; `dialect` and `timing` are what the reader found out about the file."""
+    """Return the survey of all channels of `signal`; `dialect` and `timing` are what the reader says of the file."""
     channels = tuple(_channel(signal, c) for c in range(len(signal.channels)))
-    window = _window(signal, channels)
-    about = {} if timing is None else asdict(timing)
+    longest = max((len(recording) for recording in signal.recordings), default=0)
+    periods = [channel.period for channel in channels if channel.period]
+    # Two of the longest dominant periods in a window, if the recordings are long enough.
+    window = suggest(boundaries(longest, Split())[0], max(periods, default=None))
+    warnings = [text for channel in channels for text in _channel_warnings(channel)]
     return Survey(
         name=signal.name,
         path=signal.path,
@@ -103,10 +107,10 @@ def survey(signal: Signal, *, dialect: Dialect | None = None, timing: Timing | N
         time=signal.recordings[0].time.kind if signal.recordings else "samples",
         channels=channels,
         dialect={} if dialect is None else asdict(dialect),
-        timing=about,
+        timing={} if timing is None else asdict(timing),
         window=window,
         command=None if window is None else _command(signal, window),
-        warnings=tuple(_warnings(channels, window)),
+        warnings=(*warnings, *(() if window else ("no recording is long enough to train on",))),
         notes=signal.notes,
     )
 
@@ -142,12 +146,15 @@ class LabelSurvey:
 
 
 def survey_labels(signal: Signal, predictor: str, *, dialect: Dialect | None = None) -> LabelSurvey:
-    """Look at a column of symbols; the command that it suggests trains the kind `predictor`."""
+    """Return the survey of a column of symbols; the command that it suggests trains the kind `predictor`."""
     runs = [recording.values[:, 0] for recording in signal.recordings]
     counts = np.bincount(np.concatenate(runs).astype(np.int64), minlength=len(signal.symbols))
     lengths = [_run_lengths(run) for run in runs]
-    fits = suggest(boundaries(max(map(len, runs)), Split())[0], None)
-    n_step = min(25, boundaries(max(map(len, runs)), Split())[0] // 5) if fits else None
+    training = boundaries(max(map(len, runs)), Split())[0]
+    n_step = min(25, training // 5) if suggest(training, None) else None
+    command = None
+    if n_step:
+        command = f"{_command(signal, (n_step, 1)).removesuffix(' --n-input 1')} --predictor {predictor}"
     return LabelSurvey(
         name=signal.name,
         path=signal.path,
@@ -158,22 +165,18 @@ def survey_labels(signal: Signal, predictor: str, *, dialect: Dialect | None = N
         channel=signal.channels[0],
         symbols=signal.symbols,
         shares=dict(zip(signal.symbols, (counts / counts.sum()).tolist(), strict=True)),
-        changes=sum(len(one) - 1 for one in lengths),
-        longest_run=int(max(one.max() for one in lengths)),
+        changes=sum(len(run_lengths) - 1 for run_lengths in lengths),
+        longest_run=int(max(run_lengths.max() for run_lengths in lengths)),
         n_step=n_step,
         notes=signal.notes,
         dialect={} if dialect is None else asdict(dialect),
-        command=_label_command(signal, predictor, n_step) if n_step else None,
+        command=command,
     )
 
 
-def _label_command(signal: Signal, predictor: str, n_step: int) -> str:
-    """Write a training of this column that fits."""
-    return f"{_command(signal, (n_step, 1)).removesuffix(' --n-input 1')} --predictor {predictor}"
-
-
 def _channel(signal: Signal, c: int) -> ChannelSurvey:
-    """Survey channel number `c`, one contiguous copy of it at a time."""
+    """Return the survey of channel number `c`."""
+    # One contiguous copy at a time: a channel may be large.
     runs = [np.ascontiguousarray(recording.values[:, c]) for recording in signal.recordings if len(recording)]
     values = runs[0] if len(runs) == 1 else np.concatenate(runs) if runs else np.zeros(1)
     low, high = float(values.min()), float(values.max())
@@ -222,7 +225,7 @@ def _run_lengths(run: Array) -> NDArray[np.int64]:
 
 
 def _clipped(runs: Sequence[Array], extremes: tuple[float, float]) -> int:
-    """Count the samples at the extreme values in runs of `CLIPPED_RUN` or more."""
+    """Return the number of samples at the extreme values in runs of `CLIPPED_RUN` or more."""
     count = 0
     for run in runs:
         lengths = _run_lengths(run)
@@ -231,38 +234,27 @@ def _clipped(runs: Sequence[Array], extremes: tuple[float, float]) -> int:
     return count
 
 
-def _window(signal: Signal, channels: Sequence[ChannelSurvey]) -> tuple[int, int] | None:
-    """Suggest a window for the longest recording that covers two of the longest dominant period, if it can."""
-    longest = max((len(recording) for recording in signal.recordings), default=0)
-    periods = [channel.period for channel in channels if channel.period]
-    return suggest(boundaries(longest, Split())[0], max(periods, default=None))
-
-
 def _command(signal: Signal, window: tuple[int, int]) -> str:
-    """Write a training of this file that fits, ready to be copied into a shell."""
+    """Return the command of a training that fits this file, ready to be copied into a shell."""
     name = "".join(c if c.isalnum() or c in "-_." else "-" for c in signal.name.rsplit("/", 1)[-1]).strip("-.")
     path = shlex.quote(as_argument(signal.path or "-"))
     return f"forecaster train {path} -o models/{name or 'model'} --n-step {window[0]} --n-input {window[1]}"
 
 
-def _warnings(channels: Sequence[ChannelSurvey], window: tuple[int, int] | None) -> list[str]:
-    """Say what a person should look at before training."""
-    found = [text for channel in channels for text in _channel_warnings(channel)]
-    return found if window else [*found, "no recording is long enough to train on"]
-
-
 def _channel_warnings(channel: ChannelSurvey) -> list[str]:
-    """Say what is odd about one channel."""
+    """Return what a person should look at in one channel before training."""
     if channel.constant:
         return [f"{channel.name}: all values are {channel.minimum:g}"]
-    found = []
+    warnings = []
     if channel.clipped >= CLIPPED_SHARE:
-        found.append(
+        warnings.append(
             f"{channel.name}: {channel.clipped:.1%} of the samples stay at the extreme values, as if they were clipped"
         )
     if channel.longest_run >= STUCK_RUN and channel.stuck >= STUCK_SHARE:
-        found.append(f"{channel.name}: {channel.longest_run} identical samples in a row, as if the sensor were stuck")
-    return found
+        warnings.append(
+            f"{channel.name}: {channel.longest_run} identical samples in a row, as if the sensor were stuck"
+        )
+    return warnings
 
 
 __all__ = ["ChannelSurvey", "LabelSurvey", "Survey", "survey", "survey_labels"]

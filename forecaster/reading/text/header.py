@@ -217,7 +217,11 @@ def _is_between(row: list[str]) -> bool:
 def _are_named(names: list[str], units: list[str], data: Rows, decimal: str) -> bool:
     """Return whether every unit has a name above it, and numbers or stamps below; the time may lack its name."""
     words = [kind(cell, decimal) for cell in names]
-    if "text" not in words or not set(words) <= {"text", "number", "empty"} or not _fits(names, units, data[0]):
+    if "text" not in words or not set(words) <= {"text", "number", "empty"}:
+        return False
+    # The names are as many as the fields of a row, but for an empty end, and the units no more.
+    width = _filled(names)
+    if width < _filled(units) or not (len(names) == len(data[0]) or width >= _filled(data[0])):
         return False
     for column, cell in enumerate(units):
         if not unit(cell):
@@ -229,11 +233,6 @@ def _are_named(names: list[str], units: list[str], data: Rows, decimal: str) -> 
         if below not in DATA_KINDS and below != "empty":
             return False
     return True
-
-
-def _fits(names: list[str], units: list[str], data: list[str]) -> bool:
-    """Return whether the names are as many as the fields of a row, but for an empty end, and the units no more."""
-    return _filled(names) >= _filled(units) and (len(names) == len(data) or _filled(names) >= _filled(data))
 
 
 def _filled(row: list[str]) -> int:
