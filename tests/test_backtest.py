@@ -26,10 +26,10 @@ def folder(tmp_path_factory):
     """A trained model `m`, its training file `rotor.csv`, and its evaluation written by the command."""
     folder = tmp_path_factory.mktemp("backtest")
     (folder / "rotor.csv").write_bytes(synthesis.to_csv("rotor", 6000, 1000.0, 3))
-    made = run(
+    trained = run(
         "train", folder / "rotor.csv", "-o", folder / "m", "--predictor", "ridge", "--n-step", 8, "--n-input", 20
     )
-    assert made.exit_code == 0, made.output
+    assert trained.exit_code == 0, trained.output
     return folder
 
 
@@ -51,19 +51,19 @@ def test_every_score_is_found_again_by_other_programs(folder, options):
     document, frame = scored(folder, "--level", 80, "--level", 95, *options)
     (part,), horizon = document["parts"], document["horizon"]
     assert len(frame) == part["origins"] * horizon
-    whole = pooled(frame)
+    series = pooled(frame)
     names = [name for name in part["scores"] if name in frame]
     assert names == list(part["scores"])
     for name in names:
-        own, y, y_hat = part["scores"][name], frame["y"], frame[name]
+        scores, y, y_hat = part["scores"][name], frame["y"], frame[name]
         squared = sklearn_metrics.mean_squared_error(y, y_hat)
-        assert own["nmse"] == pytest.approx(squared / np.var(y.to_numpy()), **EXACT)
-        assert own["rmse"] == pytest.approx(np.sqrt(squared), **EXACT)
-        assert own["mae"] == pytest.approx(sklearn_metrics.mean_absolute_error(y, y_hat), **EXACT)
+        assert scores["nmse"] == pytest.approx(squared / np.var(y.to_numpy()), **EXACT)
+        assert scores["rmse"] == pytest.approx(np.sqrt(squared), **EXACT)
+        assert scores["mae"] == pytest.approx(sklearn_metrics.mean_absolute_error(y, y_hat), **EXACT)
         for metric in ("rmse", "mae", "smape"):
-            assert own[metric] == pytest.approx(getattr(losses, metric)(whole, [name])[name].iloc[0], **EXACT)
+            assert scores[metric] == pytest.approx(getattr(losses, metric)(series, [name])[name].iloc[0], **EXACT)
     for level in (80, 95):
-        inside = losses.coverage(whole, ["model"], level=level)["model"].iloc[0]
+        inside = losses.coverage(series, ["model"], level=level)["model"].iloc[0]
         assert part["scores"]["model"][f"coverage-{level}"] == pytest.approx(inside, **EXACT)
 
 
@@ -71,7 +71,7 @@ def test_the_scale_is_exact_where_float32_is_not():
     values = np.cumsum(np.random.default_rng(4).normal(size=400)) * 1e-4 + np.sin(np.arange(400) / 300)
     signal = Signal("s", ("c",), (Recording(values[:, None], TimeAxis()),), ("",), 1.0)
     model = Forecaster.fit([signal], RunConfig(predictor="last-value", window=Window(n_step=4, n_input=5)))
-    season = next(one for one in model.predictors if one.name == "seasonal-naive").parameters
+    season = next(predictor for predictor in model.predictors if predictor.name == "seasonal-naive").parameters
     training = values[: boundaries(len(values), model.config.split)[0]]
     expected = np.abs(training[season.lags[0] :] - training[: -season.lags[0]]).mean()
     assert season.errors[0] * model.manifest.scaler.scale[0] == pytest.approx(expected, rel=1e-12)
@@ -82,12 +82,12 @@ def test_the_scaled_error_is_found_again_from_the_training_part(folder):
     model = Forecaster.load(folder / "m")
     values = pd.read_csv(folder / "rotor.csv").iloc[:, -1].to_numpy()
     training = values[: boundaries(len(values), model.config.split)[0]]
-    season = next(one for one in model.predictors if one.name == "seasonal-naive").parameters.lags[0]
+    season = next(predictor for predictor in model.predictors if predictor.name == "seasonal-naive").parameters.lags[0]
     past = pd.DataFrame({"unique_id": 0, "ds": np.arange(len(training)), "y": training})
-    whole = pooled(frame)
-    found = losses.mase(whole, ["model", "last-value"], seasonality=season, train_df=past)
+    series = pooled(frame)
+    expected = losses.mase(series, ["model", "last-value"], seasonality=season, train_df=past)
     for name in ("model", "last-value"):
-        assert document["parts"][0]["scores"][name]["mase"] == pytest.approx(found[name].iloc[0], **EXACT)
+        assert document["parts"][0]["scores"][name]["mase"] == pytest.approx(expected[name].iloc[0], **EXACT)
 
 
 def test_the_errors_by_step_and_the_verdict_are_in_the_file(folder):

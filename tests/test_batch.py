@@ -132,8 +132,8 @@ class TestTables:
         ]
 
     def test_json_has_the_same_rows_and_null_for_what_is_undefined(self) -> None:
-        found = json.loads(batch.encode([forecast_of(bands={90: None})], [90], "json"))
-        assert found[1] == {
+        rows_read = json.loads(batch.encode([forecast_of(bands={90: None})], [90], "json"))
+        assert rows_read[1] == {
             "unique_id": "pump", "ds": 2.5, "y_hat": 0.30000000000000004, "y_hat-lo-90": None, "y_hat-hi-90": None,
         }  # fmt: skip
 
@@ -151,9 +151,9 @@ class TestTables:
     def test_no_text_cell_is_a_formula_and_every_row_has_its_fields(self, name: str) -> None:
         forecast = Forecast(name, "", "", TimeAxis(), 0, np.zeros(2), np.zeros(1), {}, {})
         text = batch.encode([forecast], [], "csv").decode("utf-8")
-        found = list(csv.reader(text.splitlines()))
-        assert [len(row) for row in found] == [3, 3, 3]
-        assert not found[1][0].startswith(("=", "+", "-", "@", "\t", "\r"))
+        rows_read = list(csv.reader(text.splitlines()))
+        assert [len(row) for row in rows_read] == [3, 3, 3]
+        assert not rows_read[1][0].startswith(("=", "+", "-", "@", "\t", "\r"))
 
     def test_parquet_holds_the_same_rows(self) -> None:
         parquet = pytest.importorskip("pyarrow.parquet")
@@ -171,17 +171,17 @@ class TestRun:
         signal = replace(signal, recordings=(replace(signal.recordings[0], time=late),))
         with pytest.raises(SignalError, match=r"reach 301 rows beyond the last one.*-n 301"):
             forecaster.forecast([signal], horizon=302)
-        (found,) = forecaster.forecast([signal], horizon=301)[0]
-        assert found.time.stamps(found.first, 301).tolist()[-1].startswith("2262-04-11")
+        (forecast,) = forecaster.forecast([signal], horizon=301)[0]
+        assert forecast.time.stamps(forecast.first, 301).tolist()[-1].startswith("2262-04-11")
 
     def test_every_file_is_forecast_and_the_manifest_says_so(
         self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path
     ) -> None:
-        found = inputs.find([str(signals)])
-        outcome = batch.run(forecaster, model, found, job(tmp_path / "out", horizon=30))
+        items = inputs.find([str(signals)])
+        outcome = batch.run(forecaster, model, items, job(tmp_path / "out", horizon=30))
         assert len(outcome.done) == 12
         manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
-        assert {item["path"] for item in manifest["files"]} == {item.path for item in found}
+        assert {item["path"] for item in manifest["files"]} == {item.path for item in items}
         for item in manifest["files"]:
             data = (tmp_path / "out" / item["output"]).read_bytes()
             assert item["status"] == "ok"
@@ -205,8 +205,8 @@ class TestRun:
     def test_stamps_go_on_where_the_file_ended(
         self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path
     ) -> None:
-        found = inputs.find([str(signals / "b" / "pump0.csv")])
-        batch.run(forecaster, model, found, job(tmp_path / "out", horizon=3))
+        items = inputs.find([str(signals / "b" / "pump0.csv")])
+        batch.run(forecaster, model, items, job(tmp_path / "out", horizon=3))
         stamps = [row["ds"] for row in rows(next((tmp_path / "out").glob("*.csv")))]
         assert stamps == ["2.0", "2.01", "2.02"]
 
@@ -235,34 +235,34 @@ class TestRun:
     def test_a_second_call_does_nothing_and_a_changed_file_is_done_again(
         self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path
     ) -> None:
-        found = inputs.find([str(signals)])
-        batch.run(forecaster, model, found, job(tmp_path / "out"))
+        items = inputs.find([str(signals)])
+        batch.run(forecaster, model, items, job(tmp_path / "out"))
         before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
-        again = batch.run(forecaster, model, found, job(tmp_path / "out"))
+        again = batch.run(forecaster, model, items, job(tmp_path / "out"))
         assert len(again.skipped) == 12
         assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
-        changed = Path(found[3].path)
+        changed = Path(items[3].path)
         changed.write_bytes(synthesis.to_csv("sine", 300, 100.0, 77))
-        third = batch.run(forecaster, model, found, job(tmp_path / "out"))
+        third = batch.run(forecaster, model, items, job(tmp_path / "out"))
         assert third.done == [str(changed)]
 
     def test_a_forecast_that_is_gone_or_altered_is_made_again(
         self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path
     ) -> None:
-        found = inputs.find([str(signals)])
-        first = batch.run(forecaster, model, found, job(tmp_path / "out"))
+        items = inputs.find([str(signals)])
+        first = batch.run(forecaster, model, items, job(tmp_path / "out"))
         outputs = [tmp_path / "out" / str(entry.output) for entry in first.ledger.entries.values()]
         kept = outputs[0].read_bytes(), outputs[1].read_bytes()
         outputs[0].unlink()
         outputs[1].write_bytes(b"half")
-        again = batch.run(forecaster, model, found, job(tmp_path / "out"))
+        again = batch.run(forecaster, model, items, job(tmp_path / "out"))
         assert len(again.done) == 2
         assert (outputs[0].read_bytes(), outputs[1].read_bytes()) == kept
 
     def test_a_batch_that_was_killed_goes_on(
         self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        found = inputs.find([str(signals)])
+        items = inputs.find([str(signals)])
         monkeypatch.setattr("forecaster.batch.runner.CHUNK_FILES", 5)
         seen: list[int] = []
 
@@ -272,23 +272,23 @@ class TestRun:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            batch.run(forecaster, model, found, job(tmp_path / "out"), tick=interrupt)
-        again = batch.run(forecaster, model, found, job(tmp_path / "out"))
+            batch.run(forecaster, model, items, job(tmp_path / "out"), tick=interrupt)
+        again = batch.run(forecaster, model, items, job(tmp_path / "out"))
         assert (len(again.skipped), len(again.done)) == (5, 7)
 
     def test_another_model_other_options_or_foreign_files_are_refused(
         self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path
     ) -> None:
-        found = inputs.find([str(signals / "a")])
-        batch.run(forecaster, model, found, job(tmp_path / "out"))
+        items = inputs.find([str(signals / "a")])
+        batch.run(forecaster, model, items, job(tmp_path / "out"))
         with pytest.raises(UsageError, match="other options"):
-            batch.run(forecaster, model, found, job(tmp_path / "out", horizon=7))
+            batch.run(forecaster, model, items, job(tmp_path / "out", horizon=7))
         foreign = tmp_path / "mine"
         foreign.mkdir()
         (foreign / "thesis.txt").write_text("years")
         with pytest.raises(UsageError, match="--overwrite"):
-            batch.run(forecaster, model, found, job(foreign))
-        batch.run(forecaster, model, found, job(foreign, overwrite=True))
+            batch.run(forecaster, model, items, job(foreign))
+        batch.run(forecaster, model, items, job(foreign, overwrite=True))
         assert (foreign / "thesis.txt").read_text() == "years"
 
     def test_overwriting_leaves_nothing_stale(
@@ -304,17 +304,19 @@ class TestRun:
     def test_a_batch_that_stops_at_an_error_keeps_what_it_did_not_come_to(
         self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path
     ) -> None:
-        found, again = inputs.find([str(signals)]), job(tmp_path / "out", horizon=5, overwrite=True, stop_on_error=True)
-        batch.run(forecaster, model, found, job(tmp_path / "out"))
+        items, again = inputs.find([str(signals)]), job(tmp_path / "out", horizon=5, overwrite=True, stop_on_error=True)
+        batch.run(forecaster, model, items, job(tmp_path / "out"))
         before = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.csv")}
-        good = Path(found[0].path).read_bytes()
-        Path(found[0].path).write_text("spoiled")
-        assert batch.run(forecaster, model, found, again).failed
+        good = Path(items[0].path).read_bytes()
+        Path(items[0].path).write_text("spoiled")
+        assert batch.run(forecaster, model, items, again).failed
         assert {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.csv")} == before
-        Path(found[0].path).write_bytes(good)
-        assert len(batch.run(forecaster, model, found, replace(again, overwrite=False)).done) == len(found)
+        Path(items[0].path).write_bytes(good)
+        assert len(batch.run(forecaster, model, items, replace(again, overwrite=False)).done) == len(items)
         document = json.loads((tmp_path / "out" / "manifest.json").read_text())
-        assert {path.name for path in (tmp_path / "out").glob("*.csv")} == {one["output"] for one in document["files"]}
+        assert {path.name for path in (tmp_path / "out").glob("*.csv")} == {
+            item["output"] for item in document["files"]
+        }
         assert set(document) == {"model", "options", "files"}
 
     def test_what_is_overwritten_stays_until_all_of_the_new_stands(
@@ -325,21 +327,21 @@ class TestRun:
         before = {path.name: path.read_bytes() for path in out.glob("*.csv")}
         real, calls = runner.write_within, []
 
-        def stopped(*given: Any) -> None:
-            calls.append(given)
+        def stopped(*arguments: Any) -> None:
+            calls.append(arguments)
             if len(calls) > 2:
                 raise OutputError("the disk is full")
-            real(*given)
+            real(*arguments)
 
         monkeypatch.setattr(runner, "write_within", stopped)
         monkeypatch.setattr(runner, "WRITERS", 1)
-        found = [item for item in inputs.find([str(signals)]) if "/a/" in item.path]
+        items = [item for item in inputs.find([str(signals)]) if "/a/" in item.path]
         with pytest.raises(OutputError):
-            batch.run(forecaster, model, found, again)
+            batch.run(forecaster, model, items, again)
         kept = [name for name, content in before.items() if (out / name).read_bytes() == content]
         assert len(kept) == 10
         monkeypatch.undo()
-        batch.run(forecaster, model, found, replace(again, overwrite=False))
+        batch.run(forecaster, model, items, replace(again, overwrite=False))
         document = json.loads((out / "manifest.json").read_text())
         assert {path.name for path in out.glob("*.csv")} == {item["output"] for item in document["files"]}
         assert set(document) == {"model", "options", "files"}
@@ -348,20 +350,20 @@ class TestRun:
     def test_a_manifest_that_replaces_what_lies_outside_is_another_programs(
         self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path, replaced: object
     ) -> None:
-        found = inputs.find([str(signals / "a")])
-        document = batch.run(forecaster, model, found, job(tmp_path / "out")).ledger.to_json()
+        items = inputs.find([str(signals / "a")])
+        document = batch.run(forecaster, model, items, job(tmp_path / "out")).ledger.to_json()
         (tmp_path / "out" / "manifest.json").write_text(json.dumps({**document, "replaced": replaced}))
         with pytest.raises(UsageError, match="other files"):
-            batch.run(forecaster, model, found, job(tmp_path / "out"))
+            batch.run(forecaster, model, items, job(tmp_path / "out"))
 
     def test_of_two_batches_in_one_folder_the_second_is_told(
         self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path
     ) -> None:
-        found = inputs.find([str(signals / "a")])
+        items = inputs.find([str(signals / "a")])
         with locked_folder(tmp_path / "out"), pytest.raises(OutputError, match="being written by another program"):
-            batch.run(forecaster, model, found, job(tmp_path / "out"))
+            batch.run(forecaster, model, items, job(tmp_path / "out"))
         (tmp_path / "out" / f"{TEMPORARY}dead").write_text("half")
-        batch.run(forecaster, model, found, job(tmp_path / "out"))
+        batch.run(forecaster, model, items, job(tmp_path / "out"))
         assert not list((tmp_path / "out").glob(".*"))
 
     def test_far_horizons_make_small_chunks(
@@ -379,26 +381,26 @@ class TestRun:
     def test_a_manifest_of_another_shape_is_another_programs(
         self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path, change: dict[str, int]
     ) -> None:
-        found = inputs.find([str(signals / "a")])
-        document = batch.run(forecaster, model, found, job(tmp_path / "out")).ledger.to_json()
+        items = inputs.find([str(signals / "a")])
+        document = batch.run(forecaster, model, items, job(tmp_path / "out")).ledger.to_json()
         document["files"][0] |= change
         (tmp_path / "out" / "manifest.json").write_text(json.dumps(document))
         with pytest.raises(UsageError, match="other files"):
-            batch.run(forecaster, model, found, job(tmp_path / "out"))
+            batch.run(forecaster, model, items, job(tmp_path / "out"))
 
     def test_a_manifest_from_elsewhere_cannot_name_files_outside(
         self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path
     ) -> None:
-        found = inputs.find([str(signals / "a")])
-        first = batch.run(forecaster, model, found, job(tmp_path / "out"))
+        items = inputs.find([str(signals / "a")])
+        first = batch.run(forecaster, model, items, job(tmp_path / "out"))
         victim = tmp_path / "victim.csv"
         victim.write_text("keep me")
         document = first.ledger.to_json()
         document["files"][0] |= {"output": "../victim.csv", "sha256": hashlib.sha256(b"keep me").hexdigest()}
         (tmp_path / "out" / "manifest.json").write_text(json.dumps(document))
         with pytest.raises(UsageError, match="other files"):
-            batch.run(forecaster, model, found, job(tmp_path / "out"))
-        batch.run(forecaster, model, found, job(tmp_path / "out", overwrite=True))
+            batch.run(forecaster, model, items, job(tmp_path / "out"))
+        batch.run(forecaster, model, items, job(tmp_path / "out", overwrite=True))
         assert victim.read_text() == "keep me"
 
     @pytest.mark.parametrize("name", ["=1+1.csv", "-rf.csv", "new\nline.csv", "a;b & c.csv", "@sum.csv"])

@@ -249,8 +249,8 @@ class TestConfigure:
         assert "split" in refused("train", "x.csv", "-o", tmp_path / "m", "--split", text)
 
     def test_a_split_of_more_than_all_is_told_its_sum(self, tmp_path: Path) -> None:
-        found = refused("train", "x.csv", "-o", tmp_path / "m", "--split", "70/15/20")
-        assert "--split 70/15/20: the shares add up to 105, not 100." in found
+        message = refused("train", "x.csv", "-o", tmp_path / "m", "--split", "70/15/20")
+        assert "--split 70/15/20: the shares add up to 105, not 100." in message
 
 
 class TestTrain:
@@ -403,12 +403,12 @@ class TestEvaluate:
     def test_files_of_which_nothing_is_scored_fail(self, model: Path, sine_csv: Path, tmp_path: Path) -> None:
         for name in ("one.csv", "two.csv"):
             (tmp_path / name).write_bytes(synthesis.to_csv("sine", 110, 100.0, 2))
-        one, two = tmp_path / "one.csv", tmp_path / "two.csv"
+        first, second = tmp_path / "one.csv", tmp_path / "two.csv"
         for args in ((), ("--json",), ("--fail-below-skill", "0.1")):
-            assert "nothing was scored" in refused("evaluate", model, one, *args)
-        result = run("evaluate", model, one, two)
+            assert "nothing was scored" in refused("evaluate", model, first, *args)
+        result = run("evaluate", model, first, second)
         assert (result.exit_code, result.stdout.count("not scored")) == (1, 2)
-        assert "nothing was scored" not in ok("evaluate", model, one, sine_csv).stderr
+        assert "nothing was scored" not in ok("evaluate", model, first, sine_csv).stderr
 
     def test_an_undefined_skill_fails(self, model: Path, tmp_path: Path) -> None:
         (tmp_path / "flat.csv").write_text("value\n" + "1\n" * 400)

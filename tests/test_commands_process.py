@@ -51,8 +51,8 @@ def stopped(sine_csv: Path, model: Path, number: int) -> tuple[int, str]:
             seen = process.stderr.readline()
             assert seen, "the training ended by itself"
         process.send_signal(number)
-        rest = process.stderr.read()
-        return process.wait(timeout=120), rest
+        last_words = process.stderr.read()
+        return process.wait(timeout=120), last_words
 
 
 @pytest.fixture(scope="module")

@@ -71,16 +71,16 @@ class TestLags:
             y = model(x)
         jacobian = tape.batch_jacobian(y, x).numpy().reshape(2, 10, -1).astype(np.float64)
         expected = np.sqrt(np.square(jacobian).sum(axis=1).mean(axis=0))[::-1]
-        found = lag_gradient(predictors.restore(name, {}, weights_of(model), WINDOW).in_double(), context)
-        np.testing.assert_allclose(found.by_sample, expected, rtol=1e-3, atol=1e-6 * expected.max())
+        gradient = lag_gradient(predictors.restore(name, {}, weights_of(model), WINDOW).in_double(), context)
+        np.testing.assert_allclose(gradient.by_sample, expected, rtol=1e-3, atol=1e-6 * expected.max())
 
     def test_of_a_linear_map_it_is_the_map(self):
         kernel = np.random.default_rng(2).normal(size=(40, 10))
         limits = RidgeParameters(alpha=1, taps=40, low=-1e9, high=1e9)
-        found = lag_gradient(Ridge(limits, WINDOW, kernel, np.zeros(10)), context_of(3))
-        np.testing.assert_allclose(found.by_sample, np.linalg.norm(kernel, axis=1)[::-1], rtol=1e-7)
+        gradient = lag_gradient(Ridge(limits, WINDOW, kernel, np.zeros(10)), context_of(3))
+        np.testing.assert_allclose(gradient.by_sample, np.linalg.norm(kernel, axis=1)[::-1], rtol=1e-7)
         steps = np.linalg.norm(kernel.reshape(4, -1), axis=1)[::-1]
-        np.testing.assert_allclose(found.by_step, steps, rtol=1e-7)
+        np.testing.assert_allclose(gradient.by_step, steps, rtol=1e-7)
 
     @pytest.mark.parametrize(
         ("norms", "step"),
@@ -100,23 +100,25 @@ class TestLags:
         manifest = model.manifest.model_copy(
             update={"config": model.config.model_copy(update={"window": WINDOW.model_copy(update={"symbols": 3})})}
         )
-        found = reach(replace(model, manifest=manifest), signal_of(wave(300)))
-        assert found.gradient is None
-        assert "not defined" in found.to_json()["reason"]
+        undefined = reach(replace(model, manifest=manifest), signal_of(wave(300)))
+        assert undefined.gradient is None
+        assert "not defined" in undefined.to_json()["reason"]
 
 
 class TestGates:
     def test_the_gates_are_those_of_the_forecast(self, model):
-        found = explain(model, signal_of(wave(300, seed=3)))
-        names = {(one.layer, one.name) for one in found.quantities}
+        explanation = explain(model, signal_of(wave(300, seed=3)))
+        names = {(quantity.layer, quantity.name) for quantity in explanation.quantities}
         assert {("lstm_1", "forget gate"), ("lstm_2", "output gate"), ("lstm_2", "state")} <= names
-        last = next(one for one in found.quantities if (one.layer, one.name) == ("lstm_2", "output"))
+        last = next(
+            quantity for quantity in explanation.quantities if (quantity.layer, quantity.name) == ("lstm_2", "output")
+        )
         weights = model.predictor.weights
         y = np.maximum(last.values[-1] @ weights["hidden.kernel"] + weights["hidden.bias"], 0)
         y = y @ weights["segment.kernel"] + weights["segment.bias"]
         expected = y * model.scaler.scale[0] + model.scaler.mean[0]
-        np.testing.assert_allclose(found.forecast, expected, rtol=1e-4, atol=1e-5)
-        assert found.context.shape == (40,)
+        np.testing.assert_allclose(explanation.forecast, expected, rtol=1e-4, atol=1e-5)
+        assert explanation.context.shape == (40,)
 
     def test_another_origin_is_another_forecast_and_the_future_does_not_matter(self, model):
         values = wave(300, seed=3)
@@ -146,9 +148,9 @@ class TestGates:
 
     def test_units_that_follow_the_same_stand_together_the_unclear_last(self):
         follows, r = ("b", "a", UNCLEAR, "a", "a"), np.array([0.9, -0.5, 0.1, 0.8, 0.6])
-        one = Quantity("l", "forget gate", np.zeros((3, 5)), follows, r, 0.0, 0.0)
-        assert one.order.tolist() == [3, 4, 1, 0, 2]
-        assert one.groups == [("a", 3), ("b", 1), (UNCLEAR, 1)]
+        quantity = Quantity("l", "forget gate", np.zeros((3, 5)), follows, r, 0.0, 0.0)
+        assert quantity.order.tolist() == [3, 4, 1, 0, 2]
+        assert quantity.groups == [("a", 3), ("b", 1), (UNCLEAR, 1)]
 
     def test_saturation_counts_both_ends(self):
         gate = np.array([0.05, 0.5, 0.95, 0.99]).reshape(1, 4, 1)
@@ -163,9 +165,9 @@ class TestGates:
 
     def test_of_a_large_alphabet_the_frequent_symbols_are_followed(self):
         codes = np.concatenate((np.repeat([7.0, 900.0], 500), np.arange(1000.0))).reshape(10, -1)
-        found = symbols_of(codes, tuple(f"s{k}" for k in range(1000)))
-        assert len(found) == 64
-        assert {"the symbol s7", "the symbol s900 one step ago"} <= set(found)
+        features = symbols_of(codes, tuple(f"s{k}" for k in range(1000)))
+        assert len(features) == 64
+        assert {"the symbol s7", "the symbol s900 one step ago"} <= set(features)
 
     def test_what_there_is_not_is_refused(self, model):
         with pytest.raises(UsageError, match=r"no channel 'speed'.*acc"):
@@ -179,14 +181,14 @@ def test_symbols_stand_by_their_names_beside_the_states():
 
     labels = replace(signal_of(np.arange(200) % 3), channels=("state",), units=("",), symbols=("off", "idle", "on"))
     config = RunConfig(predictor="symbol-rnn", window=Window(n_step=6), recipe=RECIPE, parameters={"units": 4})
-    found = explain(Forecaster.fit([labels], config), labels)
-    axes = layers(found)["rnn"].axes
-    assert ["off", "idle", "on"] in [[text.get_text() for text in one.get_yticklabels()] for one in axes]
+    explanation = explain(Forecaster.fit([labels], config), labels)
+    axes = layers(explanation)["rnn"].axes
+    assert ["off", "idle", "on"] in [[text.get_text() for text in panel.get_yticklabels()] for panel in axes]
 
 
 def test_what_is_not_finite_is_refused(model):
-    own = model.predictor
-    huge = replace(own, weights={name: weight * np.float32(1e38) for name, weight in own.weights.items()})
+    network = model.predictor
+    huge = replace(network, weights={name: weight * np.float32(1e38) for name, weight in network.weights.items()})
     with np.errstate(all="ignore"), pytest.raises(OutputError, match="not finite"):
         explain(replace(model, predictors=(huge, *model.predictors[1:])), signal_of(wave(600)))
 
@@ -206,7 +208,7 @@ class TestCommand:
         assert all((out / name).read_bytes().startswith(b"\x89PNG") for name in figures)
         document = json.loads(result.stdout)
         assert document == json.loads((out / "explanation.json").read_text())
-        assert [one["predictor"] for one in document["gradient_by_lag"]] == ["stacked-lstm", "ridge"]
+        assert [item["predictor"] for item in document["gradient_by_lag"]] == ["stacked-lstm", "ridge"]
         forget = document["gates_and_states"][0]
         assert (forget["layer"], forget["quantity"]) == ("lstm_1", "forget gate")
         assert np.shape(forget["values"]) == (4, 100)
@@ -225,7 +227,7 @@ class TestCommand:
         args = ("--beside", folder / "narx", "--column", "acc", "--json")
         result = run("explain", folder / "lstm", folder / "both.csv", "-o", folder / "mixed", *args)
         assert result.exit_code == 0, result.output
-        assert [one["predictor"] for one in json.loads(result.stdout)["gradient_by_lag"]] == ["stacked-lstm", "narx"]
+        assert [item["predictor"] for item in json.loads(result.stdout)["gradient_by_lag"]] == ["stacked-lstm", "narx"]
 
     def test_a_predictor_without_gates_says_so(self, folder):
         result = run("explain", folder / "ridge", folder / "run.csv", "-o", folder / "plain")
