@@ -144,7 +144,7 @@ BASIC_RNN = Example(
 
 
 def work_traditional_lstm(numbers: Numbers) -> Working:
-    """Return the forward pass of the LSTM, step by step, and what two common slips would make of it."""
+    """Return the forward pass of the LSTM, step by step, and in notes the results of two common slips."""
     trace = _lstm(numbers)
     steps = tuple(_lstm_step(numbers, trace, t) for t in range(count(numbers)))
     with_forget_bias = _lstm({**numbers, "bf": numbers["bf"] + 1.0})

@@ -57,7 +57,7 @@ def work_build_up(numbers: Numbers) -> Working:
 
 
 def work_sigmoid_state(numbers: Numbers) -> Working:
-    """Return the form with a sigmoid around the state, and what it costs."""
+    """Return the form with a sigmoid around the state, and in a note what it cannot do."""
     steps, table = _worked_form(numbers, "sigmoid-state", f"c = {STATE['sigmoid-state']}")
     usual = _trace(numbers, "input")
     note = Note(
