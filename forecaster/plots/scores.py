@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def evaluation(evaluation: Evaluation) -> Figure:
-    """Return the figure of the first channel with origins: three of them, the error by step, every predictor's error."""
+    """Return the figure of the first channel with origins: three of these, the error by step, and of each predictor."""
     part = next((part for part in evaluation.parts if part.examples), None)
     with canvas(height=760) as figure:
         if part is None:
