@@ -174,6 +174,7 @@ def test_hostile_names_stay_text_in_the_card():
     assert "\x1b" not in text
     assert "\n#" not in escape(nasty)
     assert "http:" not in text
+    assert escape("www.evil.org") == "www\\.evil.org"
 
 
 def test_many_parts_and_files_are_cut(tmp_path):

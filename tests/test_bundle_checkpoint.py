@@ -5,10 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from forecaster.bundle import Checkpoint, EnsembleState, PredictorState, Run
+from forecaster.bundle import Checkpoint, Run, TrainingData
 from forecaster.bundle.checkpoint import PREFIX, SHARE, STATE, TrainingState
 from forecaster.bundle.record import listed
-from forecaster.bundle.tensors import implied
 from forecaster.config import RunConfig, Window
 from forecaster.errors import ModelError, OutputError, UsageError
 from forecaster.predictors import TensorSpec
@@ -103,7 +102,7 @@ def test_one_that_is_never_written_leaves_nothing(tmp_path):
 
 
 def test_only_one_holds_it(tmp_path):
-    refused = pytest.raises(OutputError, match="another program is training this model")
+    refused = pytest.raises(OutputError, match=r"another program is training this model\. Wait for it to end")
     with opened(tmp_path), refused, opened(tmp_path):
         pass
     with opened(tmp_path):
@@ -145,6 +144,10 @@ def test_that_of_another_run_is_refused(place, asked, said):
 def test_differences_are_cut_and_versions_may_be_left_out():
     other = run(seed=3).model_copy(update={"versions": {"forecaster": "2"}})
     assert run().differences(other, versions=False) == ["seed is 0 here, 3 there"]
+    signal = TrainingData(name="a", rows=9, sha256="ab" * 32)
+    read = run().model_copy(update={"signals": (signal,)})
+    longer = read.model_copy(update={"signals": (signal.model_copy(update={"name": "b", "rows": 10}),)})
+    assert read.differences(longer) == ["signal 1.rows is 9 here, 10 there"]
     assert len(run().differences(other)) == 3
     assert listed(list("abc")) == "a; b; c"
     assert listed(list("abcde")) == "a; b; c; and 2 more"
@@ -204,24 +207,3 @@ def test_a_link_in_its_place_is_not_followed(tmp_path):
         checkpoint.put(0, lambda: (state(), TENSORS))
         assert checkpoint.note
     assert not list((tmp_path / "elsewhere").iterdir())
-
-
-def combined(*states):
-    plain = manifest()
-    config = plain.config.model_copy(update={"predictor": "auto"})
-    carried = EnsembleState(next={"ridge": 1.0}, fed_back={})
-    return plain.model_copy(update={"config": config, "predictors": states, "combination": carried})
-
-
-def test_a_combination_carries_and_all_its_members_are_there():
-    auto = PredictorState(
-        name="auto", parameters={"members": ["mean", "last-value"], "segments": 1}, tensors=("weights",)
-    )
-    mean, last = (PredictorState(name=name, parameters={}, tensors=()) for name in ("mean", "last-value"))
-    with pytest.raises(ModelError, match=r"'auto' behind 'mean'; expected a combination before its members"):
-        implied(combined(mean, auto, last), "here")
-    with pytest.raises(
-        ModelError, match=r"no predictor 'last-value', a member of the combination; expected every member"
-    ):
-        implied(combined(auto, mean), "here")
-    assert "auto/weights" in implied(combined(auto, mean, last), "here")

@@ -146,7 +146,7 @@ EDITS = {
     "another hash": (at("files", "README.md", value="0" * 64), "no data-"),
     "an extra file": (at("files", "evil.pkl", value="0" * 64), "files"),
     "a path for a file": (lambda d: d["files"].update({"../x": d["files"].pop("README.md")}), "files"),
-    "a file not named": (lambda d: d["files"].pop("README.md"), "files"),
+    "a file not named": (lambda d: d["files"].pop("README.md"), r"expected tensors\.safetensors, history\.csv"),
     "a moment that is none": (at("created", value="2025-13-01T00:00:00Z"), "created"),
     "many wrong values": (at("config", "reading", "na", value=[1] * 200_000), r"config\.reading\.na\.0"),
     "a list": (lambda d: d.update(window=[1, 2, 3]), "window"),

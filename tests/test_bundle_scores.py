@@ -8,7 +8,7 @@ from forecaster.bundle import (
     dump_metrics,
 )
 from forecaster.bundle.card import parse_card
-from forecaster.bundle.scores import parse_history, parse_metrics
+from forecaster.bundle.scores import STORED_BYTES, history_text, parse_history, parse_metrics, thinned
 from forecaster.bundle.strict_json import AGAIN
 from forecaster.errors import ModelError
 from tests.bundles import EVALUATION, message
@@ -105,3 +105,27 @@ def test_what_is_stored_beside_the_scores_is_checked(key, value):
     altered = {**EVALUATION, "parts": [{**EVALUATION["parts"][0], key: value}]}
     with pytest.raises(ModelError, match=key):
         parse_metrics(dump_metrics([altered]).encode(), "metrics.json")
+
+
+# --- what is stored fits through the gate --------------------------------------------------
+
+
+def test_a_long_history_is_thinned_to_what_the_gate_reads():
+    rows = [{"step": float(n), "loss": 1 / (n + 1)} for n in range(70_000)]
+    kept = parse_history(history_text(rows).encode(), "history.csv")
+    assert len(kept) == 24_999
+    assert (kept[0], kept[-1]) == (rows[0], rows[-1])
+    assert history_text(rows[:100]).count("\n") == 101
+
+
+def test_the_scores_of_very_many_parts_are_cut_to_what_the_gate_reads():
+    scores = {f"predictor {n}": {"nmse": n / 7, "rmse": n / 3} for n in range(12)}
+    part = {"signal": "s", "channel": "c", "origins": 9, "scores": scores, "by_step": {}, "reasons": {}}
+    few = {"horizon": 4, "stride": 4, "parts": [part] * 50, "verdict": "good"}
+    assert thinned(few) == few
+    stored = thinned({**few, "parts": [part] * 20_000})
+    assert len(stored["parts"]) + stored["parts_left_out"] == 20_000
+    assert len(stored["parts"]) > 500
+    text = dump_metrics([stored, stored])
+    assert len(text) < 3 * STORED_BYTES
+    assert len(parse_metrics(text.encode(), "metrics.json")) == 2

@@ -12,6 +12,8 @@ from hypothesis.extra import numpy as hnp
 from safetensors.numpy import load as oracle_load
 
 from forecaster.bundle import (
+    EnsembleState,
+    PredictorState,
     load,
 )
 from forecaster.bundle.tensors import MAX_HEADER, format_tensors, implied, parse_tensors, size_of
@@ -131,3 +133,22 @@ def test_any_tensors_come_back_byte_for_byte(kinds, data):
         assert parsed[name].shape == array.shape
         assert parsed[name].tobytes() == array.tobytes() == oracle[name].tobytes()
         assert parsed[name].flags.aligned
+
+
+def with_ensemble(*states):
+    plain = manifest()
+    config = plain.config.model_copy(update={"predictor": "auto"})
+    weights = EnsembleState(next={"ridge": 1.0}, fed_back={})
+    return plain.model_copy(update={"config": config, "predictors": states, "combination": weights})
+
+
+def test_an_ensemble_stands_first_and_all_its_members_are_there():
+    auto = PredictorState(
+        name="auto", parameters={"members": ["mean", "last-value"], "segments": 1}, tensors=("weights",)
+    )
+    mean, last = (PredictorState(name=name, parameters={}, tensors=()) for name in ("mean", "last-value"))
+    with pytest.raises(ModelError, match=r"'auto' behind 'mean'; expected an ensemble before its members"):
+        implied(with_ensemble(mean, auto, last), "here")
+    with pytest.raises(ModelError, match=r"no predictor 'last-value', a member of the ensemble; expected every member"):
+        implied(with_ensemble(auto, mean), "here")
+    assert "auto/weights" in implied(with_ensemble(auto, mean, last), "here")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from forecaster import bundle
-from forecaster.bundle.scores import STORED_BYTES, history_text, thinned
 from tests.commands import ok
 from tests.faults import edits, samples
 from tests.faults.bench import Bench
@@ -123,28 +122,7 @@ def test_every_kind_of_sample_loads(bench):
     assert {one.name for one in bench.place.iterdir() if one.is_dir()} == {*samples.KINDS, "elsewhere"}
 
 
-# --- what is stored fits through the gate --------------------------------------------------
-
-
-def test_a_long_history_is_thinned_to_what_the_gate_reads():
-    rows = [{"step": float(n), "loss": 1 / (n + 1)} for n in range(70_000)]
-    found = bundle.scores.parse_history(history_text(rows).encode(), "history.csv")
-    assert len(found) == 24_999
-    assert (found[0], found[-1]) == (rows[0], rows[-1])
-    assert history_text(rows[:100]).count("\n") == 101
-
-
-def test_the_scores_of_very_many_parts_are_cut_to_what_the_gate_reads():
-    scores = {f"predictor {n}": {"nmse": n / 7, "rmse": n / 3} for n in range(12)}
-    part = {"signal": "s", "channel": "c", "origins": 9, "scores": scores, "by_step": {}, "reasons": {}}
-    few = {"horizon": 4, "stride": 4, "parts": [part] * 50, "verdict": "good"}
-    assert thinned(few) == few
-    found = thinned({**few, "parts": [part] * 20_000})
-    assert len(found["parts"]) + found["parts_left_out"] == 20_000
-    assert len(found["parts"]) > 500
-    text = bundle.dump_metrics([found, found])
-    assert len(text) < 3 * STORED_BYTES
-    assert len(bundle.scores.parse_metrics(text.encode(), "metrics.json")) == 2
+# --- single folders ------------------------------------------------------------------------
 
 
 def test_a_stored_evaluation_without_its_verdict_is_shown(bench, tmp_path):

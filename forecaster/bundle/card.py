@@ -34,15 +34,8 @@ def card(manifest: Manifest, metrics: list[dict[str, Any]], history: str) -> str
     `metrics` are the stored evaluations, `history` is the text of history.csv. Names from files
     are escaped, because a channel may be called anything.
     """
-    sections = [
-        _title(manifest),
-        _description(manifest, history),
-        _evaluations(metrics),
-        USE,
-        _training_data(manifest),
-        _limits(manifest),
-    ]
-    return "\n".join(sections)
+    description, training_data = _description(manifest, history), _training_data(manifest)
+    return "\n".join([_title(manifest), description, _evaluations(metrics), USE, training_data, _limits(manifest)])
 
 
 def parse_card(buffer: bytes, where: str) -> str:

@@ -126,11 +126,11 @@ def _check_ensemble(manifest: Manifest, where: str) -> None:
         return
     first = manifest.predictors[0]
     if first.name != Ensemble.name:
-        raise refused(where, f"{Ensemble.name!r} behind {first.name!r}", "a combination before its members")
+        raise refused(where, f"{Ensemble.name!r} behind {first.name!r}", "an ensemble before its members")
     members = Ensemble.Parameters.model_validate(first.parameters).model_dump()["members"]
     missing = [name for name in members if name not in names]
     if missing:
-        raise refused(where, f"no predictor {missing[0]!r}, a member of the combination", "every member of it")
+        raise refused(where, f"no predictor {missing[0]!r}, a member of the ensemble", "every member of it")
 
 
 def _header(buffer: bytes, where: str) -> tuple[dict[str, Any], int]:
