@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from forecaster.bundle import Manifest
 from forecaster.errors import SignalError, TooShortError
-from forecaster.reading.calendar import future, names
+from forecaster.signal.calendar import future, names
 from forecaster.signal.covariates import Covariates
 from forecaster.signal.origins import Origins
 from forecaster.signal.scaling import Scaler

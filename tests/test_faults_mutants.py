@@ -86,7 +86,7 @@ def test_the_changed_function_and_the_changed_value_are_run():
     code = """
 from forecaster.signal import splits
 from forecaster.evaluation import verdict
-from forecaster.reading import calendar
+from forecaster.signal import calendar
 from tests.faults import mutant_process, mutants, operators
 
 def change(path, scope, text):
@@ -97,7 +97,7 @@ change("forecaster/signal/splits.py", "chosen_until", "b2 - b1  =>  b2 + b1")
 print(splits.chosen_until(10, 100, 1))
 change("forecaster/evaluation/verdict.py", "FEWEST_BLOCKS", "4  =>  5")
 print(verdict.FEWEST_BLOCKS)
-change("forecaster/reading/calendar.py", "MINUTE_NS", "60  =>  61")
+change("forecaster/signal/calendar.py", "MINUTE_NS", "60  =>  61")
 print(calendar.LENGTH_NS["hour-of-day"] // 10**9)
 """
     run = subprocess.run([sys.executable, "-c", code], cwd=mutants.ROOT, capture_output=True, text=True, check=True)

@@ -18,7 +18,7 @@ from forecaster.forecasting.rollout import rollout, stateful_rollout
 from forecaster.model import Forecaster
 from forecaster.networks import network
 from forecaster.predictors import Predictor
-from forecaster.reading import calendar
+from forecaster.reading.recordings import with_calendar
 from forecaster.signal.covariates import Covariates
 from forecaster.signal.origins import Origins, context_of
 from forecaster.signal.signal import Recording, Signal
@@ -362,7 +362,7 @@ def test_a_network_sees_the_calendar_of_what_it_forecasts():
     time = TimeAxis("timestamps", 0, 3_600_000_000_000)
     values = (np.arange(rows) % 24 == 6).astype(float)[:, None] + 0.02 * rng.normal(size=(rows, 1))
     signals = {
-        cycles: calendar.added(Signal("s", ("y",), (Recording(values, time),), units=("",)), cycles)
+        cycles: with_calendar(Signal("s", ("y",), (Recording(values, time),), units=("",)), cycles)
         for cycles in ((), ("hour-of-day",))
     }
     config = RunConfig(predictor="gru", window=Window(n_step=2, n_input=3), recipe=RECIPE, seed=1)

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from forecaster.config import ReadingOptions
 from forecaster.errors import SignalError
-from forecaster.reading import calendar, read_signal
+from forecaster.reading import read_signal
+from forecaster.reading.recordings import with_calendar
+from forecaster.signal import calendar
 from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.time_axis import TimeAxis
 
@@ -107,7 +109,7 @@ def test_each_recording_has_the_calendar_of_its_own_time(tmp_path):
 def test_signals_that_do_not_tell_where_in_the_cycle_they_are(time, message):
     signal = Signal("s", ("y",), (Recording(np.zeros((9, 1)), time),))
     with pytest.raises(SignalError, match=message):
-        calendar.added(signal, ["hour-of-day"])
+        with_calendar(signal, ["hour-of-day"])
 
 
 @pytest.mark.parametrize(("layout", "message"), [("wide", "it has no time"), ("columns", "--calendar with labels")])

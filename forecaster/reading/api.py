@@ -8,9 +8,9 @@ from pathlib import Path
 
 from forecaster.config import ReadingOptions
 from forecaster.errors import SignalError
-from forecaster.reading import calendar, formats
+from forecaster.reading import formats
 from forecaster.reading.file import InputFile
-from forecaster.reading.recordings import Reading
+from forecaster.reading.recordings import Reading, with_calendar
 from forecaster.reading.refusal import RefusalError, applied, merged
 from forecaster.reading.source import open_source
 from forecaster.signal.signal import Signal
@@ -47,7 +47,7 @@ def _read(path: str, options: ReadingOptions, name: str | None) -> Reading:
     try:
         file = InputFile(source, options, name or ("stdin" if path == "-" else Path(path).stem))
         reading = formats.of(file).read(file)
-        return replace(reading, signal=calendar.added(reading.signal, options.calendar))
+        return replace(reading, signal=with_calendar(reading.signal, options.calendar))
     except UnicodeError as error:
         raise source.undecodable(error) from None
     except OSError as error:

@@ -68,12 +68,17 @@ def with_roles(file: TableFile) -> TableFile:
     channels, past, future = _named_columns(file, time, group)
     covariates = past + future
     roles = Roles(time, group=group, covariates=len(covariates), future_covariates=len(future))
-    if channels:
-        roles = replace(roles, channels=channels + covariates, units=_units(file, channels))
-        return replace(file, roles=roles)
+    if not channels:
+        return _with_all_numbers(file, roles, covariates, timelike)
+    return replace(file, roles=replace(roles, channels=channels + covariates, units=_units(file, channels)))
+
+
+def _with_all_numbers(file: TableFile, roles: Roles, covariates: tuple[int, ...], timelike: Sequence[int]) -> TableFile:
+    """Return the file with all columns of numbers as channels that are not of another role."""
+    time, group = roles.time, roles.group
     candidates, notes = _number_columns(file, time, group, timelike=timelike)
     channels = tuple(index for index in candidates if index not in covariates)
-    blank = tuple(i for i, kind in enumerate(file.kinds) if kind == "empty" and i not in (*time, group))
+    blank = tuple(index for index in _of_kind(file, "empty") if index not in (*time, group))
     blank += tuple(i for i in _padding(file) if i not in {*time, *channels, *covariates, *blank, group})
     if not channels:
         raise file.refusal(
@@ -83,16 +88,17 @@ def with_roles(file: TableFile) -> TableFile:
         )
     _refuse_mixed_rates(file, time, timelike, channels=channels)
     _refuse_later_clock(file, channels, time)
-    if not (time or options.no_time):
+    if not (time or file.options.no_time):
         notes += _notes_on_ramps(file, channels)
-    number_count = sum(kind == "number" for kind in file.kinds)
-    may_be_wide = not time and group is None and file.kinds[0] == "text" and number_count >= 3
+    numbers = _of_kind(file, "number")
+    # A first column of text beside many numbers may name one series a row.
+    may_be_wide = not time and group is None and file.kinds[0] == "text" and len(numbers) >= 3
     taken = {*timelike, *time, *covariates, group}
     roles = replace(
         roles,
         channels=channels + covariates,
         blank=blank,
-        counts=tuple(i for i in _of_kind(file, "number") if i not in taken and is_index(file, i)),
+        counts=tuple(i for i in numbers if i not in taken and is_index(file, i)),
         label=0 if may_be_wide else None,
         units=_units(file, channels),
     )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.config import ReadingOptions
+from forecaster.config import Cycle, ReadingOptions
 from forecaster.reading import checks, stamps
 from forecaster.reading.file import Dialect, InputFile, Table, trailing_rows
+from forecaster.reading.refusal import RefusalError
 from forecaster.reading.regular import LONGEST_FILLED, Grid, Timing, Track, find_grid, handle_gaps, put_in_order
+from forecaster.signal import calendar
 from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.time_axis import TimeAxis
 
@@ -310,3 +313,39 @@ def _future_from(track: Track, grid: Grid | None, future: NDArray[np.float64], e
         problem = f"the last row in which every channel has a value is {rows} before the known values go on"
         raise track.refusal(problem, end, expected=GOES_ON)
     return np.concatenate((between, future))
+
+
+# Calendar: future covariates that follow from the stamps alone.
+
+
+def with_calendar(signal: Signal, cycles: Sequence[Cycle]) -> Signal:
+    """Return `signal` with the columns of `cycles` behind all others. Raises RefusalError where time is not absolute.
+
+    Steps of more than half a cycle do not show it, and are refused too.
+    """
+    chosen = tuple(dict.fromkeys(cycles))
+    if not chosen:
+        return signal
+    recordings = []
+    for recording in signal.recordings:
+        _check_cycles(signal, recording.time, chosen)
+        columns = calendar.columns(recording.time, chosen, 0, len(recording))
+        recordings.append(replace(recording, values=np.concatenate((recording.values, columns), axis=1)))
+    exogenous = (*signal.exogenous, *calendar.names(chosen))
+    future_count = signal.known + 2 * len(chosen)
+    return replace(signal, recordings=tuple(recordings), exogenous=exogenous, known=future_count, calendar=chosen)
+
+
+def _check_cycles(signal: Signal, time: TimeAxis, cycles: Sequence[Cycle]) -> None:
+    """Raise RefusalError for cycles that a time axis does not show."""
+    if not time.is_absolute:
+        reason = {"samples": "it has no time", "seconds": "its time is in seconds"}[time.kind]
+        problem, expected = f"--calendar {cycles[0]}: {reason}", "stamps with a date, or epochs"
+        raise RefusalError(problem, path=signal.path, expected=expected)
+    first, second = time.instants(0, 2).tolist()
+    step_ns = float(second - first)
+    for cycle in cycles:
+        if 2 * step_ns > calendar.LENGTH_NS[cycle]:
+            problem = f"--calendar {cycle}: a sample every {step_ns / calendar.DAY_NS:.3g} days does not show it"
+            longer = " or ".join(name for name, length in calendar.LENGTH_NS.items() if 2 * step_ns <= length)
+            raise RefusalError(problem, path=signal.path, expected=longer or "no calendar at such steps")

@@ -15,8 +15,8 @@ from forecaster import networks
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import SignalError, TooShortError, UsageError
 from forecaster.predictors import Ensemble, direct, names, parameters, predictor_class
-from forecaster.reading.calendar import SCALE
 from forecaster.reading.text.cells import same_unit
+from forecaster.signal.calendar import SCALE
 from forecaster.signal.scaling import Scaler, check_size
 from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.spectrum import dominant_period

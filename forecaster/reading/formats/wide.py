@@ -69,7 +69,7 @@ def _described(file: InputFile) -> TableFile:
         for mark in ([delimiter] if delimiter else CANDIDATES)
         for decimal in ([file.options.decimal] if file.options.decimal else ".,")
         if mark != decimal
-    ]
+    ] or [(";", ",")]
     mark, decimal = max(pairs, key=lambda pair: _number_share(lines, *pair))
     first = next(line for number, line in enumerate(file.source.lines()) if number >= skip_rows and line.strip())
     header = not file.options.no_header and _is_header(split_line(first, mark), decimal)

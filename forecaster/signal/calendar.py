@@ -9,13 +9,11 @@ Source: Hyndman and Athanasopoulos, "Forecasting: Principles and Practice" (3rd 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Cycle
-from forecaster.reading.refusal import RefusalError
 from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.time_axis import TimeAxis
 
@@ -65,43 +63,6 @@ def _share(instants: NDArray[np.int64], cycle: Cycle) -> NDArray[np.float64]:
     year = instants.astype("datetime64[ns]").astype("datetime64[Y]")
     begin, end = (y.astype("datetime64[ns]").astype(np.int64) for y in (year, year + 1))
     return np.asarray((instants - begin) / (end - begin))
-
-
-def added(signal: Signal, cycles: Sequence[Cycle]) -> Signal:
-    """Return `signal` with the columns of `cycles` behind all others. Raises RefusalError where time is not absolute.
-
-    Steps of more than half a cycle do not show it, and are refused too.
-    """
-    chosen = tuple(dict.fromkeys(cycles))
-    if not chosen:
-        return signal
-    for recording in signal.recordings:
-        _check(signal, recording.time, chosen)
-    recordings = tuple(
-        replace(
-            recording,
-            values=np.concatenate((recording.values, columns(recording.time, chosen, 0, len(recording))), axis=1),
-        )
-        for recording in signal.recordings
-    )
-    exogenous = (*signal.exogenous, *names(chosen))
-    future_count = signal.known + 2 * len(chosen)
-    return replace(signal, recordings=recordings, exogenous=exogenous, known=future_count, calendar=chosen)
-
-
-def _check(signal: Signal, time: TimeAxis, cycles: Sequence[Cycle]) -> None:
-    """Raise RefusalError for cycles that a time axis does not show."""
-    if not time.is_absolute:
-        reason = {"samples": "it has no time", "seconds": "its time is in seconds"}[time.kind]
-        problem, expected = f"--calendar {cycles[0]}: {reason}", "stamps with a date, or epochs"
-        raise RefusalError(problem, path=signal.path, expected=expected)
-    first, second = time.instants(0, 2).tolist()
-    step_ns = float(second - first)
-    for cycle in cycles:
-        if 2 * step_ns > LENGTH_NS[cycle]:
-            problem = f"--calendar {cycle}: a sample every {step_ns / DAY_NS:.3g} days does not show it"
-            longer = " or ".join(name for name, length in LENGTH_NS.items() if 2 * step_ns <= length)
-            raise RefusalError(problem, path=signal.path, expected=longer or "no calendar at such steps")
 
 
 def future(signal: Signal, recording: Recording, count: int) -> NDArray[np.float64]:
