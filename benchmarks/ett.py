@@ -162,8 +162,8 @@ def periodic_ridge(task: Task) -> Any:
 
 def network(task: Task, seed: int) -> Any:
     """Train one network."""
+    from forecaster.training import Silent
     from forecaster.training.network import train_network
-    from forecaster.training.progress import Silent
 
     recipe = task.config.recipe.model_copy(update={"noise": NOISES[seed - 1]})
     return train_network(

@@ -99,10 +99,10 @@ class Forecaster:
         config = resolved(config, signals)
         prepared = shared.prepared if shared else prepare(signals, config)
         known = shared.fitted if shared else None
-        trained = train(prepared.parts, config, progress, known=known, checkpoint=checkpoint)
+        trained = train(prepared.parts, config, progress, baselines=known, checkpoint=checkpoint)
         trained = replace(trained, predictors=_measured(trained.predictors, prepared))
         work = TASKS[trained.predictors[0].task]
-        state, quantiles = work.calibrate(trained.predictors[0], prepared.parts, config, trained.without)
+        state, quantiles = work.calibrate(trained.predictors[0], prepared.parts, config, trained.fold_ensembles)
         manifest = manifest_of(
             signals,
             config,

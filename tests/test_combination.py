@@ -23,8 +23,7 @@ from forecaster.predictors.ensemble import Members, convex
 from forecaster.signal import sampling
 from forecaster.signal.context import Context
 from forecaster.signal.splits import WindowSplits, chosen_until
-from forecaster.training.ensemble_weights import Judged, _by_segment, combine
-from forecaster.training.holdout import earlier
+from forecaster.training.ensemble_weights import HeldOut, fit_ensemble, holdout_fold, segment_weights
 from forecaster.training.preparation import prepare, resolved
 from tests.test_model import signal_of, wave
 
@@ -75,7 +74,7 @@ class TestWeights:
 
     def test_on_a_pure_period_the_season_carries(self, parts):
         fitted = [predictor_class(name).fit(parts) for name in (*NAMES, "seasonal-naive")]
-        made = combine(fitted, parts).combination
+        made = fit_ensemble(fitted, parts).ensemble
         assert next(iter(made.mean_weights(0, 1))) == "seasonal-naive"
         assert made.parameters.segments == made.weights.shape[1] > 1
 
@@ -86,7 +85,7 @@ class TestWeights:
             values[end:] = 77.0
             parts = prepare([signal_of(values)], RunConfig(window=WINDOW)).parts
             fitted = [predictor_class(name).fit(parts) for name in NAMES]
-            whole, without = combine(fitted, parts)
+            whole, without = fit_ensemble(fitted, parts)
             errors = residuals_of(whole, parts, without)[0].errors
             found.append([whole.weights.tobytes(), *(one.weights.tobytes() for one in without), errors.tobytes()])
         assert found[0] == found[1]
@@ -97,7 +96,7 @@ class TestWeights:
         fitted = [predictor_class(name).fit(parts) for name in NAMES]
         begin = int(parts.folds()[third].first[0]) + WINDOW.context
         end = begin + int(parts.folds()[third].targets[0])
-        whole, without = combine(fitted, parts)
+        whole, without = fit_ensemble(fitted, parts)
         hide = sampling.Sample.truth
 
         def spoiled(sample):
@@ -107,7 +106,7 @@ class TestWeights:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sampling.Sample, "truth", spoiled)
-            other, others = combine(fitted, parts)
+            other, others = fit_ensemble(fitted, parts)
         assert not np.array_equal(whole.weights, other.weights)
         same = [np.array_equal(a.weights, b.weights) for a, b in zip(without, others, strict=True)]
         assert same == [k == third for k in range(3)]
@@ -127,22 +126,22 @@ class TestWeights:
 
     def test_what_is_found_without_a_stretch_is_of_the_same_form(self, parts):
         fitted = [predictor_class(name).fit(parts) for name in NAMES]
-        whole, without = combine(fitted, parts)
+        whole, without = fit_ensemble(fitted, parts)
         assert [one.parameters for one in without] == [whole.parameters] * 3
         assert [one.weights.shape for one in without] == [whole.weights.shape] * 3
 
 
 class TestFold:
     def test_it_is_fitted_chosen_and_judged_in_this_order_within_the_training_part(self, parts):
-        fold = earlier(parts)
-        pieces = (fold.parts.training, fold.parts.validation, fold.judged)
+        fold = holdout_fold(parts)
+        pieces = (fold.splits.training, fold.splits.validation, fold.holdout)
         ends = [int(one.first[0] + one.count[0] - 1 + one.span) for one in pieces]
         begins = [int(one.first[0]) + WINDOW.context for one in pieces]
         assert ends == [336, 392, 560]
         assert begins == [40, 336, 392]
 
     def test_a_short_training_part_has_none(self):
-        assert earlier(prepare([signal_of(wave(120))], RunConfig(window=WINDOW)).parts) is None
+        assert holdout_fold(prepare([signal_of(wave(120))], RunConfig(window=WINDOW)).parts) is None
 
     def test_what_comes_after_the_training_part_does_not_reach_it(self):
         found = []
@@ -151,14 +150,14 @@ class TestFold:
             values[560:] = last
             split = {"training": 70, "validation": 15, "test": 15}
             made = prepare([signal_of(values)], RunConfig(window=WINDOW, split=split)).parts
-            found.append(earlier(made).judged.stretch(0))
+            found.append(holdout_fold(made).holdout.stretch(0))
         np.testing.assert_array_equal(*found)
 
     def test_both_parts_have_a_say(self, parts):
         """On validation one member is right, on the fold the other."""
         fitted = [predictor_class(name).fit(parts) for name in ("last-value", "seasonal-naive")]
-        alone = combine(fitted, parts).combination
-        both = combine(fitted, parts, Judged(fitted[::-1], earlier(parts).judged)).combination
+        alone = fit_ensemble(fitted, parts).ensemble
+        both = fit_ensemble(fitted, parts, HeldOut(fitted[::-1], holdout_fold(parts).holdout)).ensemble
         assert alone.mean_weights(0, 1)["seasonal-naive"] == pytest.approx(1)
         assert 0.2 < both.mean_weights(0, 1)["seasonal-naive"] < 0.8
 
@@ -341,7 +340,7 @@ class TestFedBack:
 
     def test_it_is_drawn_by_two_thirds_to_the_next_segment(self):
         later = np.array([[1.0, 0.0], [0.0, 1.1]])
-        first, *others = _by_segment(np.stack([self.NEXT, later, later]))
+        first, *others = segment_weights(np.stack([self.NEXT, later, later]))
         own = convex(later)
         np.testing.assert_allclose(first, [0.75, 0.25], atol=1e-6)
         for weights in others:
@@ -349,14 +348,14 @@ class TestFedBack:
 
     def test_one_that_goes_astray_farther_on_is_not_forced_on_the_loop(self):
         later = np.array([[100.0, 0.0], [0.0, 1.0]])
-        _, weights = _by_segment(np.stack([self.NEXT, later]))
+        _, weights = segment_weights(np.stack([self.NEXT, later]))
         own = convex(later)
         assert weights[0] < 0.1
         assert weights @ later @ weights <= 1.1 * (own @ later @ own)
 
     def test_each_segment_is_drawn_as_far_as_it_bears(self):
         astray, alike = np.array([[40.0, 0.0], [0.0, 1.0]]), np.eye(2)
-        _, far, near = _by_segment(np.stack([self.NEXT, astray, alike]))
+        _, far, near = segment_weights(np.stack([self.NEXT, astray, alike]))
         assert far[0] < near[0]
 
 

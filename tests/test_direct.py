@@ -11,10 +11,10 @@ from forecaster.forecasting.rollout import rollout
 from forecaster.model import Forecaster
 from forecaster.networks import Setting, network
 from forecaster.signal.context import Context
+from forecaster.training import Silent
 from forecaster.training.network import train_network
 from forecaster.training.preparation import prepare, resolved
-from forecaster.training.progress import Silent
-from forecaster.training.weights import weights_of
+from forecaster.training.state import weights_of
 from tests.test_model import signal_of, wave
 
 WINDOW = Window(n_step=4, n_input=10)

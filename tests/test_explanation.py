@@ -58,7 +58,7 @@ class TestLags:
     def test_it_is_the_gradient_that_tensorflow_computes(self, name):
         import tensorflow as tf
 
-        from forecaster.training.weights import weights_of
+        from forecaster.training.state import weights_of
 
         module, rng = network(name), np.random.default_rng(1)
         model = module.build(module.Parameters(), WINDOW, Setting(seed=3))

@@ -44,7 +44,7 @@ def segments(batch, window=WINDOW):
 @pytest.mark.parametrize("exogenous", [0, 2])
 @pytest.mark.parametrize(("name", "parameters"), FORMS, ids=str)
 def test_every_form_is_the_same_in_numpy_and_keras(name, parameters, exogenous):
-    from forecaster.training.weights import weights_of
+    from forecaster.training.state import weights_of
 
     window = Window(n_step=5, n_input=6, exogenous=exogenous)
     module, tensors, x = network(name), drawn(name, parameters, window), segments(4, window)

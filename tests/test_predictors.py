@@ -164,7 +164,7 @@ class TestNetwork:
     def test_numpy_equals_keras(self, name, window):
         module = network(name)
         model = module.build(module.Parameters(), window, Setting(seed=3))
-        from forecaster.training.weights import weights_of
+        from forecaster.training.state import weights_of
 
         shapes, x = module.tensor_shapes(module.Parameters(), window), segments(6, window)
         assert {k: v.shape for k, v in weights_of(model).items()} == shapes
@@ -181,7 +181,7 @@ class TestNetwork:
         rng = np.random.default_rng(1)
         for variable in model.trainable_variables:
             variable.assign(rng.normal(0, 0.2, variable.shape))
-        from forecaster.training.weights import weights_of
+        from forecaster.training.state import weights_of
 
         y = module.forward(module.Parameters(), weights_of(model), x)
         assert y.dtype == np.float64
@@ -190,7 +190,7 @@ class TestNetwork:
     def test_its_parameters_are_valid_and_its_start_is_the_seeds(self, name, window):
         module = network(name)
         parameters = module.Parameters.model_validate(module.Parameters().model_dump(mode="json"))
-        from forecaster.training.weights import weights_of
+        from forecaster.training.state import weights_of
 
         first, second, other = (weights_of(module.build(parameters, window, Setting(seed=k))) for k in (3, 3, 4))
         assert {k: v.tobytes() for k, v in first.items()} == {k: v.tobytes() for k, v in second.items()}
@@ -243,7 +243,7 @@ class TestNetwork:
 
 def as_keras(model, shapes):
     """The shapes in the order of the model's variables."""
-    from forecaster.training.weights import weights_of
+    from forecaster.training.state import weights_of
 
     return {key: shapes[key] for key in weights_of(model)}
 

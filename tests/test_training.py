@@ -10,11 +10,11 @@ import tensorflow as tf
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import TrainingError, UsageError
 from forecaster.signal.context import Context
-from forecaster.training import _note, train
+from forecaster.training import Silent, train
+from forecaster.training.callbacks import learning_rate
 from forecaster.training.data import batches, in_order, shuffled
+from forecaster.training.fit import notes_on
 from forecaster.training.network import Outcome, train_network
-from forecaster.training.progress import Silent
-from forecaster.training.schedule import learning_rate
 from forecaster.training.tensorflow import stderr_aside
 from tests.test_predictors import parts_of
 
@@ -232,12 +232,14 @@ def test_weights_that_are_not_finite_stop_a_training_whose_losses_are(sine, monk
 
 def test_a_network_that_is_no_better_than_its_start_is_told_apart_from_one_that_ran_away():
     outcome = Outcome(None, [], interrupted=False, improved=False)
-    assert _note("gru", outcome, "is left out") == (
+    assert notes_on("gru", outcome, "is left out") == (
         "gru is left out: on the validation part it found nothing to add to ridge.",
     )
-    assert _note("gru", replace(outcome, note="it ran away."), "is left out") == ("gru is left out: it ran away.",)
-    assert _note("gru", replace(outcome, improved=True, note="it ran away."), "is left out") == ("gru: it ran away.",)
-    assert _note("gru", replace(outcome, interrupted=True), "is left out") == ()
+    assert notes_on("gru", replace(outcome, note="it ran away."), "is left out") == ("gru is left out: it ran away.",)
+    assert notes_on("gru", replace(outcome, improved=True, note="it ran away."), "is left out") == (
+        "gru: it ran away.",
+    )
+    assert notes_on("gru", replace(outcome, interrupted=True), "is left out") == ()
 
 
 def test_a_step_is_traced_once(sine, monkeypatch):

@@ -1,14 +1,14 @@
-"""A convex combination of predictors: who carries the forecast, by channel and fed-back segment.
+"""An ensemble: a convex mixture of predictors, weighed by channel and segment.
 
-    y = sum over members m of w[c, j, m] y_m,   w >= 0, sum over m = 1
+    y[c, j] = sum over members m of  w[c, j, m] y_m[c, j],      w >= 0, sum over m = 1
 
-Every member rolls its own closed loop; the weights of segment j mix what the members made for
-it, and beyond the last the last ones hold. They are found on what no member was fitted to, by
-`forecaster.training.ensemble_weights`.
+Every member makes its own recursive forecast; the weights of segment j mix what the members forecast
+for it, and beyond the last segment with weights those of the last hold. `forecaster.training.ensemble_weights`
+fits them on targets that no member was fitted on.
 
 Source: Bates and Granger, "The Ensemble of Forecasts" (1969); Breiman, "Stacked Regressions"
 (1996): weights that are not negative; Lawson and Hanson, "Solving Least Squares Problems" (1974),
-chapter 23, for finding them.
+chapter 23, for fitting them.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from forecaster.predictors.base import Array, Predictor, Specs, TensorSpec
 from forecaster.signal.context import Context
 
 MAX_SEGMENTS = 4096
-LEAST = 0.02
-"""A weight below this is not worth asking the member for."""
+# A weight below this share is not worth the time of the member's forecast.
+SMALLEST_WEIGHT = 0.02
 
 
 class Members(Frozen):
@@ -58,12 +58,12 @@ class Ensemble(Predictor):
 
     @classmethod
     def specs(cls, parameters: Members, window: Window, channels: int) -> Specs:
-        """Weights (C, J, M)."""
+        """Return the one tensor of an ensemble, its weights (C, J, M)."""
         return {"weights": TensorSpec("F64", (channels, parameters.segments, len(parameters.members)))}
 
     @classmethod
     def restore(cls, parameters: Members, tensors: dict[str, NDArray], window: Window) -> Self:
-        """Make it again, without its members: `bound` gives it those.
+        """Return the ensemble that was stored, without its members, which `with_members` adds.
 
         Raises ModelError for weights that are negative or do not add up to 1.
         """
@@ -73,7 +73,7 @@ class Ensemble(Predictor):
         return cls(parameters, window, weights)
 
     def with_members(self, predictors: Sequence[Predictor]) -> Self:
-        """Return the combination with its members, which are among `predictors`; ModelError if one is missing."""
+        """Return the ensemble with its members, which are among `predictors`; ModelError if one is missing."""
         by_name = {predictor.name: predictor for predictor in predictors}
         missing = [name for name in self.parameters.members if name not in by_name]
         if missing:
@@ -84,44 +84,45 @@ class Ensemble(Predictor):
         """Return the weights."""
         return {"weights": self.weights}
 
-    @property
-    def active_members(self) -> tuple[Predictor, ...]:
-        """The members that have a weight somewhere: the others need not be asked."""
-        used = self.weights.max(axis=(0, 1)) > 0
-        return tuple(member for member, there in zip(self.members, used, strict=True) if there)
-
-    def mean_weights(self, first: int = 0, end: int | None = None) -> dict[str, float]:
-        """Return who carries the segments `first` to `end`: member -> mean weight, the largest first.
-
-        Nothing where there are no such segments.
-        """
-        chosen = self.weights[:, first:end]
-        if not chosen.size:
-            return {}
-        weights = chosen.mean(axis=(0, 1)).tolist()
-        pairs = sorted(zip(self.parameters.members, weights, strict=True), key=lambda pair: -pair[1])
-        return {name: min(1.0, round(weight, 6)) for name, weight in pairs if weight > 0}
-
     def in_double(self) -> Self:
-        """Return the same combination with its networks in double precision."""
+        """Return the ensemble with its members in double precision."""
         return replace(self, members=tuple(member.in_double() for member in self.members))
 
+    @property
+    def active_members(self) -> tuple[Predictor, ...]:
+        """The members that have a weight somewhere; the others need not forecast."""
+        is_active = self.weights.max(axis=(0, 1)) > 0
+        return tuple(member for member, active in zip(self.members, is_active, strict=True) if active)
+
+    def mean_weights(self, first: int = 0, end: int | None = None) -> dict[str, float]:
+        """Return the mean weight of each active member in the segments `first` to `end`, the largest first.
+
+        Returns nothing if the ensemble has no weights for those segments.
+        """
+        of_segments = self.weights[:, first:end]
+        if not of_segments.size:
+            return {}
+        means = of_segments.mean(axis=(0, 1)).tolist()
+        ranked = sorted(zip(self.parameters.members, means, strict=True), key=lambda pair: -pair[1])
+        return {name: min(1.0, round(weight, 6)) for name, weight in ranked if weight > 0}
+
     def predict(self, context: Context) -> Array:
-        """Forecast the next segment (B, N) of `context`."""
+        """Return the forecast of the next segment, (B, N)."""
         n_input = self.window.n_input
-        return self.mix({one.name: one.predict(context)[:, :n_input] for one in self.active_members}, context)
+        forecasts = {member.name: member.predict(context)[:, :n_input] for member in self.active_members}
+        return self.mix(forecasts, context)
 
     def mix(self, forecasts: Mapping[str, Array], context: Context) -> Array:
-        """Mix what the carrying members forecast, each (B, H), by the weights of each step; others are left aside."""
-        steps = next(iter(forecasts.values())).shape[1]
-        segment = np.minimum(np.arange(steps) // self.window.n_input, self.parameters.segments - 1)
-        result = np.zeros((len(context.values), steps))
+        """Return the ensemble's forecast (B, H) from the `forecasts` (B, H) of its active members by name."""
+        horizon = next(iter(forecasts.values())).shape[1]
+        segment = np.minimum(np.arange(horizon) // self.window.n_input, self.parameters.segments - 1)
+        mixture = np.zeros((len(context.values), horizon))
         for m, name in enumerate(self.parameters.members):
             if self.weights[:, :, m].any():
                 weights = self.weights[:, segment, m][context.channel]
-                # What ran away may not spoil the others where it has no weight.
-                result += np.where(weights > 0, weights * forecasts[name], 0.0)
-        return result
+                # A forecast that ran away to infinity must not spoil the mixture where it has no weight: 0 inf is NaN.
+                mixture += np.where(weights > 0, weights * forecasts[name], 0.0)
+        return mixture
 
 
 def convex(moments: Array) -> Array:
@@ -132,25 +133,27 @@ def convex(moments: Array) -> Array:
     >>> convex(np.array([[1.0, 1.5], [1.5, 4.0]])).tolist()
     [1.0, 0.0]
     """
+    # scipy.optimize takes longer to import than a forecast takes.
     from scipy.optimize import nnls
 
-    size = float(np.trace(moments)) / len(moments)
-    if size <= 0:
+    mean_error = float(np.trace(moments)) / len(moments)
+    if mean_error <= 0:
         return np.eye(len(moments))[0]
-    values, vectors = np.linalg.eigh(scaled(moments))
+    # Least squares on a root of the moments. That the sum is 1 is one more equation, weighed so that it holds.
+    values, vectors = np.linalg.eigh(relative(moments))
     root = np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
     heavy = 1e3 * np.sqrt(len(moments))
-    found, _ = nnls(np.vstack((root, np.full(len(moments), heavy))), np.append(np.zeros(len(moments)), heavy))
-    mixed, alone = kept(found), np.eye(len(moments))[np.argmin(np.diag(moments))]
-    return mixed if mixed @ moments @ mixed <= alone @ moments @ alone else alone
+    solution, _ = nnls(np.vstack((root, np.full(len(moments), heavy))), np.append(np.zeros(len(moments)), heavy))
+    mixture, best_alone = without_small(solution), np.eye(len(moments))[np.argmin(np.diag(moments))]
+    return mixture if mixture @ moments @ mixture <= best_alone @ moments @ best_alone else best_alone
 
 
-def kept(weights: Array) -> Array:
-    """Return `weights` with sum 1, without those that are too small to matter."""
-    large = np.where(weights < LEAST * weights.sum(), 0.0, weights)
+def without_small(weights: Array) -> Array:
+    """Return `weights` with sum 1, those that are too small to matter set to 0."""
+    large = np.where(weights < SMALLEST_WEIGHT * weights.sum(), 0.0, weights)
     return large / large.sum()
 
 
-def scaled(moments: Array) -> Array:
-    """Return `moments` (M, M) as multiples of the least member's error, if that is not 0."""
+def relative(moments: Array) -> Array:
+    """Return `moments` (M, M) as multiples of the best member's error, if that is not 0."""
     return moments / (float(np.diag(moments).min()) or 1.0)

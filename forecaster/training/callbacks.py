@@ -1,4 +1,7 @@
-"""The Keras callback that keeps the best weights, the learning curve and the learning rate, and stops on NaN."""
+"""The Keras callback of a training: best weights, learning curve, learning rate, checkpoint, and a stop on NaN.
+
+Source: Loshchilov and Hutter, "SGDR" (2017), for the learning rate's cosine.
+"""
 
 from __future__ import annotations
 
@@ -8,67 +11,96 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from forecaster.bundle.checkpoint import NetworkCheckpoint, TrainingState
 from forecaster.config import Recipe
-from forecaster.training import state
-from forecaster.training.progress import Progress
-from forecaster.training.schedule import learning_rate
-from forecaster.training.weights import weights_of
+from forecaster.training.fit import Progress
+from forecaster.training.state import Vectors, by_weight_name, is_finite, split_vector, state_vectors, weights_of
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """Return the learning rate at `step`: constant, or a linear warm-up and a cosine to zero.
+
+    >>> recipe = Recipe(steps=100, learning_rate=1.0, warmup=0.1)
+    >>> [round(learning_rate(recipe, step), 3) for step in (0, 9, 55, 100)]
+    [0.1, 1.0, 0.5, 0.0]
+    """
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    warmup = max(1, round(recipe.warmup * recipe.steps))
+    ramp = (step + 1) / warmup
+    fall = 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, recipe.steps - warmup)))
+    return recipe.learning_rate * (ramp if step < warmup else fall)
 
 
 class BestWeights(keras.callbacks.Callback):
-    """Keeps the weights with the least validation loss; stops on NaN, or after `patience` epochs without gain.
+    """Keeps the weights of the least validation loss; stops on NaN, or after `patience` epochs without gain.
 
-    After an epoch that is not the last it offers the state of the training to the checkpoint, if there is one.
+    `weights` are the best so far, of epoch `epoch` (-1: what the training started from), None before there are any.
+    After each epoch but the last it offers the training state to the checkpoint, if there is one.
     """
 
-    def __init__(self, name: str, recipe: Recipe, progress: Progress, slot: NetworkCheckpoint | None = None) -> None:
+    def __init__(
+        self, name: str, recipe: Recipe, progress: Progress, checkpoint: NetworkCheckpoint | None = None
+    ) -> None:
         super().__init__()
-        self.name, self.recipe, self.progress, self.slot = name, recipe, progress, slot
+        self.name, self.recipe, self.progress, self.checkpoint = name, recipe, progress, checkpoint
         self.history: list[dict[str, float]] = []
-        self.best: dict[str, Any] | None = None
-        self.best_loss, self.best_epoch = math.inf, -1
+        self.weights: dict[str, NDArray[np.float32]] | None = None
+        self.loss, self.epoch = math.inf, -1
         self.step, self.interrupted, self.diverged = 0, False, False
-        self.mean: list[Any] = []
-        self.own: list[Any] = []
+        # The moving average of the weights, and the weights that it stands in for while validation runs.
+        self.average: list[NDArray] = []
+        self.replaced: list[NDArray] = []
 
     def keep(self, model: Any, loss: float) -> None:
-        """Keep the weights that `model` has now, if they are finite and their validation `loss` the least so far."""
-        weights = weights_of(model) if loss < self.best_loss else {}
-        if weights and all(np.isfinite(one).all() for one in weights.values()):
-            self.best, self.best_loss, self.best_epoch = weights, loss, len(self.history) - 1
+        """Keep the weights of `model` if they are finite and their validation `loss` is the least so far."""
+        if not loss < self.loss:
+            return
+        weights = weights_of(model)
+        if all(np.isfinite(weight).all() for weight in weights.values()):
+            self.weights, self.loss, self.epoch = weights, loss, len(self.history) - 1
 
-    def resume(self, model: Any, course: TrainingState, found: state.Vectors) -> None:
-        """Take over what an interrupted training had kept: `found` is its state."""
-        self.history, self.step = [{**row, "step": int(row["step"])} for row in course.history], course.step
-        if course.best_loss is not None:
-            self.best = state.by_name(model, found["best"])
-            self.best_loss, self.best_epoch = course.best_loss, course.best_epoch
-        self.mean = state.parted(model, found["average"]) if "average" in found else []
+    def resume(self, model: Any, state: TrainingState, vectors: Vectors) -> None:
+        """Take over what an interrupted training had kept."""
+        self.history, self.step = [{**row, "step": int(row["step"])} for row in state.history], state.step
+        if state.best_loss is not None:
+            self.weights = by_weight_name(model, vectors["best"])
+            self.loss, self.epoch = state.best_loss, state.best_epoch
+        self.average = split_vector(model.trainable_variables, vectors["average"]) if "average" in vectors else []
 
     @property
     def note(self) -> str:
-        """Say where the loss stopped being finite, what is kept, and what to try; "" if it did not."""
+        """Where the loss stopped being finite, what is kept, and what to try; "" if it did not."""
         if not self.diverged:
             return ""
-        epoch, kept = len(self.history), "there is nothing to keep"
-        if self.best is not None:
-            best = f"of epoch {self.best_epoch + 1}" if self.best_epoch >= 0 else "that it started from"
+        kept = "there is nothing to keep"
+        if self.weights is not None:
+            best = f"of epoch {self.epoch + 1}" if self.epoch >= 0 else "that it started from"
             kept = f"the weights {best} are kept, the best before"
-        found = f"the losses or the weights stopped being finite in epoch {epoch}, by step {self.step}; {kept}."
-        rate = f"--learning-rate {self.recipe.learning_rate / 3:.1g}"
-        return f"{found} Try a lower learning rate: {rate}, or look at the signal with 'forecaster check'."
+        stop = f"in epoch {len(self.history)}, by step {self.step}"
+        return (
+            f"the losses or the weights stopped being finite {stop}; {kept}. "
+            f"Try a lower learning rate: --learning-rate {self.recipe.learning_rate / 3:.1g}, "
+            "or look at the signal with 'forecaster check'."
+        )
 
     @property
-    def course(self) -> TrainingState:
+    def state(self) -> TrainingState:
         """How far the training has come."""
-        best = self.best_loss if math.isfinite(self.best_loss) else None
-        own = {"step": self.step, "best_loss": best, "best_epoch": self.best_epoch, "history": tuple(self.history)}
-        return TrainingState.model_validate({"name": self.name, **own})
+        return TrainingState(
+            name=self.name,
+            step=self.step,
+            best_loss=self.loss if math.isfinite(self.loss) else None,
+            best_epoch=self.epoch,
+            history=tuple(self.history),
+        )
+
+    # --- what Keras calls ---------------------------------------------------------------
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Start the clock, or let it go on and tell the watcher how far the training is."""
+        """Start the clock; after an interruption let it go on, and tell the watcher how far the training is."""
         self.began = time.monotonic() - (self.history[-1]["seconds"] if self.history else 0.0)
         self.progress.start(self.recipe.steps)
         if self.history:
@@ -82,55 +114,52 @@ class BestWeights(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count the steps, which come several at a time; stop where the budget ends or the loss is not finite."""
         before, self.step = self.step, len(self.history) * self.recipe.steps_per_epoch + batch + 1
-        self._average(self.step - before)
+        if self.recipe.average:
+            self._move_average(self.step - before)
         loss = float((logs or {}).get("loss", math.nan))
         self.progress.update(self.step, loss, None)
         if self.step >= self.recipe.steps or not math.isfinite(loss):
             self.model.stop_training = True
 
     def on_test_begin(self, logs: Any = None) -> None:
-        """Let the moving average, if there is one, be what is judged and kept."""
-        self.own = [variable.numpy() for variable in self.model.trainable_variables] if self.mean else []
-        self._set(self.mean)
-
-    def _average(self, steps: int) -> None:
-        """Move the average on by what `steps` steps, which come together, have made of the weights."""
-        if self.recipe.average:
-            now = [variable.numpy() for variable in self.model.trainable_variables]
-            decay = min(self.recipe.average**steps, self.step / (self.step + 10 * steps))
-            old = self.mean or now
-            self.mean = [decay * one + (1 - decay) * other for one, other in zip(old, now, strict=True)]
-
-    def _set(self, weights: list[Any]) -> None:
-        for variable, value in zip(self.model.trainable_variables, weights, strict=False):
-            variable.assign(value)
+        """Let the moving average, if there is one, be what is scored and kept."""
+        self.replaced = self._values() if self.average else []
+        self._assign(self.average)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Note the epoch, without a loss that is not finite; keep the weights if they are the best on validation."""
-        loss, validation = float(logs["loss"]), float(logs["val_loss"]) if self._is_finite() else math.nan
+        """Add a row to the learning curve, without losses that are not finite; keep the weights if they are best."""
+        # A loss may look right while the weights are not.
+        finite_weights = all(np.isfinite(values).all() for values in self._values())
+        loss, validation = float(logs["loss"]), float(logs["val_loss"]) if finite_weights else math.nan
         rate = float(self.model.optimizer.learning_rate)
         row = {"step": self.step, "loss": loss, "validation_loss": validation, "learning_rate": rate}
         finite = {name: value for name, value in row.items() if math.isfinite(value)}
         self.history.append({**finite, "seconds": round(time.monotonic() - self.began, 3)})
         self.keep(self.model, validation)
-        self._set(self.own)
+        self._assign(self.replaced)
         self.diverged = len(finite) < len(row)
         patience = self.recipe.patience
-        if self.diverged or (patience is not None and epoch - self.best_epoch >= patience):
+        if self.diverged or (patience is not None and epoch - self.epoch >= patience):
             self.model.stop_training = True
-        if self.slot and not self.model.stop_training:
-            self._offer(self.slot)
+        if self.checkpoint and not self.model.stop_training:
+            self.checkpoint.offer(self._checkpointed)
         self.progress.update(self.step, loss, validation)
 
-    def _is_finite(self) -> bool:
-        """Tell whether the weights are; a loss may look right while they are not."""
-        return all(bool(np.isfinite(variable.numpy()).all()) for variable in self.model.trainable_variables)
+    def _move_average(self, steps: int) -> None:
+        """Move the average on by `steps` steps that Keras made in one call."""
+        values = self._values()
+        decay = min(self.recipe.average**steps, self.step / (self.step + 10 * steps))
+        before = self.average or values
+        self.average = [decay * old + (1 - decay) * new for old, new in zip(before, values, strict=True)]
 
-    def _offer(self, slot: NetworkCheckpoint) -> None:
-        """Let the checkpoint have the state, unless a moment has overflowed: the one before it is as good."""
+    def _checkpointed(self) -> tuple[TrainingState, Vectors] | None:
+        """Return what a checkpoint holds; None if a moment has overflowed: the checkpoint before is as good."""
+        vectors = state_vectors(self.model, self.weights, self.average)
+        return (self.state, vectors) if is_finite(vectors) else None
 
-        def made() -> tuple[TrainingState, state.Vectors] | None:
-            found = state.vectors(self.model, self.best, self.mean)
-            return (self.course, found) if state.is_finite(found) else None
+    def _values(self) -> list[NDArray]:
+        return [variable.numpy() for variable in self.model.trainable_variables]
 
-        slot.offer(made)
+    def _assign(self, values: list[NDArray]) -> None:
+        for variable, value in zip(self.model.trainable_variables, values, strict=False):
+            variable.assign(value)

@@ -1,183 +1,260 @@
-"""The weights of a combination: who carries which segment, found on what came after what was fitted.
+"""The weights of an ensemble, fitted on targets that no member was fitted on.
 
-For each channel and segment the convex weights are sought that make the squared error of the
-mixture least: first those of the predictors in closed form, on the validation part and on an
-earlier fold of the training part; then those of the mixture so found and the networks, on the
-validation part alone. An origin where most are far off counts less for it, so that a few loud
-moments do not decide. One channel is little to go by, so half of what is weighed is its own and half the mean
-of all channels; what is fed back has fewer origins still, so three quarters of what is weighed of a
-fed-back segment are the errors of all of them, and its weights are drawn to those of the next
-segment: by two thirds, or less far where that would cost too much.
+For each channel and segment the convex weights are sought that make the mixture's squared error
+least: first those of the members in closed form, on the validation part and on a holdout fold of
+the training part; then those of that mixture and the networks, on the validation part alone. It is
+a small problem with few origins, so four rules keep the weights from following chance:
 
-So that the bands can be made of the same targets, the weights are found once more without each third.
+- An origin where most members are far off counts less, so that a few loud moments do not decide.
+- A channel's errors count half, and the mean of all channels' errors half.
+- A recursive segment has fewer origins still: its errors count a quarter, and those of all recursive
+  segments three quarters.
+- Its weights are moved towards those of the next segment, by two thirds, or less far where that
+  would cost too much.
 
-Source: Breiman, "Stacked Regressions" (1996).
+The holdout fold: members in closed form are fitted once more, on the beginning of the training part.
+What comes after it is then as new to them as the test part will be, and much longer than the validation
+part: a season, a level or a loud hour that validation happens to hold does not decide alone. A network
+is too dear to be trained twice.
+
+So that the bands can use the same targets, the weights are also fitted without each fold of validation.
+
+Source: Breiman, "Stacked Regressions" (1996), for the weights; Tashman, "Out-of-sample Tests of
+Forecasting Accuracy" (2000), rolling origins, for the holdout fold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from forecaster import networks
+from forecaster.config import Window
 from forecaster.forecasting.rollout import rollout_from
 from forecaster.predictors import Ensemble, Predictor
 from forecaster.predictors.base import Array
-from forecaster.predictors.ensemble import Members, convex, kept, scaled
+from forecaster.predictors.ensemble import Members, convex, relative, without_small
 from forecaster.signal import sampling
 from forecaster.signal.splits import WindowSplits
-from forecaster.signal.windows import Windows
+from forecaster.signal.windows import Runs, Windows
 
-BESIDE = 5
-"""Segments on either side that are weighed with a fed-back one."""
-ALL = 3
-"""So much as its own errors count, for a fed-back segment, those of all fed-back segments."""
-DRAWN = (2 / 3, 1 / 2, 1 / 3, 1 / 6)
-"""How far the weights of what is fed back are drawn to those of the next segment: the first that costs so little."""
-COST = 0.1
-"""The share by which the squared error may grow for it."""
-LARGEST = 1e6
-"""An error that ran away counts as this, in scaled units."""
-QUIET = 1e-3
-"""No origin is taken to be quieter than this share of the mean."""
+# Where the holdout fold's training and validation targets end, as shares of the training part; the rest is held out.
+FIT_UNTIL, VALIDATE_UNTIL = 0.6, 0.7
+# A recursive segment is weighed together with so many segments on either side of it.
+NEIGHBOURS = 5
+# The weight of all recursive segments beside a segment's own errors.
+ALL_SEGMENTS = 3
+# How far the weights of a recursive segment may be moved to those of the next one: the first share that makes
+# the squared error grow by no more than TOLERANCE is taken.
+SHRINKAGE = (2 / 3, 1 / 2, 1 / 3, 1 / 6)
+TOLERANCE = 0.1
+# Errors beyond this, in scaled units, count as this: a member that ran away shall not overflow.
+LARGEST_ERROR = 1e6
+# No origin counts as quieter than this share of the mean square error.
+QUIETEST = 1e-3
+
+# For each channel the products of the members' errors by segment (J, M, M); None for a channel without a target.
+Moments = list[Array | None]
 
 
-class Judged(NamedTuple):
-    """Predictors, and windows on which none of them was fitted; `stretches` are to be left out one by one."""
+class HeldOut(NamedTuple):
+    """Predictors, and windows that none of them was fitted on; `folds` are parts of the windows."""
 
     members: Sequence[Predictor]
     windows: Windows
-    stretches: Sequence[Windows] = ()
+    folds: Sequence[Windows] = ()
 
 
-class Combined(NamedTuple):
-    """The combination, and for each stretch of the validation part the one that was found without it."""
+class FittedEnsemble(NamedTuple):
+    """The ensemble, and for each fold of the validation part the ensemble whose weights were fitted without it."""
 
-    combination: Ensemble
-    without: tuple[Ensemble, ...]
+    ensemble: Ensemble
+    fold_ensembles: tuple[Ensemble, ...]
 
 
-def combine(members: Sequence[Predictor], parts: WindowSplits, earlier: Judged | None = None) -> Combined:
-    """Return the convex combination of `members` that is best on the validation part, and on an earlier fold.
+def fit_ensemble(members: Sequence[Predictor], splits: WindowSplits, holdout: HeldOut | None = None) -> FittedEnsemble:
+    """Return the convex mixture of `members` that is best on the validation part and the holdout fold.
 
-    `earlier` has those in closed form once more, in the same order, as the fold fitted them.
+    `holdout` has the members in closed form once more, in the same order, as they were fitted on the fold.
     """
-    trained = networks.names()
-    closed = [one for one in members if one.name not in trained]
-    members = (*closed, *(one for one in members if one.name in trained))
-    judged = Judged(members, parts.whole_validation(), parts.folds())
-    ahead = sampling.segments(judged.windows)
-    before = _by_channel(earlier, parts.channels, ahead)[0] if earlier else []
-    whole, *without = (
-        _combination(members, parts, (len(closed), later, before))
-        for later in _by_channel(judged, parts.channels, ahead)
+    closed_form = [predictor for predictor in members if predictor.is_closed_form]
+    members = (*closed_form, *(predictor for predictor in members if not predictor.is_closed_form))
+    validation = HeldOut(members, splits.whole_validation(), splits.folds())
+    segments = sampling.segments(validation.windows)
+    holdout_moments = _moments_by_channel(holdout, splits.channels, segments)[0] if holdout else []
+    ensemble, *fold_ensembles = (
+        _ensemble(members, len(closed_form), validation=moments, holdout=holdout_moments, window=splits.window)
+        for moments in _moments_by_channel(validation, splits.channels, segments)
     )
-    return Combined(whole, tuple(without))
+    return FittedEnsemble(ensemble, tuple(fold_ensembles))
 
 
-def _combination(
-    members: Sequence[Predictor], parts: WindowSplits, given: tuple[int, list[Array | None], list[Array | None]]
+# --- the holdout fold -------------------------------------------------------------------
+
+
+class HoldoutFold(NamedTuple):
+    """Windows of the training part to fit on, and the windows behind them that are held out."""
+
+    splits: WindowSplits
+    holdout: Windows
+
+
+def holdout_fold(splits: WindowSplits) -> HoldoutFold | None:
+    """Return the holdout fold of the training part; None if one of its three pieces has no window.
+
+    Each channel has mean 0 over the rows that are fitted on, for the scaler has seen the rows that are held out.
+    """
+    training = splits.training
+    dense = training.window.model_copy(update={"stride": 1})
+    pieces = []
+    shares = ((0, FIT_UNTIL, training.window), (FIT_UNTIL, VALIDATE_UNTIL, dense), (VALIDATE_UNTIL, 1, dense))
+    for begin, end, window in shares:
+        first, last = (training.first + np.rint(share * training.covered).astype(np.int64) for share in (begin, end))
+        pieces.append(Windows.between(training.runs, (first, last), window))
+    if not all(len(windows) for windows in pieces):
+        return None
+    runs = _centred_runs(pieces[0])
+    fit, validation, holdout = (replace(windows, runs=runs) for windows in pieces)
+    return HoldoutFold(WindowSplits(fit, validation), holdout)
+
+
+def _centred_runs(windows: Windows) -> Runs:
+    """Return the runs, from which every channel's mean over the rows of `windows` is subtracted."""
+    runs, flat = windows.runs, windows.runs.flat.copy()
+    for channel in np.unique(runs.channel):
+        of_channel = np.flatnonzero(runs.channel == channel)
+        stretches = [windows.stretch(int(r)) for r in of_channel if windows.count[r]]
+        rows = sum(len(stretch) for stretch in stretches)
+        mean = sum(float(stretch.sum(dtype=np.float64)) for stretch in stretches) / max(1, rows)
+        for r in of_channel:
+            flat[runs.start[r] : runs.start[r] + runs.length[r]] -= np.float32(mean)
+    return replace(runs, flat=flat)
+
+
+# --- from moments to weights ------------------------------------------------------------
+
+
+def _ensemble(
+    members: Sequence[Predictor], n_closed_form: int, *, validation: Moments, holdout: Moments, window: Window
 ) -> Ensemble:
-    """Weigh `members`; `given` are how many of them are in closed form, and the moments of the two stretches."""
-    count, later, before = given
-    evidence = [[_scaled(one, slice(count)) for one in later]]
-    if before:
-        evidence.append([_scaled(one) for one in before])
-    bases = _weights([_sum(found) for found in zip(*evidence, strict=True)])
-    choices = [_choices(one, len(members)) for one in bases]
-    mixed = [None if one is None else k @ one @ k.swapaxes(1, 2) for k, one in zip(choices, later, strict=True)]
-    weights = np.einsum("cjk,cjkm->cjm", np.stack(_weights([_scaled(one) for one in mixed])), np.stack(choices))
-    parameters = Members(members=tuple(one.name for one in members), segments=weights.shape[1])
-    tensors = {"weights": np.apply_along_axis(kept, 2, weights)}
-    return Ensemble.restore(parameters, tensors, parts.window).with_members(members)
+    """Return the ensemble of `members`, of which the first `n_closed_form` are in closed form."""
+    # First the members in closed form, by all that is held out ...
+    evidence = [[_relative(moments, n_closed_form) for moments in validation]]
+    if holdout:
+        evidence.append([_relative(moments, n_closed_form) for moments in holdout])
+    mixtures = channel_weights([_sum(of_channel) for of_channel in zip(*evidence, strict=True)])
+    # ... then their mixture and each network, by validation: the candidates (J, 1 + networks, M).
+    candidates = [_with_networks(mixture, len(members)) for mixture in mixtures]
+    moments_of_candidates = [
+        None if moments is None else weights @ moments @ weights.swapaxes(1, 2)
+        for weights, moments in zip(candidates, validation, strict=True)
+    ]
+    shares = channel_weights([_relative(moments) for moments in moments_of_candidates])
+    weights = np.einsum("cjk,cjkm->cjm", np.stack(shares), np.stack(candidates))
+    parameters = Members(members=tuple(predictor.name for predictor in members), segments=weights.shape[1])
+    tensors = {"weights": np.apply_along_axis(without_small, 2, weights)}
+    return Ensemble.restore(parameters, tensors, window).with_members(members)
 
 
-def _weights(moments: Sequence[Array | None]) -> list[Array]:
-    """Return each channel's weights (J, M) by its own moments (J, M, M) and the mean of all."""
-    pooled = np.mean([one for one in moments if one is not None], axis=0)
-    return [_by_segment(pooled if one is None else one + pooled) for one in moments]
+def channel_weights(moments: Moments) -> list[Array]:
+    """Return the weights (J, M) of each channel, by its moments and the mean of all channels' moments."""
+    pooled = np.mean([of_channel for of_channel in moments if of_channel is not None], axis=0)
+    return [segment_weights(pooled if of_channel is None else of_channel + pooled) for of_channel in moments]
 
 
-def _by_segment(moments: Array) -> Array:
-    """Return the weights (J, M) of the next segment and of those fed back by their `moments` (J, M, M)."""
+def segment_weights(moments: Array) -> Array:
+    """Return the weights (J, M) of the next segment and of the recursive ones by their `moments` (J, M, M)."""
     following = convex(moments[0])
     if len(moments) == 1:
         return following[None]
-    fed_back = moments[1:] + ALL * moments[1:].mean(axis=0)
-    return np.stack([following, *(_drawn(convex(one), following, one) for one in fed_back)])
+    recursive = moments[1:] + ALL_SEGMENTS * moments[1:].mean(axis=0)
+    return np.stack([following, *(_shrunk(convex(segment), following, segment) for segment in recursive)])
 
 
-def _drawn(own: Array, following: Array, moments: Array) -> Array:
-    """Draw the weights `own` (M,) of a fed-back segment to those of the next one, as far as its `moments` allow."""
-    most = (1 + COST) * float(own @ moments @ own)
-    mixtures = (share * following + (1 - share) * own for share in DRAWN)
-    return next((mixed for mixed in mixtures if mixed @ moments @ mixed <= most), own)
+def _shrunk(weights: Array, following: Array, moments: Array) -> Array:
+    """Move the `weights` (M,) of a recursive segment to those of the next one, as far as its `moments` allow."""
+    largest = (1 + TOLERANCE) * float(weights @ moments @ weights)
+    mixtures = (share * following + (1 - share) * weights for share in SHRINKAGE)
+    return next((mixture for mixture in mixtures if mixture @ moments @ mixture <= largest), weights)
 
 
-def _choices(base: Array, count: int) -> Array:
-    """Return the mixture `base` (J, M') of the first members and each of the others, as weights (J, 1 + M - M', M)."""
-    segments, own = base.shape
-    mixture = np.concatenate((base, np.zeros((segments, count - own))), axis=1)
-    others = np.broadcast_to(np.eye(count)[own:], (segments, count - own, count))
-    return np.concatenate((mixture[:, None], others), axis=1)
+def _with_networks(mixture: Array, n_members: int) -> Array:
+    """Return the `mixture` (J, M') of the first M' members, and each other member alone, as weights of all M."""
+    segments, n_mixed = mixture.shape
+    padded = np.concatenate((mixture, np.zeros((segments, n_members - n_mixed))), axis=1)
+    alone = np.broadcast_to(np.eye(n_members)[n_mixed:], (segments, n_members - n_mixed, n_members))
+    return np.concatenate((padded[:, None], alone), axis=1)
 
 
-def _sum(found: Sequence[Array | None]) -> Array | None:
-    known = [one for one in found if one is not None]
-    return np.sum(known, axis=0) if known else None
+def _relative(moments: Array | None, members: int | None = None) -> Array | None:
+    """Return the moments of the first `members`, in each segment as multiples of the best member's error."""
+    if moments is None:
+        return None
+    return np.stack([relative(segment[:members, :members]) for segment in moments])
 
 
-def _scaled(moments: Array | None, members: slice = slice(None)) -> Array | None:
-    """Return the moments (J, M, M) of some `members`, the least error of each segment 1."""
-    return None if moments is None else np.stack([scaled(one[members, members]) for one in moments])
+def _sum(moments: Sequence[Array | None]) -> Array | None:
+    with_targets = [array for array in moments if array is not None]
+    return np.sum(with_targets, axis=0) if with_targets else None
 
 
-def _by_channel(judged: Judged, channels: int, ahead: int) -> list[list[Array | None]]:
-    """Return the moments of each channel, of all windows and without each stretch."""
-    found = [_moments(judged, channel, ahead) for channel in range(channels)]
-    return [list(one) for one in zip(*found, strict=True)]
+# --- moments of errors ------------------------------------------------------------------
 
 
-def _moments(judged: Judged, channel: int, ahead: int) -> Sequence[Array | None]:
-    """Return the products of the members' errors in each segment and its neighbours, (J, M, M).
+def _moments_by_channel(held_out: HeldOut, channels: int, segments: int) -> list[Moments]:
+    """Return the moments of all windows, then those without each fold."""
+    by_channel = [_moments(held_out, channel, segments) for channel in range(channels)]
+    return [list(moments) for moments in zip(*by_channel, strict=True)]
 
-    Those of all windows, then without each stretch; None for a channel without a target.
+
+def _moments(held_out: HeldOut, channel: int, segments: int) -> Sequence[Array | None]:
+    """Return the moments of a channel (J, M, M), of all windows, then those without each fold.
+
+    A recursive segment's are summed with those of its neighbours.
     """
-    near = sampling.near(judged.windows, channel)
+    near = sampling.near(held_out.windows, channel)
     if not len(near):
-        return [None] * (1 + len(judged.stretches))
-    following = _products(judged, near, 1)
-    if ahead == 1:
-        return following
-    each = _products(judged, sampling.far(judged.windows, channel, ahead), ahead)
+        return [None] * (1 + len(held_out.folds))
+    next_segment = _products(held_out, near, 1)
+    if segments == 1:
+        return next_segment
+    # Fewer origins for the far segments: each costs a recursive forecast of every member.
+    far = _products(held_out, sampling.far(held_out.windows, channel, segments), segments)
     return [
-        np.stack([one[0], *(all_of[max(1, j - BESIDE) : j + BESIDE + 1].sum(axis=0) for j in range(1, ahead))])
-        for one, all_of in zip(following, each, strict=True)
+        np.stack(
+            [
+                following[0],
+                *(by_segment[max(1, j - NEIGHBOURS) : j + NEIGHBOURS + 1].sum(axis=0) for j in range(1, segments)),
+            ]
+        )
+        for following, by_segment in zip(next_segment, far, strict=True)
     ]
 
 
-def _products(judged: Judged, sample: sampling.Sample, ahead: int) -> list[Array]:
-    """Return the summed products of all members' errors by segment (J, M, M), as `_moments` does."""
-    made = np.stack([sample.made(partial(rollout_from, one)) for one in judged.members])
-    return [_summed(made, truth, ahead) for truth in (sample.truth(), *map(sample.without, judged.stretches))]
+def _products(held_out: HeldOut, sample: sampling.Sample, segments: int) -> list[Array]:
+    """Return the summed products of all members' errors by segment (J, M, M), of all targets and without each fold."""
+    y_hat = np.stack([sample.made(partial(rollout_from, predictor)) for predictor in held_out.members])
+    targets = (sample.truth(), *map(sample.without, held_out.folds))
+    return [_error_products(y_hat, y_true, segments) for y_true in targets]
 
 
-def _summed(made: Array, truth: Array, ahead: int) -> Array:
-    """Return the summed products of what the members `made` (M, O, H) is off the `truth` (O, H), by segment (J, M, M).
+def _error_products(y_hat: Array, y_true: Array, segments: int) -> Array:
+    """Return the summed products of the errors of `y_hat` (M, O, H) by segment (J, M, M), each origin weighed.
 
-    There is no error without a target. Those of an origin count by the root of what the middle one of the
-    members is off there.
+    A `y_true` (O, H) that is NaN gives no error. An origin counts by the inverse root of its squared error, that of
+    the median member.
     """
-    there = np.isfinite(truth)
-    errors = np.where(there, np.clip(made - truth, -LARGEST, LARGEST), 0.0)
-    errors = errors.reshape(*errors.shape[:2], ahead, -1)
-    size = np.median(np.square(errors).mean(axis=3), axis=0)
-    known = there.reshape(len(truth), ahead, -1).any(axis=2).sum(axis=0)
-    mean = size.sum(axis=0) / np.maximum(known, 1)
-    share = size / np.where(mean > 0, mean, 1.0)
-    errors *= ((share + QUIET) ** -0.25)[:, :, None]
-    found: Array = np.einsum("aojn,bojn->jab", errors, errors, optimize=True)
-    return found
+    finite = np.isfinite(y_true)
+    errors = np.where(finite, np.clip(y_hat - y_true, -LARGEST_ERROR, LARGEST_ERROR), 0.0)
+    errors = errors.reshape(*errors.shape[:2], segments, -1)
+    square = np.median(np.square(errors).mean(axis=3), axis=0)
+    n_origins = finite.reshape(len(y_true), segments, -1).any(axis=2).sum(axis=0)
+    mean = square.sum(axis=0) / np.maximum(n_origins, 1)
+    share = square / np.where(mean > 0, mean, 1.0)
+    # Each of the two factors of a product gets half of the weight, hence the fourth root.
+    errors *= ((share + QUIETEST) ** -0.25)[:, :, None]
+    products: Array = np.einsum("aojn,bojn->jab", errors, errors, optimize=True)
+    return products
