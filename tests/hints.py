@@ -15,16 +15,16 @@ LISTS = ("columns", "time_columns", "units", "na")
 
 def options_of(text):
     """Parse the options of a hint as the command line would."""
-    found, words = {}, shlex.split(text)
+    options, words = {}, shlex.split(text)
     while words:
         field = FIELDS[words.pop(0)]
         if field in FLAGS:
-            found[field] = True
+            options[field] = True
         elif field in LISTS:
-            found[field] = (*found.get(field, ()), words.pop(0))
+            options[field] = (*options.get(field, ()), words.pop(0))
         else:
-            found[field] = words.pop(0)
-    return ReadingOptions(**found)
+            options[field] = words.pop(0)
+    return ReadingOptions(**options)
 
 
 def refusal(path, **options):

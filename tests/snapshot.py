@@ -23,8 +23,8 @@ import pytest
 from forecaster.reading import Reading, api
 
 FILE = Path(__file__).with_name("reading.json")
+# So many readings of a test are kept, and so much of each: fuzzing makes thousands.
 MOST, LONGEST = 40, 600
-"""So many readings of a test are kept, and so much of each: fuzzing makes thousands."""
 
 
 class Recorder:
@@ -35,18 +35,18 @@ class Recorder:
 
     def listen(self, patch: pytest.MonkeyPatch) -> None:
         """Hear every reading, and every refusal as it is told, but not what a refusal tries before."""
-        read, told = api._read, api._with_tried_options
+        read, completed = api._read, api._with_tried_options
         trying = []
 
         def reading(*arguments: Any) -> Reading:
-            found = read(*arguments)
+            result = read(*arguments)
             if not trying:
-                self._add(summary(found))
-            return found
+                self._add(summary(result))
+            return result
 
         def refusing(*arguments: Any) -> Exception:
             trying.append(True)
-            error = told(*arguments)
+            error = completed(*arguments)
             trying.clear()
             self._add(f"{type(error).__name__} {error}")
             return error
@@ -59,17 +59,17 @@ class Recorder:
             self.heard.append(text.replace(self.folder, "DIR")[:LONGEST])
 
 
-def summary(found: Reading) -> str:
+def summary(reading: Reading) -> str:
     """Write a reading in one line: what a field holds by default is left out."""
-    signal, dialect = found.signal, found.dialect
+    signal, dialect = reading.signal, reading.dialect
     changed = {
         **_changed(signal, "name", "path", "sha256", "channels", "recordings", "rows"),
         **_changed(dialect, "columns", "encoding", "delimiter", "decimal", "header", "skip_rows"),
-        **_changed(found.timing),
-        **({"left_out": found.dropped_columns} if found.dropped_columns else {}),
+        **_changed(reading.timing),
+        **({"left_out": reading.dropped_columns} if reading.dropped_columns else {}),
     }
     written = f"{dialect.encoding} {dialect.delimiter!r} {dialect.decimal} {dialect.header:d} {dialect.skip_rows}"
-    recordings = [[_changed(one.time), *map(plain, (one.line, one.values, one.future))] for one in signal.recordings]
+    recordings = [[_changed(r.time), *map(plain, (r.line, r.values, r.future))] for r in signal.recordings]
     shown = json.dumps([changed, *recordings[:3]], ensure_ascii=False, default=repr)
     return f"{signal.rows} rows ({written}) {list(signal.channels)} {len(recordings)} {shown}"
 
@@ -77,7 +77,9 @@ def summary(found: Reading) -> str:
 def _changed(value: Any, *but: str) -> dict[str, Any]:
     fields = [field for field in dataclasses.fields(value) if field.name not in but]
     pairs = [(field, getattr(value, field.name)) for field in fields]
-    return {field.name: plain(one) for field, one in pairs if one != field.default and one not in ((), 0)}
+    return {
+        field.name: plain(current) for field, current in pairs if current != field.default and current not in ((), 0)
+    }
 
 
 def plain(value: Any) -> Any:
@@ -87,7 +89,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.9g}")
     if isinstance(value, tuple | list):
-        return [plain(one) for one in value]
+        return [plain(item) for item in value]
     return value if isinstance(value, str | int | None) else repr(value)
 
 
@@ -108,8 +110,8 @@ def stored() -> dict[str, list[str]]:
 def compare(name: str, heard: list[str]) -> None:
     """Compare with what is stored of a test, or store it."""
     if os.environ.get("SNAPSHOT") == "write":
-        found = {key: value for key, value in {**stored(), name: heard}.items() if value}
-        FILE.write_text(json.dumps(dict(sorted(found.items())), ensure_ascii=True, indent=0) + "\n", "utf-8")
+        heard_by_test = {key: value for key, value in {**stored(), name: heard}.items() if value}
+        FILE.write_text(json.dumps(dict(sorted(heard_by_test.items())), ensure_ascii=True, indent=0) + "\n", "utf-8")
         stored.cache_clear()
         return
     assert heard == stored().get(name, [])

@@ -106,11 +106,11 @@ class TestEveryFormat:
     def test_a_path_and_standard_input_give_the_same(self, name, example, monkeypatch):
         path, options = example(name)
         monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO(path.read_bytes())))
-        one, two = read_signal(path, options), read_signal("-", options)
-        assert one.channels == two.channels
-        assert one.sha256 == two.sha256
-        assert [r.time for r in one.recordings] == [r.time for r in two.recordings]
-        for first, second in zip(one.recordings, two.recordings, strict=True):
+        from_path, piped = read_signal(path, options), read_signal("-", options)
+        assert from_path.channels == piped.channels
+        assert from_path.sha256 == piped.sha256
+        assert [r.time for r in from_path.recordings] == [r.time for r in piped.recordings]
+        for first, second in zip(from_path.recordings, piped.recordings, strict=True):
             np.testing.assert_array_equal(first.values, second.values)
 
     def test_an_empty_file_is_refused_with_its_path(self, name, example):
@@ -132,14 +132,14 @@ class TestEveryFormat:
 
     def test_check_reports_it(self, name, example):
         path, options = example(name)
-        given = options.model_dump(exclude_defaults=True)
+        changed = options.model_dump(exclude_defaults=True)
         names = {"skip_rows": "--skip-rows", "delimiter": "--delimiter", "rate_hz": "--rate", "layout": "--layout",
                  "group_column": "--group-column"}  # fmt: skip
-        words = [word for field, value in given.items() for word in (names[field], str(value))]
+        words = [word for field, value in changed.items() for word in (names[field], str(value))]
         result = commands.run("check", "--json", path, *words)
         assert result.exit_code == 0, result.output
-        (found,) = json.loads(result.stdout)["signals"]
-        assert [channel["name"] for channel in found["channels"]] == list(read_signal(path, options).channels)
+        (document,) = json.loads(result.stdout)["signals"]
+        assert [channel["name"] for channel in document["channels"]] == list(read_signal(path, options).channels)
 
 
 def test_every_format_has_an_example():
@@ -149,6 +149,18 @@ def test_every_format_has_an_example():
 def test_a_layout_chooses_one_format():
     layouts = [member.layout for member in formats.REGISTRY if member.layout]
     assert sorted(layouts) == sorted(ReadingOptions.model_fields["layout"].annotation.__args__)
+
+
+@pytest.mark.parametrize(("name", "recognised"), [("a.raw", True), ("A.RAW", True), ("a.csv", False)])
+def test_a_format_whose_content_tells_nothing_goes_by_its_suffix(name, recognised, tmp_path, monkeypatch):
+    path = tmp_path / name
+    path.write_bytes(b"\0\1\2\3")
+    monkeypatch.setattr(formats, "REGISTRY", (*formats.REGISTRY, Format("raw", suffixes=(".raw",))))
+    if recognised:
+        assert formats.of(input_file(path, ReadingOptions())).name == "raw"
+    else:
+        with pytest.raises(SignalError, match="NUL bytes"):
+            formats.of(input_file(path, ReadingOptions()))
 
 
 def test_the_array_of_the_page_keeps_its_values_and_takes_the_options(example):
@@ -179,7 +191,7 @@ def test_arrays_that_are_no_signal_are_refused(example, array, words):
 
 class TestFromColumns:
     @pytest.fixture
-    def made(self, tmp_path):
+    def reads(self, tmp_path):
         path = tmp_path / "a.bin"
         path.write_bytes(b"any")
 
@@ -189,59 +201,59 @@ class TestFromColumns:
 
         return call
 
-    def test_datetimes_are_the_time(self, made):
+    def test_datetimes_are_the_time(self, reads):
         stamps = np.datetime64("2024-03-01T10:00:00") + np.arange(5) * np.timedelta64(500, "ms")
-        reading = made({"when": stamps, "a": np.arange(5) % 3})
+        reading = reads({"when": stamps, "a": np.arange(5) % 3})
         assert reading.signal.sample_rate_hz == 2
         assert reading.signal.channels == ("a",)
         assert reading.signal.recordings[0].time.stamps(1, 1) == ["2024-03-01 10:00:00.500"]
         stamps[2] = "NaT"
         with pytest.raises(SignalError, match=r"a.bin:3: column 'when': an empty time stamp"):
-            made({"when": stamps, "a": np.arange(5) % 3})
+            reads({"when": stamps, "a": np.arange(5) % 3})
 
-    def test_a_gap_is_refused_and_cut_as_in_a_text(self, made):
+    def test_a_gap_is_refused_and_cut_as_in_a_text(self, reads):
         columns = {"time": np.array([*range(20), *range(40, 60)]), "a": np.arange(40) % 7}
         with pytest.raises(SignalError, match=r"a.bin:21: column 'time': a gap of 21 s"):
-            made(columns)
-        assert [len(r) for r in made(columns, missing="split").signal.recordings] == [20, 20]
+            reads(columns)
+        assert [len(r) for r in reads(columns, missing="split").signal.recordings] == [20, 20]
 
-    def test_texts_are_time_groups_and_labels(self, made):
+    def test_texts_are_time_groups_and_labels(self, reads):
         texts = np.array([f"03.01.2024 10:00:0{k}" for k in range(6)], object)
         columns = {"when": texts, "run": np.array(list("aaabbb")), "a": np.arange(6) % 4 + 0.5}
-        signal = made(columns, time_columns=("when",), time_format="%d.%m.%Y %H:%M:%S", group_column="run").signal
+        signal = reads(columns, time_columns=("when",), time_format="%d.%m.%Y %H:%M:%S", group_column="run").signal
         assert [len(recording) for recording in signal.recordings] == [3, 3]
-        labels = made({"state": np.array(list("SCSRSC"))}, symbols=True).signal
+        labels = reads({"state": np.array(list("SCSRSC"))}, symbols=True).signal
         assert labels.symbols == ("S", "C", "R")
         assert labels.recordings[0].values[:, 0].tolist() == [0, 1, 0, 2, 0, 1]
 
-    def test_units_and_rate_of_the_file_give_way_to_those_of_the_user(self, made):
+    def test_units_and_rate_of_the_file_give_way_to_those_of_the_user(self, reads):
         columns = {"a": np.arange(5) % 3, "b [g]": np.arange(5) % 2}
-        signal = made(columns, units={"a": "furlong", "b [g]": "mm"}, rate_hz=100.0).signal
+        signal = reads(columns, units={"a": "furlong", "b [g]": "mm"}, rate_hz=100.0).signal
         assert (signal.units, signal.sample_rate_hz) == (("furlong", "g"), 100)
-        signal = made(
+        signal = reads(
             columns, units={"a": "furlong"}, rate_hz=100.0, options={"rate_hz": 50.0, "units": ("a=m",)}
         ).signal
         assert (signal.units, signal.sample_rate_hz) == (("m", "g"), 50)
 
-    def test_missing_values_follow_the_options(self, made):
+    def test_missing_values_follow_the_options(self, reads):
         values = np.array([0, 1, np.nan, 3, 4.0])
-        assert made({"a": values}, missing="interpolate").signal.recordings[0].values[:, 0].tolist() == [0, 1, 2, 3, 4]
-        assert [len(r) for r in made({"a": values}, missing="split").signal.recordings] == [2, 2]
+        assert reads({"a": values}, missing="interpolate").signal.recordings[0].values[:, 0].tolist() == [0, 1, 2, 3, 4]
+        assert [len(r) for r in reads({"a": values}, missing="split").signal.recordings] == [2, 2]
 
-    def test_the_future_of_known_columns(self, made):
+    def test_the_future_of_known_columns(self, reads):
         columns = {"time": np.arange(8), "a": np.array([1, 2, 1, 2, 1, 2, np.nan, np.nan]), "plan": np.arange(8) % 3}
-        recording = made(columns, columns=("a",), known=("plan",)).signal.recordings[0]
+        recording = reads(columns, columns=("a",), known=("plan",)).signal.recordings[0]
         assert recording.future.tolist() == [[0], [1]]
         columns["plan"] = np.array([0, 1, 2, 0, 1, 2, np.nan, 1])
         with pytest.raises(SignalError, match=r"a.bin:7: column 'plan': a missing value"):
-            made(columns, columns=("a",), known=("plan",))
+            reads(columns, columns=("a",), known=("plan",))
 
-    def test_a_count_that_breaks_is_refused(self, made):
+    def test_a_count_that_breaks_is_refused(self, reads):
         columns = {"No": np.array([*range(50), *range(60, 80)]), "a": np.arange(70) % 7 + 0.25}
         with pytest.raises(SignalError, match="counts the rows and goes from 49 to 60: 10 rows are missing"):
-            made(columns)
+            reads(columns)
 
     @pytest.mark.parametrize("layout", ["wide", "long"])
-    def test_a_layout_of_text_is_refused(self, made, layout):
+    def test_a_layout_of_text_is_refused(self, reads, layout):
         with pytest.raises(SignalError, match=f"--layout {layout}"):
-            made({"a": np.arange(5)}, layout=layout)
+            reads({"a": np.arange(5)}, layout=layout)

@@ -95,11 +95,11 @@ def test_dialects(reads, text, expected):
     ],
 )
 @pytest.mark.parametrize("place", [7, 60])
-@pytest.mark.parametrize("beside", [False, True])
-def test_bad_cells(reads, bad, says, option, place, beside):
+@pytest.mark.parametrize("two_columns", [False, True])
+def test_bad_cells(reads, bad, says, option, place, two_columns):
     """In the sample and behind it, alone in a row and beside another column."""
-    lines = ["a;b" if beside else "a"] + [f"{k}.5;1" if beside else f"{k}.5" for k in range(80)]
-    lines[place] = f"{bad};1" if beside else bad
+    lines = ["a;b" if two_columns else "a"] + [f"{k}.5;1" if two_columns else f"{k}.5" for k in range(80)]
+    lines[place] = f"{bad};1" if two_columns else bad
     error = refused(reads, "\n".join(lines) + "\n")
     assert (error.line, error.column) == (place + 1, "a")
     assert says in str(error)
@@ -294,8 +294,8 @@ def test_a_format_that_fits_is_proposed_and_a_time_is_not_lost_where_a_column_is
         error = refused(reads, rows, **named)
         assert "--time-format" in error.hint
         assert form in error.hint
-        found = reads(rows, time_columns=("time",), time_format=form, **named).signal.recordings[0].time
-        assert found.kind == "timestamps"
+        axis = reads(rows, time_columns=("time",), time_format=form, **named).signal.recordings[0].time
+        assert axis.kind == "timestamps"
 
 
 def test_months_and_years_as_text(reads):
@@ -330,8 +330,8 @@ def test_day_or_month_first(reads):
     assert "--time-format '%m/%d/%Y %H:%M'" in error.hint
     reading = reads(ambiguous, time_format="%m/%d/%Y %H:%M")
     assert reading.signal.recordings[0].time.stamps(0, 1) == ["2022-04-11 08:00:00"]
-    whole = "date,v\n" + "".join(f"{d:02}/{m:02}/2022,1\n" for m, last in ((1, 12),) for d in range(1, last + 1))
-    assert reads(whole).signal.recordings[0].time.stamps(1, 1) == ["2022-01-02 00:00:00"]
+    days = "date,v\n" + "".join(f"{d:02}/{m:02}/2022,1\n" for m, last in ((1, 12),) for d in range(1, last + 1))
+    assert reads(days).signal.recordings[0].time.stamps(1, 1) == ["2022-01-02 00:00:00"]
 
 
 def test_date_and_clock_in_two_columns(reads):

@@ -37,9 +37,9 @@ def share(moment, cycle):
 def test_sine_and_cosine_are_those_of_the_standard_librarys_calendar(moment, cycle):
     moment = moment.replace(microsecond=0)
     start = int((moment - datetime(1970, 1, 1)) / timedelta(seconds=1)) * 10**9
-    found = calendar.columns(TimeAxis("timestamps", start, HOUR), [cycle], 0, 1)[0]
+    columns = calendar.columns(TimeAxis("timestamps", start, HOUR), [cycle], 0, 1)[0]
     angle = 2 * np.pi * share(moment, cycle)
-    np.testing.assert_allclose(found, [np.sin(angle), np.cos(angle)], atol=1e-9)
+    np.testing.assert_allclose(columns, [np.sin(angle), np.cos(angle)], atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,9 @@ def test_epochs_count_as_timestamps_in_utc(kind, size):
 
 
 def test_months_step_on_by_the_calendar():
-    found = calendar.columns(TimeAxis("timestamps", 0, 30 * 24 * HOUR, calendar="MS"), ["day-of-year"], 0, 13)
-    np.testing.assert_allclose(found[12], found[0], atol=1e-12)
-    np.testing.assert_allclose(np.arctan2(found[6, 0], found[6, 1]) % (2 * np.pi), 2 * np.pi * 181 / 365)
+    columns = calendar.columns(TimeAxis("timestamps", 0, 30 * 24 * HOUR, calendar="MS"), ["day-of-year"], 0, 13)
+    np.testing.assert_allclose(columns[12], columns[0], atol=1e-12)
+    np.testing.assert_allclose(np.arctan2(columns[6, 0], columns[6, 1]) % (2 * np.pi), 2 * np.pi * 181 / 365)
 
 
 def written(path, rows, step=timedelta(hours=1), ahead=0):

@@ -221,7 +221,7 @@ def counted(count, name="No", end=""):
 
 
 def lengths(signal):
-    return [len(one) for one in signal.recordings]
+    return [len(recording) for recording in signal.recordings]
 
 
 def test_missing_rows_of_a_count_are_refused_and_cut(write):

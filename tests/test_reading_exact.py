@@ -19,7 +19,7 @@ N = range(24)
 
 def table(header, *columns, mark=",", end="\n"):
     """A file of columns, each a function of the row or a list."""
-    rows = [mark.join(str(one(k) if callable(one) else one[k]) for one in columns) for k in N]
+    rows = [mark.join(str(column(k) if callable(column) else column[k]) for column in columns) for k in N]
     return end.join(([header] if header else []) + rows) + end
 
 
@@ -34,19 +34,19 @@ def other(k):
 def stamps(form, step="1h", start="2022-08-05 15:26:13", **changed):
     import pandas as pd
 
-    made = list(pd.date_range(start, periods=24, freq=step).strftime(form))
+    texts = list(pd.date_range(start, periods=24, freq=step).strftime(form))
     for place, text in changed.items():
-        made[int(place[1:])] = text
-    return made
+        texts[int(place[1:])] = text
+    return texts
 
 
 def stamped(form, step="1h", **options):
     return table("time,v", stamps(form, step, **options), wave)
 
 
-def cells(place, text, beside=wave):
+def cells(place, text, column=wave):
     """A channel with one cell changed."""
-    return lambda k: text if k == place else beside(k)
+    return lambda k: text if k == place else column(k)
 
 
 def seconds(*steps, scale=0.1):
@@ -483,8 +483,8 @@ def test_what_becomes_of_it(tmp_path, name):
     path = tmp_path / "file.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with contextlib.suppress(ForecasterError):
-        found = read(path, ReadingOptions(**options))
-        assert all(np.isfinite(one.values).all() for one in found.signal.recordings)
+        reading = read(path, ReadingOptions(**options))
+        assert all(np.isfinite(recording.values).all() for recording in reading.signal.recordings)
 
 
 def test_the_names_of_inputs(tmp_path, monkeypatch):
@@ -504,7 +504,7 @@ def test_the_names_of_inputs(tmp_path, monkeypatch):
         (tmp_path / name).write_text("1")
 
     def named(*arguments, apart=None):
-        return [(one.path, one.name) for one in find(arguments, apart=apart)]
+        return [(item.path, item.name) for item in find(arguments, apart=apart)]
 
     assert named("a") == [("a/b/x.CSV", "b/x"), ("a/out/w.tsv", "out/w"), ("a/x.csv", "x_csv"), ("a/x.txt", "x_txt")]
     assert named("a", apart=tmp_path / "a" / "out") == [

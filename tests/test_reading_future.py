@@ -82,8 +82,8 @@ def test_every_row_is_either_measured_or_future(tmp_path_factory, measured, ahea
     recording = read_signal(path, ReadingOptions(**KNOWN)).recordings[0]
     assert len(recording) == measured
     assert (0 if recording.future is None else len(recording.future)) == ahead
-    whole = recording.values[:, 2:] if not ahead else np.concatenate((recording.values[:, 2:], recording.future))
-    np.testing.assert_array_equal(whole, plan(0, measured + ahead))
+    columns = recording.values[:, 2:] if not ahead else np.concatenate((recording.values[:, 2:], recording.future))
+    np.testing.assert_array_equal(columns, plan(0, measured + ahead))
 
 
 def test_where_one_channel_ends_before_the_other_the_future_begins_there(read):
@@ -101,8 +101,8 @@ def test_cut_recordings_leave_the_future_to_the_last(read):
     rows = table()
     rows[20][1] = ""
     signal = read(rows, missing="split", **KNOWN)
-    assert [len(one) for one in signal.recordings] == [20, MEASURED - 21]
-    assert [one.future is None for one in signal.recordings] == [True, False]
+    assert [len(recording) for recording in signal.recordings] == [20, MEASURED - 21]
+    assert [recording.future is None for recording in signal.recordings] == [True, False]
 
 
 def test_a_short_gap_among_the_known_values_can_be_interpolated(read):

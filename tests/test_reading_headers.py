@@ -49,8 +49,8 @@ def test_a_row_of_units_below_the_names(write, text, channels, units, step, line
 
 
 def test_units_below_one_name_and_below_a_date_and_its_clock(write):
-    one = read(write("v\nV\n" + "".join(f"{value}\n" for value in WAVE))).signal
-    assert (one.channels, one.units) == (("v",), ("V",))
+    single = read(write("v\nV\n" + "".join(f"{value}\n" for value in WAVE))).signal
+    assert (single.channels, single.units) == (("v",), ("V",))
     rows = "".join(f"13.01.2023,00:00:{k:02},{wave(k)}\n" for k in range(60))
     dated = read(write("Date,Time,v\ndd.mm.yyyy,hh:mm:ss,mV\n" + rows)).signal
     assert (dated.channels, dated.units, dated.sample_rate_hz) == (("v",), ("mV",), 1.0)
@@ -112,8 +112,8 @@ def test_a_table_of_a_campbell_logger(write, fields):
     units = ["TS", "RN", "Volts", "umol/m2/fortnight", "", "", "", ""][:fields]
     done = ["", "", "Avg", "Avg", "Smp", "Min", "TMx", "Std"][:fields]
     head = first + "".join(",".join(f'"{cell}"' for cell in row) + "\n" for row in (names, units, done))
-    rest = ",".join(["3.5"] * (fields - 3))
-    path = write(head + "".join(f'"2023-01-01 00:00:{k:02}",{k},{wave(k)},{rest}\n' for k in range(60)))
+    values = ",".join(["3.5"] * (fields - 3))
+    path = write(head + "".join(f'"2023-01-01 00:00:{k:02}",{k},{wave(k)},{values}\n' for k in range(60)))
     assert proposed(path) == "--skip-rows 1"
     reading = read(path, options_of("--skip-rows 1"))
     at = reading.signal.channels.index("BattV_Avg")

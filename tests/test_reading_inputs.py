@@ -32,10 +32,10 @@ def test_files_and_patterns(folder):
 
 
 def test_the_same_name_is_told_apart(folder):
-    found = names(folder / "a.csv", folder / "sub" / "a.csv")
-    assert len(set(found)) == 2
-    assert found[1].endswith("sub/a_csv")
-    assert found == names(folder / "a.csv", folder / "sub" / "a.csv")
+    unique = names(folder / "a.csv", folder / "sub" / "a.csv")
+    assert len(set(unique)) == 2
+    assert unique[1].endswith("sub/a_csv")
+    assert unique == names(folder / "a.csv", folder / "sub" / "a.csv")
 
 
 def test_standard_input_and_absent_files():

@@ -118,8 +118,8 @@ def test_a_year_of_two_digits_may_come_first(reads, form):
 
 def test_a_day_that_may_be_a_year_is_told(reads):
     signal = reads(table("Date", dated("%y/%m/%d %H:%M", (2023, 3, 5), seconds=60)))
-    told = "dates read as of 2005: if the year comes first (2023), --time-format '%y/%m/%d %H:%M'"
-    assert told in signal.notes
+    note = "dates read as of 2005: if the year comes first (2023), --time-format '%y/%m/%d %H:%M'"
+    assert note in signal.notes
     assert not reads(table("Date", dated("%d/%m/%y %H:%M", (2022, 5, 23), seconds=60))).notes
 
 

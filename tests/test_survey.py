@@ -34,23 +34,23 @@ def _one(*parts, **options):
 
 def test_moments_written_out():
     values = np.random.default_rng(0).normal(1, 2, 5000)
-    found = _one(values[:3000], values[3000:])
-    assert found.mean == pytest.approx(values.mean())
-    assert found.standard_deviation == pytest.approx(values.std())
-    assert found.rms == pytest.approx(np.sqrt(np.mean(values**2)))
-    assert found.peak == np.abs(values).max()
-    assert found.crest_factor == pytest.approx(found.peak / found.rms)
-    assert found.kurtosis == pytest.approx(np.mean((values - values.mean()) ** 4) / values.var() ** 2)
-    assert (found.minimum, found.maximum) == (values.min(), values.max())
+    channel = _one(values[:3000], values[3000:])
+    assert channel.mean == pytest.approx(values.mean())
+    assert channel.standard_deviation == pytest.approx(values.std())
+    assert channel.rms == pytest.approx(np.sqrt(np.mean(values**2)))
+    assert channel.peak == np.abs(values).max()
+    assert channel.crest_factor == pytest.approx(channel.peak / channel.rms)
+    assert channel.kurtosis == pytest.approx(np.mean((values - values.mean()) ** 4) / values.var() ** 2)
+    assert (channel.minimum, channel.maximum) == (values.min(), values.max())
 
 
 def test_a_sine_has_its_crest_factor_kurtosis_and_hertz():
-    found = _one(np.sin(np.arange(10_000) * 2 * np.pi / 50), rate=1000.0)
-    assert found.crest_factor == pytest.approx(np.sqrt(2), rel=3e-3)
-    assert found.kurtosis == pytest.approx(1.5, rel=1e-3)
-    assert found.dominant_hz == pytest.approx(20, rel=1e-3)
-    assert found.clipped == 0
-    assert not found.constant
+    channel = _one(np.sin(np.arange(10_000) * 2 * np.pi / 50), rate=1000.0)
+    assert channel.crest_factor == pytest.approx(np.sqrt(2), rel=3e-3)
+    assert channel.kurtosis == pytest.approx(1.5, rel=1e-3)
+    assert channel.dominant_hz == pytest.approx(20, rel=1e-3)
+    assert channel.clipped == 0
+    assert not channel.constant
 
 
 def test_clipping_is_found():
@@ -73,11 +73,11 @@ def test_a_stuck_sensor_is_found_and_runs_do_not_cross_recordings():
 @pytest.mark.parametrize("value", [0.0, 0.1, -5.0, 1e300])
 def test_a_constant_channel(value):
     result = survey(_signal(np.full(300, value)))
-    found = result.channels[0]
-    assert found.constant
-    assert found.period is None
-    assert found.kurtosis is None
-    assert found.standard_deviation == 0
+    channel = result.channels[0]
+    assert channel.constant
+    assert channel.period is None
+    assert channel.kurtosis is None
+    assert channel.standard_deviation == 0
     assert "all values are" in result.warnings[0]
 
 

@@ -73,7 +73,7 @@ def test_missing_labels_follow_the_missing_rule(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "found"),
+    ("options", "problem"),
     [
         ({"duplicates": "mean"}, "no mean"),
         ({"layout": "wide"}, "--layout wide"),
@@ -82,8 +82,8 @@ def test_missing_labels_follow_the_missing_rule(tmp_path):
         ({"columns": ("a", "b")}, "2 times --column"),
     ],
 )
-def test_options_that_mean_nothing_for_labels_are_refused(tmp_path, options, found):
-    with pytest.raises(SignalError, match=found):
+def test_options_that_mean_nothing_for_labels_are_refused(tmp_path, options, problem):
+    with pytest.raises(SignalError, match=problem):
         read_signal(column(tmp_path, "SCRT" * 5), told(**options))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from forecaster.reading.source import refuse_binary
+from forecaster.reading.source import Source, refuse_binary
 
 if TYPE_CHECKING:
     from forecaster.reading.file import InputFile
@@ -22,7 +22,8 @@ class Format:
     """A format: the module of this package that reads it, and what tells its files.
 
     `magic` is how a binary file begins, `first_line` how a text does; `layout` is the value of
-    --layout that chooses a format of text. Files with one of the `suffixes` are found in folders.
+    --layout that chooses a format of text. Where a format has none of them, the name of a file tells,
+    by one of the `suffixes`; these also say which files are picked up from a folder.
     """
 
     name: str
@@ -30,6 +31,19 @@ class Format:
     first_line: str = ""
     layout: str = ""
     suffixes: tuple[str, ...] = ()
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the format is one of text, in some encoding."""
+        return bool(self.first_line or self.layout)
+
+    def recognises(self, source: Source) -> bool:
+        """Return whether a file is of this format, without regard to --layout: content goes before name."""
+        if self.magic:
+            return source.head.startswith(self.magic)
+        if self.first_line:
+            return source.starts_with(self.first_line)
+        return not self.layout and source.path.lower().endswith(self.suffixes)
 
     def read(self, file: InputFile) -> Reading:
         """Return the reading of a file. Raises RefusalError if it is no signal."""
@@ -48,22 +62,20 @@ REGISTRY = (
 
 
 def of(file: InputFile) -> Format:
-    """Return the format of a file: by its first bytes, by its first line, else by --layout.
+    """Return the format of a file: the one that recognises it, else that of --layout.
 
     Raises RefusalError for a file of an unknown kind, and for options that its layout cannot meet.
     """
-    head = file.source.head
-    binary = next((member for member in REGISTRY if member.magic and head.startswith(member.magic)), None)
-    if binary is not None:
-        return binary
+    member = next((member for member in REGISTRY if member.recognises(file.source)), None)
+    if member is not None and not member.is_text:
+        return member
     refuse_binary(file.source)
     options = file.options
     for option, names in (("--exogenous", options.exogenous), ("--known", options.known)):
         if names and options.layout != "columns":
             problem = f"{option} together with --layout {options.layout}"
             raise file.refusal(problem, expected="exogenous channels in columns of their own")
-    titled = (member for member in REGISTRY if member.first_line and file.source.starts_with(member.first_line))
-    return next(titled, by_layout(file))
+    return member or by_layout(file)
 
 
 def by_layout(file: InputFile) -> Format:
