@@ -116,10 +116,10 @@ def task_of(signal: Any, horizon: int, recipe: dict[str, Any]) -> Task:
     chosen = Recipe(**recipe, loss="mae", average=0.995)
     config = RunConfig(predictor="segment-gru", horizon_mode="direct", parameters=NETWORK, recipe=chosen, **own)
     prepared = prepare([signal], config)
-    runs, rows = prepared.parts.training.runs, len(signal.recordings[0])
+    runs, rows = prepared.splits.training.runs, len(signal.recordings[0])
     b1, b2 = (np.full(len(runs.start), round(rows * share)) for share in (0.6, 0.8))
     # The protocol has no part for bands: all of the validation part chooses.
-    parts = WindowSplits(prepared.parts.training, Windows.between(runs, (b1, b2), window))
+    parts = WindowSplits(prepared.splits.training, Windows.between(runs, (b1, b2), window))
     views = [
         sliding_window_view(runs.run(r), window.context + horizon)[int(b2[r]) - window.context :] for r in range(7)
     ]

@@ -218,12 +218,12 @@ class _Bench:
         for name in baselines(TASK):
             began = time.monotonic()
             with one_blas_thread():
-                fitted[name] = predictor_class(name).fit(prepared.parts)
+                fitted[name] = predictor_class(name).fit(prepared.splits)
             seconds[name] = time.monotonic() - began
         shared = Shared(prepared, fitted)
         model = Forecaster.fit(signals, plain, shared=shared)
         losses = {
-            horizon: {name: losses_of(_tallies(shared, horizon, name)) for name in fitted} for horizon in shared.known
+            horizon: {name: losses_of(_tallies(shared, horizon, name)) for name in fitted} for horizon in shared.sums
         }
         horizons = tuple(_horizon(evaluation, losses, k > 0) for k, evaluation in enumerate(model.stored))
         bench = cls(signals, config, shared, horizons, losses, {})
@@ -288,13 +288,13 @@ def size(predictor: Predictor) -> int:
 
 def _tallies(shared: Shared, horizon: int, name: str) -> Tallies:
     """Return the errors of `name` in every part that has origins."""
-    return {part: sums[name].errors for part, sums in shared.known[horizon].items() if name in sums}
+    return {part: sums[name].errors for part, sums in shared.sums[horizon].items() if name in sums}
 
 
 def losses_of(tallies: Mapping[int, ErrorSums]) -> Array:
     """Return the normalised error of each origin, (O,), weighted so that their mean is the mean over the parts.
 
-    WindowSplits without origins, or whose truth is constant, have no normalised error: they are left out.
+    Parts without origins, or whose truth is constant, have no normalised error: they are left out.
     """
     known = [tally for tally in tallies.values() if len(tally.origin_mse) and tally.y_true.variance > 0]
     total = sum(len(tally.origin_mse) for tally in known)

@@ -25,7 +25,7 @@ WINDOW = Window(n_step=4, n_input=10)
 
 
 def parts_of(values) -> WindowSplits:
-    return prepare([signal_of(values)], RunConfig(window=WINDOW)).parts
+    return prepare([signal_of(values)], RunConfig(window=WINDOW)).splits
 
 
 def fitted(parts, *names):
@@ -108,7 +108,7 @@ def test_no_band_without_a_part_that_chose_nothing():
 
 
 def test_a_short_recording_counts_whole_beside_a_long_one():
-    parts = prepare([signal_of(wave(180)), signal_of(wave(1200), "long")], RunConfig(window=WINDOW)).parts
+    parts = prepare([signal_of(wave(180)), signal_of(wave(1200), "long")], RunConfig(window=WINDOW)).splits
     bounds = [boundaries(rows, Split()) for rows in (180, 1200)]
     assert np.sum([one.targets for one in parts.folds()], axis=0).tolist() == [b2 - b1 for b1, b2 in bounds]
 

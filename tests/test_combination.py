@@ -35,7 +35,7 @@ NAMES = ("last-value", "repeat-segment", "mean")
 
 @pytest.fixture(scope="module")
 def parts() -> WindowSplits:
-    return prepare([signal_of(wave(800))], RunConfig(window=WINDOW)).parts
+    return prepare([signal_of(wave(800))], RunConfig(window=WINDOW)).splits
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ class TestWeights:
         for end in (800, 680):  # of the validation part
             values = wave(800)
             values[end:] = 77.0
-            parts = prepare([signal_of(values)], RunConfig(window=WINDOW)).parts
+            parts = prepare([signal_of(values)], RunConfig(window=WINDOW)).splits
             fitted = [predictor_class(name).fit(parts) for name in NAMES]
             whole, without = fit_ensemble(fitted, parts)
             errors = residuals_of(whole, parts, without)[0].errors
@@ -141,7 +141,7 @@ class TestFold:
         assert begins == [40, 336, 392]
 
     def test_a_short_training_part_has_none(self):
-        assert holdout_fold(prepare([signal_of(wave(120))], RunConfig(window=WINDOW)).parts) is None
+        assert holdout_fold(prepare([signal_of(wave(120))], RunConfig(window=WINDOW)).splits) is None
 
     def test_what_comes_after_the_training_part_does_not_reach_it(self):
         found = []
@@ -149,7 +149,7 @@ class TestFold:
             values = wave(800)
             values[560:] = last
             split = {"training": 70, "validation": 15, "test": 15}
-            made = prepare([signal_of(values)], RunConfig(window=WINDOW, split=split)).parts
+            made = prepare([signal_of(values)], RunConfig(window=WINDOW, split=split)).splits
             found.append(holdout_fold(made).holdout.stretch(0))
         np.testing.assert_array_equal(*found)
 

@@ -99,12 +99,12 @@ def test_what_makes_one_segment_at_a_time_is_refused():
 def test_the_segments_fit_the_parts():
     config = resolved(DIRECT, [signal_of(wave(500))])
     assert config.ahead == 2
-    windows = prepare([signal_of(wave(500))], config).parts.farther(2)
+    windows = prepare([signal_of(wave(500))], config).splits.farther(2)
     assert len(windows.validation) > 0
 
 
 def test_the_moving_average_of_the_weights_is_what_is_judged_and_kept():
-    parts = prepare([signal_of(wave(1200))], RunConfig(window=WINDOW)).parts
+    parts = prepare([signal_of(wave(1200))], RunConfig(window=WINDOW)).splits
     own = QUICK.model_copy(update={"learning_rate": 0.01, "schedule": "constant", "patience": None})
     plain, mean = (
         train_network(

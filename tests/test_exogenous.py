@@ -81,7 +81,7 @@ def test_a_window_holds_the_segments_of_all_channels_step_by_step():
     config = resolved(RunConfig(window=WINDOW), [signal])
     assert (config.window.exogenous, config.window.width) == (2, 12)
     prepared = prepare([signal, signal], config)
-    windows = prepared.parts.training
+    windows = prepared.splits.training
     inputs, targets = windows.take(np.array([0, 5, len(windows) - 1]))
     scaled = (signal.recordings[0].values - prepared.scaler.mean) / prepared.scaler.scale
     assert inputs.shape == (3, 3, 12)
@@ -122,7 +122,7 @@ def test_nothing_recorded_after_an_origin_moves_its_forecast(model):
     changed[100:] = 1e3
     rows = np.array([50, 100])
     first, second = (
-        model.run(model.predictor, [Origins(recorded[:, 0], 0, rows, Covariates(recorded[:, 1:]))], 11)
+        model.forecast_from([Origins(recorded[:, 0], 0, rows, Covariates(recorded[:, 1:]))], 11)
         for recorded in (values, changed)
     )
     assert first.tobytes() == second.tobytes()

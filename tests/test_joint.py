@@ -118,7 +118,7 @@ def test_a_window_for_training_is_the_one_for_forecasting():
     assert config.window == SEEN
     assert (config.window.columns, config.window.width) == (1 + 2 + 3 + 2, 24)
     prepared = prepare([signal], config)
-    windows = prepared.parts.training
+    windows = prepared.splits.training
     inputs, _ = windows.take(np.arange(len(windows)))
     scaled = (values - prepared.scaler.mean) / prepared.scaler.scale
     rows = np.arange(len(windows) // 3) + WINDOW.context
@@ -250,7 +250,7 @@ def test_what_calibrates_and_combines_forecasts_all_channels_too():
     signal = signal_of(values, exogenous=("e", "plan"), known=1)
     config = resolved(RunConfig(predictor="gru", joint=True, window=WINDOW), [signal])
     prepared, predictor = prepare([signal], config), of_random_weights()
-    sample = far(prepared.parts.validation, 1, 2)
+    sample = far(prepared.splits.validation, 1, 2)
     made = rollout_from(predictor, sample.origins, 6)
     scaled = (values - prepared.scaler.mean) / prepared.scaler.scale
     for k in (0, len(made) - 1):

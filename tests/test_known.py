@@ -90,7 +90,7 @@ def test_a_window_for_training_is_the_one_for_forecasting():
     config = resolved(RunConfig(window=WINDOW), [signal])
     assert (config.window.exogenous, config.window.known, config.window.width) == (2, 1, 12)
     prepared = prepare([signal], config)
-    windows = prepared.parts.training
+    windows = prepared.splits.training
     inputs, _ = windows.take(np.arange(len(windows)))
     scaled = (signal.recordings[0].values - prepared.scaler.mean) / prepared.scaler.scale
     rows = np.arange(len(windows)) + WINDOW.context
@@ -182,13 +182,13 @@ def test_nothing_measured_after_an_origin_moves_its_forecast(model):
     changed[100:, :2] = 1e3
     rows = np.array([50, 100])
     first, second = (
-        model.run(model.predictor, [Origins(one[:, 0], 0, rows, Covariates(one[:, 1:2], one[:, 2:]))], 11)
+        model.forecast_from([Origins(one[:, 0], 0, rows, Covariates(one[:, 1:2], one[:, 2:]))], 11)
         for one in (values, changed)
     )
     assert first.tobytes() == second.tobytes()
     changed[100:, 2] += 1
     covariates = Covariates(changed[:, 1:2], changed[:, 2:])
-    third = model.run(model.predictor, [Origins(changed[:, 0], 0, rows, covariates)], 11)
+    third = model.forecast_from([Origins(changed[:, 0], 0, rows, covariates)], 11)
     assert third[0].tobytes() == first[0].tobytes()
     assert not np.array_equal(third[1], first[1])
 
@@ -196,7 +196,7 @@ def test_nothing_measured_after_an_origin_moves_its_forecast(model):
 def test_a_forecast_is_the_one_that_is_scored(model):
     values = steered(300, seed=5)
     whole = Origins(values[:, 0], 0, np.array([200]), Covariates(values[:, 1:2], values[:, 2:]))
-    scored = model.run(model.predictor, [whole], 12)[0]
+    scored = model.forecast_from([whole], 12)[0]
     cut = signal_of(values[:200], future=values[200:212, 2:])
     np.testing.assert_array_equal(model.forecast([cut], horizon=12)[0][0].mean, scored)
 

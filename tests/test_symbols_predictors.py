@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from forecaster.training.objectives import OBJECTIVES
 
 from forecaster import predictors
 from forecaster.config import RunConfig, Window
@@ -12,7 +13,6 @@ from forecaster.predictors.symbolic import SymbolNetwork, one_hot
 from forecaster.signal.context import Context
 from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.time_axis import TimeAxis
-from forecaster.training.objectives import OBJECTIVES
 from forecaster.training.preparation import resolved
 from tests.evaluations import evaluate_symbols
 from tests.test_predictors import parts_of

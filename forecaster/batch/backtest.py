@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.batch.tables import cell, safe_text
+from forecaster.batch.tables import cell
 from forecaster.evaluation import ScoredBlock
+from forecaster.forecasting.forecast import safe_text
 from forecaster.signal.signal import Signal
 from forecaster.signal.time_axis import TimeAxis
 

@@ -10,20 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal
 
 from forecaster import installing
-from forecaster.errors import OutputError, UsageError, printable
-
-if TYPE_CHECKING:
-    from forecaster.forecasting.forecast import Forecast
+from forecaster.errors import UsageError
+from forecaster.forecasting.forecast import Cell, Forecast
 
 Format = Literal["csv", "json", "parquet"]
-Cell = str | int | float | None
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def encode(forecasts: Sequence[Forecast], levels: Sequence[int], form: Format) -> bytes:
@@ -34,9 +27,9 @@ def encode(forecasts: Sequence[Forecast], levels: Sequence[int], form: Format) -
         UsageError: Parquet asked for, and pyarrow is not installed.
     """
     ordered = sorted(set(levels))
-    symbols = forecasts[0].symbols if forecasts else ()
-    header = symbol_columns(symbols) if symbols else columns(ordered)
-    blocks = [symbol_block(forecast) if symbols else _block(forecast, ordered) for forecast in forecasts]
+    # Nothing to forecast from, no row: the header is then that of numbers.
+    header = forecasts[0].header(ordered) if forecasts else Forecast.header_of(ordered)
+    blocks = [forecast.columns(ordered) for forecast in forecasts]
     rows = (row for block in blocks for row in zip(*block, strict=True))
     if form == "csv":
         return _csv(header, rows)
@@ -44,91 +37,6 @@ def encode(forecasts: Sequence[Forecast], levels: Sequence[int], form: Format) -
         text = json.dumps([dict(zip(header, row, strict=True)) for row in rows], allow_nan=False, indent=0)
         return f"{text}\n".encode()
     return _parquet(header, blocks)
-
-
-def columns(levels: Sequence[int]) -> list[str]:
-    """Return the header.
-
-    >>> columns([90])
-    ['unique_id', 'ds', 'y_hat', 'y_hat-lo-90', 'y_hat-hi-90']
-    """
-    return ["unique_id", "ds", "y_hat", *(f"y_hat-{side}-{level}" for level in levels for side in ("lo", "hi"))]
-
-
-def symbol_columns(symbols: Sequence[str]) -> list[str]:
-    """Return the header of a forecast of symbols.
-
-    >>> symbol_columns(["S", "C"])
-    ['unique_id', 'ds', 'y_hat', 'p', 'p-S', 'p-C']
-    """
-    return ["unique_id", "ds", "y_hat", "p", *(safe_text(f"p-{symbol}") for symbol in symbols)]
-
-
-def safe_text(text: str) -> str:
-    r"""Return `text` as a cell that no spreadsheet runs, control characters escaped.
-
-    >>> safe_text("=1+1"), safe_text("pump\n1")
-    ("'=1+1", 'pump\\n1')
-    """
-    guarded = f"'{text}" if text.startswith(FORMULA) else text
-    return printable(guarded, 4096)
-
-
-def _block(forecast: Forecast, levels: Sequence[int]) -> list[list[Cell]]:
-    """Return the columns of one channel's rows."""
-    count = len(forecast.mean)
-    block: list[list[Cell]] = [
-        [safe_text(forecast.unique_id)] * count,
-        stamps(forecast),
-        _numbers(forecast.mean, forecast),
-    ]
-    for level in levels:
-        band = forecast.bands.get(level)
-        block += [[None] * count] * 2 if band is None else [_bounds(side, forecast) for side in band]
-    return block
-
-
-def symbol_block(forecast: Forecast) -> list[list[Cell]]:
-    """Return the columns of one series of symbols."""
-    codes, probabilities = forecast.mean.astype(np.int64), _probabilities(forecast)
-    return [
-        [safe_text(forecast.unique_id)] * len(codes),
-        stamps(forecast),
-        [safe_text(forecast.symbols[code]) for code in codes],
-        _numbers(probabilities[np.arange(len(codes)), codes], forecast),
-        *(_numbers(column, forecast) for column in probabilities.T),
-    ]
-
-
-def _probabilities(forecast: Forecast) -> NDArray[np.float64]:
-    """Return the probabilities (H, K) of a forecast of symbols."""
-    if forecast.probabilities is None:
-        raise OutputError(f"The forecast of {printable(forecast.unique_id)} has no probabilities.")
-    return forecast.probabilities
-
-
-def stamps(forecast: Forecast) -> list[Cell]:
-    """Return the time stamps of a forecast as plain Python values."""
-    found = forecast.time.stamps(forecast.first, len(forecast.mean))
-    listed = found.tolist() if isinstance(found, np.ndarray) else list(found)
-    return [value if isinstance(value, int | float) else str(value) for value in listed]
-
-
-def _numbers(values: object, forecast: Forecast) -> list[Cell]:
-    """Return finite numbers as Python floats; refuse anything else before a byte is written."""
-    array = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(array).all():
-        step = int(np.flatnonzero(~np.isfinite(array))[0]) + 1
-        raise OutputError(f"The forecast of {printable(forecast.unique_id)} is not finite from step {step} on.")
-    found: list[Cell] = array.tolist()
-    return found
-
-
-def _bounds(values: object, forecast: Forecast) -> list[Cell]:
-    """Return one side of a band, None at the steps that have none."""
-    array = np.asarray(values, dtype=np.float64)
-    numbers = _numbers(np.nan_to_num(array, nan=0.0, posinf=np.inf, neginf=-np.inf), forecast)
-    return [None if missing else value for value, missing in zip(numbers, np.isnan(array).tolist(), strict=True)]
 
 
 def _csv(header: Sequence[str], rows: Iterator[tuple[Cell, ...]]) -> bytes:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from forecaster.reading.inputs import Input
 
 # What is shown of a single file's forecast, and of the failures and warnings of many files.
-SHOWN_ROWS, SHOWN_SYMBOLS, SHOWN_FAILURES = 5, 8, 10
+SHOWN_ROWS, SHOWN_FAILURES = 5, 10
 
 
 @click.command("forecast")
@@ -96,8 +96,7 @@ def _picture(forecasts: Sequence[Forecast]) -> bytes:
     """Return the picture of the forecasts of one file as PNG."""
     from forecaster import plots
 
-    draw = plots.symbols if forecasts[0].symbols else plots.forecast
-    return plots.png(draw(forecasts))
+    return plots.png(forecasts[0].figure(forecasts))
 
 
 def _explained(error: ForecasterError, item: Input, reading: ReadingOptions, command: click.Command) -> ForecasterError:
@@ -161,7 +160,7 @@ def _files(count: int) -> str:
 
 def _show(terminal: Terminal, item: Input, outcome: Outcome, forecaster: Forecaster) -> None:
     """Print the first rows of a single file's forecast."""
-    from forecaster.batch.tables import safe_text
+    from forecaster.forecasting.forecast import safe_text
 
     for note in outcome.notes.get(item.path, ()):
         terminal.say(f"note: {printable(note)}")
@@ -169,27 +168,8 @@ def _show(terminal: Terminal, item: Input, outcome: Outcome, forecaster: Forecas
         length = samples_and_time(len(forecast.mean), forecaster.manifest.sample_rate_hz)
         unit = f" [{printable(forecast.unit)}]" if forecast.unit else ""
         terminal.say(f"{safe_text(forecast.unique_id)}{unit}: the next {length}")
-        header, rows = (_symbol_rows if forecast.symbols else _number_rows)(forecast)
+        header, rows = forecast.preview(SHOWN_ROWS)
+        cells = [[cell if isinstance(cell, str) else number(float(cell or 0)) for cell in row] for row in rows]
         more = len(forecast.mean) - SHOWN_ROWS
-        terminal.say(table(header, rows) + (f"\n  ... {more} more" if more > 0 else ""))
-
-
-def _symbol_rows(forecast: Forecast) -> tuple[list[str], list[list[str]]]:
-    """Return header and first rows of symbols, with the probabilities of the first ones of the alphabet."""
-    from forecaster.batch.tables import symbol_block
-
-    header = ["  ds", "y_hat", "p", *(printable(f"p-{symbol}", 20) for symbol in forecast.symbols[:SHOWN_SYMBOLS])]
-    columns = symbol_block(forecast)[1 : len(header) + 1]
-    cells = zip(*(column[:SHOWN_ROWS] for column in columns), strict=True)
-    return header, [[f"  {ds}", str(symbol), *(f"{p:.3f}" for p in chances)] for ds, symbol, *chances in cells]
-
-
-def _number_rows(forecast: Forecast) -> tuple[list[str], list[list[str]]]:
-    """Return header and first rows of numbers with their bands."""
-    from forecaster.batch.tables import stamps
-
-    levels = [level for level, band in sorted(forecast.bands.items()) if band is not None]
-    header = ["  ds", "y_hat", *(f"{side} {level} %" for level in levels for side in ("lower", "upper"))]
-    sides = [side for level in levels for side in forecast.bands[level] or ()]
-    values = zip(stamps(forecast)[:SHOWN_ROWS], forecast.mean, *sides, strict=False)
-    return header, [[f"  {stamp}", *(number(float(value)) for value in row)] for stamp, *row in values]
+        shown = table([f"  {header[0]}", *header[1:]], [[f"  {stamp}", *row] for stamp, *row in cells])
+        terminal.say(shown + (f"\n  ... {more} more" if more > 0 else ""))

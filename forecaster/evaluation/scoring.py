@@ -89,13 +89,14 @@ class Request:
     """How far ahead and how densely to score, and what else to do on the way.
 
     `horizon` and `stride` in samples (None: the default stride), the `levels` of the bands in percent; `keep` is given
-    all that is forecast, block by block.
+    all that is forecast, block by block; `reuse` has what was summed of the baselines before, or is to be filled.
     """
 
     horizon: int
     stride: int | None = None
     levels: tuple[int, ...] = LEVELS
     keep: Keep | None = None
+    reuse: ReusableSums | None = None
 
 
 class ChannelScorer(Protocol):

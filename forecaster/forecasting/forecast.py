@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forecaster.errors import OutputError, printable
 from forecaster.signal.time_axis import TimeAxis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CARRIED = (
     "the state is carried from the recording's first sample on, a step a segment; "
     "it is another forecast than one that re-reads its window"
 )
 REREAD = "the window is re-read for every segment, the forecast ones fed back"
-RUNAWAY = 10.0
-"""A forecast farther from the middle of its context than this many times half the context's range has run away."""
 JOINT = "each channel sees all others that are forecast; in closed loop they advance together"
+# A forecast farther from the middle of its context than this many times half the context's range has run away.
+RUNAWAY = 10.0
+# What makes a spreadsheet take a cell for a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
 Array = NDArray[np.float64]
 Bands = dict[int, tuple[Array, Array] | None]
+Cell = str | int | float | None
 
 
 @dataclass(frozen=True)
 class Forecast:
     """What is expected of one channel of one series.
 
-    `mean` (H,) in `unit`; `bands` has for each level in percent the lower and the upper bound
-    (H,), NaN at steps without one, or None; `reasons` tells why by ``"level"``. Step k has the
-    stamp ``first + k`` of `time`. `history` (L,) is the context, whose last sample has the
-    stamp ``first - 1``. `warning` says in plain words if the forecast ran away from it, or is "".
-
-    Of symbols, `mean` and `history` are codes: places in `symbols`, the alphabet (K,).
-    `probabilities` (H, K) are then those of every symbol, given the symbols forecast before.
+    Attributes:
+        unique_id: The name of the series: the signal's, then its label and channel where there are several.
+        channel: The channel's name.
+        unit: The unit of all values, "" where none is known.
+        time: The time axis; step k has the stamp ``first + k``.
+        first: The place of the first forecast sample on `time`.
+        mean: (H,), the forecast.
+        history: (L,), the context; its last sample has the stamp ``first - 1``.
+        bands: By level in percent the lower and the upper bound (H,), NaN at steps without one, or None.
+        reasons: By level as text, why there is no band, or none at some steps.
+        warning: Says in plain words if the forecast ran away from its context, or is "".
     """
 
     unique_id: str
@@ -44,14 +58,82 @@ class Forecast:
     bands: Bands = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     sample_rate_hz: float | None = None
-    symbols: tuple[str, ...] = ()
-    probabilities: Array | None = None
     warning: str = ""
 
-    @property
-    def history_time(self) -> TimeAxis:
-        """The axis of the history: the same."""
-        return self.time
+    def header(self, levels: Sequence[int]) -> list[str]:
+        """Return the names of the columns, two for the band of each of `levels`."""
+        return self.header_of(levels)
+
+    @staticmethod
+    def header_of(levels: Sequence[int]) -> list[str]:
+        """Return the names of the columns of any forecast of numbers.
+
+        >>> Forecast.header_of([90])
+        ['unique_id', 'ds', 'y_hat', 'y_hat-lo-90', 'y_hat-hi-90']
+        """
+        return ["unique_id", "ds", "y_hat", *(f"y_hat-{side}-{level}" for level in levels for side in ("lo", "hi"))]
+
+    def columns(self, levels: Sequence[int]) -> list[list[Cell]]:
+        """Return the columns, H cells each, None where a band has no bound.
+
+        Raises:
+            OutputError: a value is not finite.
+        """
+        count = len(self.mean)
+        columns: list[list[Cell]] = [
+            [safe_text(self.unique_id)] * count,
+            self.stamps(),
+            finite(self.mean, self.unique_id),
+        ]
+        for level in levels:
+            band = self.bands.get(level)
+            columns += [[None] * count] * 2 if band is None else [_bound(side, self.unique_id) for side in band]
+        return columns
+
+    def preview(self, count: int) -> tuple[list[str], list[list[Cell]]]:
+        """Return the first `count` rows with the bands that there are, and their header."""
+        levels = [level for level, band in sorted(self.bands.items()) if band is not None]
+        header = ["ds", "y_hat", *(f"{side} {level} %" for level in levels for side in ("lower", "upper"))]
+        sides = [side for level in levels for side in self.bands[level] or ()]
+        values = zip(self.stamps()[:count], self.mean, *sides, strict=False)
+        return header, [[str(stamp), *map(float, row)] for stamp, *row in values]
+
+    def stamps(self) -> list[Cell]:
+        """Return the time stamps of the forecast samples as plain Python values."""
+        listed = np.asarray(self.time.stamps(self.first, len(self.mean))).tolist()
+        return [stamp if isinstance(stamp, int | float) else str(stamp) for stamp in listed]
+
+    @classmethod
+    def figure(cls, forecasts: Sequence[Any]) -> Figure:
+        """Return the picture of the forecasts of one file."""
+        from forecaster.plots.forecasts import forecast
+
+        return forecast(forecasts)
+
+
+def safe_text(text: str) -> str:
+    r"""Return `text` as a cell that no spreadsheet runs, control characters escaped.
+
+    >>> safe_text("=1+1"), safe_text("pump\n1")
+    ("'=1+1", 'pump\\n1')
+    """
+    return printable(f"'{text}" if text.startswith(FORMULA) else text, 4096)
+
+
+def finite(values: Array, unique_id: str) -> list[Cell]:
+    """Return `values` as Python floats; OutputError names the first step of `unique_id` that is not finite."""
+    array = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(array).all():
+        step = int(np.flatnonzero(~np.isfinite(array))[0]) + 1
+        raise OutputError(f"The forecast of {printable(unique_id)} is not finite from step {step} on.")
+    listed: list[Cell] = array.tolist()
+    return listed
+
+
+def _bound(values: Array, unique_id: str) -> list[Cell]:
+    """Return one side of a band, None at the steps that have none."""
+    numbers = finite(np.nan_to_num(values, nan=0.0, posinf=np.inf, neginf=-np.inf), unique_id)
+    return [None if missing else number for number, missing in zip(numbers, np.isnan(values).tolist(), strict=True)]
 
 
 def runaway(mean: Array, history: Array) -> str:

@@ -1,18 +1,16 @@
 """The figures of a forecast: the end of the history, what is expected, and how sure that is.
 
 Numbers are drawn as a line with its bands, symbols as steps with the probability of each as a
-shade. `draw_numbers` and `draw_symbols` draw one forecast into axes; `FIGURES` has by task the
-figure of all forecasts of a file.
+shade. `draw_numbers` and `draw_symbols` draw one forecast into axes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from forecaster.config import Task
 from forecaster.errors import printable
 from forecaster.plots.figures import FAINT, INK, MODEL, TimeScale, ahead, canvas, quantity, stroke
 
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from forecaster.forecasting.forecast import Forecast
+    from forecaster.tasks import SymbolForecast
 
 MOST_PANELS = 4
 MOST_SYMBOLS = 16
@@ -31,17 +30,14 @@ def forecast(forecasts: Sequence[Forecast]) -> Figure:
     return _panels(forecasts, draw_numbers, min_height=700, panel_height=260)
 
 
-def symbols(forecasts: Sequence[Forecast]) -> Figure:
+def symbols(forecasts: Sequence[SymbolForecast]) -> Figure:
     """Return the figure of the forecasts of one file, of symbols."""
     rows = min(MOST_SYMBOLS, len(forecasts[0].symbols)) if forecasts else 1
     return _panels(forecasts, draw_symbols, min_height=420, panel_height=150 + 34 * rows)
 
 
-FIGURES: dict[Task, Callable[[Sequence[Forecast]], Figure]] = {"forecast": forecast, "symbols": symbols}
-
-
 def _panels(
-    forecasts: Sequence[Forecast], draw: Callable[[Axes, Forecast], None], *, min_height: int, panel_height: int
+    forecasts: Sequence[Any], draw: Callable[[Axes, Any], None], *, min_height: int, panel_height: int
 ) -> Figure:
     """Return a figure of the first `MOST_PANELS` forecasts, one below the other, each drawn by `draw`."""
     shown = forecasts[:MOST_PANELS]
@@ -88,7 +84,7 @@ def _draw_bands(axes: Axes, forecast: Forecast, steps: np.ndarray) -> None:
         axes.text(1, 1.01, text, transform=axes.transAxes, ha="right", va="bottom", fontsize=8, color=FAINT)
 
 
-def draw_symbols(axes: Axes, forecast: Forecast) -> None:
+def draw_symbols(axes: Axes, forecast: SymbolForecast) -> None:
     """Draw a forecast of symbols: the end of the history as steps, the forecast as dots on its probabilities."""
     horizon, scale = len(forecast.mean), TimeScale(forecast.time, forecast.sample_rate_hz)
     kept = min(len(forecast.history), max(2 * horizon, 24))
@@ -119,7 +115,7 @@ def draw_symbols(axes: Axes, forecast: Forecast) -> None:
     axes.legend(loc="upper left", bbox_to_anchor=(0, -0.12), ncols=3)
 
 
-def _shown_codes(forecast: Forecast, kept: int) -> np.ndarray:
+def _shown_codes(forecast: SymbolForecast, kept: int) -> np.ndarray:
     """Return the codes that get a row, in the alphabet's order: the likeliest, then those seen most in the history."""
     counts = np.bincount(forecast.history[-kept:].astype(np.int64), minlength=len(forecast.symbols))
     weight = counts / kept + (0 if forecast.probabilities is None else forecast.probabilities.max(axis=0))

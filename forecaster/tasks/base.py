@@ -1,49 +1,163 @@
-"""What the work of a task needs to know of a model."""
+"""What a task is: everything that differs between forecasting numbers and forecasting symbols."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.bundle import Manifest
-from forecaster.evaluation import Known
-from forecaster.predictors import Predictor, baselines
+from forecaster.bundle import Channels
+from forecaster.config import Recipe, RunConfig, Split, Window
+from forecaster.config import Task as TaskName
+from forecaster.conformal.bands import IntervalState
+from forecaster.evaluation import Evaluation, Request
+from forecaster.forecasting.forecast import Forecast
+from forecaster.predictors import Predictor
+from forecaster.signal.context import Context
 from forecaster.signal.origins import Origins
+from forecaster.signal.scaling import Scaler
+from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.splits import WindowSplits
+
+if TYPE_CHECKING:
+    from forecaster.tasks.fitted import FittedModel
 
 Array = NDArray[np.float64]
+Examples = tuple[NDArray, NDArray]
 
 
-class Model(Protocol):
-    """A trained model: `Forecaster`, seen from below."""
+@dataclass(frozen=True)
+class Series:
+    """One channel of one recording, whose end is to be forecast: `origin` holds the one place."""
 
-    manifest: Manifest
-    predictors: tuple[Predictor, ...]
-    quantiles: NDArray[np.float32]
-    name: str
-    known: dict[int, Known] | None
+    signal: Signal
+    recording: Recording
+    origin: Origins
 
-    def run(
-        self, predictor: Predictor, origins: Sequence[Origins], horizon: int, made: dict[str, Array] | None = None
-    ) -> Array:
-        """Forecast with one predictor from `origins` in the channels' units: (O, H) in the same."""
-
-
-def scored(model: Model) -> dict[str, Predictor]:
-    """Return what is scored by name: "model", and whatever stands beside it: baselines, members of a combination."""
-    first, *others = model.predictors
-    beside = [first, *others] if first.is_baseline else others
-    return {"model": first, **{one.name: one for one in sorted(beside, key=_order)}}
-
-
-def _order(predictor: Predictor) -> int:
-    """Place the baselines in their order, and networks behind them."""
-    order = baselines(predictor.task)
-    return order.index(predictor.name) if predictor.is_baseline else len(order)
+    def named(self, channels: Channels) -> dict[str, Any]:
+        """Return the fields of a `Forecast` that name it and place it in time; `channels` are the model's."""
+        names, channel = channels.target, self.origin.channel
+        parts = (self.signal.name, self.recording.label, names[channel] if len(names) > 1 else "")
+        return {
+            "unique_id": "/".join(part for part in parts if part),
+            "channel": names[channel],
+            "unit": channels.units[channel],
+            "time": self.recording.time,
+            "first": len(self.recording),
+            "sample_rate_hz": self.signal.sample_rate_hz,
+        }
 
 
-def itself(model: Model) -> str:
-    """Return the baseline that the model is, or ""."""
-    return model.predictors[0].name if model.predictors[0].is_baseline else ""
+class Task(ABC):
+    """What a model forecasts, and all that follows from it.
+
+    Nothing outside this package asks which task a model has: it asks the model's task to do its part.
+    """
+
+    name: ClassVar[TaskName]
+    # What a file must hold, in messages.
+    noun: ClassVar[str]
+    columns: ClassVar[str]
+    # How files are read and windows are cut unless options say otherwise, as sections of a run's settings.
+    settings: ClassVar[Mapping[str, Mapping[str, Any]]]
+    # Options of the command line that mean nothing for the task, with the reason.
+    unused_options: ClassVar[Mapping[str, str]] = {}
+
+    # --- reading -------------------------------------------------------------------------
+
+    @abstractmethod
+    def holds(self, signal: Signal) -> bool:
+        """Return whether `signal` holds what the task forecasts."""
+
+    def harmonised(self, signals: Sequence[Signal]) -> list[Signal]:
+        """Return training signals in terms that all of them share."""
+        return list(signals)
+
+    @abstractmethod
+    def aligned(self, signal: Signal, labels: tuple[str, ...]) -> Signal:
+        """Return `signal` in the terms of a model with these `labels`; SignalError if it is of another task."""
+
+    # --- training ------------------------------------------------------------------------
+
+    # The label of the loss in the learning curve.
+    loss_label: ClassVar[str]
+
+    @abstractmethod
+    def loss(self, recipe: Recipe) -> str:
+        """Return the loss of a network by its Keras name."""
+
+    @abstractmethod
+    def window_fields(self, config: RunConfig, signals: Sequence[Signal]) -> dict[str, int]:
+        """Return the fields of the window that the data decide; UsageError or SignalError where they do not fit."""
+
+    @abstractmethod
+    def window_size(self, window: Window, fields: Mapping[str, int]) -> str:
+        """Return how large a window is with these `fields`, in words."""
+
+    @abstractmethod
+    def suggested_window(self, rows: int, split: Split, period: float | None) -> tuple[int, int] | None:
+        """Return the (S, N) to suggest for a recording of `rows` rows, or None if it is too short for any."""
+
+    @abstractmethod
+    def fit_scaler(self, training: Sequence[Array], signal: Signal) -> Scaler:
+        """Return the scaler of the `training` rows of every recording; the columns are those of `signal`."""
+
+    @abstractmethod
+    def choice_ends(self, begins: NDArray[np.int64], ends: NDArray[np.int64], window: Window) -> NDArray[np.int64]:
+        """Return for each run the row of its validation part until which targets choose states and penalties."""
+
+    @abstractmethod
+    def examples(self, inputs: NDArray[np.float32], targets: NDArray[np.float32], window: Window) -> Examples:
+        """Return what a network is trained on, of windows (B, S, N) with targets (B, N)."""
+
+    @abstractmethod
+    def calibrate(
+        self, predictor: Predictor, splits: WindowSplits, config: RunConfig, fold_predictors: Sequence[Predictor]
+    ) -> tuple[IntervalState, NDArray[np.float32]]:
+        """Return the state and the quantiles of the bands that the validation part gives.
+
+        `fold_predictors` has for each fold of the validation part the predictor as it was found without that fold.
+        """
+
+    # --- forecasting ---------------------------------------------------------------------
+
+    @staticmethod
+    @abstractmethod
+    def rollout(predictor: Any, context: Context, horizon: int) -> Any:
+        """Return what `forecasts` takes: the forecast of `horizon` steps after each row of `context`.
+
+        A task names a function of `forecasting` here, so that a forecast goes from the model straight into the rollout.
+        """
+
+    @abstractmethod
+    def forecasts(
+        self, model: FittedModel, series: Sequence[Series], rolled: Any, levels: Sequence[int]
+    ) -> list[Forecast]:
+        """Return the forecast of each of `series`, of what the rollout gave for all of them, with bands at `levels`."""
+
+    # --- evaluation ----------------------------------------------------------------------
+
+    @abstractmethod
+    def evaluate(
+        self, model: FittedModel, signals: Sequence[Signal], first_targets: Sequence[Sequence[int]], request: Request
+    ) -> Evaluation:
+        """Score the model and the predictors beside it; recording r of signal i from row first_targets[i][r] on."""
+
+    # --- showing -------------------------------------------------------------------------
+
+    def facts(self, labels: Sequence[str]) -> list[tuple[str, str]]:
+        """Return what is to be said of a model of this task beside what holds for all, as (name, text)."""
+        return []
+
+    # Whether values change by small amounts, so that a line may join them.
+    is_continuous: ClassVar[bool]
+    # Why a gradient by lag is not defined, or "".
+    no_gradient: ClassVar[str] = ""
+
+    @abstractmethod
+    def features(self, values: Array, window: Window, labels: Sequence[str]) -> dict[str, NDArray[np.floating]]:
+        """Return what a unit of a network may follow in contexts (W, L): by name, each (W, S)."""

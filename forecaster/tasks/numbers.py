@@ -1,170 +1,286 @@
-"""Numbers: the next segment, with a band calibrated on the validation part, scored by squared errors."""
+"""Numbers: the next segment of a channel, with a band calibrated on the validation part, scored by squared errors."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.config import RunConfig
+from forecaster.config import Recipe, RunConfig, Split, Window
 from forecaster.conformal import bands, residuals
 from forecaster.conformal.local_scale import LOOKBACK, local_scale
-from forecaster.errors import SignalError
+from forecaster.errors import OutputError, SignalError, UsageError
 from forecaster.evaluation import Evaluation, NumberScorer, Request
 from forecaster.evaluation import evaluate as score
+from forecaster.forecasting.forecast import Forecast, runaway
+from forecaster.forecasting.rollout import rollout
 from forecaster.predictors import Predictor
+from forecaster.signal.calendar import SCALE
 from forecaster.signal.origins import Origins
+from forecaster.signal.scaling import Scaler
 from forecaster.signal.signal import Signal
-from forecaster.signal.splits import WindowSplits
-from forecaster.tasks.base import Array, Model, itself, scored
-from forecaster.tasks.together import batches, size
+from forecaster.signal.splits import WindowSplits, boundaries, chosen_until
+from forecaster.signal.windows import suggest
+from forecaster.tasks.base import Array, Examples, Series, Task
+from forecaster.tasks.fitted import FittedModel, in_blocks
+
+# Earlier segments whose values a network's units may follow.
+DELAYS = 3
 
 
-def calibrate(
-    predictor: Predictor, parts: WindowSplits, config: RunConfig, without: Sequence[Predictor]
-) -> tuple[bands.IntervalState, NDArray[np.float32]]:
-    """Return the quantiles of the residuals on the validation part, and what they are good for."""
-    found = residuals.residuals(predictor, parts, without, carry=config.carry_state)
-    return bands.calibrate(
-        [one.errors for one in found],
-        [one.separate for one in found],
-        n_input=parts.window.n_input,
-        reference=[one.reference for one in found],
-        lookback=LOOKBACK,
-    )
+class Numbers(Task):
+    """The next segment of a channel of numbers."""
+
+    name = "forecast"
+    noun = "numbers"
+    columns = "columns of numbers"
+    settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {"reading": {"symbols": False}}
+    loss_label = "mean squared error, scaled signal"
+    rollout = staticmethod(rollout)
+    is_continuous = True
+
+    # --- reading -------------------------------------------------------------------------
+
+    def holds(self, signal: Signal) -> bool:
+        """Return whether `signal` holds numbers."""
+        return not signal.symbols
+
+    def aligned(self, signal: Signal, labels: tuple[str, ...]) -> Signal:
+        """Return `signal` as it is; SignalError if it holds symbols."""
+        if not self.holds(signal):
+            raise SignalError(
+                "symbols", path=signal.path, column=signal.channels[0], expected="numbers, as in training"
+            )
+        return signal
+
+    # --- training ------------------------------------------------------------------------
+
+    def loss(self, recipe: Recipe) -> str:
+        """Return the loss of the recipe."""
+        return recipe.loss
+
+    def window_fields(self, config: RunConfig, signals: Sequence[Signal]) -> dict[str, int]:
+        """Return how many covariates and other targets each channel sees."""
+        signal = signals[0]
+        fields = {"exogenous": len(signal.exogenous), "known": signal.known, "symbols": 0, "others": 0}
+        if not config.joint:
+            return fields
+        if config.carry_state:
+            found = "--joint: a state is carried for each channel alone, past what the others were forecast to be."
+            raise UsageError(found, hint="Leave out --joint or --carry-state.")
+        if len(signal.channels) == 1:
+            found = f"--joint: {signal.channels[0]} is the only channel to be forecast, and has no others to see."
+            raise UsageError(found, hint="Read more with --column, or leave it out.")
+        return {**fields, "others": len(signal.channels) - 1}
+
+    def window_size(self, window: Window, fields: Mapping[str, int]) -> str:
+        """Return how large a window is, in words."""
+        others = f"{fields['others']} other and " if fields["others"] else ""
+        return f"{window.n_step} x {window.n_input} with {others}{fields['exogenous']} exogenous channels"
+
+    def suggested_window(self, rows: int, split: Split, period: float | None) -> tuple[int, int] | None:
+        """Return an (S, N) whose context is at most a fifth of the training part; each later part holds a target."""
+        b1, b2 = boundaries(rows, split)
+        window = suggest(b1, period)
+        if window is None:
+            return None
+        n_step, n_input = window
+        later = min([part for part in (b2 - b1, rows - b2) if part > 0], default=0)
+        n_input = min(n_input, later)
+        return (n_step, n_input) if n_input else None
+
+    def fit_scaler(self, training: Sequence[Array], signal: Signal) -> Scaler:
+        """Return the scaler of the `training` rows; the columns of a calendar are scaled as over whole cycles."""
+        scaler = Scaler.fit(training)
+        is_calendar = np.arange(len(signal.columns)) >= len(signal.columns) - 2 * len(signal.calendar)
+        return Scaler(np.where(is_calendar, 0.0, scaler.mean), np.where(is_calendar, SCALE, scaler.scale))
+
+    def choice_ends(self, begins: NDArray[np.int64], ends: NDArray[np.int64], window: Window) -> NDArray[np.int64]:
+        """Return the row at which the last third of each run's validation part begins."""
+        rows = [chosen_until(int(b), int(e), window.n_input) for b, e in zip(begins, ends, strict=True)]
+        return np.array(rows, dtype=np.int64)
+
+    def examples(self, inputs: NDArray[np.float32], targets: NDArray[np.float32], window: Window) -> Examples:
+        """Return the windows and their targets as they are."""
+        return inputs, targets
+
+    def calibrate(
+        self, predictor: Predictor, splits: WindowSplits, config: RunConfig, fold_predictors: Sequence[Predictor]
+    ) -> tuple[bands.IntervalState, NDArray[np.float32]]:
+        """Return the quantiles of the residuals on the validation part, and what they are good for."""
+        by_channel = residuals.residuals(predictor, splits, fold_predictors, stateful=config.carry_state)
+        return bands.calibrate(
+            [channel.errors for channel in by_channel],
+            [channel.effective_sizes for channel in by_channel],
+            n_input=splits.window.n_input,
+            reference=[channel.reference_mse for channel in by_channel],
+            lookback=LOOKBACK,
+        )
+
+    # --- forecasting ---------------------------------------------------------------------
+
+    def forecasts(
+        self, model: FittedModel, series: Sequence[Series], rolled: Array, levels: Sequence[int]
+    ) -> list[Forecast]:
+        """Return the forecast of each of `series` in the channel's unit, with its bands."""
+        origins, horizon = [end.origin for end in series], rolled.shape[1]
+        means = model.scaler.inverse(rolled, np.array([origin.channel for origin in origins]))
+        bands_of, channels = ModelBands(model), {origin.channel for origin in origins}
+        halves = {channel: bands_of.half_widths(channel, horizon, levels) for channel in channels}
+        scales = np.ones((len(series), 1))
+        # Past segments are forecast only where a band is scaled by their errors.
+        if any(half is not None for widths in halves.values() for half, _ in widths.values()):
+            scales = bands_of.local_scale(origins, horizon)
+        return [
+            self._forecast(model, end, mean, halves[end.origin.channel], scale)
+            for end, mean, scale in zip(series, means, scales, strict=True)
+        ]
+
+    def _forecast(self, model: FittedModel, end: Series, mean: Array, halves: HalfWidths, scale: Array) -> Forecast:
+        """Return the forecast of one series; OutputError if it is not finite."""
+        if not np.isfinite(mean).all():
+            source = end.signal.path or end.signal.name
+            raise OutputError(f"The forecast of {source} is not finite; nothing was written.")
+        history = end.origin.context(model.manifest.window).values[0]
+        return Forecast(
+            **end.named(model.manifest.channels),
+            mean=mean,
+            history=history,
+            bands={
+                level: None if half is None else (mean - half * scale, mean + half * scale)
+                for level, (half, _) in halves.items()
+            },
+            reasons={str(level): reason for level, (_, reason) in halves.items() if reason},
+            warning=runaway(mean, history),
+        )
+
+    # --- evaluation ----------------------------------------------------------------------
+
+    def evaluate(
+        self, model: FittedModel, signals: Sequence[Signal], first_targets: Sequence[Sequence[int]], request: Request
+    ) -> Evaluation:
+        """Score the model, the baselines and the ensemble's members."""
+        grouped = model.manifest.window.others > 0
+
+        def forecast_fn(group: Sequence[Origins], horizon: int, names: Collection[str]) -> dict[str, Array]:
+            """Return the forecasts from the same places of all channels, as many places at once as fit."""
+            size = model.rows_at_once if grouped else len(group[0])
+            blocks = [model.forecasts_from(block, horizon, names) for block in in_blocks(group, size)]
+            shape = (len(group), -1, horizon)
+            return {
+                name: np.concatenate([block[name].reshape(shape) for block in blocks], axis=1).reshape(-1, horizon)
+                for name in names
+            }
+
+        return score(
+            signals,
+            first_targets,
+            forecast_fn,
+            names=tuple(model.scored),
+            window=model.manifest.window,
+            horizon=request.horizon,
+            stride=request.stride,
+            scorer=NumberScorer(_mase_scale(model), ModelBands(model), request.levels),
+            grouped=grouped,
+            model=model.name,
+            own_baseline=model.own_baseline,
+            reuse=request.reuse,
+            keep=request.keep,
+        )
+
+    # --- showing -------------------------------------------------------------------------
+
+    def features(self, values: Array, window: Window, labels: Sequence[str]) -> dict[str, NDArray[np.floating]]:
+        """Return level, size and rise of each segment, the level of earlier ones, and the steps taken."""
+        segments = values.reshape(-1, window.n_step, window.n_input)
+        level, half = segments.mean(axis=2), max(1, window.n_input // 2)
+        features = {"the segment's level": level}
+        if window.n_input > 1:
+            features["the segment's size"] = segments.std(axis=2)
+            features["the segment's rise"] = segments[:, :, -half:].mean(axis=2) - segments[:, :, :half].mean(axis=2)
+        for delay in range(1, min(DELAYS, window.n_step - 2) + 1):
+            features[f"the level {delay} segment{'s' if delay > 1 else ''} ago"] = delayed(level, delay)
+        if window.n_step > 1:
+            steps = np.arange(window.n_step, dtype=float)
+            features["steps since the window began"] = np.broadcast_to(steps, level.shape)
+        return features
 
 
-def own(signal: Signal, labels: tuple[str, ...]) -> Signal:
-    """Return `signal` as it is; SignalError if it holds symbols."""
-    if signal.symbols:
-        raise SignalError("symbols", path=signal.path, column=signal.channels[0], expected="numbers, as in training")
-    return signal
-
-
-def made(model: Model, origins: Sequence[Origins], horizon: int, levels: Sequence[int]) -> list[dict[str, Any]]:
-    """Return mean and bands from each of `origins`."""
-    means = [model.run(model.predictors[0], some, horizon) for some in batches(model, origins)]
-    halves = {c: _half_widths(model, c, horizon, levels) for c in {origin.channel for origin in origins}}
-    scales = np.ones((len(origins), 1))
-    if any(half is not None for widths in halves.values() for half, _ in widths.values()):
-        scales = np.concatenate([_local(model, some, horizon) for some in batches(model, origins)])
-    return [
-        {
-            "mean": mean,
-            "bands": {level: _about(mean, half, scale) for level, (half, _) in halves[origin.channel].items()},
-            "reasons": {str(level): reason for level, (_, reason) in halves[origin.channel].items() if reason},
-        }
-        for mean, origin, scale in zip(np.concatenate(means), origins, scales, strict=True)
-    ]
-
-
-def evaluate(model: Model, signals: Sequence[Signal], ranges: Sequence[Sequence[int]], request: Request) -> Evaluation:
-    """Score the model and what stands beside it."""
-    predictors = scored(model)
-    grouped = model.manifest.window.others > 0
-
-    def forecast_fn(blocks: Sequence[Origins], horizon: int, names: Collection[str]) -> dict[str, Array]:
-        step = size(model) if grouped else len(blocks[0])
-        parts: dict[str, list[Array]] = {name: [] for name in names}
-        for begin in range(0, len(blocks[0]), step):
-            some = [replace(block, rows=block.rows[begin : begin + step]) for block in blocks]
-            made: dict[str, Array] = {}
-            for name in names:
-                parts[name].append(model.run(predictors[name], some, horizon, made).reshape(len(some), -1, horizon))
-        return {name: np.concatenate(rows, axis=1).reshape(-1, horizon) for name, rows in parts.items()}
-
-    return score(
-        signals,
-        ranges,
-        forecast_fn,
-        names=tuple(predictors),
-        window=model.manifest.window,
-        horizon=request.horizon,
-        stride=request.stride,
-        scorer=NumberScorer(_mase_scale(model), _Bands(model), request.levels),
-        grouped=grouped,
-        model=model.name,
-        own_baseline=itself(model),
-        reuse=None if model.known is None else model.known.setdefault(request.horizon, {}),
-        keep=request.keep,
-    )
+HalfWidths = dict[int, tuple[Array | None, str]]
+"""By level: half the width of a band at local scale 1, (H,) in the channel's unit, or None and the reason."""
 
 
 @dataclass(frozen=True)
-class _Bands:
-    """The bands of a model, as they are scored."""
+class ModelBands:
+    """The bands of a fitted model, in the channels' units."""
 
-    model: Model
+    model: FittedModel
 
     def half_width(self, level: int, channel: int, horizon: int) -> tuple[Array | None, str]:
-        """Return half the width of a band at local scale 1, (H,) in the channel's unit, or None and the reason."""
-        return _half_width(self.model, level, channel, horizon)
+        """Return half the width of a band at local scale 1, (H,), or None and the reason."""
+        state, scale = self.model.manifest.intervals, self.model.manifest.scaler.scale[channel]
+        half, reason = bands.band(state, self.model.quantiles, level, channel=channel, horizon=horizon)
+        return (None if half is None else half * scale), reason
+
+    def half_widths(self, channel: int, horizon: int, levels: Sequence[int]) -> HalfWidths:
+        """Return half of each band, NaN beyond the calibrated steps, and why any is missing there."""
+        reach = self._reach(horizon)
+        halves: HalfWidths = {}
+        for level in levels:
+            half, reason = self.half_width(level, channel, reach)
+            if half is not None and reach < horizon:
+                _, reason = self.half_width(level, channel, horizon)
+                half = np.concatenate((half, np.full(horizon - reach, np.nan)))
+            halves[level] = half, reason
+        return halves
 
     def local_scale(self, origins: Sequence[Origins], horizon: int) -> Array:
         """Return what the width of every band is multiplied by at each of `origins` and step, (O, H)."""
-        return _local(self.model, origins, horizon)
+        state, manifest = self.model.manifest.intervals, self.model.manifest
+        reference = np.array(state.reference)
+        if not reference.any():
+            return np.ones((sum(len(places) for places in origins), horizon))
+        with np.errstate(over="ignore"):
+            reference_mse = reference * np.array(manifest.scaler.scale[: len(reference)]) ** 2
+        reach = self._reach(horizon)
+        scales = [
+            local_scale(
+                self.model.forecast_from,
+                origins[batch],
+                manifest.window,
+                reference_mse,
+                horizon=reach,
+                lookback=state.lookback,
+            )
+            for batch in self.model.batches(origins)
+        ]
+        # Beyond the calibrated steps the last scale is held.
+        return np.pad(np.concatenate(scales), ((0, 0), (0, horizon - reach)), mode="edge")
 
     def effective_sample_size(self, channel: int, horizon: int) -> float | None:
-        """Return how many independent errors the bands were made of."""
+        """Return how many independent errors the bands of the next `horizon` steps were made of."""
         manifest = self.model.manifest
-        return bands.worth(manifest.intervals, channel, horizon, manifest.window.n_input)
+        return bands.effective_sample_size(manifest.intervals, channel, horizon, manifest.window.n_input)
+
+    def _reach(self, horizon: int) -> int:
+        """Return how many of `horizon` steps may have bands."""
+        return min(horizon, max(1, self.model.manifest.intervals.horizon))
 
 
-def _mase_scale(model: Model) -> list[float | None]:
-    """Return the error of the seasonal naive forecast on the training part, C values in the channels' units."""
-    manifest = model.manifest
-    seasonal = next((one for one in model.predictors if one.name == "seasonal-naive"), None)
-    if seasonal is None:
-        return [None] * manifest.n_channels
-    scales = manifest.scaler.scale[: manifest.n_channels]
-    return [error * scale for error, scale in zip(seasonal.parameters.errors, scales, strict=True)]
+def delayed(values: Array, steps: int) -> Array:
+    """Return `values` (W, S) as they were some `steps` before, NaN where a window does not reach back so far."""
+    earlier = np.full(values.shape, np.nan)
+    earlier[:, steps:] = values[:, :-steps]
+    return earlier
 
 
-def _half_width(model: Model, level: int, channel: int, horizon: int) -> tuple[Array | None, str]:
-    """Return half the width of a band at local scale 1, (H,) in the channel's unit, or None and the reason."""
-    state = model.manifest.intervals
-    half, reason = bands.band(state, model.quantiles, level, channel=channel, horizon=horizon)
-    return (None if half is None else half * model.manifest.scaler.scale[channel]), reason
-
-
-def _local(model: Model, origins: Sequence[Origins], horizon: int) -> Array:
-    """Return what the width of every band is to be multiplied by at each of `origins` and step, (O, H)."""
-    state = model.manifest.intervals
-    reference = np.array(state.reference)
-    if not reference.any():
-        return np.ones((sum(len(one) for one in origins), horizon))
-    unit = np.array(model.manifest.scaler.scale[: len(reference)])
-    with np.errstate(over="ignore"):
-        usual = reference * unit**2
-    run, window, reach = partial(model.run, model.predictors[0]), model.manifest.window, _reach(model, horizon)
-    found = local_scale(run, origins, window, usual, horizon=reach, lookback=state.lookback)
-    return np.pad(found, ((0, 0), (0, horizon - reach)), mode="edge")
-
-
-def _half_widths(
-    model: Model, channel: int, horizon: int, levels: Sequence[int]
-) -> dict[int, tuple[Array | None, str]]:
-    """Return half of each band at local scale 1, (H,) and NaN beyond the calibrated steps, and why any is missing."""
-    reach = _reach(model, horizon)
-    found: dict[int, tuple[Array | None, str]] = {}
-    for level in levels:
-        half, reason = _half_width(model, level, channel, reach)
-        if half is not None and reach < horizon:
-            _, reason = _half_width(model, level, channel, horizon)
-            half = np.concatenate((half, np.full(horizon - reach, np.nan)))
-        found[level] = half, reason
-    return found
-
-
-def _reach(model: Model, horizon: int) -> int:
-    """Return how many of `horizon` steps may have bands."""
-    return min(horizon, max(1, model.manifest.intervals.horizon))
-
-
-def _about(mean: Array, half: Array | None, scale: Array) -> tuple[Array, Array] | None:
-    """Return the band about `mean` (H,), or None where there is none."""
-    return None if half is None else (mean - half * scale, mean + half * scale)
+def _mase_scale(model: FittedModel) -> list[float | None]:
+    """Return the seasonal naive error on the training part that MASE is scaled by, C values in the channels' units."""
+    errors = next((p.mase_scale for p in model.predictors if p.mase_scale is not None), None)
+    scales = model.manifest.scaler.scale[: model.manifest.n_channels]
+    if errors is None:
+        return [None] * len(scales)
+    return [error * scale for error, scale in zip(errors, scales, strict=True)]

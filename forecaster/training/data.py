@@ -7,22 +7,23 @@ So the order needs no memory, differs in every epoch, and can be computed at any
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.signal.windows import Windows
-from forecaster.training.objectives import Example, Examples, next_segment
+from forecaster.tasks.base import Examples
 
 
 def batches(
-    windows: Windows, *, batch: int, steps: int, seed: int, examples: Examples = next_segment, first: int = 0
+    windows: Windows, *, batch: int, steps: int, seed: int, examples: Callable[..., Examples], first: int = 0
 ) -> Any:
     """Return a `tf.data.Dataset` of the batches `first` to `steps`; `examples` turns windows and targets into them."""
     import tensorflow as tf
 
-    def take(index: NDArray[np.int64]) -> Example:
+    def take(index: NDArray[np.int64]) -> Examples:
         return examples(*windows.take(index), windows.window)
 
     shapes = [(batch, *array.shape[1:]) for array in take(np.zeros(1, dtype=np.int64))]

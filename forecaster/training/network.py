@@ -21,7 +21,8 @@ from forecaster.errors import DivergedError
 from forecaster.networks import Setting, network
 from forecaster.predictors import Predictor, TensorSpec, parameters, predictor_class
 from forecaster.signal.splits import WindowSplits
-from forecaster.training.objectives import OBJECTIVES, Example, Objective
+from forecaster.tasks import Task, task_of
+from forecaster.tasks.base import Examples
 from forecaster.training.state import read_state, restore_state, weight_name
 from forecaster.training.tensorflow import stderr_aside, tensorflow
 
@@ -126,15 +127,15 @@ def _train(
     from forecaster.training.data import in_order
 
     name, recipe = config.predictor, config.recipe
-    objective = OBJECTIVES[predictor_class(name).task]
+    task = task_of(name)
     with stderr_aside():
         model = network(name).build(
             sizes, splits.window, Setting(config.seed, recipe.noise, recipe.dropout, recipe.name == "lecture")
         )
         warm = _start(model, name, sizes, splits.window, baselines)
-        _compile(model, recipe, recipe.loss if objective.loss == "mse" else objective.loss)
+        _compile(model, recipe, task.loss(recipe))
     best = BestWeights(name, recipe, progress, checkpoint)
-    validation = in_order(*_validation_examples(splits, objective), VALIDATION_BATCH)
+    validation = in_order(*_validation_examples(splits, task), VALIDATION_BATCH)
     if checkpoint and checkpoint.state:
         vectors = read_state(model, checkpoint, checkpoint.state, recipe)
         restore_state(model, vectors)
@@ -142,7 +143,7 @@ def _train(
     elif warm:
         # What it starts from already is a forecast worth keeping.
         best.keep(model, float(model.evaluate(validation, verbose=0)))
-    _run_fit(model, splits, config, best, objective=objective, validation=validation)
+    _run_fit(model, splits, config, best, task=task, validation=validation)
     return best
 
 
@@ -168,16 +169,16 @@ def _compile(model: Any, recipe: Recipe, loss: str) -> None:
     model.compile(optimizer, loss=loss, jit_compile=False, steps_per_execution=steps_per_call)
 
 
-def _validation_examples(splits: WindowSplits, objective: Objective) -> Example:
+def _validation_examples(splits: WindowSplits, task: Task) -> Examples:
     """Return the validation windows that are scored after each epoch, evenly spread, as examples."""
     window, validation = splits.window, splits.validation
     count = max(1, min(MAX_VALIDATION, MAX_VALUES // (window.n_step * window.width)))
     index = np.unique(np.linspace(0, len(validation) - 1, count).astype(np.int64))
-    return objective.examples(*validation.take(index), window)
+    return task.examples(*validation.take(index), window)
 
 
 def _run_fit(
-    model: Any, splits: WindowSplits, config: RunConfig, best: BestWeights, *, objective: Objective, validation: Any
+    model: Any, splits: WindowSplits, config: RunConfig, best: BestWeights, *, task: Task, validation: Any
 ) -> None:
     """Run Keras' fit; Ctrl-C ends it with the best weights so far."""
     from forecaster.training.data import batches
@@ -190,7 +191,7 @@ def _run_fit(
         steps=epochs * recipe.steps_per_epoch,
         first=best.step,
         seed=config.seed,
-        examples=objective.examples,
+        examples=task.examples,
     )
     try:
         model.fit(

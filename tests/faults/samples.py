@@ -69,10 +69,10 @@ def make(folder: Path, name: str) -> Path:
     config = RunConfig(predictor=kind.carrier, window=kind.window, reading=reading, **kind.options)
     config = resolved(config, [signal])
     prepared = prepare([signal], config)
-    others = [_made(one, prepared.parts, rng) for one in kind.others]
-    made = (_combined(others, rng, prepared.parts) if kind.carrier == "auto" else None,)
-    made = (made[0] or _made(kind.carrier, prepared.parts, rng), *others)
-    state, quantiles = TASKS[made[0].task].calibrate(made[0], prepared.parts, config, ())
+    others = [_made(one, prepared.splits, rng) for one in kind.others]
+    made = (_combined(others, rng, prepared.splits) if kind.carrier == "auto" else None,)
+    made = (made[0] or _made(kind.carrier, prepared.splits, rng), *others)
+    state, quantiles = TASKS[made[0].task].calibrate(made[0], prepared.splits, config, ())
     manifest = manifest_of([signal], config, scaler=prepared.scaler, predictors=made, intervals=state)
     history = [{"step": 10.0, "loss": 0.5}, {"step": 20.0, "loss": 0.25, "validation_loss": 0.3}]
     model = Forecaster(manifest, made, quantiles, [], history)

@@ -1,0 +1,118 @@
+"""A fitted model: what training gives and a model folder holds, and what it forecasts from any origins."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.bundle import Manifest
+from forecaster.config import RunConfig
+from forecaster.forecasting.rollout import VALUES, rollout, stateful_rollout
+from forecaster.predictors import Predictor, baselines
+from forecaster.signal.context import Context
+from forecaster.signal.origins import Origins, context_of
+from forecaster.signal.scaling import Scaler
+
+Array = NDArray[np.float64]
+
+
+@dataclass
+class FittedModel:
+    """Predictors that were fitted together, with scaler and bands.
+
+    Attributes:
+        manifest: all that is recorded of the training.
+        predictors: the one that forecasts comes first, then those that are scored beside it.
+        quantiles: (C, H, 99), the bands' half widths at a local scale of 1, scaled.
+        name: the folder that the model was loaded from or saved to.
+    """
+
+    manifest: Manifest
+    predictors: tuple[Predictor, ...]
+    quantiles: NDArray[np.float32]
+    name: str = ""
+
+    @property
+    def config(self) -> RunConfig:
+        """The resolved configuration of the training."""
+        return self.manifest.config
+
+    @property
+    def predictor(self) -> Predictor:
+        """The predictor that forecasts."""
+        return self.predictors[0]
+
+    @property
+    def scaler(self) -> Scaler:
+        """The scaler that was fitted on the training part."""
+        return Scaler(np.array(self.manifest.scaler.mean), np.array(self.manifest.scaler.scale))
+
+    @property
+    def scored(self) -> dict[str, Predictor]:
+        """All predictors by the name under which they are scored: "model", baselines, and the ensemble's members."""
+        first, *beside = self.predictors
+        order = {name: place for place, name in enumerate(baselines(self.manifest.task))}
+        rivals = [first, *beside] if first.is_baseline else beside
+        rivals.sort(key=lambda predictor: order.get(predictor.name, len(order)))
+        return {"model": first, **{predictor.name: predictor for predictor in rivals}}
+
+    @property
+    def own_baseline(self) -> str:
+        """The name of the baseline that the model is, or ""."""
+        return self.predictor.name if self.predictor.is_baseline else ""
+
+    def context(self, origins: Sequence[Origins], horizon: int = 1) -> Context:
+        """Return the scaled contexts of `origins`, with what `horizon` samples need of the covariates."""
+        return context_of(origins, self.manifest.window, horizon).scaled(self.scaler, self.manifest.n_channels)
+
+    def forecast_from(self, origins: Sequence[Origins], horizon: int) -> Array:
+        """Return the model's forecast from `origins`, (O, H), in the channels' units."""
+        return self.forecasts_from(origins, horizon, ["model"])["model"]
+
+    def forecasts_from(self, origins: Sequence[Origins], horizon: int, names: Collection[str]) -> dict[str, Array]:
+        """Return what each scored predictor of `names` forecasts from `origins`, (O, H), in the channels' units.
+
+        A member of the ensemble is forecast once, whoever needs it.
+        """
+        context = self.context(origins, horizon)
+        scaled: dict[str, Array] = {}
+        forecasts = {}
+        for name in names:
+            predictor = self.scored[name]
+            for member in predictor.active_members or (predictor,):
+                if member.name not in scaled:
+                    scaled[member.name] = self._rolled(member, origins, context, horizon)
+            y_hat = predictor.mix(scaled, context) if predictor.active_members else scaled[predictor.name]
+            forecasts[name] = self.scaler.inverse(y_hat, context.channel)
+        return forecasts
+
+    def _rolled(self, predictor: Predictor, origins: Sequence[Origins], context: Context, horizon: int) -> Array:
+        """Return a single predictor's forecast in scaled units; the model's own state may run on."""
+        if self.config.carry_state and predictor is self.predictor:
+            return self.stateful_rollout(origins, horizon)
+        return rollout(predictor, context, horizon)
+
+    def stateful_rollout(self, origins: Sequence[Origins], horizon: int) -> Array:
+        """Return the forecast, (O, H) scaled, of the model's network whose state runs on over whole recordings."""
+        scaled = (places.scaled(self.scaler, self.manifest.n_channels) for places in origins)
+        return np.concatenate([stateful_rollout(self.predictor, places, horizon) for places in scaled])
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many origins of all channels together fit into memory, where each channel sees all others."""
+        window = self.manifest.window
+        return max(1, VALUES // (window.context * (1 + window.others) ** 2))
+
+    def batches(self, origins: Sequence[Origins]) -> Iterator[slice]:
+        """Yield which of `origins`, each of one row, are forecast at once: those of one recording stay together."""
+        step = self.rows_at_once * self.manifest.n_channels if self.manifest.window.others else max(1, len(origins))
+        yield from (slice(begin, begin + step) for begin in range(0, len(origins), step))
+
+
+def in_blocks(group: Sequence[Origins], size: int) -> Iterator[list[Origins]]:
+    """Yield the same places of several channels, up to `size` places at once."""
+    for begin in range(0, len(group[0]), size):
+        yield [replace(places, rows=places.rows[begin : begin + size]) for places in group]
