@@ -26,6 +26,7 @@ from forecaster.config import RunConfig
 from forecaster.errors import SignalError, TooShortError, printable
 from forecaster.evaluation import LEVELS, Evaluation, Keep, Request, ReusableSums
 from forecaster.forecasting.forecast import Forecast
+from forecaster.forecasting.rollout import stateful_rollout
 from forecaster.predictors import Predictor
 from forecaster.signal.origins import Origins, reach
 from forecaster.signal.signal import Signal
@@ -197,11 +198,11 @@ class Forecaster(FittedModel):
         origins = [end.origin for end in series]
         forecasts: list[Forecast] = []
         for batch in self.batches(origins):
-            rolled = (
-                self.stateful_rollout(origins[batch], horizon)
-                if self.config.carry_state
-                else self.task.rollout(self.predictor, self.context(origins[batch], horizon), horizon)
-            )
+            if self.config.carry_state:
+                places = self.scaled(origins[batch])
+                rolled = np.concatenate([stateful_rollout(self.predictor, place, horizon) for place in places])
+            else:
+                rolled = self.task.rollout(self.predictor, self.context(origins[batch], horizon), horizon)
             forecasts += self.task.forecasts(self, series[batch], rolled, levels)
         by_signal: list[list[Forecast]] = [[] for _ in signals]
         for number, forecast in zip(numbers, forecasts, strict=True):

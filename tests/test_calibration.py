@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from forecaster.config import RunConfig, Split, Window
 from forecaster.conformal.local_scale import LOOKBACK, local_scale
-from forecaster.conformal.residuals import _separate, residuals
+from forecaster.conformal.residuals import residuals
+from forecaster.conformal.sample_size import effective_sample_sizes
 from forecaster.forecasting.rollout import rollout_from
 from forecaster.predictors import predictor_class
 from forecaster.signal import sampling
@@ -62,14 +63,14 @@ def test_each_stretch_is_judged_by_what_was_found_without_it():
         for a, b in zip(in_stretches(plain.errors, parts), in_stretches(mixed.errors, parts), strict=True)
     ]
     assert same == [False, True, True]
-    assert plain.reference == mixed.reference
+    assert plain.reference_mse == mixed.reference_mse
 
 
 def test_the_usual_error_is_that_of_the_last_third():
     values = wave(1200)
     values[1000:] *= 3.0  # the last third of the validation part begins at row 960
     calm, loud = (residuals(*fitted(parts, "mean"), parts)[0] for parts in (parts_of(wave(1200)), parts_of(values)))
-    assert loud.reference > 2 * calm.reference
+    assert loud.reference_mse > 2 * calm.reference_mse
 
 
 def test_errors_come_in_units_of_what_the_predictor_was_off_before():
@@ -78,7 +79,7 @@ def test_errors_come_in_units_of_what_the_predictor_was_off_before():
     parts = parts_of(values)
     (one,) = fitted(parts, "mean")
     (found,) = residuals(one, parts)
-    made, reference = partial(rollout_from, one), np.array([found.reference])
+    made, reference = partial(rollout_from, one), np.array([found.reference_mse])
     for ahead, columns in ((1, slice(0, 10)), (found.errors.shape[1] // 10, slice(10, None))):
         samples = sampling.stretches(parts.folds(), 0, ahead)
         expected = [
@@ -98,7 +99,7 @@ def test_where_the_errors_of_one_stretch_are_larger_fewer_are_separate():
     values = values.copy()
     values[6300:7200] *= 8.0  # the first half of what chooses, whose local scale cannot know at once
     uneven = parts_of(values)
-    counts = [int(residuals(*fitted(one, "mean"), one)[0].separate[0]) for one in (even, uneven)]
+    counts = [int(residuals(*fitted(one, "mean"), one)[0].effective_sizes[0]) for one in (even, uneven)]
     assert counts[1] < counts[0]
 
 
@@ -132,7 +133,7 @@ def test_errors_that_come_in_runs_count_by_the_runs():
     counts = []
     for values in (noise, np.repeat(noise[:450], 20)):
         parts = parts_of(values)
-        counts.append(int(residuals(*fitted(parts, "mean"), parts)[0].separate[0]))
+        counts.append(int(residuals(*fitted(parts, "mean"), parts)[0].effective_sizes[0]))
     targets = 1350
     assert counts[0] > 0.7 * targets
     assert targets / 40 < counts[1] < counts[0] / 5
@@ -141,7 +142,7 @@ def test_errors_that_come_in_runs_count_by_the_runs():
 @pytest.mark.parametrize(("slow", "worth"), [(0.9, 217), (0.98, 71)])
 def test_several_recordings_are_worth_what_chance_says(slow, worth):
     """`worth` by 4,000 simulations: the variance of the share that exceeds its bound is p (1 - p) / worth."""
-    found = [_separate(*_apart(np.random.default_rng(seed), slow))[0] for seed in range(30)]
+    found = [effective_sample_sizes(*_apart(np.random.default_rng(seed), slow))[0] for seed in range(30)]
     assert np.median(found) == pytest.approx(worth, rel=0.35)
 
 
@@ -164,15 +165,15 @@ def test_what_stays_within_the_bound_does_not_count():
     errors = np.repeat(rng.random(20), 100)
     errors[rng.choice(2000, 250, replace=False)] = 9.0
     sample = sampling.Sample((0,), (Origins(np.zeros(2001), 0, np.arange(2000)),), (0,), (2001,), 1)
-    assert _separate([sample], [errors[:, None]])[0] > 1500
+    assert effective_sample_sizes([sample], [errors[:, None]])[0] > 1500
     few = np.repeat(rng.random(8), 20)  # too few exceed it: their sizes count
     sample = sampling.Sample((0,), (Origins(np.zeros(2001), 0, np.arange(160)),), (0,), (2001,), 1)
-    assert _separate([sample], [few[:, None]])[0] < 20
+    assert effective_sample_sizes([sample], [few[:, None]])[0] < 20
 
 
 def test_errors_that_ran_away_exceed_any_bound():
     rng = np.random.default_rng(2)
     errors = np.where(rng.random(2000) < 0.2, np.inf, rng.random(2000))
     sample = sampling.Sample((0,), (Origins(np.zeros(2001), 0, np.arange(2000)),), (0,), (2001,), 1)
-    assert _separate([sample], [errors[:, None]])[0] > 1500
-    assert _separate([sample], [np.repeat(errors[:20], 100)[:, None]])[0] < 40
+    assert effective_sample_sizes([sample], [errors[:, None]])[0] > 1500
+    assert effective_sample_sizes([sample], [np.repeat(errors[:20], 100)[:, None]])[0] < 40

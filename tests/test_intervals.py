@@ -149,9 +149,9 @@ def test_the_worth_of_a_horizon_lies_between_that_of_the_next_segment_and_that_o
     worth = np.array([40, 40, 9, 10, 11])
     state, _ = bands.calibrate([np.ones((90, 5)), np.ones((90, 5))], [worth, np.full(5, 90)], n_input=2)
     assert state.separate == ((40, 10), (90, 90))
-    found = [bands.worth(state, 0, horizon, 2) for horizon in (1, 2, 4)]
+    found = [bands.effective_sample_size(state, 0, horizon, 2) for horizon in (1, 2, 4)]
     assert found == pytest.approx([40, 40, ((40**-0.5 + 10**-0.5) / 2) ** -2])
-    assert bands.worth(state, 1, 4, 2) == pytest.approx(90)
+    assert bands.effective_sample_size(state, 1, 4, 2) == pytest.approx(90)
 
 
 def test_few_separate_errors_far_ahead_are_not_hidden_by_many_near():
@@ -160,18 +160,18 @@ def test_few_separate_errors_far_ahead_are_not_hidden_by_many_near():
     for _ in range(1500):
         near, far = rng.random((900, 1)), rng.random((9, 1))
         covered.append(np.mean([bands.calibrate([one])[1][0, 0, 79] for one in (near, far)]))
-    low, high = bands.likely(80, bands.worth(state, 0, 2, 1))
+    low, high = bands.likely(80, bands.effective_sample_size(state, 0, 2, 1))
     assert np.mean((low <= np.array(covered)) & (np.array(covered) <= high)) >= 0.94
 
 
 def test_a_channel_without_origins_was_made_of_nothing():
     state, _ = bands.calibrate([np.ones((20, 2)), np.zeros((0, 2))], [np.array([20, 20]), np.array([1, 1])], n_input=1)
     assert state.separate == ((20, 20), (0, 0))
-    assert bands.worth(state, 1, 1, 1) is None
+    assert bands.effective_sample_size(state, 1, 1, 1) is None
 
 
 def test_a_worth_that_is_not_known_is_none():
     older, _ = bands.calibrate([np.ones((90, 2))])
-    assert bands.worth(older, 0, 1, 2) is None
+    assert bands.effective_sample_size(older, 0, 1, 2) is None
     near, _ = bands.calibrate([np.ones((90, 2))], [np.array([40, 40])], n_input=2)
-    assert (bands.worth(near, 0, 2, 2), bands.worth(near, 0, 3, 2)) == (40, None)
+    assert (bands.effective_sample_size(near, 0, 2, 2), bands.effective_sample_size(near, 0, 3, 2)) == (40, None)

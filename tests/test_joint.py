@@ -27,7 +27,8 @@ from forecaster.signal.sampling import far
 from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.time_axis import TimeAxis
 from forecaster.signal.windows import Runs, Windows
-from forecaster.tasks import numbers, together
+from forecaster.tasks import fitted as fitted_models
+from forecaster.tasks import numbers
 from forecaster.training.preparation import prepare, resolved
 from tests.commands import ok, refused
 
@@ -287,7 +288,7 @@ def test_a_file_alone_and_among_others_is_forecast_the_same(three, horizon, monk
     signals = [made(seed, rows) for seed, rows in ((1, 40), (2, 90), (3, 25))]
     among = three.forecast(signals, horizon=horizon)
     alone = [three.forecast([signal], horizon=horizon)[0] for signal in signals]
-    monkeypatch.setattr(together, "VALUES", 1)  # one origin after the other
+    monkeypatch.setattr(fitted_models, "VALUES", 1)  # one origin after the other
     for other in (alone, three.forecast(signals, horizon=horizon)):
         for one, same in zip(chain(*among), chain(*other), strict=True):
             assert one.mean.tobytes() == same.mean.tobytes()
@@ -308,7 +309,7 @@ def test_scores_are_those_of_each_channel_forecast_by_itself(three, monkeypatch)
     signal = signal_of(values, exogenous=("e", "plan"), known=1, sha256="d" * 64)
     kept = three.evaluate([signal], horizon=12).to_json()
     with monkeypatch.context() as patched:
-        patched.setattr(together, "VALUES", 1)  # one origin after the other
+        patched.setattr(fitted_models, "VALUES", 1)  # one origin after the other
         assert three.evaluate([signal], horizon=12).to_json() == kept
     evaluate = numbers.score
     monkeypatch.setattr(numbers, "score", lambda *given, **options: evaluate(*given, **options | {"grouped": False}))
@@ -353,7 +354,7 @@ def test_it_is_explained_with_the_others_beside(three):
     signal = signal_of(values, exogenous=("e", "plan"), known=1, sha256="d" * 64)
     found = explain(three, signal, channel="y", at=40)
     origins = [replace(one, rows=np.array([40])) for one in three.origins(signal)]
-    np.testing.assert_array_equal(found.forecast, three.run(three.predictor, origins, 3)[1])
+    np.testing.assert_array_equal(found.forecast, three.forecast_from(origins, 3)[1])
     assert found.quantities
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import forecaster.conformal.local_scale
 from forecaster.config import Window
-from forecaster.conformal.local_scale import LOOKBACK, MOST, local_scale
+from forecaster.conformal.local_scale import LARGEST, LOOKBACK, local_scale
 from forecaster.signal.origins import Origins
 
 WINDOW = Window(n_step=2, n_input=5)
@@ -102,4 +102,4 @@ def test_a_forecast_that_ran_away_widens_without_end_of_the_numbers(bad, horizon
     def made(origins, horizon):
         return np.full((sum(len(one) for one in origins), horizon), bad)
 
-    assert scale(np.zeros(40), [30], made=made, horizon=horizon).tolist() == [MOST]
+    assert scale(np.zeros(40), [30], made=made, horizon=horizon).tolist() == [LARGEST]

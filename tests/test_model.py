@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from forecaster.config import Recipe, RunConfig, Split, Window
-from forecaster.conformal.bands import UNSAID, IntervalState
+from forecaster.conformal.bands import DEFAULT_LOOKBACK, IntervalState
 from forecaster.conformal.local_scale import LOOKBACK
 from forecaster.errors import SignalError, TooShortError, printable
 from forecaster.model import Forecaster
@@ -44,8 +44,12 @@ def model():
 
 
 def test_past_segments_are_forecast_only_where_a_band_is_scaled_by_them(model, monkeypatch):
-    asked, run = [], Forecaster.run
-    monkeypatch.setattr(Forecaster, "run", lambda *given, **more: asked.append(given[3]) or run(*given, **more))
+    asked, forecast_from = [], Forecaster.forecast_from
+    monkeypatch.setattr(
+        Forecaster,
+        "forecast_from",
+        lambda self, origins, horizon: asked.append(horizon) or forecast_from(self, origins, horizon),
+    )
     banded, bare, none = (
         model.forecast([signal_of(wave(300))], horizon=25, levels=levels)[0][0] for levels in ((90,), (99,), ())
     )
@@ -53,7 +57,7 @@ def test_past_segments_are_forecast_only_where_a_band_is_scaled_by_them(model, m
     assert bare.bands == {99: None}
     assert list(bare.reasons) == ["99"]
     assert banded.mean.tobytes() == bare.mean.tobytes() == none.mean.tobytes()
-    assert asked == [25, WINDOW.n_input, 25, 25]
+    assert asked == [WINDOW.n_input]
 
 
 def everything(model):
@@ -141,7 +145,7 @@ def test_bands_narrow_with_the_level_and_end_where_the_calibration_ends(model):
 
 def test_bands_are_as_wide_as_the_stored_lookback_says(model):
     assert model.manifest.intervals.lookback == LOOKBACK
-    state = model.manifest.intervals.model_copy(update={"lookback": UNSAID})
+    state = model.manifest.intervals.model_copy(update={"lookback": DEFAULT_LOOKBACK})
     older = replace(model, manifest=model.manifest.model_copy(update={"intervals": state}))
     signal = signal_of(wave(300) * np.linspace(1, 3, 300))  # ever louder
     one, other = (m.forecast([signal], horizon=20, levels=(90,))[0][0] for m in (model, older))
@@ -150,7 +154,7 @@ def test_bands_are_as_wide_as_the_stored_lookback_says(model):
     found = [m.evaluate([signal], horizon=20).to_json()["parts"][0] for m in (model, older)]
     shares = [one["scores"]["model"]["coverage-90"] for one in found]
     assert shares[0] < shares[1]
-    assert IntervalState.model_validate_json("{}").lookback == UNSAID == ((2, 0.5), (2, 0.5))
+    assert IntervalState.model_validate_json("{}").lookback == DEFAULT_LOOKBACK == ((2, 0.5), (2, 0.5))
 
 
 def test_the_training_file_is_scored_on_its_held_back_part_and_a_new_one_on_all(model):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import forecaster
+from forecaster import networks
 from forecaster.config import ReadingOptions
 from forecaster.model import Forecaster
 from forecaster.reading import read_signal
@@ -18,6 +19,9 @@ from tests.format1.fixtures import FIXTURES, HERE
 
 PACKAGE = Path(forecaster.__file__).parent
 EQUATIONS = PACKAGE / "equations"
+
+
+NETWORKS = [name for name in FIXTURES if any(name.startswith(network) for network in networks.names())]
 
 
 def is_function(code: CodeType) -> bool:
@@ -56,12 +60,11 @@ def frames_of(name: str) -> list[str]:
     return depth.names
 
 
-@pytest.mark.parametrize("name", [name for name in FIXTURES if not name.startswith("auto")])
-def test_a_predictor_is_five_frames_from_the_public_call_to_the_mathematics(name: str) -> None:
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_is_five_frames_from_the_public_call_to_the_mathematics(name: str) -> None:
     frames = frames_of(name)
     assert len(frames) <= 5, frames
-    if frames:
-        assert frames[-1] == "Forecaster.forecast"
+    assert frames[-1] == "Forecaster.forecast"
 
 
 @pytest.mark.parametrize("name", [name for name in FIXTURES if name.startswith("auto")])

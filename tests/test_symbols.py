@@ -13,11 +13,11 @@ import pytest
 from forecaster.batch.tables import encode
 from forecaster.config import RunConfig
 from forecaster.errors import ModelError, SignalError
-from forecaster.forecasting.forecast import Forecast
 from forecaster.model import Forecaster
 from forecaster.plots import learning_curve, symbols
 from forecaster.reading import read_signal
 from forecaster.signal.time_axis import TimeAxis
+from forecaster.tasks import SymbolForecast
 from tests.commands import ok, refused, run
 from tests.readme import blocks
 
@@ -180,7 +180,7 @@ def test_the_picture_shows_the_likeliest_symbols_of_a_large_alphabet():
     probabilities = np.full((5, 40), 0.1 / 39)
     probabilities[:, 35] = 0.9
     made = {"mean": np.full(5, 35.0), "history": history, "symbols": names, "probabilities": probabilities}
-    axes = symbols([Forecast("x", "state", "", TimeAxis(), 30, **made)]).axes[0]
+    axes = symbols([SymbolForecast("x", "state", "", TimeAxis(), 30, **made)]).axes[0]
     shown = [label.get_text() for label in axes.get_yticklabels()]
     assert len(shown) == 16
     assert "s35" in shown

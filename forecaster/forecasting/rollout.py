@@ -103,39 +103,32 @@ def rollout_from(predictor: Predictor, origins: Sequence[Origins], horizon: int,
 def stateful_rollout(predictor: Predictor, origins: Origins, horizon: int) -> Array:
     """Return the forecast of `horizon` samples from each origin, (O, H), the state running on from the first sample.
 
-    The segments end at the origin, so the first one begins at the origin's row modulo N. The predictor must be
-    stateful.
+    The segments end at the origin, so the first one begins at the origin's row modulo N: origins of equal phase share
+    one pass over the recording. The predictor must be stateful.
     """
-    n_input = predictor.window.n_input
-    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-        state, segment = _warmed_up(predictor, origins)
-        segments = [segment]
-        while (forecast := len(segments) * n_input) < horizon:
-            columns = _covariate_columns(origins, origins.rows - n_input, origins.rows + forecast, n_input)
-            state, segment = predictor.advance(state, np.concatenate((segment, *columns), axis=1))
-            segments.append(segment)
-    return np.concatenate(segments, axis=1)[:, :horizon]
-
-
-def _warmed_up(predictor: Predictor, origins: Origins) -> tuple[tuple[NDArray, ...], Array]:
-    """Return the state and the forecast segment (O, N) at each origin; origins of equal phase share one pass."""
-    n_input = predictor.window.n_input
+    n_input, values = predictor.window.n_input, origins.values
     first, phase = np.unique(origins.rows % n_input, return_inverse=True)
     steps = origins.rows // n_input
-    state = predictor.start(len(first))
-    states = tuple(np.empty((len(origins), part.shape[1]), part.dtype) for part in state)
     segment = np.empty((len(origins), n_input))
-    for k in range(int(steps.max())):
-        begin = first + k * n_input
-        rows = np.minimum(begin[:, None] + np.arange(n_input), len(origins.values) - 1)
-        columns = _covariate_columns(origins, begin, begin + n_input, n_input)
-        state, output = predictor.advance(state, np.concatenate((origins.values[rows], *columns), axis=1))
-        # The origins that lie at the end of this step take over the state of their phase.
-        here = np.flatnonzero(steps == k + 1)
-        segment[here] = output[phase[here]]
-        for at_origins, part in zip(states, state, strict=True):
-            at_origins[here] = part[phase[here]]
-    return states, segment
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+        state = predictor.start(len(first))
+        states = tuple(np.empty((len(origins), part.shape[1]), part.dtype) for part in state)
+        for k in range(int(steps.max())):
+            begin = first + k * n_input
+            rows = np.minimum(begin[:, None] + np.arange(n_input), len(values) - 1)
+            columns = _covariate_columns(origins, begin, begin + n_input, n_input)
+            state, output = predictor.advance(state, np.concatenate((values[rows], *columns), axis=1))
+            # The origins that lie at the end of this step take over the state of their phase.
+            here = np.flatnonzero(steps == k + 1)
+            segment[here] = output[phase[here]]
+            for at_origins, part in zip(states, state, strict=True):
+                at_origins[here] = part[phase[here]]
+        segments = [segment]
+        while (done := len(segments) * n_input) < horizon:
+            columns = _covariate_columns(origins, origins.rows - n_input, origins.rows + done, n_input)
+            states, segment = predictor.advance(states, np.concatenate((segment, *columns), axis=1))
+            segments.append(segment)
+    return np.concatenate(segments, axis=1)[:, :horizon]
 
 
 def _covariate_columns(origins: Origins, begin: Index, ahead: Index, n_input: int) -> Iterator[NDArray[np.floating]]:

@@ -92,13 +92,12 @@ class FittedModel:
     def _rolled(self, predictor: Predictor, origins: Sequence[Origins], context: Context, horizon: int) -> Array:
         """Return a single predictor's forecast in scaled units; the model's own state may run on."""
         if self.config.carry_state and predictor is self.predictor:
-            return self.stateful_rollout(origins, horizon)
+            return np.concatenate([stateful_rollout(predictor, places, horizon) for places in self.scaled(origins)])
         return rollout(predictor, context, horizon)
 
-    def stateful_rollout(self, origins: Sequence[Origins], horizon: int) -> Array:
-        """Return the forecast, (O, H) scaled, of the model's network whose state runs on over whole recordings."""
-        scaled = (places.scaled(self.scaler, self.manifest.n_channels) for places in origins)
-        return np.concatenate([stateful_rollout(self.predictor, places, horizon) for places in scaled])
+    def scaled(self, origins: Sequence[Origins]) -> list[Origins]:
+        """Return `origins` in scaled copies of their recordings."""
+        return [places.scaled(self.scaler, self.manifest.n_channels) for places in origins]
 
     @property
     def rows_at_once(self) -> int:
