@@ -15,12 +15,13 @@ from forecaster.commands.group import cli
 from forecaster.config import ReadingOptions, Recipe, RunConfig, Window
 from forecaster.errors import OutputError, UsageError
 from forecaster.explanation import explain, reach
-from forecaster.explanation.gates import UNCLEAR, Quantity, features_of, followed, saturated, symbols_of
+from forecaster.explanation.gates import UNCLEAR, Quantity, followed, saturated
 from forecaster.explanation.lags import LagGradient, lag_gradient
 from forecaster.model import Forecaster
 from forecaster.networks import Setting, network
 from forecaster.predictors.ridge import Ridge, RidgeParameters
 from forecaster.signal.context import Context
+from forecaster.tasks import TASKS
 from tests.test_model import signal_of, wave
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -97,12 +98,10 @@ class TestLags:
             assert document["falls_under_1_percent"] == {"steps": step, "samples": lag, "seconds": lag / 100}
 
     def test_symbols_have_none_and_say_so(self, model):
-        manifest = model.manifest.model_copy(
-            update={"config": model.config.model_copy(update={"window": WINDOW.model_copy(update={"symbols": 3})})}
-        )
-        undefined = reach(replace(model, manifest=manifest), signal_of(wave(300)))
-        assert undefined.gradient is None
-        assert "not defined" in undefined.to_json()["reason"]
+        manifest = model.manifest.model_copy(update={"task": "symbols"})
+        found = reach(replace(model, manifest=manifest), signal_of(wave(300)))
+        assert found.gradient is None
+        assert "not defined" in found.to_json()["reason"]
 
 
 class TestGates:
@@ -130,7 +129,7 @@ class TestGates:
 
     def test_a_unit_follows_what_it_is_made_of(self):
         segments = np.random.default_rng(0).normal(size=(80, 6, 10)).cumsum(axis=2)
-        features = features_of(segments)
+        features = TASKS["forecast"].features(segments.reshape(80, 60), Window(n_step=6, n_input=10), ())
         units = [-features["the segment's level"], features["the segment's size"] + 1]
         units += [np.roll(features["the segment's level"], 2, axis=1), np.tile(np.arange(6.0), (80, 1))]
         units += [np.random.default_rng(1).normal(size=(80, 6)), np.ones((80, 6))]
@@ -160,14 +159,16 @@ class TestGates:
 
     def test_symbols_are_followed_by_name(self):
         codes = np.random.default_rng(0).integers(0, 3, (50, 9)).astype(float)
-        names, _ = followed((codes == 1).astype(float)[:, :, None], symbols_of(codes, ("S", "C", "R")))
+        names, _ = followed(
+            (codes == 1).astype(float)[:, :, None], TASKS["symbols"].features(codes, Window(), ("S", "C", "R"))
+        )
         assert names == ("the symbol C",)
 
     def test_of_a_large_alphabet_the_frequent_symbols_are_followed(self):
         codes = np.concatenate((np.repeat([7.0, 900.0], 500), np.arange(1000.0))).reshape(10, -1)
-        features = symbols_of(codes, tuple(f"s{k}" for k in range(1000)))
-        assert len(features) == 64
-        assert {"the symbol s7", "the symbol s900 one step ago"} <= set(features)
+        found = TASKS["symbols"].features(codes, Window(), tuple(f"s{k}" for k in range(1000)))
+        assert len(found) == 64
+        assert {"the symbol s7", "the symbol s900 one step ago"} <= set(found)
 
     def test_what_there_is_not_is_refused(self, model):
         with pytest.raises(UsageError, match=r"no channel 'speed'.*acc"):

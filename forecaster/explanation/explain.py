@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.errors import OutputError, UsageError
-from forecaster.explanation.gates import Quantity, features_of, quantities, symbols_of
+from forecaster.explanation.gates import Quantity, quantities
 from forecaster.explanation.lags import LagGradient, lag_gradient
 from forecaster.model import Forecaster
 from forecaster.predictors.ensemble import Ensemble
@@ -22,7 +22,6 @@ from forecaster.signal.time_axis import TimeAxis
 MANY, MANY_STEPS = 200, 5000
 # Windows over which the gradient by lag is averaged: each takes two forecasts a sample of its context.
 GRADIENTS = 8
-NO_GRADIENT = "symbols have no small changes, so a gradient by lag is not defined"
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Explanation:
     """One forecast of a model on a signal, and what its network did.
 
     The forecast begins at row `origin` of the last recording, whose axis is `time`: `context` (L,) are the samples
-    before it, `forecast` (N,) those from it on, in `unit`; where they are symbols, as codes of the alphabet `symbols`.
+    before it, `forecast` (N,) those from it on, in `unit`; of symbols they are codes, places in `labels`.
     `quantities` holds every gate and state of the network, `reaches` how far back this and other models look.
     """
 
@@ -68,7 +67,8 @@ class Explanation:
     forecast: NDArray[np.float64]
     quantities: tuple[Quantity, ...]
     reaches: tuple[Reach, ...]
-    symbols: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    is_continuous: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """Return the explanation as plain data."""
@@ -96,7 +96,7 @@ def explain(model: Forecaster, signal: Signal, *, at: int | None = None, channel
     recording = list(signal.series())[-1]
     c, row = _channel(model, channel), _row(model, model.latest(signal), at)
     origin = model.origins(signal, [row])[c]
-    forecast = model.run(model.predictor, [origin], model.config.window.n_input)[0]
+    forecast = model.forecast_from([origin], model.config.window.n_input)[0]
     _check_finite(model, forecast)
     network, name = _network(model), model.predictor.name
     return Explanation(
@@ -112,20 +112,21 @@ def explain(model: Forecaster, signal: Signal, *, at: int | None = None, channel
         forecast=forecast,
         quantities=() if network is None else _quantities(model, network, signal, row, c),
         reaches=(reach(model, signal, c),),
-        symbols=model.manifest.channels.labels,
+        labels=model.manifest.channels.labels,
+        is_continuous=model.task.is_continuous,
     )
 
 
 def reach(model: Forecaster, signal: Signal, channel: int = 0) -> Reach:
     """Return how far back `model` looks, measured over windows spread evenly over the last recording of `signal`."""
     window, predictor = model.config.window, model.predictor
-    undefined = Reach(model.name, predictor.name, window.n_input, None, NO_GRADIENT, signal.sample_rate_hz)
-    if window.symbols:
+    reason = model.task.no_gradient
+    undefined = Reach(model.name, predictor.name, window.n_input, None, reason, signal.sample_rate_hz)
+    if reason:
         return undefined
     context = model.context([model.origins(signal, _spread(model, signal, GRADIENTS))[channel]])
     # Differences of float32 forecasts would be rounding errors.
-    exact = predictor.in_double() if isinstance(predictor, NetworkPredictor | Ensemble) else predictor
-    gradient = lag_gradient(exact, context)
+    gradient = lag_gradient(predictor.in_double(), context)
     _check_finite(model, gradient.by_sample)
     return replace(undefined, gradient=gradient, reason="")
 
@@ -150,11 +151,7 @@ def _quantities(
     explained, traced = network.trace(context[:1]), network.trace(context[1:])
     for layers in (explained, traced):
         _check_finite(model, *(values for layer in layers.values() for values in layer.values()))
-    values = context.values[1:]
-    if window.symbols:
-        features = symbols_of(values, model.manifest.channels.labels)
-    else:
-        features = features_of(values.reshape(-1, window.n_step, window.n_input))
+    features = model.task.features(context.values[1:], window, model.manifest.channels.labels)
     return tuple(quantities(explained, traced, features))
 
 

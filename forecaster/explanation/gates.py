@@ -23,9 +23,6 @@ LOW, HIGH = 0.1, 0.9
 # The least correlation, in magnitude, at which a unit is said to follow a feature.
 CLEAR = 0.3
 UNCLEAR = "nothing clear"
-# How many earlier segments have their level among the features.
-DELAYS = 3
-MOST_SYMBOLS = 32
 
 
 @dataclass(frozen=True)
@@ -96,33 +93,6 @@ def quantities(
     return listed
 
 
-def features_of(segments: Array) -> dict[str, Array]:
-    """Return what units may follow in `segments` (W, S, N), each (W, S); NaN where a window has no earlier segment."""
-    samples = segments.shape[2]
-    level, half = segments.mean(axis=2), max(1, samples // 2)
-    features = {"the segment's level": level}
-    if samples > 1:
-        features["the segment's size"] = segments.std(axis=2)
-        features["the segment's rise"] = segments[:, :, -half:].mean(axis=2) - segments[:, :, :half].mean(axis=2)
-    for delay in range(1, min(DELAYS, segments.shape[1] - 2) + 1):
-        features[f"the level {delay} segment{'s' if delay > 1 else ''} ago"] = _delayed(level, delay)
-    if segments.shape[1] > 1:
-        steps = np.arange(segments.shape[1], dtype=float)
-        features["steps since the window began"] = np.broadcast_to(steps, level.shape)
-    return features
-
-
-def symbols_of(codes: Array, alphabet: Sequence[str]) -> dict[str, Array]:
-    """Return what units may follow in `codes` (W, S): where each symbol stands, now and a step ago, each (W, S).
-
-    Of a large alphabet, the `MOST_SYMBOLS` that stand there most often.
-    """
-    counts = np.bincount(codes.astype(np.int64).ravel(), minlength=len(alphabet))
-    frequent = sorted(np.argsort(-counts, kind="stable")[:MOST_SYMBOLS].tolist())
-    now = {f"the symbol {alphabet[code]}": (codes == code).astype(float) for code in frequent}
-    return now | {f"{name} one step ago": _delayed(places, 1) for name, places in now.items()}
-
-
 def followed(values: Array, features: dict[str, Array]) -> tuple[tuple[str, ...], Array]:
     """Return what each unit of `values` (W, S, n) follows, and the correlation (n,).
 
@@ -156,12 +126,6 @@ def summary(listed: Sequence[Quantity]) -> list[list[str]]:
     # A table aligns all but its first column to the right; this text is to begin at the left.
     width = max((len(row[-1]) for row in rows), default=0)
     return [[*row[:-1], row[-1].ljust(width)] for row in rows]
-
-
-def _delayed(level: Array, delay: int) -> Array:
-    delayed = np.full(level.shape, np.nan)
-    delayed[:, delay:] = level[:, :-delay]
-    return delayed
 
 
 def _correlation(units: Array, feature: Array) -> Array:

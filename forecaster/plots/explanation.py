@@ -95,20 +95,20 @@ def _label_groups(axes: Axes, quantity: Quantity) -> None:
 
 def _draw_signal(axes: Axes, explanation: Explanation, scale: TimeScale) -> None:
     """Draw the window that was read, and the forecast behind it; symbols as dots by their codes."""
-    is_symbols, length = bool(explanation.symbols), len(explanation.context)
+    length, is_continuous = len(explanation.context), explanation.is_continuous
     past = scale.at(explanation.origin - length, length)
     steps = scale.at(explanation.origin - 1, len(explanation.forecast) + 1)
     # A line is joined to the last value that was read; dots are not.
     forecast = np.concatenate((explanation.context[-1:], explanation.forecast))
-    line, first = ("o", 1) if is_symbols else ("-", 0)
-    look: Any = {"clip_on": not is_symbols}
+    line, first = ("-", 0) if is_continuous else ("o", 1)
+    look: Any = {"clip_on": is_continuous}
     axes.plot(past, explanation.context, line, color=INK, lw=stroke(length, 1.4), label="the window read", **look)
     axes.plot(steps[first:], forecast[first:], line, color=MODEL, lw=2, label="the forecast made of it", **look)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 0.97), ncols=2)
     axes.set_ylabel(quantity_label(explanation.channel, explanation.unit))
-    if is_symbols:
+    if explanation.labels:
         codes = np.unique(np.concatenate((explanation.context, explanation.forecast))).astype(np.int64)
-        axes.set_yticks(codes, [printable(explanation.symbols[code], 20) for code in codes])
+        axes.set_yticks(codes, [printable(explanation.labels[code], 20) for code in codes])
     axes.margins(x=0)
     scale.dress(axes)
 
