@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from forecaster.bundle import Manifest
 from forecaster.errors import SignalError, TooShortError
-from forecaster.signal.calendar import future, names
 from forecaster.reading.text.cells import same_unit
+from forecaster.signal.calendar import future, names
 from forecaster.signal.covariates import Covariates
 from forecaster.signal.origins import Origins
 from forecaster.signal.scaling import Scaler
