@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from forecaster.training.objectives import OBJECTIVES
 
 from forecaster import predictors
 from forecaster.config import RunConfig, Window
@@ -13,6 +12,7 @@ from forecaster.predictors.symbolic import SymbolNetwork, one_hot
 from forecaster.signal.context import Context
 from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.time_axis import TimeAxis
+from forecaster.tasks import TASKS
 from forecaster.training.preparation import resolved
 from tests.evaluations import evaluate_symbols
 from tests.test_predictors import parts_of
@@ -109,7 +109,7 @@ def test_what_is_no_probability_is_refused():
 def test_the_objective_is_the_next_symbol_at_every_step():
     parts = parts_of(SEQUENCE[:, None], WINDOW)
     inputs, targets = parts.training.take(np.array([0, 5]))
-    x, y = OBJECTIVES["symbols"].examples(inputs, targets, WINDOW)
+    x, y = TASKS["symbols"].examples(inputs, targets, WINDOW)
     assert x.dtype == np.float32
     np.testing.assert_array_equal(x.argmax(axis=2), [SEQUENCE[0:3], SEQUENCE[5:8]])
     np.testing.assert_array_equal(y, [SEQUENCE[1:4], SEQUENCE[6:9]])

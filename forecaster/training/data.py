@@ -18,13 +18,20 @@ from forecaster.tasks.base import Examples
 
 
 def batches(
-    windows: Windows, *, batch: int, steps: int, seed: int, examples: Callable[..., Examples], first: int = 0
+    windows: Windows,
+    *,
+    batch: int,
+    steps: int,
+    seed: int,
+    examples: Callable[..., Examples] | None = None,
+    first: int = 0,
 ) -> Any:
     """Return a `tf.data.Dataset` of the batches `first` to `steps`; `examples` turns windows and targets into them."""
     import tensorflow as tf
 
     def take(index: NDArray[np.int64]) -> Examples:
-        return examples(*windows.take(index), windows.window)
+        inputs, targets = windows.take(index)
+        return examples(inputs, targets, windows.window) if examples else (inputs, targets)
 
     shapes = [(batch, *array.shape[1:]) for array in take(np.zeros(1, dtype=np.int64))]
 
