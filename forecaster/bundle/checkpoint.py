@@ -5,8 +5,8 @@
         network-K-<hash>.safetensors      its weights, moments and best weights; of one that is done, the best alone
 
 It is written and read like a model folder: new files are put next to the old ones, and
-`checkpoint.json` commits by one rename; reading takes nothing on trust. Whoever trains holds the
-folder's lock. What is written follows the training and never steers it: a checkpoint that cannot
+`checkpoint.json` commits by one rename; reading takes nothing on trust. The program that trains
+holds the lock of the folder. A checkpoint follows the training and never steers it: one that cannot
 be written costs nothing but the chance to resume.
 """
 
@@ -169,7 +169,7 @@ class Checkpoint:
         expected = self.states[number].sha256 or ""
         name = _tensor_name(number, expected)
         with _hint_to_begin_anew():
-            # Beside the tensors the file has a header of at most 64 KiB.
+            # The tensors come behind a header of at most 64 KiB.
             content = self._read(name, tensor_file.size_of(specs) + 64 * 1024)
             sha256 = hashlib.sha256(content).hexdigest()
             if sha256 != expected:
@@ -307,7 +307,7 @@ def _tensor_name(number: int, sha256: str) -> str:
 
 @contextlib.contextmanager
 def _hint_to_begin_anew() -> Iterator[None]:
-    """Give a ModelError the hint that helps whoever meets a damaged checkpoint."""
+    """Give every ModelError the hint how to go on without the checkpoint."""
     try:
         yield
     except ModelError as error:

@@ -210,7 +210,7 @@ def _replace(place: Path, manifest: Manifest, files: Files, *, overwrite: bool) 
 
 
 def _data_name(folder: int) -> str | None:
-    """Return the name of the data directory that belongs to model.json now; None if it cannot be told."""
+    """Return the name of the data directory that belongs to model.json now; None if that cannot be read."""
     try:
         content = gate.read_file(folder, gate.MANIFEST, gate.MAX_MANIFEST, "")
         return data_name(content)

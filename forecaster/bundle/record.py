@@ -28,7 +28,7 @@ from forecaster.predictors import Ensemble, Predictor, predictor_class
 from forecaster.signal.scaling import Scaler
 from forecaster.signal.signal import Signal
 
-# The libraries that change the bits of a training, beside this program and Python.
+# The libraries whose versions change the bits of a training.
 LIBRARIES = ("numpy", "tensorflow", "keras")
 
 
