@@ -32,7 +32,7 @@ def recursion(signal: np.ndarray) -> np.ndarray:
     from scipy.linalg import cho_factor, cho_solve
 
     from forecaster.config import Window
-    from forecaster.predictors.gram import Gram
+    from forecaster.predictors.fitting import Gram
     from forecaster.signal.windows import Runs, Windows
 
     zero, length = np.zeros(1, np.int64), np.array([len(signal)], np.int64)

@@ -9,8 +9,8 @@ from forecaster import predictors
 from forecaster.config import Window
 from forecaster.errors import ModelError
 from forecaster.forecasting.rollout import rollout
+from forecaster.predictors.fitting import longest_stretch, training_examples
 from forecaster.predictors.harmonic import Harmonic, _solution, _waves, continued
-from forecaster.predictors.selection import learned, longest
 from forecaster.signal.context import Context
 from forecaster.signal.sinusoids import layouts, placed
 from forecaster.signal.splits import WindowSplits
@@ -170,11 +170,11 @@ def test_it_finds_the_rotors_speed(shared):
 def test_what_a_choice_is_made_by_is_of_the_channel_and_evenly_spread():
     values = np.stack([T, T + 1e6], axis=1).astype(float)
     parts = parts_of(values)
-    contexts, targets = learned(parts, 1)
+    contexts, targets = training_examples(parts, 1)
     assert len(contexts) == 256
     assert contexts.min() >= 1e6
     assert targets[0, 0] == 1e6 + 300
     assert targets[-1, -1] == 1e6 + 4199
     np.testing.assert_array_equal(targets[:, 0] - contexts[:, -1], 1)
-    assert longest(parts, 1)[0] == 1e6
-    assert learned(parts, 7) is None
+    assert longest_stretch(parts, 1)[0] == 1e6
+    assert training_examples(parts, 7) is None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
 from forecaster.config import Window
-from forecaster.predictors.gram import Gram
+from forecaster.predictors.fitting import Gram
 from forecaster.predictors.periodic import Comb, PeriodicRidge, periods, solve
 from forecaster.predictors.ridge import LevelRidge, squared_error
 from forecaster.signal.context import Context

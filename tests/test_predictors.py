@@ -11,7 +11,7 @@ from forecaster.errors import ModelError, UsageError
 from forecaster.networks import Setting, network
 from forecaster.networks import names as network_names
 from forecaster.networks import task as task_of
-from forecaster.predictors.gram import BLOCK, Gram, correlate
+from forecaster.predictors.fitting import BLOCK, Gram, correlate
 from forecaster.predictors.ridge import ALPHAS, Ridge, solve
 from forecaster.signal.context import Context
 from forecaster.signal.splits import WindowSplits

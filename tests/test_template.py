@@ -9,7 +9,7 @@ from forecaster.config import Window
 from forecaster.errors import ModelError
 from forecaster.forecasting.rollout import rollout
 from forecaster.predictors.ridge import Ridge
-from forecaster.predictors.template import Template, TemplateRidge, _fitted
+from forecaster.predictors.template import Template, TemplateRidge, fit_template
 from forecaster.signal.context import Context
 from tests.test_predictors import parts_of
 
@@ -48,7 +48,7 @@ def test_the_fundamental_is_found_between_the_bins(fitted):
 
 @pytest.mark.parametrize("phase", [0.0, 1.0, 3.0, 6.2])
 def test_the_phase_is_found_in_a_context(phase):
-    template = _fitted(beat(np.arange(37210)).astype(np.float32), 1 / PERIOD, 4)
+    template = fit_template(beat(np.arange(37210)).astype(np.float32), 1 / PERIOD, 4)
     found = template.phases(beat(np.arange(-200, 0), phase)[None, :])[0]
     assert np.angle(np.exp(1j * (found - phase))) == pytest.approx(0, abs=0.02)
     np.testing.assert_allclose(template.at(np.array([phase]), (0, 90))[0], beat(np.arange(90), phase), atol=0.01)

@@ -2,9 +2,9 @@
 
     x[t] = m + sum over f of  a[f] cos(2 pi f t) + b[f] sin(2 pi f t)
 
-The frequencies (cycles a sample) are found once, between the bins of the spectrum; constant,
+The frequencies (cycles a sample) are fitted once, between the bins of the spectrum; constant,
 amplitudes and phases are fitted to every context by least squares, a linear map from the context to
-what follows. It is applied as three thin products, so that no map of L x N numbers is ever held.
+the next segment. It is applied as three thin products, so that no map of L x N numbers is ever held.
 
 Source: Quinn and Hannan, "The Estimation and Tracking of Frequency" (2001), chapters 2 and 3.
 """
@@ -24,25 +24,25 @@ from forecaster.config import Frozen, Window
 from forecaster.equations.products import by_blocks
 from forecaster.errors import ModelError
 from forecaster.predictors.base import Array, Predictor, Specs, TensorSpec
-from forecaster.predictors.selection import learned, longest
+from forecaster.predictors.fitting import longest_stretch, training_examples
 from forecaster.predictors.threads import one_blas_thread
 from forecaster.signal.context import Context
 from forecaster.signal.sinusoids import MOST, layouts, separate
 from forecaster.signal.splits import WindowSplits
 
 MAX_TAPS = 4096
+# Samples ahead that are computed together.
 COLUMNS = 4096
-"""Samples ahead that are computed together."""
+# How many frequencies are tried, besides none.
 COUNTS = (1, 2, 4, 8, 16)
-"""How many frequencies there may be, beside none."""
-SHARES = (1, 2, 4, 8)
-"""Parts of the context that may be looked back on: where the level wanders, the whole is too much."""
-RIDGE = 1e-6
-"""The penalty on the amplitudes, for each sample of the context: it only keeps the equations sound."""
-ROWS, LOOPS = 8, 400
-"""Contexts from which the guard runs the closed loop, and segments that it goes at most."""
+# The fit looks back on the context divided by one of these: where the level wanders, all of it is too much.
+DIVISORS = (1, 2, 4, 8)
+# The penalty on the amplitudes, for each sample of the context: it only keeps the equations sound.
+PENALTY = 1e-6
+# Contexts from which the recursive forecast is tried out, and the segments that it goes at most.
+STABILITY_CONTEXTS, STABILITY_SEGMENTS = 8, 400
 
-Key = tuple[float, ...]
+Frequency = tuple[float, ...]
 
 
 class Frequencies(Frozen):
@@ -64,19 +64,19 @@ class Harmonic(Predictor):
     frequencies: Array
 
     @classmethod
-    def fit(cls, parts: WindowSplits) -> Self:
-        """Take for each channel what is best for the next segment of training windows."""
+    def fit(cls, splits: WindowSplits) -> Self:
+        """Return the predictor with the taps and frequencies that are best for the next segment of training windows."""
         with one_blas_thread():
-            taps, found = zip(*(_best(parts, c) for c in range(parts.channels)), strict=True)
-        count = max(len(own) for own in found)
-        frequencies = np.zeros((len(found), count))
-        for row, own in zip(frequencies, found, strict=True):
-            row[: len(own)] = own
-        return cls(Frequencies(count=count, taps=taps), parts.window, frequencies)
+            taps, frequencies = zip(*(_best(splits, channel) for channel in range(splits.channels)), strict=True)
+        count = max(len(of_channel) for of_channel in frequencies)
+        padded = np.zeros((splits.channels, count))
+        for row, of_channel in zip(padded, frequencies, strict=True):
+            row[: len(of_channel)] = of_channel
+        return cls(Frequencies(count=count, taps=taps), splits.window, padded)
 
     @classmethod
     def specs(cls, parameters: Frequencies, window: Window, channels: int) -> Specs:
-        """Frequencies (C, F), 0 where a channel has fewer; ValueError unless each channel has taps in the context."""
+        """Return the frequencies (C, F), 0 where a channel has fewer; ValueError unless each channel's taps fit."""
         if len(parameters.taps) != channels:
             raise ValueError(f"taps needs one value for each of the {channels} channels")
         if max(parameters.taps) > window.context:
@@ -85,7 +85,7 @@ class Harmonic(Predictor):
 
     @classmethod
     def restore(cls, parameters: Frequencies, tensors: dict[str, NDArray], window: Window) -> Self:
-        """Make it again; ModelError for a frequency that is none."""
+        """Return the predictor that was stored; ModelError for a frequency outside 0 to 0.5."""
         frequencies = tensors.get("frequencies", np.zeros((1, 0))).astype(np.float64)
         if not np.all((frequencies >= 0) & (frequencies <= 0.5)):
             raise ModelError("A frequency of the predictor 'harmonic' lies outside 0 to 0.5 cycles a sample.")
@@ -96,23 +96,17 @@ class Harmonic(Predictor):
         return {"frequencies": self.frequencies} if self.parameters.count else {}
 
     def predict(self, context: Context) -> Array:
-        """Continue the sum of sines that is nearest to each context, (B, N)."""
-        result = np.empty((len(context.values), self.window.n_input))
+        """Return the continuation of the sum of sines that is nearest to each context, (B, N)."""
+        y_hat = np.empty((len(context.values), self.window.n_input))
         for channel in np.unique(context.channel):
             rows = np.flatnonzero(context.channel == channel)
             recent = context.values[rows, -self.parameters.taps[channel] :]
-            result[rows] = continued(recent, self.window.n_input, self._of(int(channel)))
-        return result
-
-    def _of(self, channel: int) -> Key:
-        """Return the frequencies of a channel."""
-        if not self.parameters.count:
-            return ()
-        own = self.frequencies[channel]
-        return tuple(own[own > 0].tolist())
+            frequencies = self.frequencies[channel] if self.parameters.count else np.zeros(0)
+            y_hat[rows] = continued(recent, self.window.n_input, tuple(frequencies[frequencies > 0].tolist()))
+        return y_hat
 
 
-def continued(values: Array, count: int, frequencies: Key) -> Array:
+def continued(values: Array, count: int, frequencies: Frequency) -> Array:
     """Fit sines of the `frequencies` to `values` (B, taps) and return their next `count` samples, (B, count).
 
     >>> t = np.arange(100)
@@ -133,7 +127,7 @@ def continued(values: Array, count: int, frequencies: Key) -> Array:
 
 
 @lru_cache(maxsize=64)
-def _waves(frequencies: Key, begin: int, count: int) -> Array:
+def _waves(frequencies: Frequency, begin: int, count: int) -> Array:
     """Return 1, the cosines and the sines of the samples `begin` .. `begin + count - 1`, (count, 1 + 2 F)."""
     turns = np.arange(begin, begin + count)[:, None] * np.array(frequencies)
     angle = 2 * np.pi * (turns - np.rint(turns))
@@ -141,24 +135,23 @@ def _waves(frequencies: Key, begin: int, count: int) -> Array:
 
 
 @lru_cache(maxsize=64)
-def _solution(frequencies: Key, taps: int) -> Array:
-    """Return the inverse of the normal equations, (1 + 2 F, 1 + 2 F); the constant is not penalised.
-
-    They are summed in closed form: a large product would depend on the number of threads.
-    """
+def _solution(frequencies: Frequency, taps: int) -> Array:
+    """Return the inverse of the normal equations, (1 + 2 F, 1 + 2 F); the constant is not penalised."""
+    # The sums of products of waves have a closed form; computed as a large product, their bits would depend on
+    # the number of threads.
     f = np.concatenate(([0.0], frequencies))
-    plus, minus = _sum(f[:, None] + f, taps), _sum(f[:, None] - f, taps)
+    plus, minus = _geometric_sum(f[:, None] + f, taps), _geometric_sum(f[:, None] - f, taps)
     cosines, sines = (minus.real + plus.real) / 2, (minus.real - plus.real) / 2
     mixed = (plus.imag - minus.imag) / 2
     normal = np.block([[cosines, mixed[:, 1:]], [mixed[:, 1:].T, sines[1:, 1:]]])
-    penalty = np.full(len(normal), RIDGE * taps)
+    penalty = np.full(len(normal), PENALTY * taps)
     penalty[0] = 0
     inverse: Array = np.linalg.inv(normal + np.diag(penalty))
     return inverse
 
 
-def _sum(f: Array, taps: int) -> NDArray[np.complex128]:
-    """Return ``sum over t = -taps .. -1 of exp(2 pi i f t)``: a geometric series."""
+def _geometric_sum(f: Array, taps: int) -> NDArray[np.complex128]:
+    """Return ``sum over t = -taps .. -1 of exp(2 pi i f t)``."""
     turns = f - np.rint(f)
     half = np.sin(np.pi * turns)
     near = np.abs(half) < 1e-15
@@ -167,40 +160,47 @@ def _sum(f: Array, taps: int) -> NDArray[np.complex128]:
     return summed
 
 
-def _best(parts: WindowSplits, channel: int) -> tuple[int, Key]:
-    """Return the taps and the frequencies of the least squared error whose closed loop is stable."""
-    longest_taps = min(parts.window.context, MAX_TAPS)
-    found = learned(parts, channel)
-    if found is None:
+def _best(splits: WindowSplits, channel: int) -> tuple[int, Frequency]:
+    """Return the taps and frequencies of the least squared error whose recursive forecast is stable."""
+    longest_taps = min(splits.window.context, MAX_TAPS)
+    chosen_by = training_examples(splits, channel)
+    if chosen_by is None:
         return longest_taps, ()
-    contexts, targets = found
-    lines = layouts(longest(parts, channel), longest_taps, parts.channels)
-    tried: dict[tuple[int, Key], float] = {}
-    for taps, key in _candidates(lines, longest_taps):
-        made = continued(contexts[:, -taps:], targets.shape[1], key)
-        tried[taps, key] = float(np.square(made - targets).mean())
-    ordered = sorted(tried, key=lambda one: tried[one])
-    sample = contexts[np.unique(np.linspace(0, len(contexts) - 1, ROWS).astype(np.int64))]
-    return next(one for one in ordered if is_stable(one[1], sample, (one[0], targets.shape[1])))
+    contexts, targets = chosen_by
+    n_input = targets.shape[1]
+    sinusoids = layouts(longest_stretch(splits, channel), longest_taps, splits.channels)
+    errors: dict[tuple[int, Frequency], float] = {}
+    for taps, frequencies in _candidates(sinusoids, longest_taps):
+        y_hat = continued(contexts[:, -taps:], n_input, frequencies)
+        errors[taps, frequencies] = float(np.square(y_hat - targets).mean())
+    sample = contexts[np.unique(np.linspace(0, len(contexts) - 1, STABILITY_CONTEXTS).astype(np.int64))]
+    # The mean alone, which is among the candidates, is stable.
+    return next(
+        (taps, frequencies)
+        for taps, frequencies in sorted(errors, key=errors.__getitem__)
+        if is_stable(frequencies, sample, taps, n_input)
+    )
 
 
-def _candidates(lines: list[Key], longest_taps: int) -> Iterator[tuple[int, Key]]:
-    """Yield what may be chosen, each once: how far to look back, and the frequencies; the mean alone is among it."""
-    for taps in dict.fromkeys(max(1, longest_taps // share) for share in SHARES):
-        apart = [separate(one, (1 - 1e-9) / taps) for one in lines]
-        yield from dict.fromkeys((taps, tuple(sorted(one[:count]))) for one in [(), *apart] for count in COUNTS)
+def _candidates(sinusoids: list[Frequency], longest_taps: int) -> Iterator[tuple[int, Frequency]]:
+    """Yield each taps and frequencies to choose from once; the mean alone, without frequencies, is among them."""
+    for taps in dict.fromkeys(max(1, longest_taps // divisor) for divisor in DIVISORS):
+        # Frequencies closer than one cycle over the taps cannot be told apart there.
+        separated = [separate(frequencies, (1 - 1e-9) / taps) for frequencies in sinusoids]
+        yield from dict.fromkeys(
+            (taps, tuple(sorted(frequencies[:count]))) for frequencies in [(), *separated] for count in COUNTS
+        )
 
 
-def is_stable(frequencies: Key, contexts: Array, sizes: tuple[int, int]) -> bool:
-    """Say whether the closed loop over a whole context stays in the range of its context, widened by its span.
+def is_stable(frequencies: Frequency, contexts: Array, taps: int, n_input: int) -> bool:
+    """Return whether the recursive forecast of a context's length stays in the context's range, widened by its span.
 
-    `contexts` (B, L), `sizes` the taps and N.
+    `contexts` is (B, L).
     """
-    taps, n_input = sizes
     low, high = contexts.min(axis=1, keepdims=True), contexts.max(axis=1, keepdims=True)
     span = high - low
     recent = contexts[:, -taps:]
-    for _ in range(min(LOOPS, contexts.shape[1] // n_input)):
+    for _ in range(min(STABILITY_SEGMENTS, contexts.shape[1] // n_input)):
         segment = continued(recent, n_input, frequencies)
         if np.any((segment < low - span) | (segment > high + span)):
             return False

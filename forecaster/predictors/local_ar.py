@@ -21,18 +21,18 @@ from pydantic import FailFast, Field
 
 from forecaster.config import Frozen, Window
 from forecaster.predictors.base import Array, Predictor, Specs
-from forecaster.predictors.selection import learned
+from forecaster.predictors.fitting import training_examples
 from forecaster.signal.context import Context
 from forecaster.signal.splits import WindowSplits
 
 MAX_TAPS = 4096
 ORDERS = (1, 2, 4, 8, 16, 32, 64)
+# Windows whose autocorrelation is taken together: so many stay in the cache.
 ROWS = 16
-"""Windows whose autocorrelation is taken together: they stay in the cache."""
-FLOOR = 1e-9
-"""White noise of this power, relative to the context's own, keeps the division sound for a pure sine."""
+# White noise of this power, relative to the context's own, keeps the division sound for a pure sine.
+NOISE_FLOOR = 1e-9
+# A context whose largest distance from its mean is at most this is constant.
 TINY = 1e-200
-"""A power up to this is that of a constant."""
 
 
 class Orders(Frozen):
@@ -52,13 +52,14 @@ class LocalAR(Predictor):
     parameters: Orders
 
     @classmethod
-    def fit(cls, parts: WindowSplits) -> Self:
-        """Take for each channel the order that is best for the next segment of training windows."""
-        return cls(Orders(orders=tuple(_best(parts, c) for c in range(parts.channels))), parts.window)
+    def fit(cls, splits: WindowSplits) -> Self:
+        """Return the predictor with the order of each channel that is best for the next segment of training windows."""
+        orders = tuple(_best_order(splits, channel) for channel in range(splits.channels))
+        return cls(Orders(orders=orders), splits.window)
 
     @classmethod
     def specs(cls, parameters: Orders, window: Window, channels: int) -> Specs:
-        """It has no tensors; ValueError unless there is one order, within the context, for each channel."""
+        """Return no tensors; ValueError unless there is one order, within the context, for each channel."""
         if len(parameters.orders) != channels:
             raise ValueError(f"orders needs one value for each of the {channels} channels")
         if max(parameters.orders) > max(1, window.context - 1):
@@ -66,13 +67,27 @@ class LocalAR(Predictor):
         return {}
 
     def predict(self, context: Context) -> Array:
-        """Continue each context by its own autoregression, (B, N)."""
-        result = np.empty((len(context.values), self.window.n_input))
+        """Return the continuation of each context by its own autoregression, (B, N)."""
+        y_hat = np.empty((len(context.values), self.window.n_input))
         order = np.asarray(self.parameters.orders)[context.channel]
         for p in np.unique(order):
             rows = np.flatnonzero(order == p)
-            result[rows] = next(continued(context.values[rows], self.window.n_input, (int(p),)))
-        return result
+            y_hat[rows] = next(continued(context.values[rows], self.window.n_input, (int(p),)))
+        return y_hat
+
+
+def _best_order(splits: WindowSplits, channel: int) -> int:
+    """Return the order of the least squared error; the first one where there are no examples to choose by."""
+    orders = tuple(p for p in ORDERS if 3 * p < min(splits.window.context, MAX_TAPS)) or ORDERS[:1]
+    chosen_by = training_examples(splits, channel)
+    if chosen_by is None or len(orders) == 1:
+        return orders[0]
+    contexts, targets = chosen_by
+    errors = [float(np.square(y_hat - targets).mean()) for y_hat in continued(contexts, targets.shape[1], orders)]
+    return orders[int(np.argmin(errors))]
+
+
+# --- the mathematics --------------------------------------------------------------------
 
 
 def continued(values: Array, count: int, orders: tuple[int, ...]) -> Iterator[Array]:
@@ -94,43 +109,30 @@ def continued(values: Array, count: int, orders: tuple[int, ...]) -> Iterator[Ar
 def burg(x: Array, orders: tuple[int, ...]) -> Iterator[Array]:
     """Yield for each of the ascending `orders` p the coefficients (B, p) by which `x` (B, L) goes on.
 
-    A sum is taken along each row alone, so a row's bits do not depend on the others.
+    A sum is taken along each row alone, so a row's bits do not depend on the others. The letters are those of Vos.
     """
     last = orders[-1]
     c = _autocorrelation(x, last)
     power = np.where(c[:, 0] > 0, c[:, 0], 1.0)
-    floor = 2 * FLOOR * power
+    floor = 2 * NOISE_FLOOR * power
     a = np.ones((len(x), 1))
     g = np.stack((2 * c[:, 0] - x[:, 0] ** 2 - x[:, -1] ** 2 + floor, 2 * c[:, 1]), axis=1)
     r = 2 * c[:, 1:2]
     for i in range(last):
-        longer = np.pad(a, ((0, 0), (0, 1)))
-        reflection = _reflection(longer, g, floor)
-        a = longer + reflection * longer[:, ::-1]
+        padded = np.pad(a, ((0, 0), (0, 1)))
+        reflection = np.clip(-_dot(padded, g[:, ::-1]) / np.maximum(_dot(padded, g), floor[:, None]), -1.0, 1.0)
+        a = padded + reflection * padded[:, ::-1]
         if i + 1 in orders:
             yield -a[:, 1:]
         if i + 1 == last:
             return
-        begin, end = x[:, : i + 2], x[:, -2 - i :]
-        r = np.concatenate((2 * c[:, i + 2 : i + 3], r - _edges(x, i)), axis=1)
-        change = _outer(begin[:, ::-1], a) + _outer(end, a)
+        # The sums of the next order lack the products of the samples at both ends.
+        first, final = x[:, : i + 1], x[:, ::-1][:, : i + 1]
+        edges = first * x[:, i + 1 : i + 2] + final * x[:, -2 - i : -1 - i]
+        r = np.concatenate((2 * c[:, i + 2 : i + 3], r - edges), axis=1)
+        begin, end = x[:, : i + 2][:, ::-1], x[:, -2 - i :]
+        change = begin * _dot(begin, a) + end * _dot(end, a)
         g = np.concatenate((g + reflection * g[:, ::-1] - change, _dot(r, a)), axis=1)
-
-
-def _reflection(a: Array, g: Array, floor: Array) -> Array:
-    """Return the next reflection coefficient (B, 1), at most 1 in size."""
-    below = np.maximum(_dot(a, g), floor[:, None])
-    return np.clip(-_dot(a, g[:, ::-1]) / below, -1.0, 1.0)
-
-
-def _edges(x: Array, i: int) -> Array:
-    """Return the products that order i + 2 no longer sums, at both ends, (B, i + 1)."""
-    begin, end = x[:, : i + 1], x[:, ::-1][:, : i + 1]
-    return begin * x[:, i + 1 : i + 2] + end * x[:, -2 - i : -1 - i]
-
-
-def _outer(x: Array, a: Array) -> Array:
-    return x * _dot(x, a)
 
 
 def _dot(left: Array, right: Array) -> Array:
@@ -139,38 +141,21 @@ def _dot(left: Array, right: Array) -> Array:
     return product
 
 
-def _autocorrelation(x: Array, most: int) -> Array:
-    """Return ``sum over t of x[t] x[t + k]``, (B, most + 1)."""
-    found = np.empty((len(x), most + 1))
+def _autocorrelation(x: Array, largest_lag: int) -> Array:
+    """Return ``sum over t of x[t] x[t + k]`` for k = 0 .. `largest_lag`, (B, largest_lag + 1)."""
+    result = np.empty((len(x), largest_lag + 1))
     for begin in range(0, len(x), ROWS):
-        some = x[begin : begin + ROWS]
-        for k in range(most + 1):
-            found[begin : begin + ROWS, k] = (some[:, : x.shape[1] - k] * some[:, k:]).sum(axis=1)
-    return found
+        block = x[begin : begin + ROWS]
+        for k in range(largest_lag + 1):
+            result[begin : begin + ROWS, k] = (block[:, : x.shape[1] - k] * block[:, k:]).sum(axis=1)
+    return result
 
 
 def _extrapolated(x: Array, a: Array, count: int) -> Array:
-    """Go on from `x` (B, L) by the coefficients `a` (B, p), nearest sample first: (B, count)."""
+    """Continue `x` (B, L) by the coefficients `a` (B, p), nearest sample first: (B, count)."""
     p = a.shape[1]
-    made = np.concatenate((x[:, -p:], np.empty((len(x), count))), axis=1)
-    backwards = np.ascontiguousarray(a[:, ::-1])
+    samples = np.concatenate((x[:, -p:], np.empty((len(x), count))), axis=1)
+    oldest_first = np.ascontiguousarray(a[:, ::-1])
     for h in range(count):
-        made[:, p + h] = (made[:, h : h + p] * backwards).sum(axis=1)
-    return made[:, p:]
-
-
-def _best(parts: WindowSplits, channel: int) -> int:
-    """Return the order of the least squared error; 1 where there is nothing to choose by."""
-    orders = _possible(parts.window.context)
-    found = learned(parts, channel)
-    if found is None or len(orders) == 1:
-        return orders[0]
-    contexts, targets = found
-    made = continued(contexts, targets.shape[1], orders)
-    errors = [float(np.square(one - targets).mean()) for one in made]
-    return orders[int(np.argmin(errors))]
-
-
-def _possible(context: int) -> tuple[int, ...]:
-    """Return the orders for which a context is long enough; at least the first."""
-    return tuple(p for p in ORDERS if 3 * p < min(context, MAX_TAPS)) or ORDERS[:1]
+        samples[:, p + h] = (samples[:, h : h + p] * oldest_first).sum(axis=1)
+    return samples[:, p:]

@@ -32,7 +32,7 @@ class LastValue(Predictor):
     is_baseline: ClassVar[bool] = True
 
     def predict(self, context: Context) -> Array:
-        """Hold the last value of `context` for N samples."""
+        """Return the last value of each context N times, (B, N)."""
         return np.repeat(context.values[:, -1:], self.window.n_input, axis=1)
 
 
@@ -45,7 +45,7 @@ class RepeatSegment(Predictor):
     is_baseline: ClassVar[bool] = True
 
     def predict(self, context: Context) -> Array:
-        """Repeat the last N samples of `context`."""
+        """Return the last N samples of each context, (B, N)."""
         return context.values[:, -self.window.n_input :].copy()
 
 
@@ -58,7 +58,7 @@ class Mean(Predictor):
     is_baseline: ClassVar[bool] = True
 
     def predict(self, context: Context) -> Array:
-        """Forecast 0 for N samples: in scaled units that is the mean of all training rows."""
+        """Return zeros (B, N): in scaled units the mean of all training rows is 0."""
         return np.zeros((len(context.values), self.window.n_input))
 
 
@@ -84,29 +84,30 @@ class SeasonalNaive(Predictor):
     parameters: Seasons
 
     @classmethod
-    def fit(cls, parts: WindowSplits) -> Self:
-        """Find each channel's lag in the longest training stretch of the channel."""
-        found = [_season(parts, c) for c in range(parts.channels)]
-        lags, errors = zip(*found, strict=True)
-        return cls(Seasons(lags=lags, errors=errors), parts.window)
+    def fit(cls, splits: WindowSplits) -> Self:
+        """Return the predictor with the best lag of each channel, by its longest training stretch."""
+        seasons = [_season(splits, channel) for channel in range(splits.channels)]
+        lags, errors = zip(*seasons, strict=True)
+        return cls(Seasons(lags=lags, errors=errors), splits.window)
 
     def with_training_errors(self, training: Sequence[Array], scale: Array) -> Self:
-        """Return the same with errors measured on the values as they were read, not rounded to float32.
+        """Return the predictor with errors measured on the values as they were read, not rounded to float32.
 
-        `training` has the training rows of each recording (T, C + X), `scale` (C + X,) what scales them.
+        `training` has the training rows of each recording (T, C + X); `scale` (C + X,) scales them.
         """
-        lags, longest = self.parameters.lags, self.window.context + self.window.n_input
-        own = [values for values in training if len(values) >= longest]
-        errors = [
-            sum(float(np.abs(x[lag:, c] - x[:-lag, c]).sum()) for x in own) / sum(len(x) - lag for x in own) / scale[c]
-            for c, lag in enumerate(lags)
-            if own
-        ]
-        return replace(self, parameters=Seasons(lags=lags, errors=tuple(map(float, errors)))) if own else self
+        window = self.window
+        long_enough = [values for values in training if len(values) >= window.context + window.n_input]
+        if not long_enough:
+            return self
+        errors = []
+        for channel, lag in enumerate(self.parameters.lags):
+            absolute = sum(float(np.abs(x[lag:, channel] - x[:-lag, channel]).sum()) for x in long_enough)
+            errors.append(float(absolute / sum(len(x) - lag for x in long_enough) / scale[channel]))
+        return replace(self, parameters=Seasons(lags=self.parameters.lags, errors=tuple(errors)))
 
     @classmethod
     def specs(cls, parameters: Seasons, window: Window, channels: int) -> Specs:
-        """It has no tensors; ValueError unless there is one lag, within the context, for each channel."""
+        """Return no tensors; ValueError unless there is one lag, within the context, for each channel."""
         if len(parameters.lags) != channels or len(parameters.errors) != channels:
             raise ValueError(f"lags and errors need one value for each of the {channels} channels")
         if max(parameters.lags) > window.context:
@@ -119,19 +120,19 @@ class SeasonalNaive(Predictor):
         return self.parameters.errors
 
     def predict(self, context: Context) -> Array:
-        """Repeat the last period of `context` as often as N samples need."""
+        """Return the last period of each context, as often as N samples need, (B, N)."""
         lag = np.asarray(self.parameters.lags)[context.channel][:, None]
         ahead = np.arange(self.window.n_input)[None, :]
         return np.take_along_axis(context.values, context.values.shape[1] - lag + ahead % lag, axis=1)
 
 
-def _season(parts: WindowSplits, channel: int) -> tuple[int, float]:
+def _season(splits: WindowSplits, channel: int) -> tuple[int, float]:
     """Return the channel's best lag, and the mean absolute error of repeating it."""
-    training = parts.training
-    own = [int(r) for r in np.flatnonzero((training.runs.channel == channel) & (training.count > 0))]
-    if not own:
+    training = splits.training
+    runs = np.flatnonzero((training.runs.channel == channel) & (training.count > 0))
+    stretches: list[NDArray[np.float32]] = [training.stretch(int(r)) for r in runs]
+    if not stretches:
         return 1, 0.0
-    stretches: list[NDArray[np.float32]] = [training.stretch(r) for r in own]
-    lag = best_lag(max(stretches, key=len), parts.window.context, horizon=parts.window.n_input) or 1
-    total = sum(float(np.abs(s[lag:] - s[:-lag]).sum(dtype=np.float64)) for s in stretches)
-    return lag, total / sum(len(s) - lag for s in stretches)
+    lag = best_lag(max(stretches, key=len), splits.window.context, horizon=splits.window.n_input) or 1
+    absolute = sum(float(np.abs(x[lag:] - x[:-lag]).sum(dtype=np.float64)) for x in stretches)
+    return lag, absolute / sum(len(x) - lag for x in stretches)

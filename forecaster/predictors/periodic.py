@@ -26,20 +26,71 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.predictors.base import Array
-from forecaster.predictors.gram import Gram
+from forecaster.predictors.fitting import Gram, longest_stretch
 from forecaster.predictors.ridge import ALPHAS, LinearMap, Solution, relative_to
-from forecaster.predictors.selection import longest
 from forecaster.signal.sinusoids import rhythms
 from forecaster.signal.splits import WindowSplits
 
-TEETH = 64
-"""Whole periods that it looks back on at most."""
-ASKED = 64
-"""Channels that name their periods, evenly spread over all."""
-NAMED, TRIED = 2, 6
-"""Lines, and fundamentals, that a channel names; and periods that are tried of all that are named."""
-SAME = 1e-2
-"""Two periods that differ by less than this share are taken for one."""
+# Whole periods that it looks back on at most.
+MAX_PERIODS_BACK = 64
+# Channels whose periods are looked for, evenly spread over all.
+MAX_CHANNELS = 64
+# Sinusoids, and fundamentals, that a channel proposes; and periods that are tried of all that are proposed.
+PROPOSED, TRIED = 2, 6
+# Two periods that differ by at most this share are taken for one.
+SAME_PERIOD = 1e-2
+
+
+@dataclass(frozen=True)
+class PeriodicRidge(LinearMap):
+    """Ridge shared by all phases of the period: each sample from those whole periods before it."""
+
+    name: ClassVar[str] = "periodic-ridge"
+    label: ClassVar[str] = "the linear model periodic-ridge"
+    is_direct: ClassVar[bool] = True
+
+    @classmethod
+    def solutions(cls, splits: WindowSplits, taps: int) -> Iterator[Solution]:
+        """Yield what each period and penalty gives, best on validation first."""
+        return solve(splits, taps, periods(splits, taps))
+
+
+def solve(splits: WindowSplits, taps: int, candidates: Iterable[float]) -> Iterator[Solution]:
+    """Yield the solutions for each of the `candidates` for the period (samples) and each penalty, best first."""
+    training, validation = Gram.of(splits.training, taps), Gram.of(splits.validation, taps)
+    ahead = len(training.total) - taps
+    fitted: list[tuple[float, float, Comb, Array]] = []
+    for comb in (Comb.of(period, taps, ahead) for period in candidates):
+        equations, validation_equations = comb.equations(training), comb.equations(validation)
+        for alpha in ALPHAS[::2]:
+            weights = equations.solved(alpha)
+            fitted.append((validation_equations.error(weights), alpha, comb, weights))
+    # The maps themselves are large, so each is made when it is asked for.
+    for error, alpha, comb, weights in sorted(fitted, key=lambda candidate: candidate[0]):
+        yield Solution(error, alpha, True, comb.kernel(weights), np.zeros(ahead))
+
+
+def periods(splits: WindowSplits, taps: int) -> list[float]:
+    """Return the periods to be tried (samples), those that most channels propose first; without any, a segment."""
+    channels = np.unique(np.linspace(0, splits.channels - 1, MAX_CHANNELS).astype(np.int64)).tolist()
+    # A period as it was first proposed -> the channels that propose it, and the period as each of them has it.
+    proposed: dict[float, dict[int, float]] = {}
+    for channel in channels:
+        sinusoids, fundamentals = rhythms(longest_stretch(splits, channel), taps, splits.channels)
+        for frequency in (*sinusoids[:PROPOSED], *fundamentals[:PROPOSED]):
+            period = 1 / frequency
+            first = next((p for p in proposed if abs(1 / frequency / p - 1) <= SAME_PERIOD), period)
+            proposed.setdefault(first, {})[channel] = period
+    within = (period for period in proposed if period <= taps / 2)
+    ranked = sorted(within, key=lambda period: -len(proposed[period]))[:TRIED]
+    medians = [float(np.median(list(proposed[period].values()))) for period in ranked]
+    return [_rounded(period, taps) for period in medians] or [float(min(taps, splits.window.n_input))]
+
+
+def _rounded(period: float, taps: int) -> float:
+    """Return the whole number next to `period` if a context cannot tell the two apart."""
+    nearest = max(1.0, round(period))
+    return nearest if abs(period - nearest) * taps / period < 0.5 else period
 
 
 @dataclass(frozen=True)
@@ -47,7 +98,7 @@ class Comb:
     """Which of the last L samples of a context each of N samples ahead is made of.
 
     `period` P (samples, at most L); `cycle` (N,), how many whole periods lie before each; `teeth` (N, J), where in
-    the context the samples are that lie whole periods before it, the nearest first; `level` (L,), what makes l.
+    the context the samples are that lie whole periods before it, the nearest first; `level` (L,), the weights of l.
     """
 
     period: float
@@ -57,63 +108,69 @@ class Comb:
 
     @classmethod
     def of(cls, period: float, taps: int, count: int) -> Self:
-        """Lay it out over `taps` samples back and `count` ahead.
+        """Return the comb over `taps` samples back and `count` ahead.
 
         >>> Comb.of(3.0, 7, 4).teeth.tolist()
         [[4, 1], [5, 2], [6, 3], [4, 1]]
         """
         ahead = np.arange(count)
         cycle = np.floor((ahead + 0.5) / period).astype(np.int64)
-        back = (cycle[:, None] + 1 + np.arange(min(TEETH, int(taps / period)))) * period
-        places = np.clip(np.rint(taps + ahead[:, None] - back), 0, taps - 1).astype(np.int64)
+        back = (cycle[:, None] + 1 + np.arange(min(MAX_PERIODS_BACK, int(taps / period)))) * period
+        teeth = np.clip(np.rint(taps + ahead[:, None] - back), 0, taps - 1).astype(np.int64)
         level, last = np.zeros(taps), min(taps, round(period))
         level[-last:] = 1 / last
-        return cls(period, cycle, places, level)
+        return cls(period, cycle, teeth, level)
 
     def smooth(self, values: Array) -> Array:
         """Return the mean of a period about each row of `values` (L, .); beyond its ends there are zeros."""
         reach = int(np.ceil((self.period - 1) / 2))
+        if not reach:
+            return values
         padded = np.pad(values, ((reach, reach), (0, 0)))
         total = np.cumsum(np.pad(padded, ((1, 0), (0, 0))), axis=0)
+        # The rows at both ends count by the part of them that a period of any length covers.
         ends = padded[: len(values)] + padded[2 * reach :]
         inner = total[2 * reach : 2 * reach + len(values)] - total[1 : len(values) + 1]
-        mean: Array = (inner + (self.period - 2 * reach + 1) / 2 * ends) / self.period if reach else values
+        mean: Array = (inner + (self.period - 2 * reach + 1) / 2 * ends) / self.period
         return mean
 
     def kernel(self, weights: Array) -> Array:
         """Return the linear map (L, N) that `weights` (K, 2 J) for each period ahead make."""
-        taps, teeth = len(self.level), self.teeth.shape[1]
-        own = weights[self.cycle]
+        taps, n_teeth = len(self.level), self.teeth.shape[1]
+        weights = weights[self.cycle]
         plain, smoothed = np.zeros((2, taps, len(self.cycle)))
         columns = np.arange(len(self.cycle))[:, None]
-        np.add.at(plain, (self.teeth, columns), own[:, :teeth])
-        np.add.at(smoothed, (self.teeth, columns), own[:, teeth:])
+        np.add.at(plain, (self.teeth, columns), weights[:, :n_teeth])
+        np.add.at(smoothed, (self.teeth, columns), weights[:, n_teeth:])
         kernel = plain + self.smooth(smoothed)
+        # The level gets the rest of each column, so that a column's weights sum to 1.
         kernel += self.level[:, None] * (1 - kernel.sum(axis=0))
         return kernel
 
     def equations(self, gram: Gram) -> Equations:
         """Return the normal equations of each period ahead by the moments of windows."""
         taps = len(self.level)
-        about = relative_to(gram.product[:taps], self.level)
-        plain, cross = about[:, :taps], about[:, taps:]
+        moments = relative_to(gram.product[:taps], self.level)
+        plain, cross = moments[:, :taps], moments[:, taps:]
         mixed = self.smooth(plain)
         both, smoothed = self.smooth(mixed.T), self.smooth(cross)
         count, size = int(self.cycle.max()) + 1, 2 * self.teeth.shape[1]
         square, right = np.zeros((count, size, size)), np.zeros((count, size))
-        for h, (k, at) in enumerate(zip(self.cycle, self.teeth, strict=True)):
-            pairs = np.ix_(at, at)
+        for h, (k, teeth) in enumerate(zip(self.cycle, self.teeth, strict=True)):
+            pairs = np.ix_(teeth, teeth)
             across = mixed[pairs]
             square[k] += np.block([[plain[pairs], across.T], [across, both[pairs]]])
-            right[k] += np.concatenate((cross[at, h], smoothed[at, h]))
-        return Equations(square, right, _squares(gram, self.level))
+            right[k] += np.concatenate((cross[teeth, h], smoothed[teeth, h]))
+        level_cross = self.level @ gram.product[:taps]
+        targets = gram.product.diagonal()[taps:] - 2 * level_cross[taps:] + level_cross[:taps] @ self.level
+        return Equations(square, right, float(targets.sum()))
 
 
 class Equations(NamedTuple):
-    """Sums over windows and the samples of each period ahead.
+    """Sums over windows and the samples of each period ahead, from all of which the level is subtracted.
 
-    `square` (K, 2 J, 2 J) of the products of what they are made of, `right` (K, 2 J) of its products with
-    them, and the `total` of their squares, all of them less the level.
+    `square` (K, 2 J, 2 J) has the products of the samples that the forecast is made of, `right` (K, 2 J) their
+    products with the targets, `total` the sum of the targets' squares.
     """
 
     square: Array
@@ -127,59 +184,5 @@ class Equations(NamedTuple):
 
     def error(self, weights: Array) -> float:
         """Return the summed squared error of `weights` (K, 2 J) over the windows."""
-        made = np.einsum("ka,kab,kb->", weights, self.square, weights, optimize=True)
-        return self.total - 2 * float(np.sum(weights * self.right)) + float(made)
-
-
-@dataclass(frozen=True)
-class PeriodicRidge(LinearMap):
-    """Ridge shared by all phases of the period: each sample from those whole periods before it."""
-
-    name: ClassVar[str] = "periodic-ridge"
-    label: ClassVar[str] = "the linear model periodic-ridge"
-    is_direct: ClassVar[bool] = True
-
-    @classmethod
-    def solutions(cls, parts: WindowSplits, taps: int) -> Iterator[Solution]:
-        """Yield what each period and penalty gives, best first."""
-        return solve(parts, taps, periods(parts, taps))
-
-
-def solve(parts: WindowSplits, taps: int, tried: Iterable[float]) -> Iterator[Solution]:
-    """Yield the solutions for each of the periods `tried` (samples) and penalties, best on validation first."""
-    training, judge = Gram.of(parts.training, taps), Gram.of(parts.validation, taps)
-    ahead = len(training.total) - taps
-    found: list[tuple[float, float, Comb, Array]] = []
-    for comb in (Comb.of(period, taps, ahead) for period in tried):
-        learned, judged = comb.equations(training), comb.equations(judge)
-        for alpha in ALPHAS[::2]:
-            weights = learned.solved(alpha)
-            found.append((judged.error(weights), alpha, comb, weights))
-    for error, alpha, comb, weights in sorted(found, key=lambda one: one[0]):
-        yield Solution(error, alpha, True, comb.kernel(weights), np.zeros(ahead))
-
-
-def periods(parts: WindowSplits, taps: int) -> list[float]:
-    """Return the periods to be tried (samples), those that most channels name first; without any, a segment."""
-    asked = np.unique(np.linspace(0, parts.channels - 1, ASKED).astype(np.int64)).tolist()
-    named: dict[float, dict[int, float]] = {}  # what the first called it: what each channel calls it
-    for channel in asked:
-        for f in (f for found in rhythms(longest(parts, channel), taps, parts.channels) for f in found[:NAMED]):
-            known = next((one for one in named if abs(1 / f / one - 1) <= SAME), 1 / f)
-            named.setdefault(known, {})[channel] = 1 / f
-    ranked = sorted((one for one in named if one <= taps / 2), key=lambda one: -len(named[one]))[:TRIED]
-    kept = [_whole(float(np.median(list(named[one].values()))), taps) for one in ranked]
-    return kept or [float(min(taps, parts.window.n_input))]
-
-
-def _whole(period: float, taps: int) -> float:
-    """Return the whole number next to `period` where a context cannot tell the two apart."""
-    nearest = max(1.0, round(period))
-    return nearest if abs(period - nearest) * taps / period < 0.5 else period
-
-
-def _squares(gram: Gram, level: Array) -> float:
-    """Return the sum over windows of the squares of their targets, less the level."""
-    taps = len(level)
-    across = level @ gram.product[:taps]
-    return float((gram.product.diagonal()[taps:] - 2 * across[taps:] + across[:taps] @ level).sum())
+        square = np.einsum("ka,kab,kb->", weights, self.square, weights, optimize=True)
+        return self.total - 2 * float(np.sum(weights * self.right)) + float(square)

@@ -25,25 +25,25 @@ from pydantic import Field
 from forecaster.config import MAX_CONTEXT, Frozen, Window
 from forecaster.equations.products import by_blocks
 from forecaster.predictors.base import Array, Predictor, Specs, TensorSpec
-from forecaster.predictors.gram import Gram
+from forecaster.predictors.fitting import Gram
 from forecaster.signal.context import Context
 from forecaster.signal.splits import WindowSplits
 
 MAX_TAPS = 4096
 ALPHAS = tuple(float(alpha) for alpha in 10.0 ** np.arange(0, 6.5, 0.5))
-KEPT = 25_000_000
-"""Numbers in the solutions that are kept to choose from."""
-LOOPS = 32
-"""Contexts from which the guard runs the closed loop."""
+# Numbers that the solutions to choose from may hold together.
+MAX_VALUES = 25_000_000
+# Contexts from which the recursive forecast is tried out.
+STABILITY_CONTEXTS = 32
 
 Finite = Annotated[float, Field(ge=-1e300, le=1e300)]
 
 
 class RidgeParameters(Frozen):
-    """The penalty, the samples that it looks back on, the segments made at once, the limits (scaled units).
+    """The penalty, the samples that it looks back on, the segments forecast at once, the limits (scaled units).
 
     The limits are the training part's range, widened by its span on either side: what the
-    closed loop may not leave.
+    recursive forecast may not leave.
     """
 
     alpha: Annotated[float, Field(gt=0, le=1e300)]
@@ -51,6 +51,19 @@ class RidgeParameters(Frozen):
     low: Finite
     high: Finite
     segments: Annotated[int, Field(ge=1, le=4096)] = 1
+
+
+class Solution(NamedTuple):
+    """A linear map (taps, K N) with its bias (K N,), the penalty `alpha` it comes of, its squared error on validation.
+
+    `relative` says that it was fitted to distances from a level of each context: its last value or period.
+    """
+
+    error: float
+    alpha: float
+    relative: bool
+    kernel: Array
+    bias: Array
 
 
 @dataclass(frozen=True)
@@ -63,34 +76,36 @@ class LinearMap(Predictor):
     bias: Array
 
     @classmethod
-    def fit(cls, parts: WindowSplits) -> Self:
-        """Solve for every alpha; take the best on validation whose closed loop stays within the limits.
-
-        Where none stays there, the best on validation is taken, and its forecasts are clipped. It makes
-        as many segments at once as the windows' targets have.
-        """
-        taps, ahead = min(parts.window.context, MAX_TAPS), parts.training.ahead
-        low, high = limits(parts)
-        fitted = (
-            cls(
-                RidgeParameters(alpha=one.alpha, taps=taps, low=low, high=high, segments=ahead),
-                parts.window,
-                stored(one.kernel),
-                stored(one.bias),
-            )
-            for one in cls.solutions(parts, taps)
-        )
-        first = next(fitted)
-        return first if first.is_stable(parts) else next((ridge for ridge in fitted if ridge.is_stable(parts)), first)
-
-    @classmethod
     @abstractmethod
-    def solutions(cls, parts: WindowSplits, taps: int) -> Iterable[Solution]:
+    def solutions(cls, splits: WindowSplits, taps: int) -> Iterable[Solution]:
         """Return the linear maps to choose from, best on validation first."""
 
     @classmethod
+    def fit(cls, splits: WindowSplits) -> Self:
+        """Return the best solution on validation whose recursive forecasts stay within the limits.
+
+        If none stays there, the best on validation is taken, and its forecasts are clipped. It forecasts
+        as many segments at once as the windows' targets have.
+        """
+        taps, segments = min(splits.window.context, MAX_TAPS), splits.training.ahead
+        low, high = limits(splits)
+        fitted = (
+            cls(
+                RidgeParameters(alpha=solution.alpha, taps=taps, low=low, high=high, segments=segments),
+                splits.window,
+                as_stored(solution.kernel),
+                as_stored(solution.bias),
+            )
+            for solution in cls.solutions(splits, taps)
+        )
+        best = next(fitted)
+        if best.is_stable(splits):
+            return best
+        return next((predictor for predictor in fitted if predictor.is_stable(splits)), best)
+
+    @classmethod
     def specs(cls, parameters: RidgeParameters, window: Window, channels: int) -> Specs:
-        """Kernel (taps, K N) and bias (K N,); ValueError if it looks back further than the context."""
+        """Return kernel (taps, K N) and bias (K N,); ValueError if it looks back further than the context."""
         if parameters.taps > window.context or parameters.low > parameters.high:
             raise ValueError("taps must lie within the context, and low below high")
         width = parameters.segments * window.n_input
@@ -98,7 +113,7 @@ class LinearMap(Predictor):
 
     @classmethod
     def restore(cls, parameters: RidgeParameters, tensors: dict[str, NDArray], window: Window) -> Self:
-        """Make it again."""
+        """Return the predictor that was stored."""
         return cls(parameters, window, tensors["kernel"].astype(np.float64), tensors["bias"].astype(np.float64))
 
     def tensors(self) -> dict[str, NDArray]:
@@ -111,22 +126,22 @@ class LinearMap(Predictor):
         return self.parameters.segments
 
     def predict(self, context: Context) -> Array:
-        """Map `context` to the next segment, or K of them (B, K N), kept within the limits."""
+        """Return the forecast of the next segment, or of K of them (B, K N), kept within the limits."""
         return np.clip(self._map(context.values), self.parameters.low, self.parameters.high)
 
-    def is_stable(self, parts: WindowSplits) -> bool:
-        """Say whether the closed loop over a whole context, from validation contexts, stays within the limits."""
-        index = np.unique(np.linspace(0, len(parts.validation) - 1, LOOPS).astype(np.int64))
-        context = parts.validation.contexts(index).astype(np.float64)
+    def is_stable(self, splits: WindowSplits) -> bool:
+        """Return whether recursive forecasts of a context's length, from validation windows, stay within the limits."""
+        index = np.unique(np.linspace(0, len(splits.validation) - 1, STABILITY_CONTEXTS).astype(np.int64))
+        values = splits.validation.contexts(index).astype(np.float64)
         for _ in range(-(-self.window.n_step // self.parameters.segments)):
-            segment = self._map(context)
+            segment = self._map(values)
             if segment.min() < self.parameters.low or segment.max() > self.parameters.high:
                 return False
-            context = np.concatenate((context, segment), axis=1)[:, -self.window.context :]
+            values = np.concatenate((values, segment), axis=1)[:, -self.window.context :]
         return True
 
-    def _map(self, context: Array) -> Array:
-        return by_blocks(context[:, -self.parameters.taps :], self.kernel) + self.bias
+    def _map(self, values: Array) -> Array:
+        return by_blocks(values[:, -self.parameters.taps :], self.kernel) + self.bias
 
 
 @dataclass(frozen=True)
@@ -138,9 +153,9 @@ class Ridge(LinearMap):
     is_baseline: ClassVar[bool] = True
 
     @classmethod
-    def solutions(cls, parts: WindowSplits, taps: int) -> Iterable[Solution]:
+    def solutions(cls, splits: WindowSplits, taps: int) -> Iterable[Solution]:
         """Return the linear maps to choose from, best on validation first."""
-        return solve(parts, taps)
+        return solve(splits, taps)
 
 
 @dataclass(frozen=True)
@@ -152,9 +167,9 @@ class DirectRidge(LinearMap):
     is_direct: ClassVar[bool] = True
 
     @classmethod
-    def solutions(cls, parts: WindowSplits, taps: int) -> Iterable[Solution]:
+    def solutions(cls, splits: WindowSplits, taps: int) -> Iterable[Solution]:
         """Return the linear maps to choose from, best on validation first."""
-        return solve(parts, taps)
+        return solve(splits, taps)
 
 
 @dataclass(frozen=True)
@@ -166,57 +181,48 @@ class LevelRidge(LinearMap):
     joins_ensemble: ClassVar[bool] = True
 
     @classmethod
-    def solutions(cls, parts: WindowSplits, taps: int) -> Iterable[Solution]:
+    def solutions(cls, splits: WindowSplits, taps: int) -> Iterable[Solution]:
         """Return the linear maps to choose from, best on validation first."""
-        return solve(parts, taps, relatives=(True,))
+        return solve(splits, taps, relatives=(True,))
 
 
-class Solution(NamedTuple):
-    """What one penalty gives: its squared error on validation, and the linear map (taps, K N) with its bias (K N,).
-
-    `relative` tells that it was fitted to distances from a level of each context: its last value or period.
-    """
-
-    error: float
-    alpha: float
-    relative: bool
-    kernel: Array
-    bias: Array
+# --- solving ----------------------------------------------------------------------------
 
 
-def solve(parts: WindowSplits, taps: int, relatives: Sequence[bool] = (False, True)) -> list[Solution]:
+def solve(splits: WindowSplits, taps: int, relatives: Sequence[bool] = (False, True)) -> list[Solution]:
     """Return the solutions for each alpha of `ALPHAS`, of the values or of their distance from the last, best first.
 
-    Where they are large only the best are kept.
+    If they are large, only the best are kept.
     """
-    training, held_back = Gram.of(parts.training, taps), Gram.of(parts.validation, taps)
-    last = np.eye(taps)[-1]
-    found: list[Solution] = []
+    training, validation = Gram.of(splits.training, taps), Gram.of(splits.validation, taps)
+    last_value = np.eye(taps)[-1]
+    solutions: list[Solution] = []
     for relative in relatives:
+        # Distances have no bias, so their moments are about 0.
         mean = np.zeros(len(training.total)) if relative else training.mean
-        moments, judge = training.centred(mean), held_back.centred(mean)
-        known = relative_to(moments[:taps], last) if relative else moments
-        for alpha, kernel in _kernels(known, taps, relative=relative):
+        moments, validation_moments = training.centred(mean), validation.centred(mean)
+        fitted_to = relative_to(moments[:taps], last_value) if relative else moments
+        for alpha, kernel in _kernels(fitted_to, taps):
+            if relative:
+                # As a map of the values themselves: the weights of each column sum to 1.
+                kernel[-1] += 1 - kernel.sum(axis=0)
             bias = mean[taps:] - mean[:taps] @ kernel
-            found.append(Solution(squared_error(judge, kernel), alpha, relative, kernel, bias))
-            found = sorted(found, key=lambda one: one.error)[: max(2, KEPT // kernel.size)]
-    return found
+            solutions.append(Solution(squared_error(validation_moments, kernel), alpha, relative, kernel, bias))
+            solutions = sorted(solutions, key=lambda solution: solution.error)[: max(2, MAX_VALUES // kernel.size)]
+    return solutions
 
 
-def _kernels(moments: Array, taps: int, *, relative: bool) -> Iterator[tuple[float, Array]]:
-    """Yield alpha and the map of the values; one that was found for distances is turned into it."""
+def _kernels(moments: Array, taps: int) -> Iterator[tuple[float, Array]]:
+    """Yield each alpha and the linear map (taps, K N) that it gives by the `moments` of the windows."""
     from scipy.linalg import cho_factor, cho_solve
 
     square, cross = moments[:taps, :taps], moments[:taps, taps:]
     for alpha in ALPHAS:
-        kernel = cho_solve(cho_factor(square + alpha * np.eye(taps)), cross)
-        if relative:
-            kernel[-1] += 1 - kernel.sum(axis=0)
-        yield alpha, kernel
+        yield alpha, cho_solve(cho_factor(square + alpha * np.eye(taps)), cross)
 
 
 def relative_to(moments: Array, level: Array) -> Array:
-    """Return the moments of rows from which their level is taken: their first samples weighed by `level` (taps,).
+    """Return the moments of rows from which their level is subtracted: their first samples weighed by `level` (taps,).
 
     `moments` are all of them (P, P), or those of the first `taps` samples with all (taps, P).
     """
@@ -231,14 +237,14 @@ def squared_error(moments: Array, kernel: Array) -> float:
     return float(np.trace(moments[taps:, taps:]) - 2 * np.sum(kernel * cross) + np.sum(kernel * (square @ kernel)))
 
 
-def limits(parts: WindowSplits) -> tuple[float, float]:
+def limits(splits: WindowSplits) -> tuple[float, float]:
     """Return the training part's range, widened by its span on either side."""
-    stretches = [parts.training.stretch(int(r)) for r in np.flatnonzero(parts.training.count)]
-    low, high = min(float(s.min()) for s in stretches), max(float(s.max()) for s in stretches)
+    stretches = [splits.training.stretch(int(r)) for r in np.flatnonzero(splits.training.count)]
+    low, high = min(float(x.min()) for x in stretches), max(float(x.max()) for x in stretches)
     return low - (high - low), high + (high - low)
 
 
-def stored(values: Array) -> Array:
+def as_stored(values: Array) -> Array:
     """Return `values` as a model folder gives them back: rounded to single precision, in C order.
 
     The order counts, too: a BLAS adds in another order where a matrix lies the other way round.

@@ -1,7 +1,7 @@
 """Predictors of symbols: each gives the probability of every symbol of the alphabet to come next.
 
-A symbol is a code 0..K-1 in the order of the alphabet. `predict` names the likeliest code, so
-the closed loop feeds it back; `probabilities` gives all K of them. The baselines are fitted on
+A symbol is a code 0..K-1 in the order of the alphabet. `predict` gives the likeliest code, which a
+recursive forecast goes on with; `probabilities` gives all K of them. The baselines are fitted on
 the training part, with Laplace's rule of succession: one is added to every count, so that
 nothing is impossible.
 
@@ -27,8 +27,6 @@ from forecaster.predictors.network import NetworkPredictor
 from forecaster.signal.context import Context
 from forecaster.signal.splits import WindowSplits
 
-Counts = NDArray[np.float64]
-
 
 def one_hot(codes: NDArray, symbols: int, dtype: np.dtype) -> NDArray:
     """Return codes (B, S) as rows of a unit matrix, (B, S, K).
@@ -46,14 +44,13 @@ class SymbolNetwork(SymbolPredictor, NetworkPredictor):
 
     @classmethod
     def specs(cls, parameters: Frozen, window: Window, channels: int) -> Specs:
-        """The network's tensors, in single precision; ValueError without an alphabet."""
+        """Return the network's tensors, in single precision; ValueError without an alphabet."""
         _alphabet(window)
         return super().specs(parameters, window, channels)
 
     def probabilities(self, context: Context) -> Array:
         """Return the probability of each symbol to come next, (B, K)."""
-        found = network(self.name).forward(self.parameters, self.weights, self.steps(context)).astype(np.float64)
-        return found / found.sum(axis=1, keepdims=True)
+        return _normalised(network(self.name).forward(self.parameters, self.weights, self.steps(context)))
 
     def steps(self, context: Context) -> NDArray:
         """Return the symbols one-hot, (B, S, K)."""
@@ -81,28 +78,30 @@ class LastSymbol(SymbolPredictor):
     parameters: Stay
 
     @classmethod
-    def fit(cls, parts: WindowSplits) -> Self:
-        """Count how often the next symbol is the same."""
-        symbols = _alphabet(parts.window)
-        pairs = [(int((run[1:] == run[:-1]).sum()), len(run) - 1) for run in _stretches(parts)]
-        stayed, steps = (sum(column) for column in zip(*pairs, strict=True))
-        return cls(Stay(stay=max((stayed + 1) / (steps + symbols), 2 / (symbols + 1))), parts.window)
+    def fit(cls, splits: WindowSplits) -> Self:
+        """Return the predictor with the share of steps in which the symbol stayed the same."""
+        symbols = _alphabet(splits.window)
+        stayed, steps = 0, 0
+        for codes in _training_codes(splits):
+            stayed += int((codes[1:] == codes[:-1]).sum())
+            steps += len(codes) - 1
+        return cls(Stay(stay=max((stayed + 1) / (steps + symbols), 2 / (symbols + 1))), splits.window)
 
     @classmethod
     def specs(cls, parameters: Stay, window: Window, channels: int) -> Specs:
-        """It has no tensors; ValueError without an alphabet."""
+        """Return no tensors; ValueError without an alphabet."""
         _alphabet(window)
         return {}
 
     def probabilities(self, context: Context) -> Array:
         """Return the probability of each symbol to come next, (B, K)."""
         symbols = self.window.symbols
-        others = (1 - self.parameters.stay) / (symbols - 1)
+        change = (1 - self.parameters.stay) / (symbols - 1)
         last = context.values[:, -1:].astype(np.int64)
-        return np.where(last == np.arange(symbols), self.parameters.stay, others)
+        return np.where(last == np.arange(symbols), self.parameters.stay, change)
 
     def predict(self, context: Context) -> Array:
-        """Name the last symbol, (B, 1)."""
+        """Return the last symbol, (B, 1)."""
         return context.values[:, -1:].copy()
 
 
@@ -116,20 +115,20 @@ class MostFrequent(SymbolPredictor):
     shares: NDArray[np.float32]
 
     @classmethod
-    def fit(cls, parts: WindowSplits) -> Self:
-        """Count the symbols of the training part."""
-        symbols = _alphabet(parts.window)
-        counts = sum(np.bincount(run, minlength=symbols) for run in _stretches(parts))
-        return cls(NoParameters(), parts.window, _shares(np.asarray(counts, np.float64)))
+    def fit(cls, splits: WindowSplits) -> Self:
+        """Return the predictor with the share of each symbol in the training part."""
+        symbols = _alphabet(splits.window)
+        counts = sum(np.bincount(codes, minlength=symbols) for codes in _training_codes(splits))
+        return cls(NoParameters(), splits.window, _shares(np.asarray(counts, np.float64)))
 
     @classmethod
     def specs(cls, parameters: NoParameters, window: Window, channels: int) -> Specs:
-        """The share of each symbol, (K,)."""
+        """Return the share of each symbol, (K,)."""
         return {"shares": TensorSpec("F32", (_alphabet(window),))}
 
     @classmethod
     def restore(cls, parameters: NoParameters, tensors: dict[str, NDArray], window: Window) -> Self:
-        """Make it again."""
+        """Return the predictor that was stored; ModelError for a share that is not above 0."""
         return cls(parameters, window, _positive(tensors["shares"]))
 
     def tensors(self) -> dict[str, NDArray]:
@@ -138,7 +137,7 @@ class MostFrequent(SymbolPredictor):
 
     def probabilities(self, context: Context) -> Array:
         """Return the same probabilities for every context, (B, K)."""
-        return np.repeat(_normal(self.shares[None]), len(context.values), axis=0)
+        return np.repeat(_normalised(self.shares[None]), len(context.values), axis=0)
 
 
 @dataclass(frozen=True)
@@ -151,23 +150,23 @@ class Markov(SymbolPredictor):
     transitions: NDArray[np.float32]
 
     @classmethod
-    def fit(cls, parts: WindowSplits) -> Self:
-        """Count the transitions of the training part."""
-        symbols = _alphabet(parts.window)
+    def fit(cls, splits: WindowSplits) -> Self:
+        """Return the predictor with the share of each transition in the training part."""
+        symbols = _alphabet(splits.window)
         counts = np.zeros((symbols, symbols))
-        for run in _stretches(parts):
-            np.add.at(counts, (run[:-1], run[1:]), 1)
-        return cls(NoParameters(), parts.window, _shares(counts))
+        for codes in _training_codes(splits):
+            np.add.at(counts, (codes[:-1], codes[1:]), 1)
+        return cls(NoParameters(), splits.window, _shares(counts))
 
     @classmethod
     def specs(cls, parameters: NoParameters, window: Window, channels: int) -> Specs:
-        """The probability of each symbol after each, (K, K)."""
+        """Return the probability of each symbol after each, (K, K)."""
         symbols = _alphabet(window)
         return {"transitions": TensorSpec("F32", (symbols, symbols))}
 
     @classmethod
     def restore(cls, parameters: NoParameters, tensors: dict[str, NDArray], window: Window) -> Self:
-        """Make it again."""
+        """Return the predictor that was stored; ModelError for a share that is not above 0."""
         return cls(parameters, window, _positive(tensors["transitions"]))
 
     def tensors(self) -> dict[str, NDArray]:
@@ -176,7 +175,7 @@ class Markov(SymbolPredictor):
 
     def probabilities(self, context: Context) -> Array:
         """Return the probability of each symbol to come next, (B, K)."""
-        return _normal(self.transitions[context.values[:, -1].astype(np.int64)])
+        return _normalised(self.transitions[context.values[:, -1].astype(np.int64)])
 
 
 def _alphabet(window: Window) -> int:
@@ -186,27 +185,27 @@ def _alphabet(window: Window) -> int:
     return window.symbols
 
 
-def _stretches(parts: WindowSplits) -> Iterator[NDArray[np.int64]]:
+def _training_codes(splits: WindowSplits) -> Iterator[NDArray[np.int64]]:
     """Yield the codes that the training windows of each run cover."""
-    training = parts.training
+    training = splits.training
     for r in np.flatnonzero(training.count):
         yield training.stretch(int(r)).astype(np.int64)
 
 
 def _positive(shares: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return `shares` from a model folder; ModelError if one is no probability."""
+    """Return `shares` from a model folder; ModelError if one is not above 0."""
     if not (shares > 0).all():
         raise ModelError("The model folder holds a probability that is not above 0.", hint="Train the model again.")
     return shares
 
 
-def _shares(counts: Counts) -> NDArray[np.float32]:
+def _shares(counts: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the rows of `counts` (..., K) as probabilities, one added to each count."""
-    more = counts + 1
-    return (more / more.sum(axis=-1, keepdims=True)).astype(np.float32)
+    plus_one = counts + 1
+    return (plus_one / plus_one.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
-def _normal(rows: NDArray) -> Array:
+def _normalised(rows: NDArray) -> Array:
     """Return `rows` (B, K) in double precision, each scaled to the sum 1."""
-    wide = rows.astype(np.float64)
-    return wide / wide.sum(axis=1, keepdims=True)
+    double = rows.astype(np.float64)
+    return double / double.sum(axis=1, keepdims=True)

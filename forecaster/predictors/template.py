@@ -1,4 +1,4 @@
-"""A template of one period, laid under each context at the phase that fits it, and ridge on what it leaves over.
+"""A template of one period, laid under each context at the phase that fits it, and ridge on the residual.
 
     x[t] = Re sum over k of  c[k] exp(i k (w t + p)) + r[t],   k = 1 .. K
 
@@ -27,20 +27,33 @@ from forecaster.equations.products import by_blocks
 from forecaster.errors import ModelError
 from forecaster.predictors.base import Array, Predictor, Specs, TensorSpec
 from forecaster.predictors.ensemble import convex
-from forecaster.predictors.gram import Gram
-from forecaster.predictors.ridge import ALPHAS, LOOPS, MAX_TAPS, RidgeParameters, limits, squared_error, stored
-from forecaster.predictors.selection import examples, learned, longest
+from forecaster.predictors.fitting import Gram, examples, longest_stretch, training_examples
+from forecaster.predictors.ridge import (
+    ALPHAS,
+    MAX_TAPS,
+    STABILITY_CONTEXTS,
+    RidgeParameters,
+    Solution,
+    as_stored,
+    limits,
+    squared_error,
+)
 from forecaster.signal.context import Context
 from forecaster.signal.sinusoids import fundamentals
 from forecaster.signal.splits import WindowSplits
 
+# How many harmonics are tried.
 COUNTS = (4, 8, 16, 32)
-"""How many harmonics there may be."""
+# The parts of the context that the three ridges look back on.
 SHARES = (1.0, 2 / 3, 1 / 3)
+# Phases that are tried; between them a parabola is fitted.
 GRID = 2048
-"""Phases that are tried; between them a parabola tells."""
-WORTH = 0.9
-"""A template is laid under a channel whose validation targets it leaves at most this share of."""
+# A channel gets a template if the template leaves at most this share of the validation targets' squares.
+WORTHWHILE = 0.9
+# Each further candidate must be better than the best one by this factor.
+BETTER = 0.999
+# Samples that are fitted or subtracted at once.
+BLOCK = 1 << 16
 
 
 class TemplateParameters(RidgeParameters):
@@ -56,11 +69,13 @@ class Template(NamedTuple):
     waves: tuple[float, ...]
 
     def phases(self, values: Array) -> Array:
-        """Return the phase p at the first sample after each of `values` (B, L), in radians."""
+        """Return the phase p at the first sample after each of `values` (B, L), in radians: that of the best fit."""
         count = len(self.waves) // 2
         cosines, sines = np.split(by_blocks(values, _basis(self.fundamental, count, (-values.shape[1], 0))), 2, axis=1)
         a, b = np.split(np.array(self.waves), 2)
-        score = by_blocks(np.concatenate((a * cosines + b * sines, b * cosines - a * sines), axis=1), _turned(count))
+        score = by_blocks(
+            np.concatenate((a * cosines + b * sines, b * cosines - a * sines), axis=1), _phase_grid(count)
+        )
         best = score.argmax(axis=1)
         left, top, right = (score[np.arange(len(score)), (best + step) % GRID] for step in (-1, 0, 1))
         bend = left - 2 * top + right
@@ -90,64 +105,69 @@ class TemplateRidge(Predictor):
     templates: tuple[Template | None, ...]
 
     @classmethod
-    def fit(cls, parts: WindowSplits) -> Self:
-        """Fit each channel's template, then the ridges on what is left of all of them; alpha as ridge chooses it."""
-        templates = tuple(_best(parts, channel) for channel in range(parts.channels))
-        count = max(len(one.waves) // 2 if one else 0 for one in templates)
-        taps, (low, high) = min(parts.window.context, MAX_TAPS), limits(parts)
+    def fit(cls, splits: WindowSplits) -> Self:
+        """Return the predictor with each channel's template, and the ridges on the residuals of all channels.
+
+        alpha is chosen as ridge chooses it.
+        """
+        templates = tuple(_best_template(splits, channel) for channel in range(splits.channels))
+        harmonics = max(len(template.waves) // 2 if template else 0 for template in templates)
+        taps, (low, high) = min(splits.window.context, MAX_TAPS), limits(splits)
+        solutions = sorted(_solutions(splits, templates, taps), key=lambda solution: solution.error)
         fitted = [
             cls(
-                TemplateParameters(alpha=alpha, taps=taps, low=low, high=high, harmonics=count),
-                parts.window,
-                stored(kernel),
-                stored(bias),
+                TemplateParameters(alpha=solution.alpha, taps=taps, low=low, high=high, harmonics=harmonics),
+                splits.window,
+                as_stored(solution.kernel),
+                as_stored(solution.bias),
                 templates,
             )
-            for _, alpha, kernel, bias in sorted(_solutions(parts, templates, taps), key=lambda one: one[0])
+            for solution in solutions
         ]
-        return next((one for one in fitted if one.is_stable(parts)), fitted[0])
+        return next((predictor for predictor in fitted if predictor.is_stable(splits)), fitted[0])
 
     @classmethod
     def specs(cls, parameters: TemplateParameters, window: Window, channels: int) -> Specs:
-        """Ridge's kernel (taps, N) and bias (N,); for each channel the fundamental (C,) and the waves (C, 2 K)."""
+        """Return ridge's kernel (taps, N) and bias (N,); for each channel fundamental (C,) and waves (C, 2 K)."""
         if parameters.taps > window.context or parameters.low > parameters.high:
             raise ValueError("taps must lie within the context, and low below high")
         n_input, count = window.n_input, parameters.harmonics
-        own = {"kernel": TensorSpec("F32", (parameters.taps, n_input)), "bias": TensorSpec("F32", (n_input,))}
-        waves = {"fundamental": TensorSpec("F64", (channels,)), "waves": TensorSpec("F64", (channels, 2 * count))}
-        return own | (waves if count else {})
+        specs = {"kernel": TensorSpec("F32", (parameters.taps, n_input)), "bias": TensorSpec("F32", (n_input,))}
+        if count:
+            specs["fundamental"] = TensorSpec("F64", (channels,))
+            specs["waves"] = TensorSpec("F64", (channels, 2 * count))
+        return specs
 
     @classmethod
     def restore(cls, parameters: TemplateParameters, tensors: dict[str, NDArray], window: Window) -> Self:
-        """Make it again; ModelError for a fundamental that is none."""
+        """Return the predictor that was stored; ModelError for a fundamental outside 0 to 0.5."""
         kernel, bias = (tensors[name].astype(np.float64) for name in ("kernel", "bias"))
         if not parameters.harmonics:
             return cls(parameters, window, kernel, bias, ())
-        found = tensors["fundamental"].astype(np.float64)
-        if not np.all((found >= 0) & (found <= 0.5)):
+        fundamental, waves = (tensors[name].astype(np.float64) for name in ("fundamental", "waves"))
+        if not np.all((fundamental >= 0) & (fundamental <= 0.5)):
             raise ModelError("A fundamental of the predictor 'template-ridge' lies outside 0 to 0.5 cycles a sample.")
-        pairs = zip(found.tolist(), tensors["waves"].astype(np.float64).tolist(), strict=True)
+        pairs = zip(fundamental.tolist(), waves.tolist(), strict=True)
         return cls(parameters, window, kernel, bias, tuple(Template(f, tuple(w)) if f else None for f, w in pairs))
 
     def tensors(self) -> dict[str, NDArray]:
         """Return kernel and bias in single precision, fundamentals and waves in double; 0 where there is none."""
-        own = {"kernel": self.kernel.astype(np.float32), "bias": self.bias.astype(np.float32)}
-        if not self.parameters.harmonics:
-            return own
-        waves = np.array([_padded(one, self.parameters.harmonics) for one in self.templates])
-        return own | {
-            "fundamental": np.array([one.fundamental if one else 0.0 for one in self.templates]),
-            "waves": waves,
-        }
+        tensors: dict[str, NDArray] = {"kernel": self.kernel.astype(np.float32), "bias": self.bias.astype(np.float32)}
+        if count := self.parameters.harmonics:
+            tensors["fundamental"] = np.array(
+                [template.fundamental if template else 0.0 for template in self.templates]
+            )
+            tensors["waves"] = np.array([_padded_waves(template, count) for template in self.templates])
+        return tensors
 
     def predict(self, context: Context) -> Array:
-        """Forecast the next segment (B, N), kept within the limits."""
+        """Return the forecast of the next segment, (B, N), kept within the limits."""
         return np.clip(self._map(context), self.parameters.low, self.parameters.high)
 
-    def is_stable(self, parts: WindowSplits) -> bool:
-        """Say whether the closed loop over a whole context, from validation contexts, stays within the limits."""
-        index = np.unique(np.linspace(0, len(parts.validation) - 1, LOOPS).astype(np.int64))
-        values, channel = parts.validation.contexts(index).astype(np.float64), parts.validation.channels(index)
+    def is_stable(self, splits: WindowSplits) -> bool:
+        """Return whether recursive forecasts of a context's length, from validation windows, stay within the limits."""
+        index = np.unique(np.linspace(0, len(splits.validation) - 1, STABILITY_CONTEXTS).astype(np.int64))
+        values, channel = splits.validation.contexts(index).astype(np.float64), splits.validation.channels(index)
         for _ in range(self.window.n_step):
             segment = self._map(Context(values, channel))
             if segment.min() < self.parameters.low or segment.max() > self.parameters.high:
@@ -156,19 +176,19 @@ class TemplateRidge(Predictor):
         return True
 
     def _map(self, context: Context) -> Array:
-        """Take the template away, map what is left, and lay the template under it again."""
+        """Subtract the template, map the residual, and add the template again."""
         values, taps, n_input = context.values, self.parameters.taps, self.window.n_input
-        under, ahead = np.zeros((len(values), taps)), np.zeros((len(values), n_input))
+        behind, ahead = np.zeros((len(values), taps)), np.zeros((len(values), n_input))
         for channel in np.unique(context.channel):
             template = self.templates[channel] if self.templates else None
             if template is not None:
                 rows = np.flatnonzero(context.channel == channel)
                 phases = template.phases(np.ascontiguousarray(values[rows, -taps:]))
-                under[rows], ahead[rows] = template.at(phases, (-taps, 0)), template.at(phases, (0, n_input))
-        return by_blocks(values[:, -taps:] - under, self.kernel) + self.bias + ahead
+                behind[rows], ahead[rows] = template.at(phases, (-taps, 0)), template.at(phases, (0, n_input))
+        return by_blocks(values[:, -taps:] - behind, self.kernel) + self.bias + ahead
 
 
-def _padded(template: Template | None, count: int) -> list[float]:
+def _padded_waves(template: Template | None, count: int) -> list[float]:
     """Return the waves of `count` harmonics, 0 for those that a channel lacks."""
     if template is None:
         return [0.0] * (2 * count)
@@ -185,82 +205,87 @@ def _basis(fundamental: float, count: int, span: tuple[int, int]) -> Array:
 
 
 @lru_cache(maxsize=4)
-def _turned(count: int) -> Array:
-    """Return what turns the scores of each harmonic to every phase of the grid, (2 K, GRID)."""
+def _phase_grid(count: int) -> Array:
+    """Return the map from the scores of each harmonic to the score at every phase of the grid, (2 K, GRID)."""
     angle = 2 * np.pi / GRID * np.arange(1, count + 1)[:, None] * np.arange(GRID)
     return np.concatenate((np.cos(angle), np.sin(angle)))
 
 
-def _best(parts: WindowSplits, channel: int) -> Template | None:
+def _best_template(splits: WindowSplits, channel: int) -> Template | None:
     """Return the template that leaves least of the channel's validation targets, or None if it is not worth it."""
-    judged = examples(parts.validation, channel, parts.channels) or learned(parts, channel)
-    stretch = longest(parts, channel)
-    if judged is None or not len(stretch):
+    chosen_by = examples(splits.validation, channel, splits.channels) or training_examples(splits, channel)
+    stretch = longest_stretch(splits, channel)
+    if chosen_by is None or not len(stretch):
         return None
-    contexts, targets = (part - float(stretch.mean(dtype=np.float64)) for part in judged)
+    contexts, targets = (values - float(stretch.mean(dtype=np.float64)) for values in chosen_by)
     contexts = np.ascontiguousarray(contexts[:, -MAX_TAPS:])
-    best, least = None, WORTH * float(np.square(targets).mean())
-    for fundamental in fundamentals(stretch, contexts.shape[1], parts.channels):
+    best, least = None, WORTHWHILE * float(np.square(targets).mean())
+    for fundamental in fundamentals(stretch, contexts.shape[1], splits.channels):
         for count in (count for count in COUNTS if count * fundamental < 0.5):
-            one = _fitted(stretch, fundamental, count)
-            left = float(np.square(targets - one.at(one.phases(contexts), (0, targets.shape[1]))).mean())
-            best, least = (one, left) if left < least * 0.999 else (best, least)
+            template = fit_template(stretch, fundamental, count)
+            residuals = targets - template.at(template.phases(contexts), (0, targets.shape[1]))
+            error = float(np.square(residuals).mean())
+            if error < least * BETTER:
+                best, least = template, error
     return best
 
 
-def _fitted(stretch: NDArray[np.float32], fundamental: float, count: int) -> Template:
-    """Fit the waves to a stretch (T,) from phase 0 on, by projection: it is many periods long."""
+def fit_template(stretch: NDArray[np.float32], fundamental: float, count: int) -> Template:
+    """Return the template of `count` harmonics that is fitted to a stretch (T,), from phase 0 on."""
+    # By projection: a stretch is so many periods long that its waves are as good as orthogonal.
     total = np.zeros(2 * count)
-    for begin in range(0, len(stretch), 1 << 16):
-        part = stretch[begin : begin + (1 << 16)].astype(np.float64)
-        total += part @ _basis(fundamental, count, (begin, begin + len(part)))
+    for begin in range(0, len(stretch), BLOCK):
+        block = stretch[begin : begin + BLOCK].astype(np.float64)
+        total += block @ _basis(fundamental, count, (begin, begin + len(block)))
     return Template(fundamental, tuple((total * 2 / len(stretch)).tolist()))
 
 
-def _solutions(
-    parts: WindowSplits, templates: tuple[Template | None, ...], taps: int
-) -> Iterator[tuple[float, float, Array, Array]]:
-    """Yield the error on validation, alpha, the kernel (taps, N) and the bias (N,), for each alpha."""
+def _solutions(splits: WindowSplits, templates: tuple[Template | None, ...], taps: int) -> Iterator[Solution]:
+    """Yield for each alpha the mixture of ridges on the residuals."""
     from scipy.linalg import cho_factor, cho_solve
 
-    flat = _left_over(parts, templates)
-    windows = [replace(one, runs=replace(one.runs, flat=flat)) for one in (parts.training, parts.validation)]
-    training, judge = (Gram.of(one, taps) for one in windows)
+    flat = _residuals(splits, templates)
+    training, validation = (
+        Gram.of(replace(windows, runs=replace(windows.runs, flat=flat)), taps)
+        for windows in (splits.training, splits.validation)
+    )
     mean = training.mean
-    moments, judged = training.centred(mean), judge.centred(mean)
+    moments, validation_moments = training.centred(mean), validation.centred(mean)
     for alpha in ALPHAS[::2]:
-        kernels = np.zeros((len(SHARES), taps, parts.window.n_input))
+        kernels = np.zeros((len(SHARES), taps, splits.window.n_input))
         for kernel, share in zip(kernels, SHARES, strict=True):
             begin = taps - max(1, round(taps * share))
             square, cross = moments[begin:taps, begin:taps], moments[begin:taps, taps:]
             kernel[begin:] = cho_solve(cho_factor(square + alpha * np.eye(len(square))), cross)
-        kernel = np.tensordot(convex(_products(judged, kernels)), kernels, axes=1)
-        yield squared_error(judged, kernel), alpha, kernel, mean[taps:] - mean[:taps] @ kernel
+        mixture = np.tensordot(convex(_error_products(validation_moments, kernels)), kernels, axes=1)
+        bias = mean[taps:] - mean[:taps] @ mixture
+        yield Solution(squared_error(validation_moments, mixture), alpha, False, mixture, bias)
 
 
-def _products(moments: Array, kernels: Array) -> Array:
+def _error_products(moments: Array, kernels: Array) -> Array:
     """Return the summed products of the errors of several maps, `kernels` (M, taps, N), by the windows' moments."""
     taps = kernels.shape[1]
     square, cross = moments[:taps, :taps], moments[:taps, taps:]
     shared = np.einsum("mtn,tn->m", kernels, cross)
     both = np.einsum("atn,btn->ab", kernels, square @ kernels, optimize=True)
-    found: Array = np.trace(moments[taps:, taps:]) - shared[:, None] - shared + (both + both.T) / 2
-    return found
+    products: Array = np.trace(moments[taps:, taps:]) - shared[:, None] - shared + (both + both.T) / 2
+    return products
 
 
-def _left_over(parts: WindowSplits, templates: tuple[Template | None, ...]) -> NDArray[np.float32]:
-    """Return all runs end to end, the templates taken away: each at the phase of the run's own training part."""
-    runs, flat = parts.training.runs, parts.training.runs.flat.copy()
-    for r in np.flatnonzero(parts.training.count + parts.validation.count):
+def _residuals(splits: WindowSplits, templates: tuple[Template | None, ...]) -> NDArray[np.float32]:
+    """Return all runs end to end without their templates, each at the phase of the run's own training part."""
+    runs, flat = splits.training.runs, splits.training.runs.flat.copy()
+    for r in np.flatnonzero(splits.training.count + splits.validation.count):
         template = templates[runs.channel[r]]
         if template is None:
             continue
-        windows = parts.training if parts.training.count[r] else parts.validation
-        begin, known = int(windows.first[r]), windows.stretch(int(r)).astype(np.float64)
-        phase = template.phases((known - known.mean())[None, -(1 << 17) :])
-        end = begin + len(known)
-        for start in range(0, int(runs.length[r]), 1 << 16):
-            stop = min(start + (1 << 16), int(runs.length[r]))
+        windows = splits.training if splits.training.count[r] else splits.validation
+        begin, stretch = int(windows.first[r]), windows.stretch(int(r)).astype(np.float64)
+        phase = template.phases((stretch - stretch.mean())[None, -2 * BLOCK :])
+        # The phase is that at the end of the stretch, from which the samples are counted.
+        end = begin + len(stretch)
+        for start in range(0, int(runs.length[r]), BLOCK):
+            stop = min(start + BLOCK, int(runs.length[r]))
             place = slice(int(runs.start[r]) + start, int(runs.start[r]) + stop)
             flat[place] -= template.at(phase, (start - end, stop - end))[0].astype(np.float32)
     return flat

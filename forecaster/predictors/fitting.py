@@ -1,0 +1,131 @@
+"""What predictors in closed form are fitted by: the Gram matrix of all windows, a few examples of a channel.
+
+The Gram matrix is that of all windows of a signal at stride 1, without ever laying out a window.
+Neighbouring windows share all samples but one, so the Gram matrix G of the rows
+``x[t : t + P]``, t = 0 .. W - 1, has a recursion along its diagonals:
+
+    G[i + 1, j + 1] = G[i, j] - x[i] x[j] + x[W + i] x[W + j]
+
+Its first row is a correlation, done by FFT in blocks. Time is O(T log P + P^2), memory O(P^2),
+whatever the recording's length.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from forecaster.predictors.base import Array
+from forecaster.signal.splits import WindowSplits
+from forecaster.signal.windows import Windows
+
+# Samples that are correlated at once.
+BLOCK = 1 << 16
+# Examples of a channel, and of all channels together as long as each has two.
+MAX_EXAMPLES = 256
+MAX_EXAMPLES_OF_ALL = 4096
+# Numbers that the examples of a channel may hold.
+MAX_VALUES = 4_000_000
+
+
+# --- the Gram matrix --------------------------------------------------------------------
+
+
+@dataclass
+class Gram:
+    """Sums over W rows of P = taps + N samples: `product` (P, P), `total` (P,), `rows` W."""
+
+    product: Array
+    total: Array
+    rows: int
+
+    @classmethod
+    def of(cls, windows: Windows, taps: int) -> Self:
+        """Return the sums over every window of `windows` at stride 1: its last `taps` samples and its target."""
+        width = taps + windows.ahead * windows.window.n_input
+        gram = cls(np.zeros((width, width)), np.zeros(width), 0)
+        for r in np.flatnonzero(windows.count):
+            gram._add(windows.stretch(int(r))[windows.window.context - taps :])
+        return gram
+
+    @property
+    def mean(self) -> Array:
+        """The mean row, (P,)."""
+        return self.total / self.rows
+
+    def centred(self, mean: Array) -> Array:
+        """Return the sum of ``(row - mean)(row - mean)^T``, (P, P), about any `mean` (P,)."""
+        cross = np.outer(self.total, mean)
+        return self.product - cross - cross.T + self.rows * np.outer(mean, mean)
+
+    def _add(self, stretch: NDArray) -> None:
+        width = len(self.total)
+        rows = len(stretch) - width + 1
+        head, tail = (stretch[ends].astype(np.float64) for ends in (slice(0, width), slice(rows, rows + width)))
+        row = correlate(stretch, rows, width)
+        self.product[0] += row
+        self.product[1:, 0] += row[1:]
+        for i in range(width - 1):
+            row = row[:-1] - head[i] * head[i:-1] + tail[i] * tail[i : width - 1]
+            self.product[i + 1, i + 1 :] += row
+            self.product[i + 2 :, i + 1] += row[1:]
+        # Column sums by the same idea: each differs from its neighbour by the samples at both ends.
+        first = stretch[:rows].sum(dtype=np.float64)
+        change = stretch[rows : rows + width - 1].astype(np.float64) - stretch[: width - 1].astype(np.float64)
+        self.total += first + np.concatenate(([0.0], np.cumsum(change)))
+        self.rows += rows
+
+
+def correlate(x: NDArray, rows: int, width: int) -> Array:
+    """Return ``sum over t < rows of x[t] x[t + k]`` for k = 0 .. width - 1.
+
+    >>> correlate(np.array([1.0, 2.0, 3.0]), 2, 2).round(9).tolist()
+    [5.0, 8.0]
+    """
+    result = np.zeros(width)
+    for begin in range(0, rows, BLOCK):
+        left = x[begin : min(begin + BLOCK, rows)].astype(np.float64)
+        right = x[begin : begin + len(left) + width - 1].astype(np.float64)
+        size = 1 << int(np.ceil(np.log2(len(left) + width)))
+        spectrum = np.conj(np.fft.rfft(left, size)) * np.fft.rfft(right, size)
+        result += np.fft.irfft(spectrum, size)[:width]
+    return result
+
+
+# --- examples of a channel --------------------------------------------------------------
+
+
+def examples(windows: Windows, channel: int, channels: int) -> tuple[Array, Array] | None:
+    """Return contexts (W, L) and targets (W, N) of one of `channels`, evenly over its `windows`; None without any."""
+    runs = np.flatnonzero((windows.runs.channel == channel) & (windows.count > 0))
+    if not len(runs):
+        return None
+    # Windows are numbered through all runs in order; those of the channel through its own runs first.
+    ends = np.cumsum(windows.count[runs])
+    count = max(1, min(MAX_EXAMPLES, max(2, MAX_EXAMPLES_OF_ALL // channels), MAX_VALUES // windows.span))
+    place = np.unique(np.linspace(0, ends[-1] - 1, count).astype(np.int64))
+    run = np.searchsorted(ends, place, side="right")
+    index = (windows.before[runs] - (ends - windows.count[runs]))[run] + place
+    rows = sliding_window_view(windows.runs.flat, windows.span)[windows.places(index)[0]].astype(np.float64)
+    return rows[:, : windows.window.context], rows[:, windows.window.context :]
+
+
+def training_examples(splits: WindowSplits, channel: int) -> tuple[Array, Array] | None:
+    """Return examples of the training part, or of the validation part where training has none of `channel`.
+
+    A choice among a few sizes cannot overfit them, and the validation part stays new to what was chosen: it has
+    to say later how far that is to be trusted.
+    """
+    return examples(splits.training, channel, splits.channels) or examples(splits.validation, channel, splits.channels)
+
+
+def longest_stretch(splits: WindowSplits, channel: int) -> NDArray[np.float32]:
+    """Return the longest training stretch of `channel`, (T,); nothing if it has none."""
+    training = splits.training
+    runs = np.flatnonzero((training.runs.channel == channel) & (training.count > 0))
+    stretches = [training.stretch(int(r)) for r in runs]
+    return max(stretches, key=len) if stretches else np.zeros(0, dtype=np.float32)
