@@ -17,7 +17,7 @@ from forecaster.model import Forecaster
 from forecaster.plots import learning_curve, symbols
 from forecaster.reading import read_signal
 from forecaster.signal.time_axis import TimeAxis
-from forecaster.tasks import SymbolForecast
+from forecaster.tasks import TASKS, SymbolForecast
 from tests.commands import ok, refused, run
 from tests.readme import blocks
 
@@ -172,7 +172,8 @@ def test_time_goes_on(tmp_path):
 def test_the_forecast_and_the_learning_curve_are_drawn(model, weather, tmp_path):
     ok("forecast", model, weather, "-o", tmp_path / "o", "-n", "8", "--plot")
     assert (tmp_path / "o" / "weather.forecast.png").read_bytes().startswith(b"\x89PNG")
-    assert learning_curve([{"step": 1, "loss": 1.0}], "symbols").axes[0].get_ylabel() == "loss (cross-entropy, nats)"
+    figure = learning_curve([{"step": 1, "loss": 1.0}], TASKS["symbols"].loss_label)
+    assert figure.axes[0].get_ylabel() == "loss (cross-entropy, nats)"
 
 
 def test_the_picture_shows_the_likeliest_symbols_of_a_large_alphabet():

@@ -63,13 +63,6 @@ def nested(explicit: Mapping[str, Any], file: Path | None) -> Nested:
     return {**settings, **{name: explicit[name] for name in _TOP if name in explicit}}
 
 
-# How files are read and windows are cut for each task, unless options say otherwise.
-_BY_TASK: dict[Task, Nested] = {
-    "forecast": {"reading": {"symbols": False}},
-    "symbols": {"reading": {"symbols": True}, "window": {"n_input": 1}},
-}
-
-
 @dataclass(frozen=True)
 class RunSettings:
     """The settings of a run before a signal is read; `source` is what messages name.
@@ -89,13 +82,15 @@ class RunSettings:
         Raises:
             UsageError: a key is unknown or a value outside its range; the message names it.
         """
-        from forecaster.predictors import predictor_class
+        from forecaster.tasks import TASKS, task_of
 
         values, source = nested(explicit, file), "the options" if file is None else printable(file)
         if task is None:
-            task = predictor_class(validated(RunConfig, _without_times(values), source).predictor).task
-        defaults = _BY_TASK[task]
+            defaults = task_of(validated(RunConfig, _without_times(values), source).predictor).settings
+        else:
+            defaults = TASKS[task].settings
         sections = {
+            # How files are read is decided by the task; its window holds where none was chosen.
             "reading": {**_mapping(values, "reading"), **defaults["reading"]},
             "window": {**defaults.get("window", {}), **_mapping(values, "window")},
         }

@@ -48,8 +48,7 @@ def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chos
     terminal: Terminal = ctx.obj
     options.check_picture(chosen["plot"])
     forecaster = Forecaster.load(model)
-    for name in ("plot", "levels", "forecasts"):
-        options.check_task(ctx, forecaster.manifest.task, name)
+    options.refuse_unused(ctx, forecaster.task, "plot", "levels", "forecasts")
     if not signals:
         _refuse_file_options(options.explicit(ctx))
         result = _stored(forecaster, *_sizes(forecaster, chosen), levels=chosen["levels"])
@@ -103,7 +102,7 @@ def _stored(
                 metric for part in evaluation["parts"] for scores in part["scores"].values() for metric in scores
             }
             lacking = [str(level) for level in levels if f"coverage-{level}" not in metrics]
-            if lacking and forecaster.manifest.task == "forecast":
+            if lacking and "levels" not in forecaster.task.unused_options:
                 raise UsageError(f"The model holds no coverage of a band at {', '.join(lacking)} %.", hint=hint)
             return dict(evaluation)
     pairs = (f"-n {stored['horizon']} --stride {stored['stride']}" for stored in forecaster.stored)

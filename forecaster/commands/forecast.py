@@ -53,7 +53,7 @@ def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chos
 
     terminal: Terminal = ctx.obj
     forecaster = Forecaster.load(model)
-    options.check_task(ctx, forecaster.manifest.task, "levels")
+    options.refuse_unused(ctx, forecaster.task, "levels")
     job = _job(forecaster, options.explicit(ctx), chosen)
     items = inputs.find(signals, apart=job.directory)
     if terminal.interactive and len(items) > 1:

@@ -69,7 +69,6 @@ def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
     """Return the facts of a model, a label and a text each."""
     from forecaster.bundle.card import members_and_weights
     from forecaster.forecasting.forecast import CARRIED, JOINT, REREAD
-    from forecaster.reading.symbols import listed
 
     manifest = forecaster.manifest
     window, split, rate_hz = manifest.window, manifest.split, manifest.sample_rate_hz
@@ -92,7 +91,7 @@ def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
         ("sample rate", "not known" if rate_hz is None else f"{rate_hz:.6g} Hz"),
         ("channels", ", ".join(names)),
         *([("joint", JOINT)] if window.others else []),
-        *([("symbols", f"{window.symbols}: {listed(channels.labels)}")] if window.symbols else []),
+        *forecaster.task.facts(channels.labels),
         *([("exogenous", ", ".join(past))] if past else []),
         *([("known", ", ".join(future))] if future else []),
         ("split", f"{split.training:g}/{split.validation:g}/{split.test:g} percent"),

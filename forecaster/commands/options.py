@@ -7,13 +7,16 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from forecaster.commands.terminal import Terminal
 from forecaster.errors import UsageError, printable
+
+if TYPE_CHECKING:
+    from forecaster.tasks import Task
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -276,25 +279,15 @@ def check_picture(path: Path | None, *models: Path) -> None:
         raise UsageError(f"--plot {printable(path)} lies in the folder of the model.", hint=hint)
 
 
-# Options that mean nothing for models of a task, and why.
-_NOT_FOR: dict[str, dict[str, str]] = {
-    "symbols": {
-        "plot": "--plot draws scores of numbers; those of symbols are in the table and in --json.",
-        "levels": "--level is for bands of numbers; a forecast of symbols gives the probability of each.",
-        "forecasts": "--forecasts writes those of numbers; scores of symbols are in the table and in --json.",
-    },
-}
-
-
-def check_task(ctx: click.Context, task: str, name: str) -> None:
-    """Refuse the option `name` where it means nothing for a model of `task`.
+def refuse_unused(ctx: click.Context, task: Task, *names: str) -> None:
+    """Refuse those of the options `names` that mean nothing for models of `task`.
 
     Raises:
-        UsageError: the user gave it.
+        UsageError: the user gave one of them.
     """
-    reason = _NOT_FOR.get(task, {}).get(name)
-    if reason and name in explicit(ctx):
-        raise UsageError(reason)
+    for name in names:
+        if name in task.unused_options and name in explicit(ctx):
+            raise UsageError(task.unused_options[name])
 
 
 def explicit(ctx: click.Context) -> dict[str, Any]:

@@ -279,7 +279,7 @@ def _draw(terminal: Terminal, forecaster: Forecaster, path: Path | None) -> None
     from forecaster import plots
 
     names = tuple(forecaster.config.recipes)
-    plots.save(plots.learning_curve(forecaster.history, forecaster.manifest.task, names), path)
+    plots.save(plots.learning_curve(forecaster.history, forecaster.task.loss_label, names), path)
     terminal.say(f"wrote {printable(path)}")
 
 

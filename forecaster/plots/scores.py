@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from forecaster.config import Task
 from forecaster.errors import printable
 from forecaster.plots.figures import (
     COLOURS,
@@ -222,11 +221,10 @@ def _comparison_legend(rows: list[Row], result: Comparison) -> list[Any]:
     ]
 
 
-LOSSES: dict[Task, str] = {"forecast": "mean squared error, scaled signal", "symbols": "cross-entropy, nats"}
-
-
 def learning_curve(
-    history: Sequence[Mapping[str, float]], task: Task = "forecast", names: Sequence[str] = ()
+    history: Sequence[Mapping[str, float]],
+    loss_label: str = "mean squared error, scaled signal",
+    names: Sequence[str] = (),
 ) -> Figure:
     """Return the figure of both losses by step, with the step whose weights were kept.
 
@@ -239,7 +237,7 @@ def learning_curve(
             name = f": {names[int(number) - 1]}" if number and int(number) <= len(names) else ""
             axes.set_title(f"Learning curve{name}", weight="bold")
             axes.set_xlabel("training step")
-            axes.set_ylabel(f"loss ({LOSSES[task]})")
+            axes.set_ylabel(f"loss ({loss_label})")
             axes.grid(color="#eeeeee")
             if history:
                 _draw_losses(axes, [row for row in history if row.get("network", 0.0) == number])
