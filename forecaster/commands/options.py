@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from forecaster.tasks import Task
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+# The units of time that a length may have, in seconds.
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+# A longer window or horizon is a slip, not a wish.
 MAX_SAMPLES = 10**7
 _SPAN = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)")
 # Names of characters that are hard to type in a shell.
