@@ -170,6 +170,21 @@ def test_the_array_of_the_page_keeps_its_values_and_takes_the_options(example):
     np.testing.assert_array_equal(signal.recordings[0].values, [[2, 1.5], [3, 2], [2, 4], [0, 1]])
 
 
+def test_an_array_trains_and_forecasts_as_the_same_numbers_of_a_text_do(tmp_path):
+    values = np.round(np.sin(np.arange(600) / 5) + 0.1 * np.random.default_rng(0).normal(size=600), 3)
+    (tmp_path / "a.npy").write_bytes(npy(values))
+    (tmp_path / "a.csv").write_text("a0\n" + "\n".join(map(repr, values.tolist())) + "\n")
+    forecasts = []
+    for suffix in ("npy", "csv"):
+        model, outputs = tmp_path / f"{suffix}-model", tmp_path / f"{suffix}-forecasts"
+        window = ("--predictor", "ridge", "--n-step", 4, "--n-input", 10, "--rate", 100)
+        assert commands.run("train", tmp_path / f"a.{suffix}", "-o", model, *window).exit_code == 0
+        result = commands.run("forecast", model, tmp_path / f"a.{suffix}", "-o", outputs, "--horizon", 20)
+        assert result.exit_code == 0, result.output
+        forecasts.append((outputs / "a.forecast.csv").read_bytes())
+    assert forecasts[0] == forecasts[1]
+
+
 @pytest.mark.parametrize(
     ("array", "words"),
     [

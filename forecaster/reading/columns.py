@@ -399,11 +399,11 @@ def _refuse_mixed_rates(
     ends = [*clocks[1:], file.width]
     behind = {clock: [i for i in channels if clock < i < end] for clock, end in zip(clocks, ends, strict=True)}
     step = _mean_step(file, time[0])
-    others = [clock for clock in clocks if behind[clock] and _differ(_mean_step(file, clock), step)]
-    if others and behind[time[0]]:
+    differing = [clock for clock in clocks if behind[clock] and _differ(_mean_step(file, clock), step)]
+    if differing and behind[time[0]]:
         # Nobody can say which clock a channel before both of them has.
         before = min(channels) < clocks[0]
-        raise _mixed_rates(file, time[0], others[0], behind={} if before else behind)
+        raise _mixed_rates(file, time[0], differing[0], behind={} if before else behind)
 
 
 def _is_clock(file: TableFile, index: int) -> bool:

@@ -125,14 +125,14 @@ def _values(file: TableFile, cells: list[str], line: int) -> NDArray[np.float64]
     """Return the values of a row, each a plain number or an accepted missing cell."""
     options = file.options
     missing = set(options.na) | {""} if options.missing != "error" else set()
-    values = np.full(len(cells), np.nan)
-    for column, text in enumerate(cells):
-        if text not in missing:
-            try:
-                values[column] = diagnosis.number(file, text)
-            except ValueError:
-                raise diagnosis.bad_cell(file, text, line, f"column {column + 1}") from None
-    return values
+    values = list[float]()
+    try:
+        for text in cells:
+            values.append(np.nan if text in missing else diagnosis.number(file, text))
+    except ValueError:
+        column = len(values)
+        raise diagnosis.bad_cell(file, cells[column], line, f"column {column + 1}") from None
+    return np.array(values)
 
 
 def _pieces(

@@ -82,35 +82,39 @@ def _pattern_of(decimal: str, thousands: str | None) -> re.Pattern[str]:
     return re.compile(rf"[ \t]*[+-]?(?:{digits}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*")
 
 
-def _value(file: TableFile, text: str) -> float:
-    plain = text.replace(file.options.thousands, "") if file.options.thousands else text
-    return float(plain.replace(",", ".") if file.decimal == "," else plain)
-
-
-def _is_number(file: TableFile, text: str) -> bool:
-    """Return whether a cell is a plain decimal number that 64 bits hold."""
-    pattern = _pattern_of(file.decimal, file.options.thousands)
-    return pattern.fullmatch(text) is not None and math.isfinite(_value(file, text))
+def _value(text: str, decimal: str, thousands: str | None) -> float:
+    plain = text.replace(thousands, "") if thousands else text
+    return float(plain.replace(",", ".") if decimal == "," else plain)
 
 
 def number(file: TableFile, text: str) -> float:
-    """Return the value of a plain decimal number. Raises ValueError for anything else."""
-    if not _is_number(file, text):
-        raise ValueError(text)
-    return _value(file, text)
+    """Return the value of a plain decimal number that 64 bits hold. Raises ValueError for anything else."""
+    decimal, thousands = file.decimal, file.options.thousands
+    if _pattern_of(decimal, thousands).fullmatch(text) and math.isfinite(value := _value(text, decimal, thousands)):
+        return value
+    raise ValueError(text)
+
+
+def _is_number(file: TableFile, text: str) -> bool:
+    try:
+        number(file, text)
+    except ValueError:
+        return False
+    return True
 
 
 def with_thousands(file: TableFile, cells: NDArray[Any]) -> NDArray[np.float64]:
     """Return the numbers of a column with thousands marks. Raises ValueError at the first cell that is none."""
-    pattern = _pattern_of(file.decimal, file.options.thousands)
-    if file.options.thousands == file.decimal:
+    decimal, thousands = file.decimal, file.options.thousands
+    pattern = _pattern_of(decimal, thousands)
+    if thousands == decimal:
         raise ValueError("thousands and decimal mark are the same")
     values = np.full(len(cells), np.nan)
     for row, cell in enumerate(cells):
         if isinstance(cell, str):
             if not pattern.fullmatch(cell):
                 raise ValueError(f"{cell!r} is not a number")
-            values[row] = _value(file, cell)
+            values[row] = _value(cell, decimal, thousands)
     return values
 
 
@@ -183,7 +187,7 @@ def _described(text: str, file: TableFile) -> str:
     other_mark = "," if file.decimal == "." else "."
     if not stripped or text in file.options.na:
         return f"{shown}, which --na calls missing" if stripped else "an empty cell"
-    if PATTERNS[file.decimal].fullmatch(text) and not math.isfinite(_value(file, text)):
+    if PATTERNS[file.decimal].fullmatch(text) and not _is_number(file, text):
         return f"{shown} is too large for a 64-bit number"
     if stripped.lower() in MISSING_WORDS:
         return f"{shown} stands for no number"

@@ -145,7 +145,7 @@ def _score(body: list[str], delimiter: str, decimal: str) -> float:
     if not rows:
         return 0.0
     kinds = [kind(cell, decimal) for row in rows for cell in row[:64]]
-    share = sum(what != "text" for what in kinds) / len(kinds)
+    share = sum(cell_kind != "text" for cell_kind in kinds) / len(kinds)
     width, usual = Counter(map(len, rows)).most_common(1)[0]
     return share * (0.5 + 0.5 * usual / len(rows)) + (1e-3 if width > 1 else 0)
 
