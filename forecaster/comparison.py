@@ -1,14 +1,14 @@
 """Several predictors under one budget: trained on the same windows, scored from the same origins.
 
-The baselines are fitted and scored once, and stand beside every network. A score over several
-signals or channels is the mean of their normalised errors.
+The baselines are fitted and scored once, and stand beside every network. A score over several signals or channels is
+the mean of their normalised errors.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -28,23 +28,21 @@ from forecaster.training import Progress
 from forecaster.training.preparation import prepare, resolved
 
 Array = NDArray[np.float64]
-Tallies = dict[int, ErrorSums]
-"""number of a part -> the errors of one predictor there."""
 Watch = Callable[[str, int, int], Progress | None]
-"""name, its number from 1, and of how many: a network's training begins."""
+"""Hears that the training of a network begins: its name, its number from 1, and of how many."""
 Keep = Callable[[str, Forecaster], str]
-"""name and trained model: save it, and return the path."""
+"""Saves the model of a predictor, and returns the path."""
 Status = Literal["done", "interrupted", "failed"]
+# What is compared: predictors of numbers.
 TASK: Task = "forecast"
 
 
 @dataclass(frozen=True)
 class Scored:
-    """The error of one predictor at one horizon.
+    """The error of one predictor at one horizon; `parts` has that of each channel.
 
-    `skill` is 1 - nmse / nmse of `against`, the best baseline: positive is better. `verdict` is
-    "same" where the difference lies within the uncertainty, "unknown" where there are too few
-    origins to tell.
+    `skill` is 1 - nmse / nmse of `against`, the best baseline: positive is better. `verdict` is "same" where the
+    difference lies within the uncertainty, "unknown" where there are too few origins to tell.
     """
 
     nmse: float | None
@@ -56,9 +54,10 @@ class Scored:
 
 @dataclass(frozen=True)
 class Horizon:
-    """What was scored: `horizon` and `stride` in samples, (signal, channel, origins) of each part, the best baseline.
+    """A horizon that is scored, in samples, from origins every `stride` samples.
 
-    `closed` tells a closed loop from the next segment.
+    `parts` has signal, channel and number of origins of each channel; `best` is the best baseline; `closed` says
+    whether the horizon takes a closed loop, or is the next segment.
     """
 
     horizon: int
@@ -69,16 +68,21 @@ class Horizon:
 
     @property
     def origins(self) -> int:
-        """The origins of all parts."""
-        return sum(count for _, _, count in self.parts)
+        """The origins of all channels."""
+        return sum(origins for _, _, origins in self.parts)
+
+    @property
+    def overlap(self) -> int:
+        """How many origins overlap one another."""
+        return -(-self.horizon // self.stride)
 
 
 @dataclass
 class Row:
     """One predictor: its size, what its training took, its scores by horizon.
 
-    `seconds` are those of the fit alone. `parameters`, `steps` and `best_step` are None where
-    there are none; `reason` says what went wrong; `saved` is the model folder, or "".
+    `seconds` are those of the fit alone. `parameters`, `steps` and `best_step` are None where there are none; `reason`
+    says what went wrong; `saved` is the model folder, or "".
     """
 
     predictor: str
@@ -126,29 +130,20 @@ def chosen(text: str | None) -> tuple[str, ...]:
     >>> chosen("ridge, last-value, ridge")
     ('ridge', 'last-value')
     """
-    fitting = [name for name in names() if _task(name) == TASK]
+    fitting = [name for name in names() if predictor_class(name).task == TASK]
     if text is None:
         return tuple(name for name in fitting if name in networks.names())
-    given = dict.fromkeys(name.strip() for name in text.split(",") if name.strip())
-    for name in given:
-        _check(name, fitting)
-    if not given:
-        raise UsageError("--predictors names no predictor.", hint=f"Known are: {', '.join(fitting)}.")
-    return tuple(fitting) if "all" in given else tuple(given)
-
-
-def _check(name: str, fitting: Sequence[str]) -> None:
-    """Refuse a `name` that cannot stand in the comparison."""
-    if name == "all" or name in fitting:
-        return
-    known = f"Known are: {', '.join(fitting)}; `all` is all of them."
-    if name not in names():
-        raise UsageError(f"There is no predictor {printable(name, 80)!r}.", hint=known)
-    raise UsageError(f"{name} does not forecast numbers, which is what is compared here.", hint=known)
-
-
-def _task(name: str) -> str:
-    return getattr(predictor_class(name), "task", TASK)
+    listed = f"Known are: {', '.join(fitting)}"
+    named = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not named:
+        raise UsageError("--predictors names no predictor.", hint=f"{listed}.")
+    for name in named:
+        if name not in ("all", *names()):
+            raise UsageError(f"There is no predictor {printable(name, 80)!r}.", hint=f"{listed}; `all` is all of them.")
+        if name not in ("all", *fitting):
+            message = f"{name} does not forecast numbers, which is what is compared here."
+            raise UsageError(message, hint=f"{listed}; `all` is all of them.")
+    return tuple(fitting) if "all" in named else named
 
 
 # --- training and scoring ----------------------------------------------------------------
@@ -164,55 +159,58 @@ def compare(
 ) -> Comparison:
     """Train `predictors` one after the other as `config` says, and score all of them and the baselines.
 
-    The parameters and the carried state of `config` are those of its own predictor. One that
-    fails does not stop the others; Ctrl-C ends the training, and what is finished is kept.
-    Baselines among `predictors` are trained as models only for `keep`.
+    The parameters and the carried state of `config` are those of its own predictor. One that fails does not stop the
+    others; Ctrl-C ends the training, and what is finished is kept. Baselines among `predictors` are trained as models
+    only for `keep`.
 
     Raises SignalError, TooShortError or UsageError for signals that do not fit, or hold nothing to score.
     """
     bench = _Bench.of(signals, config)
+    # A run that cannot be is refused before the first network is trained.
     for name in predictors:
         resolved(bench.config_of(name), signals)
-    wanted = [name for name in predictors if keep or name not in bench.rows]
+    to_train = [name for name in predictors if keep or name not in bench.rows]
+    to_watch = [name for name in to_train if name not in bench.rows]
     result = Comparison(bench.config, bench.horizons, [])
-    networks = [name for name in wanted if name not in bench.rows]
-    for number, name in enumerate(wanted):
+    for number, name in enumerate(to_train):
         try:
-            progress = watch(name, networks.index(name) + 1, len(networks)) if watch and name in networks else None
+            progress = watch(name, to_watch.index(name) + 1, len(to_watch)) if watch and name in to_watch else None
             row = bench.train(name, progress, keep)
         except KeyboardInterrupt:
-            result.interrupted, result.missing = True, tuple(wanted[number:])
+            result.interrupted, result.missing = True, tuple(to_train[number:])
             break
         if row.status == "interrupted":
-            result.interrupted, result.missing = True, tuple(wanted[number + 1 :])
+            result.interrupted, result.missing = True, tuple(to_train[number + 1 :])
             break
-    first = bench.horizons[0].horizon
-    result.rows = sorted(bench.rows.values(), key=lambda row: _order(row.at(first).nmse))
+    nearest = bench.horizons[0].horizon
+    result.rows = sorted(
+        bench.rows.values(), key=lambda row: math.inf if (nmse := row.at(nearest).nmse) is None else nmse
+    )
     return result
-
-
-def _order(nmse: float | None) -> float:
-    return math.inf if nmse is None else nmse
 
 
 @dataclass
 class _Bench:
-    """What all share: signals, windows, baselines with their errors, and the rows so far."""
+    """What all predictors of a comparison share, and the rows so far by predictor.
+
+    `baseline_losses` has by horizon and baseline the loss of each origin, (O,).
+    """
 
     signals: Sequence[Signal]
     config: RunConfig
     shared: Shared
     horizons: tuple[Horizon, ...]
-    losses: dict[int, dict[str, Array]]
-    rows: dict[str, Row]
+    baseline_losses: dict[int, dict[str, Array]]
+    rows: dict[str, Row] = field(default_factory=dict)
 
     @classmethod
     def of(cls, signals: Sequence[Signal], config: RunConfig) -> _Bench:
-        """Prepare the windows, and fit and score the baselines."""
-        config = config.model_copy(update={"recipe": _of_one_budget(config.recipe)})
-        first = baselines(TASK)[0]
-        plain = resolved(_as(config, first), signals)
-        prepared = prepare(signals, plain)
+        """Prepare the windows, and fit and score the baselines; UsageError where there is nothing to score."""
+        # With its steps chosen, no network takes as many as it is usually trained with: the budget is one for all.
+        recipe = Recipe.model_validate({**config.recipe.model_dump(exclude_unset=True), "steps": config.recipe.steps})
+        config = config.model_copy(update={"recipe": recipe})
+        of_baseline = resolved(_of_another(config, baselines(TASK)[0]), signals)
+        prepared = prepare(signals, of_baseline)
         fitted: dict[str, Predictor] = {}
         seconds = {}
         for name in baselines(TASK):
@@ -221,29 +219,35 @@ class _Bench:
                 fitted[name] = predictor_class(name).fit(prepared.splits)
             seconds[name] = time.monotonic() - began
         shared = Shared(prepared, fitted)
-        model = Forecaster.fit(signals, plain, shared=shared)
+        # The training of one baseline as a model scores all of them, and fills the sums that are shared.
+        evaluations = Forecaster.fit(signals, of_baseline, shared=shared).stored
         losses = {
-            horizon: {name: losses_of(_tallies(shared, horizon, name)) for name in fitted} for horizon in shared.sums
+            horizon: {name: losses_of(_errors(channels, name)) for name in fitted}
+            for horizon, channels in shared.sums.items()
         }
-        horizons = tuple(_horizon(evaluation, losses, k > 0) for k, evaluation in enumerate(model.stored))
-        bench = cls(signals, config, shared, horizons, losses, {})
-        for name, one in fitted.items():
-            row = Row(name, True, parameters=size(one), seconds=seconds[name])
-            bench.rows[name] = bench.scored(row, name)
+        horizons = [
+            _horizon(evaluation, losses[evaluation["horizon"]], closed=k > 0)
+            for k, evaluation in enumerate(evaluations)
+        ]
+        bench = cls(signals, config, shared, tuple(horizons), losses)
+        for name, predictor in fitted.items():
+            row = Row(name, True, parameters=_size(predictor), seconds=seconds[name])
+            bench.rows[name] = bench.score(row, name)
         return bench
 
     def config_of(self, name: str) -> RunConfig:
         """Return the run that trains the predictor `name`."""
-        return self.config if name == self.config.predictor else _as(self.config, name)
+        return self.config if name == self.config.predictor else _of_another(self.config, name)
 
     def train(self, name: str, progress: Progress | None, keep: Keep | None) -> Row:
-        """Train, score and keep one predictor; what goes wrong stands in its row."""
+        """Train, score and keep one predictor; its row says what went wrong."""
         row = self.rows.get(name) or Row(name, False)
         row.config = self.config_of(name)
         try:
             model = Forecaster.fit(self.signals, row.config, progress=progress, shared=self.shared)
             if not row.baseline:
-                self.scored(_trained(row, model), "model")
+                _note_training(row, model)
+                self.score(row, "model")
             self.rows[name] = row
             row.saved = keep(name, model) if keep else ""
         except ForecasterError as error:
@@ -252,83 +256,79 @@ class _Bench:
             self.rows[name] = row
         return row
 
-    def scored(self, row: Row, known_as: str) -> Row:
-        """Score the row's predictor, whose errors are known as `known_as`, at every horizon."""
-        for one in self.horizons:
-            tallies = _tallies(self.shared, one.horizon, known_as)
-            row.scores[one.horizon] = _score(row.predictor, tallies, self.losses[one.horizon], one)
+    def score(self, row: Row, summed_as: str) -> Row:
+        """Score the row's predictor at every horizon; its errors were just summed under the name `summed_as`."""
+        for horizon in self.horizons:
+            errors = _errors(self.shared.sums[horizon.horizon], summed_as)
+            row.scores[horizon.horizon] = _score(
+                row.predictor, errors, self.baseline_losses[horizon.horizon][horizon.best], horizon
+            )
         return row
 
 
-def _of_one_budget(recipe: Recipe) -> Recipe:
-    """Return `recipe` with its steps chosen, so that no network takes as many as it is usually trained with."""
-    return Recipe.model_validate({**recipe.model_dump(exclude_unset=True), "steps": recipe.steps})
-
-
-def _as(config: RunConfig, name: str) -> RunConfig:
-    """Return `config` for another predictor than its own: parameters and carried state belong to that one."""
+def _of_another(config: RunConfig, name: str) -> RunConfig:
+    """Return `config` for the predictor `name`: parameters and carried state belong to the one that it names."""
     return config.model_copy(update={"predictor": name, "parameters": {}, "carry_state": False})
 
 
-def _trained(row: Row, model: Forecaster) -> Row:
+def _note_training(row: Row, model: Forecaster) -> None:
     """Note in `row` what the training took."""
     history = model.history
     row.status = "interrupted" if model.interrupted else "done"
-    row.parameters, row.config, row.history = size(model.predictor), model.config, history
-    if history:  # what is fitted in closed form has none
+    row.parameters, row.config, row.history = _size(model.predictor), model.config, history
+    # A predictor that is fitted in closed form has no history.
+    if history:
         best = min(history, key=lambda epoch: epoch.get("validation_loss", math.inf))
         row.steps, row.best_step, row.seconds = int(history[-1]["step"]), int(best["step"]), history[-1]["seconds"]
-    return row
 
 
-def size(predictor: Predictor) -> int:
+def _size(predictor: Predictor) -> int:
     """Return how many numbers a predictor has learned."""
     return sum(tensor.size for tensor in predictor.tensors().values())
 
 
-def _tallies(shared: Shared, horizon: int, name: str) -> Tallies:
-    """Return the errors of `name` in every part that has origins."""
-    return {part: sums[name].errors for part, sums in shared.sums[horizon].items() if name in sums}
+def _errors(channels: Mapping[int, Mapping[str, Any]], name: str) -> dict[int, ErrorSums]:
+    """Return the errors of the predictor `name` by number of a channel; those without origins have none."""
+    return {number: sums[name].errors for number, sums in channels.items() if name in sums}
 
 
-def losses_of(tallies: Mapping[int, ErrorSums]) -> Array:
-    """Return the normalised error of each origin, (O,), weighted so that their mean is the mean over the parts.
+def losses_of(errors: Mapping[int, ErrorSums]) -> Array:
+    """Return the normalised error of each origin, (O,), weighted so that their mean is the mean over the channels.
 
-    Parts without origins, or whose truth is constant, have no normalised error: they are left out.
+    Channels without origins, or whose targets are constant, have no normalised error: they are left out.
     """
-    known = [tally for tally in tallies.values() if len(tally.origin_mse) and tally.y_true.variance > 0]
-    total = sum(len(tally.origin_mse) for tally in known)
+    scored = [sums for sums in errors.values() if len(sums.origin_mse) and sums.y_true.variance > 0]
+    total = sum(len(sums.origin_mse) for sums in scored)
     with np.errstate(over="ignore"):
-        weighted = [t.origin_mse / t.y_true.variance * (total / (len(known) * len(t.origin_mse))) for t in known]
+        weighted = [
+            sums.origin_mse / sums.y_true.variance * (total / (len(scored) * len(sums.origin_mse))) for sums in scored
+        ]
     return np.concatenate(weighted) if weighted else np.zeros(0)
 
 
-def _horizon(evaluation: Mapping[str, Any], losses: Mapping[int, Mapping[str, Array]], closed: bool) -> Horizon:
-    """Name what was scored, and the best baseline; UsageError where there is nothing to score."""
-    means = {name: float(loss.mean()) for name, loss in losses[evaluation["horizon"]].items() if len(loss)}
-    known = {name: mean for name, mean in means.items() if math.isfinite(mean)}
-    if not known:
+def _horizon(evaluation: Mapping[str, Any], baseline_losses: Mapping[str, Array], *, closed: bool) -> Horizon:
+    """Return what was scored, and the best baseline; UsageError where there is nothing to score."""
+    means = {name: float(loss.mean()) for name, loss in baseline_losses.items() if len(loss)}
+    finite = {name: mean for name, mean in means.items() if math.isfinite(mean)}
+    if not finite:
         reasons = [reason for part in evaluation["parts"] for reason in part["reasons"].values()]
         hint = "The test part, the last of --split, must hold changing values and have room for a window's target."
         raise UsageError(f"There is nothing to compare on: {reasons[0]}.", hint=hint)
-    parts = tuple((part["signal"], part["channel"], part["origins"]) for part in evaluation["parts"])
-    best = min(known, key=lambda name: known[name])
-    return Horizon(evaluation["horizon"], evaluation["stride"], parts, best, closed)
+    channels = tuple((part["signal"], part["channel"], part["origins"]) for part in evaluation["parts"])
+    best = min(finite, key=lambda name: finite[name])
+    return Horizon(evaluation["horizon"], evaluation["stride"], channels, best, closed)
 
 
-def _score(name: str, tallies: Tallies, rivals: Mapping[str, Array], horizon: Horizon) -> Scored:
-    """Score one predictor against the best baseline."""
-    own, theirs = losses_of(tallies), rivals[horizon.best]
-    parts = tuple(tallies[k].nmse().value if k in tallies else None for k in range(len(horizon.parts)))
-    if len(own) != len(theirs) or not np.isfinite(own).all():
-        return Scored(None, parts=parts)
-    nmse = _mean(value for value in parts if value is not None)
+def _score(name: str, errors: Mapping[int, ErrorSums], best_losses: Array, horizon: Horizon) -> Scored:
+    """Score the `errors` of one predictor by channel against the losses of the best baseline."""
+    losses = losses_of(errors)
+    nmses = tuple(errors[k].nmse().value if k in errors else None for k in range(len(horizon.parts)))
+    if len(losses) != len(best_losses) or not np.isfinite(losses).all():
+        return Scored(None, parts=nmses)
+    nmse = float(np.mean([value for value in nmses if value is not None]))
     if name == horizon.best:
-        return Scored(nmse, 0.0, "same", name, parts)
-    best = float(theirs.mean())
-    found = weigh(own, theirs, overlap=-(-horizon.horizon // horizon.stride), baseline=horizon.best)
-    return Scored(nmse, 1 - nmse / best if best > 0 else None, found.kind, horizon.best, parts)
-
-
-def _mean(values: Iterable[float]) -> float:
-    return float(np.mean(list(values)))
+        return Scored(nmse, 0.0, "same", name, nmses)
+    best = float(best_losses.mean())
+    skill = 1 - nmse / best if best > 0 else None
+    verdict = weigh(losses, best_losses, overlap=horizon.overlap, baseline=horizon.best)
+    return Scored(nmse, skill, verdict.kind, horizon.best, nmses)
