@@ -102,6 +102,45 @@ def test_no_predictor_sees_what_it_is_scored_on():
     assert _evaluate([signal], [[295]]).parts[0].origins == 0
 
 
+def test_channels_in_a_group_are_forecast_together_and_scored_as_if_alone():
+    signals, ranges = [_signal(rows=(600, 300), channels=3), _signal("b", rows=(300,), channels=3)], [[420, 0], [0]]
+    options = {"seasonal_errors": [0.5] * 3, "stride": 7, "band": lambda level, channel, h: (np.full(h, 0.4), "")}
+    calls, blocks = [], []
+
+    def together(origins, horizon):
+        calls.append(origins.channel)
+        return _last_period(origins, horizon)
+
+    forecasts = {"model": together, "last-value": _last_value}
+    grouped = _evaluate(signals, ranges, forecasts=forecasts, grouped=True, keep=blocks.append, **options)
+    alone = _evaluate(signals, ranges, **options)
+    assert grouped.to_json() == alone.to_json()
+    assert calls[:6] == [0, 1, 2, 0, 1, 2]
+    assert [block.origins.channel for block in blocks[:6]] == [0, 1, 2, 0, 1, 2]
+    for block in blocks:
+        np.testing.assert_array_equal(block.forecasts["model"], _last_period(block.origins, 10))
+        np.testing.assert_array_equal(block.y_true, block.origins.y_true(10))
+
+
+def test_all_predictors_are_asked_for_at_once_but_for_those_summed_before():
+    asked = []
+
+    def forecast_fn(blocks, horizon, names):
+        asked.append(list(names))
+        return {name: np.concatenate([_last_value(block, horizon) for block in blocks]) for name in names}
+
+    options = {"names": ("model", "mean", "ridge"), "scorer": evaluation.NumberScorer([None]), "window": WINDOW}
+    reuse, seen = {}, []
+    for _ in range(2):
+        result = evaluation.evaluate([_signal()], [[0]], forecast_fn, horizon=10, reuse=reuse, **options)
+        seen.append((asked[0], result.to_json()))
+        asked.clear()
+    assert [names for names, _ in seen] == [["model", "mean", "ridge"], ["model"]]
+    assert seen[0][1] == seen[1][1]
+    assert set(reuse) == {0}
+    assert set(reuse[0]) == {"model", "mean", "ridge"}
+
+
 def test_default_stride_is_the_smaller_of_horizon_and_segment():
     assert _evaluate([_signal()], [[0]]).stride == 10
     assert _evaluate([_signal()], [[0]], horizon=3).stride == 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -174,15 +174,12 @@ class NumberChannel:
 
     def examples(self, forecast_fn: ForecastFn) -> tuple[Example, ...]:
         """Return the best, the median and the worst origin of the model, forecast once more."""
-        return tuple(self._examples(forecast_fn))
-
-    def _examples(self, forecast_fn: ForecastFn) -> Iterator[Example]:
-        horizon, context = self._plan.horizon, self._plan.window.context
+        horizon, context, examples = self._plan.horizon, self._plan.window.context, []
         for kind, place in chosen(self.sums["model"].errors.origin_mse, self._places).items():
             first, origin = int(place.rows[0]), located(self._signal, self._channel, place)
             forecasts = forecast_fn([origin], horizon, self._plan.names)
             half_width = self._scaled_half_widths(origin).get(self._shown_level)
-            yield Example(
+            example = Example(
                 kind,
                 first,
                 self._signal.recordings[place.recording].time,
@@ -192,6 +189,8 @@ class NumberChannel:
                 None if half_width is None else half_width[0],
                 self._shown_level,
             )
+            examples.append(example)
+        return tuple(examples)
 
 
 def chosen(errors: Array, places: Sequence[Place]) -> dict[str, Place]:
@@ -203,5 +202,5 @@ def chosen(errors: Array, places: Sequence[Place]) -> dict[str, Place]:
     order = np.argsort(errors, kind="stable")
     recordings = np.concatenate([np.full(len(place.rows), place.recording) for place in places])
     rows = np.concatenate([place.rows for place in places])
-    three = {"best": order[0], "median": order[(len(order) - 1) // 2], "worst": order[-1]}
-    return {kind: Place(int(recordings[o]), rows[o : o + 1]) for kind, o in three.items()}
+    picks = {"best": order[0], "median": order[(len(order) - 1) // 2], "worst": order[-1]}
+    return {kind: Place(int(recordings[k]), rows[k : k + 1]) for kind, k in picks.items()}

@@ -203,18 +203,18 @@ class _Run:
         """
         plan = self.plan
         scorers = [self.scorer.channel(signal, channel, places, plan) for channel in group]
-        wanted = [name for name in plan.names if name == "model" or name not in reused[0]]
+        to_forecast = [name for name in plan.names if name == "model" or name not in reused[0]]
         for recording, blocks in self._blocks(signal, group, places):
-            forecasts = self.forecast_fn(blocks, plan.horizon, wanted)
+            forecasts = self.forecast_fn(blocks, plan.horizon, to_forecast)
             for k, (block, channel_scorer) in enumerate(zip(blocks, scorers, strict=True)):
                 y_true, rows = block.y_true(plan.horizon), slice(k * len(block), (k + 1) * len(block))
-                of_channel = {name: _rows(forecasts[name], rows) for name in wanted}
+                of_channel = {name: _rows(forecasts[name], rows) for name in to_forecast}
                 half_widths = channel_scorer.add(block, y_true, of_channel)
                 if self.keep is not None:
                     self.keep(ScoredBlock(signal, recording, block, y_true, of_channel, half_widths))
         if places:
             for sums, channel_scorer in zip(reused, scorers, strict=True):
-                sums.update({name: channel_scorer.sums[name] for name in wanted})
+                sums.update({name: channel_scorer.sums[name] for name in to_forecast})
                 channel_scorer.sums = {name: sums[name] for name in plan.names}
         return scorers
 
