@@ -38,7 +38,7 @@ def all_at_once(predictors: Mapping[str, Callable[..., Any]]) -> ForecastFn:
         return {
             name: tuple(map(np.concatenate, zip(*parts, strict=True)))
             if isinstance(parts[0], tuple)
-            else np.concatenate(parts)
+            else np.ascontiguousarray(np.concatenate(parts))  # sums of another layout have other last bits
             for name, parts in forecasts.items()
         }
 
