@@ -55,7 +55,7 @@ def _evaluate(signals, ranges, **options):
     stride=st.integers(1, 50),
 )
 def test_every_origin_that_fits_is_found(rows, first, context, horizon, stride):
-    found = evaluation.origins(rows, first_target=first, context=context, horizon=horizon, stride=stride)
+    found = scoring.origins(rows, first_target=first, context=context, horizon=horizon, stride=stride)
     begin = max(first, context)
     assert len(found) == max(0, (rows - horizon - begin) // stride + 1)
     assert found.tolist() == [t for t in range(begin, rows - horizon + 1) if (t - begin) % stride == 0]
@@ -269,4 +269,4 @@ def test_the_overall_verdict_counts_the_parts():
     result = _evaluate([_signal("a", (2000,)), _signal("b", (2000,)), _signal("c", (30,))], [[0], [0], [0]])
     assert result.verdict == "Better than every baseline on 2 of 3 (a/c0, b/c0); No verdict on 1 of 3 (c/c0)."
     assert _evaluate([_signal("a", (2000,))], [[0]]).verdict.startswith("Better than every baseline: 9")
-    assert "nothing" in evaluation.overall([])
+    assert "nothing" in verdict.overall([])
