@@ -255,6 +255,13 @@ class TestFromColumns:
         assert reads({"a": values}, missing="interpolate").signal.recordings[0].values[:, 0].tolist() == [0, 1, 2, 3, 4]
         assert [len(r) for r in reads({"a": values}, missing="split").signal.recordings] == [2, 2]
 
+    def test_a_code_for_missing_is_suspected_and_taken_as_such(self, reads):
+        values = np.array([-999.0 if k in (30, 50) else k % 7 for k in range(80)])
+        with pytest.raises(SignalError, match=r"a.bin:31: column 'a': the value -999.*--na -999 --missing interpolate"):
+            reads({"a": values})
+        read_values = reads({"a": values}, na=("-999",), missing="interpolate").signal.recordings[0].values[:, 0]
+        assert read_values[[30, 50]].tolist() == [(1 + 3) / 2, (0 + 2) / 2]
+
     def test_the_future_of_known_columns(self, reads):
         columns = {"time": np.arange(8), "a": np.array([1, 2, 1, 2, 1, 2, np.nan, np.nan]), "plan": np.arange(8) % 3}
         recording = reads(columns, columns=("a",), known=("plan",)).signal.recordings[0]

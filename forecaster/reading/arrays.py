@@ -14,6 +14,7 @@ from forecaster.reading import checks, recordings, symbols
 from forecaster.reading.columns import channel_names, with_roles
 from forecaster.reading.file import InputFile, Table, TableFile, trailing_rows
 from forecaster.reading.recordings import Reading
+from forecaster.reading.text.cells import PATTERNS
 
 # So many rows tell what a column is.
 SAMPLE_ROWS = 40
@@ -29,7 +30,8 @@ def from_columns(
     """Return the reading of a file whose columns are arrays (T,), by name.
 
     Numbers may be channels, datetime64 is time, and texts may be time, groups or labels; NaN is a
-    missing value. All options that choose columns, time, rate and recordings apply.
+    missing value. All options that choose columns, time, rate and recordings apply, and what --na
+    calls missing.
 
     Args:
         file: The file, as a format gets it.
@@ -97,9 +99,13 @@ def _table(file: TableFile, arrays: list[NDArray[Any]]) -> Table:
 
 
 def _numbers(file: TableFile, column: NDArray[Any], index: int) -> NDArray[np.float64]:
+    """Return a column of numbers, NaN where it holds a code that --na calls missing."""
     if column.dtype.kind not in "biuf":
         raise file.refusal("no numbers", column=file.names[index], expected="a column of numbers")
-    return column.astype(np.float64)
+    values = column.astype(np.float64)
+    codes = [float(text) for text in file.options.na if PATTERNS["."].fullmatch(text)]
+    values[np.isin(values, codes)] = np.nan
+    return values
 
 
 def _texts(column: NDArray[Any]) -> list[str]:

@@ -31,7 +31,14 @@ DOC = "test_docstrings.py"
 MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "reading": (
         ("forecaster/reading/**/*.py",),
-        ("test_reading*.py", "test_symbols_reading.py", "test_docs_reading.py", "test_faults_bad_files.py", DOC),
+        (
+            "test_reading*.py",
+            "test_symbols_reading.py",
+            "test_formats.py",
+            "test_docs_reading.py",
+            "test_faults_bad_files.py",
+            DOC,
+        ),
     ),
     "windows": (
         ("forecaster/signal/windows.py", "forecaster/signal/splits.py"),
