@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +48,10 @@ class Members(Frozen):
 class Ensemble(Predictor):
     """The best mixture of the cheap predictors and the networks, found on what none of them was fitted to."""
 
-    name: ClassVar[str] = "auto"
-    label: ClassVar[str] = "the ensemble of all predictors"
-    is_closed_form: ClassVar[bool] = False
-    Parameters: ClassVar[type[Frozen]] = Members
+    name = "auto"
+    label = "the ensemble of all predictors"
+    is_closed_form = False
+    Parameters = Members
     parameters: Members
     weights: Array
     members: tuple[Predictor, ...] = ()

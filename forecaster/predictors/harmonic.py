@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,10 +56,10 @@ class Frequencies(Frozen):
 class Harmonic(Predictor):
     """A sum of sines fitted to each context; their frequencies are those of the training part."""
 
-    name: ClassVar[str] = "harmonic"
-    label: ClassVar[str] = "a sum of sines fitted to the context"
-    is_baseline: ClassVar[bool] = True
-    Parameters: ClassVar[type[Frozen]] = Frequencies
+    name = "harmonic"
+    label = "a sum of sines fitted to the context"
+    is_baseline = True
+    Parameters = Frequencies
     parameters: Frequencies
     frequencies: Array
 

@@ -13,8 +13,7 @@ Method" (2013), which needs the autocorrelation alone instead of a pass over the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 import numpy as np
 from pydantic import FailFast, Field
@@ -41,14 +40,13 @@ class Orders(Frozen):
     orders: Annotated[tuple[Annotated[int, Field(ge=1, le=ORDERS[-1])], ...], FailFast()]
 
 
-@dataclass(frozen=True)
 class LocalAR(Predictor):
     """An autoregression fitted to each context by Burg's method, its order chosen on the training part."""
 
-    name: ClassVar[str] = "local-ar"
-    label: ClassVar[str] = "an autoregression fitted to the context"
-    is_baseline: ClassVar[bool] = True
-    Parameters: ClassVar[type[Frozen]] = Orders
+    name = "local-ar"
+    label = "an autoregression fitted to the context"
+    is_baseline = True
+    Parameters = Orders
     parameters: Orders
 
     @classmethod

@@ -6,8 +6,8 @@ Source: Hyndman and Athanasopoulos, "Forecasting: Principles and Practice", 5.2.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Self
+from dataclasses import replace
+from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,39 +23,36 @@ Lag = Annotated[int, Field(ge=1, le=MAX_CONTEXT)]
 Error = Annotated[float, Field(ge=0, le=1e300)]
 
 
-@dataclass(frozen=True)
 class LastValue(Predictor):
     """The last value, held: y[t + h] = x[t]."""
 
-    name: ClassVar[str] = "last-value"
-    label: ClassVar[str] = "repeating the last value"
-    is_baseline: ClassVar[bool] = True
+    name = "last-value"
+    label = "repeating the last value"
+    is_baseline = True
 
     def predict(self, context: Context) -> Array:
         """Return the last value of each context N times, (B, N)."""
         return np.repeat(context.values[:, -1:], self.window.n_input, axis=1)
 
 
-@dataclass(frozen=True)
 class RepeatSegment(Predictor):
     """The last segment again: y[t + h] = x[t + h - N]."""
 
-    name: ClassVar[str] = "repeat-segment"
-    label: ClassVar[str] = "repeating the last segment"
-    is_baseline: ClassVar[bool] = True
+    name = "repeat-segment"
+    label = "repeating the last segment"
+    is_baseline = True
 
     def predict(self, context: Context) -> Array:
         """Return the last N samples of each context, (B, N)."""
         return context.values[:, -self.window.n_input :].copy()
 
 
-@dataclass(frozen=True)
 class Mean(Predictor):
     """The mean of the channel's training part: y[t + h] = m."""
 
-    name: ClassVar[str] = "mean"
-    label: ClassVar[str] = "predicting the mean"
-    is_baseline: ClassVar[bool] = True
+    name = "mean"
+    label = "predicting the mean"
+    is_baseline = True
 
     def predict(self, context: Context) -> Array:
         """Return zeros (B, N): in scaled units the mean of all training rows is 0."""
@@ -73,14 +70,13 @@ class Seasons(Frozen):
     errors: Annotated[tuple[Error, ...], FailFast()]
 
 
-@dataclass(frozen=True)
 class SeasonalNaive(Predictor):
     """The last period again: y[t + h] = x[t + h - m k], m the best lag by autocorrelation of the training part."""
 
-    name: ClassVar[str] = "seasonal-naive"
-    label: ClassVar[str] = "repeating the last period"
-    is_baseline: ClassVar[bool] = True
-    Parameters: ClassVar[type[Frozen]] = Seasons
+    name = "seasonal-naive"
+    label = "repeating the last period"
+    is_baseline = True
+    Parameters = Seasons
     parameters: Seasons
 
     @classmethod

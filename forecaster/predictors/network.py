@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from forecaster.signal.context import Context
 class NetworkPredictor(Predictor):
     """A network with its weights. `of` makes the subclass of each network."""
 
-    is_closed_form: ClassVar[bool] = False
+    is_closed_form = False
     weights: dict[str, NDArray[np.float32]]
 
     @classmethod

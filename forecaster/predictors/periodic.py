@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,13 +41,12 @@ PROPOSED, TRIED = 2, 6
 SAME_PERIOD = 1e-2
 
 
-@dataclass(frozen=True)
 class PeriodicRidge(LinearMap):
     """Ridge shared by all phases of the period: each sample from those whole periods before it."""
 
-    name: ClassVar[str] = "periodic-ridge"
-    label: ClassVar[str] = "the linear model periodic-ridge"
-    is_direct: ClassVar[bool] = True
+    name = "periodic-ridge"
+    label = "the linear model periodic-ridge"
+    is_direct = True
 
     @classmethod
     def solutions(cls, splits: WindowSplits, taps: int) -> Iterator[Solution]:

@@ -13,7 +13,6 @@ Source: Hoerl and Kennard, "Ridge Regression", Technometrics 12 (1970).
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, NamedTuple, Self
@@ -76,32 +75,33 @@ class LinearMap(Predictor):
     bias: Array
 
     @classmethod
-    @abstractmethod
-    def solutions(cls, splits: WindowSplits, taps: int) -> Iterable[Solution]:
-        """Return the linear maps to choose from, best on validation first."""
+    def fit(cls, splits: WindowSplits) -> Self:
+        """Return the best candidate on validation whose recursive forecasts stay within the limits.
+
+        If none stays there, the best on validation is taken, and its forecasts are clipped.
+        """
+        candidates = cls.candidates(splits)
+        best = next(candidates)
+        if best.is_stable(splits):
+            return best
+        return next((candidate for candidate in candidates if candidate.is_stable(splits)), best)
 
     @classmethod
-    def fit(cls, splits: WindowSplits) -> Self:
-        """Return the best solution on validation whose recursive forecasts stay within the limits.
+    def candidates(cls, splits: WindowSplits) -> Iterator[Self]:
+        """Yield the predictors to choose from, best on validation first.
 
-        If none stays there, the best on validation is taken, and its forecasts are clipped. It forecasts
-        as many segments at once as the windows' targets have.
+        They forecast as many segments at once as the windows' targets have.
         """
         taps, segments = min(splits.window.context, MAX_TAPS), splits.training.ahead
         low, high = limits(splits)
-        fitted = (
-            cls(
-                RidgeParameters(alpha=solution.alpha, taps=taps, low=low, high=high, segments=segments),
-                splits.window,
-                as_stored(solution.kernel),
-                as_stored(solution.bias),
-            )
-            for solution in cls.solutions(splits, taps)
-        )
-        best = next(fitted)
-        if best.is_stable(splits):
-            return best
-        return next((predictor for predictor in fitted if predictor.is_stable(splits)), best)
+        for solution in cls.solutions(splits, taps):
+            parameters = RidgeParameters(alpha=solution.alpha, taps=taps, low=low, high=high, segments=segments)
+            yield cls(parameters, splits.window, as_stored(solution.kernel), as_stored(solution.bias))
+
+    @classmethod
+    def solutions(cls, splits: WindowSplits, taps: int) -> Iterable[Solution]:
+        """Return the linear maps to choose from, best on validation first."""
+        return solve(splits, taps)
 
     @classmethod
     def specs(cls, parameters: RidgeParameters, window: Window, channels: int) -> Specs:
@@ -127,58 +127,46 @@ class LinearMap(Predictor):
 
     def predict(self, context: Context) -> Array:
         """Return the forecast of the next segment, or of K of them (B, K N), kept within the limits."""
-        return np.clip(self._map(context.values), self.parameters.low, self.parameters.high)
+        return np.clip(self.unclipped(context), self.parameters.low, self.parameters.high)
+
+    def unclipped(self, context: Context) -> Array:
+        """Return the forecast of the next segment, or of K of them (B, K N), whatever the limits."""
+        return by_blocks(context.values[:, -self.parameters.taps :], self.kernel) + self.bias
 
     def is_stable(self, splits: WindowSplits) -> bool:
         """Return whether recursive forecasts of a context's length, from validation windows, stay within the limits."""
         index = np.unique(np.linspace(0, len(splits.validation) - 1, STABILITY_CONTEXTS).astype(np.int64))
-        values = splits.validation.contexts(index).astype(np.float64)
+        values, channel = splits.validation.contexts(index).astype(np.float64), splits.validation.channels(index)
         for _ in range(-(-self.window.n_step // self.parameters.segments)):
-            segment = self._map(values)
+            segment = self.unclipped(Context(values, channel))
             if segment.min() < self.parameters.low or segment.max() > self.parameters.high:
                 return False
             values = np.concatenate((values, segment), axis=1)[:, -self.window.context :]
         return True
 
-    def _map(self, values: Array) -> Array:
-        return by_blocks(values[:, -self.parameters.taps :], self.kernel) + self.bias
 
-
-@dataclass(frozen=True)
 class Ridge(LinearMap):
     """A linear map from the context to the next segment, guarded."""
 
-    name: ClassVar[str] = "ridge"
-    label: ClassVar[str] = "the linear model ridge"
-    is_baseline: ClassVar[bool] = True
-
-    @classmethod
-    def solutions(cls, splits: WindowSplits, taps: int) -> Iterable[Solution]:
-        """Return the linear maps to choose from, best on validation first."""
-        return solve(splits, taps)
+    name = "ridge"
+    label = "the linear model ridge"
+    is_baseline = True
 
 
-@dataclass(frozen=True)
 class DirectRidge(LinearMap):
     """A linear map from the context to several segments in one pass; with one segment it is ridge."""
 
-    name: ClassVar[str] = "direct-ridge"
-    label: ClassVar[str] = "the linear model direct-ridge"
-    is_direct: ClassVar[bool] = True
-
-    @classmethod
-    def solutions(cls, splits: WindowSplits, taps: int) -> Iterable[Solution]:
-        """Return the linear maps to choose from, best on validation first."""
-        return solve(splits, taps)
+    name = "direct-ridge"
+    label = "the linear model direct-ridge"
+    is_direct = True
 
 
-@dataclass(frozen=True)
 class LevelRidge(LinearMap):
     """Ridge of the distances from the context's last value alone: it follows any level."""
 
-    name: ClassVar[str] = "level-ridge"
-    label: ClassVar[str] = "the linear model level-ridge"
-    joins_ensemble: ClassVar[bool] = True
+    name = "level-ridge"
+    label = "the linear model level-ridge"
+    joins_ensemble = True
 
     @classmethod
     def solutions(cls, splits: WindowSplits, taps: int) -> Iterable[Solution]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,6 @@ def one_hot(codes: NDArray, symbols: int, dtype: np.dtype) -> NDArray:
     return (numbers == np.arange(symbols)).astype(dtype)
 
 
-@dataclass(frozen=True)
 class SymbolNetwork(SymbolPredictor, NetworkPredictor):
     """A network that computes the probabilities of the next symbol from one-hot symbols."""
 
@@ -63,7 +62,6 @@ class Stay(Frozen):
     stay: Annotated[float, Field(gt=0, le=1)]
 
 
-@dataclass(frozen=True)
 class LastSymbol(SymbolPredictor):
     """The last symbol again, as likely as it stayed in training; all others equally likely.
 
@@ -71,10 +69,10 @@ class LastSymbol(SymbolPredictor):
     forecast that this baseline stands for.
     """
 
-    name: ClassVar[str] = "last-symbol"
-    label: ClassVar[str] = "repeating the last symbol"
-    is_baseline: ClassVar[bool] = True
-    Parameters: ClassVar[type[Frozen]] = Stay
+    name = "last-symbol"
+    label = "repeating the last symbol"
+    is_baseline = True
+    Parameters = Stay
     parameters: Stay
 
     @classmethod
@@ -109,9 +107,9 @@ class LastSymbol(SymbolPredictor):
 class MostFrequent(SymbolPredictor):
     """The symbol that was most frequent in training, whatever came before: P(x) = (n_x + 1) / (n + K)."""
 
-    name: ClassVar[str] = "most-frequent"
-    label: ClassVar[str] = "naming the most frequent symbol"
-    is_baseline: ClassVar[bool] = True
+    name = "most-frequent"
+    label = "naming the most frequent symbol"
+    is_baseline = True
     shares: NDArray[np.float32]
 
     @classmethod
@@ -144,9 +142,9 @@ class MostFrequent(SymbolPredictor):
 class Markov(SymbolPredictor):
     """The first-order Markov chain: how often y followed x in training, P(y | x) = (n_xy + 1) / (n_x + K)."""
 
-    name: ClassVar[str] = "markov"
-    label: ClassVar[str] = "the Markov chain"
-    is_baseline: ClassVar[bool] = True
+    name = "markov"
+    label = "the Markov chain"
+    is_baseline = True
     transitions: NDArray[np.float32]
 
     @classmethod

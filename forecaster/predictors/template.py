@@ -16,22 +16,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Annotated, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from forecaster.config import Frozen, Window
+from forecaster.config import Window
 from forecaster.equations.products import by_blocks
 from forecaster.errors import ModelError
-from forecaster.predictors.base import Array, Predictor, Specs, TensorSpec
+from forecaster.predictors.base import Array, Specs, TensorSpec
 from forecaster.predictors.ensemble import convex
 from forecaster.predictors.fitting import Gram, examples, longest_stretch, training_examples
 from forecaster.predictors.ridge import (
     ALPHAS,
     MAX_TAPS,
-    STABILITY_CONTEXTS,
+    LinearMap,
     RidgeParameters,
     Solution,
     as_stored,
@@ -92,54 +92,39 @@ class Template(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TemplateRidge(Predictor):
+class TemplateRidge(LinearMap):
     """A template of the period at the phase of each context, and ridge on what it leaves over."""
 
-    name: ClassVar[str] = "template-ridge"
-    label: ClassVar[str] = "the linear model template-ridge"
-    joins_ensemble: ClassVar[bool] = True
-    Parameters: ClassVar[type[Frozen]] = TemplateParameters
+    name = "template-ridge"
+    label = "the linear model template-ridge"
+    joins_ensemble = True
+    Parameters = TemplateParameters
     parameters: TemplateParameters
-    kernel: Array
-    bias: Array
     templates: tuple[Template | None, ...]
 
     @classmethod
-    def fit(cls, splits: WindowSplits) -> Self:
-        """Return the predictor with each channel's template, and the ridges on the residuals of all channels.
-
-        alpha is chosen as ridge chooses it.
-        """
+    def candidates(cls, splits: WindowSplits) -> Iterator[Self]:
+        """Yield the predictors to choose from, best on validation first: one for each alpha."""
         templates = tuple(_best_template(splits, channel) for channel in range(splits.channels))
         harmonics = max(len(template.waves) // 2 if template else 0 for template in templates)
         taps, (low, high) = min(splits.window.context, MAX_TAPS), limits(splits)
-        solutions = sorted(_solutions(splits, templates, taps), key=lambda solution: solution.error)
-        fitted = [
-            cls(
-                TemplateParameters(alpha=solution.alpha, taps=taps, low=low, high=high, harmonics=harmonics),
-                splits.window,
-                as_stored(solution.kernel),
-                as_stored(solution.bias),
-                templates,
-            )
-            for solution in solutions
-        ]
-        return next((predictor for predictor in fitted if predictor.is_stable(splits)), fitted[0])
+        for solution in sorted(_solutions(splits, templates, taps), key=lambda solution: solution.error):
+            parameters = TemplateParameters(alpha=solution.alpha, taps=taps, low=low, high=high, harmonics=harmonics)
+            yield cls(parameters, splits.window, as_stored(solution.kernel), as_stored(solution.bias), templates)
 
     @classmethod
-    def specs(cls, parameters: TemplateParameters, window: Window, channels: int) -> Specs:
+    def specs(cls, parameters: Any, window: Window, channels: int) -> Specs:
         """Return ridge's kernel (taps, N) and bias (N,); for each channel fundamental (C,) and waves (C, 2 K)."""
-        if parameters.taps > window.context or parameters.low > parameters.high:
-            raise ValueError("taps must lie within the context, and low below high")
-        n_input, count = window.n_input, parameters.harmonics
-        specs = {"kernel": TensorSpec("F32", (parameters.taps, n_input)), "bias": TensorSpec("F32", (n_input,))}
+        if parameters.segments != 1:
+            raise ValueError("a template is laid under one segment at a time")
+        specs, count = super().specs(parameters, window, channels), parameters.harmonics
         if count:
             specs["fundamental"] = TensorSpec("F64", (channels,))
             specs["waves"] = TensorSpec("F64", (channels, 2 * count))
         return specs
 
     @classmethod
-    def restore(cls, parameters: TemplateParameters, tensors: dict[str, NDArray], window: Window) -> Self:
+    def restore(cls, parameters: Any, tensors: dict[str, NDArray], window: Window) -> Self:
         """Return the predictor that was stored; ModelError for a fundamental outside 0 to 0.5."""
         kernel, bias = (tensors[name].astype(np.float64) for name in ("kernel", "bias"))
         if not parameters.harmonics:
@@ -152,31 +137,14 @@ class TemplateRidge(Predictor):
 
     def tensors(self) -> dict[str, NDArray]:
         """Return kernel and bias in single precision, fundamentals and waves in double; 0 where there is none."""
-        tensors: dict[str, NDArray] = {"kernel": self.kernel.astype(np.float32), "bias": self.bias.astype(np.float32)}
-        if count := self.parameters.harmonics:
-            tensors["fundamental"] = np.array(
-                [template.fundamental if template else 0.0 for template in self.templates]
-            )
+        tensors, count = super().tensors(), self.parameters.harmonics
+        if count:
+            tensors["fundamental"] = np.array([t.fundamental if t else 0.0 for t in self.templates])
             tensors["waves"] = np.array([_padded_waves(template, count) for template in self.templates])
         return tensors
 
-    def predict(self, context: Context) -> Array:
-        """Return the forecast of the next segment, (B, N), kept within the limits."""
-        return np.clip(self._map(context), self.parameters.low, self.parameters.high)
-
-    def is_stable(self, splits: WindowSplits) -> bool:
-        """Return whether recursive forecasts of a context's length, from validation windows, stay within the limits."""
-        index = np.unique(np.linspace(0, len(splits.validation) - 1, STABILITY_CONTEXTS).astype(np.int64))
-        values, channel = splits.validation.contexts(index).astype(np.float64), splits.validation.channels(index)
-        for _ in range(self.window.n_step):
-            segment = self._map(Context(values, channel))
-            if segment.min() < self.parameters.low or segment.max() > self.parameters.high:
-                return False
-            values = np.concatenate((values[:, self.window.n_input :], segment), axis=1)
-        return True
-
-    def _map(self, context: Context) -> Array:
-        """Subtract the template, map the residual, and add the template again."""
+    def unclipped(self, context: Context) -> Array:
+        """Subtract the template, map the residual, and add the template again: (B, N), whatever the limits."""
         values, taps, n_input = context.values, self.parameters.taps, self.window.n_input
         behind, ahead = np.zeros((len(values), taps)), np.zeros((len(values), n_input))
         for channel in np.unique(context.channel):
