@@ -19,12 +19,13 @@ from forecaster.evaluation.metrics import (
     CoverageSums,
     ErrorSums,
     MetricInputs,
+    Moments,
     SymbolSums,
 )
 from forecaster.evaluation.spectra import SpectraSums
 from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.time_axis import TimeAxis
-from tests.evaluations import evaluate
+from tests.evaluations import evaluate, noise
 
 
 def _example(seed=0, shape=(7, 12)):
@@ -131,6 +132,57 @@ def test_huge_errors_are_undefined_and_silent():
 def test_shapes_that_differ_are_refused():
     with pytest.raises(ValueError, match="same"):
         metrics.scores(np.zeros((2, 3)), np.zeros((3, 2)))
+
+
+def test_moments_merge_as_they_should():
+    values, moments = noise(30) + 100, Moments()
+    for block in (values[:0], values[:1], values[1:20], values[20:]):
+        moments.add(block)
+    assert moments.count == 30
+    assert moments.mean == pytest.approx(values.mean(), rel=1e-12)
+    assert moments.square == pytest.approx(30 * values.var(), rel=1e-12)
+    assert moments.variance == pytest.approx(values.var(), rel=1e-12)
+    assert Moments().variance == 0
+
+
+def test_every_score_of_a_small_example():
+    truth, forecast = np.array([[1.0, 2.0], [3.0, -6.0]]), np.array([[2.0, 2.0], [1.0, -3.0]])
+    found = {name: score.value for name, score in metrics.scores(truth, forecast, seasonal_error=3.0).items()}
+    assert found["nmse"] == pytest.approx(3.5 / 12.5)
+    assert found["rmse"] == pytest.approx(np.sqrt(3.5))
+    assert found["mae"] == pytest.approx(1.5)
+    assert found["smape"] == pytest.approx((1 / 3 + 0 + 0.5 + 3 / 9) / 4)
+    assert found["mase"] == pytest.approx(0.5)
+    assert found["rms_ratio"] == pytest.approx(forecast.std() / truth.std())
+    sums = ErrorSums.of(truth, forecast)
+    assert sums.mse().value == pytest.approx(14 / 4)
+    assert sums.origin_mse.tolist() == [0.5, 6.5]
+    assert sums.by_step() == [
+        {"step": 1, "nmse": pytest.approx(2.5 / 12.5), "rmse": pytest.approx(np.sqrt(2.5))},
+        {"step": 2, "nmse": pytest.approx(4.5 / 12.5), "rmse": pytest.approx(np.sqrt(4.5))},
+    ]
+
+
+def test_scores_without_a_value_say_why():
+    empty = MetricInputs(ErrorSums(3), np.zeros(0), np.zeros(0), 1.0)
+    for metric in NUMBER_METRICS:
+        if metric.name in ("nmse", "rmse", "mae", "smape", "mase"):
+            assert metric.scores(empty) == {metric.name: (None, "nothing was scored")}
+    assert empty.errors.mse() == (None, "nothing was scored")
+    assert empty.errors.by_step() == []
+    assert empty.errors.origin_mse.tolist() == []
+    single = metrics.scores(np.ones((1, 1)), np.zeros((1, 1)))
+    assert single["rms_ratio"].reason == single["nmse"].reason
+    assert single["nmse"].reason == "fewer than 2 values were scored, so they have no variance"
+    constant = metrics.scores(np.ones((1, 2)), np.eye(2)[:1])
+    assert constant["rms_ratio"].reason.startswith("the scored values are constant")
+    two = np.array([[1.0, 2.0]])
+    assert metrics.scores(two, two)["nmse"].value == 0
+    assert metrics.scores(two, two)["rms_ratio"].value == 1
+    no_error = metrics.scores(two, two, seasonal_error=float("nan"))["mase"]
+    assert no_error.reason.startswith("the training part gave no")
+    zero = metrics.scores(two, two, seasonal_error=0.0)["mase"]
+    assert zero.reason == "the seasonal-naive error on the training part is 0"
 
 
 # --- every metric of the registry ---------------------------------------------------------

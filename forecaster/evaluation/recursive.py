@@ -165,8 +165,8 @@ def recursive_segments(
     if usable == 0:
         reach = "the error is not below the best baseline's, from the first segment on"
     else:
-        whole = ", the whole horizon" if usable == horizon else ""
-        reach = f"the error stays below every baseline's for {samples_and_time(usable, rate_hz)}{whole}"
+        to_the_end = ", the whole horizon" if usable == horizon else ""
+        reach = f"the error stays below every baseline's for {samples_and_time(usable, rate_hz)}{to_the_end}"
     seconds = None if rate_hz is None else usable / rate_hz
     return RecursiveSegments(
         segment_length, tuple(segments), UsableHorizon(usable, seconds), loop, f"{reach}; {LOOPS[loop]}"

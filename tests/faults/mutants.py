@@ -42,7 +42,7 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "windows": (
         ("forecaster/signal/windows.py", "forecaster/signal/splits.py"),
-        ("test_windows.py", "test_splits.py", "test_evaluation_parts.py", "test_origins.py", DOC),
+        ("test_windows.py", "test_splits.py", "test_evaluation_spectra.py", "test_origins.py", DOC),
     ),
     "evaluation": (
         ("forecaster/evaluation/*.py", "forecaster/evaluation/metrics.py"),

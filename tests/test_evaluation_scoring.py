@@ -1,4 +1,4 @@
-"""Every origin scored, beside baselines, in any block; and a verdict that does not flatter."""
+"""Every origin scored, beside baselines, in any block: what is asked for, kept, shown and refused."""
 
 import json
 
@@ -12,11 +12,15 @@ from forecaster.config import Window
 from forecaster.errors import UsageError
 from forecaster.evaluation import metrics, scoring, verdict
 from forecaster.evaluation.metrics import ErrorSums
+from forecaster.evaluation.numbers import chosen
+from forecaster.evaluation.recursive import UsableHorizon
+from forecaster.evaluation.scoring import Place, Plan, default_stride, origins
 from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.time_axis import TimeAxis
-from tests.evaluations import evaluate
+from tests.evaluations import evaluate, last_value, noise, signal_of
 
 WINDOW = Window(n_step=4, n_input=10)
+SHORT = Window(n_step=2, n_input=4)
 
 
 def _signal(name="a", rows=(600,), channels=1, seed=0):
@@ -204,69 +208,136 @@ def test_examples_are_the_best_median_and_worst_origin():
     np.testing.assert_array_equal(examples[0].context, values[first - 40 : first])
 
 
-def _tallies(model, *others):
-    """Tally predictors by their errors on the same unit-variance truth, (O,) a predictor."""
-    truth = np.random.default_rng(0).normal(size=(len(model), 5))
-    names = ("model", "seasonal-naive", "ridge")
-    return {n: ErrorSums.of(truth, truth + e[:, None]) for n, e in zip(names, (model, *others), strict=False)}
-
-
-def test_better_is_claimed_only_beyond_two_standard_errors():
-    rng = np.random.default_rng(1)
-    errors = np.abs(rng.normal(1, 0.3, 200))
-    assert verdict.compare(_tallies(0.7 * errors, errors), overlap=1).kind == "better"
-    noisy = np.abs(rng.normal(1, 0.3, 200)) * 0.99
-    judged = verdict.compare(_tallies(noisy, errors), overlap=1)
-    assert judged.kind == "same"
-    assert "repeating the last period" in judged.text
-
-
-def test_the_best_baseline_is_the_one_named():
-    errors = np.abs(np.random.default_rng(1).normal(1, 0.3, 200))
-    judged = verdict.compare(_tallies(0.9 * errors, errors, 0.5 * errors), overlap=1)
-    assert judged.kind == "worse"
-    assert judged.baseline == "ridge"
-    assert "ridge" in judged.text
-    assert judged.gain == pytest.approx(1 - 0.81 / 0.25)
-
-
-def test_the_same_forecasts_are_no_better():
-    errors = np.linspace(0.1, 0.5, 50)
-    judged = verdict.compare(_tallies(errors, errors), overlap=1)
-    assert judged.kind == "same"
-    assert "same errors" in judged.text
-
-
-def test_a_baseline_does_not_compete_with_itself():
-    errors = np.abs(np.random.default_rng(1).normal(1, 0.3, 200))
-    judged = verdict.compare(_tallies(0.5 * errors, errors, 0.5 * errors), overlap=1, own_baseline="ridge")
-    assert (judged.kind, judged.baseline) == ("better", "seasonal-naive")
-    assert "every other baseline" in judged.text
-
-
-def test_few_origins_claim_nothing():
-    judged = verdict.compare(_tallies(np.full(3, 0.1), np.full(3, 1.0)), overlap=1)
-    assert judged.kind == "unknown"
-    assert "Too few separate origins" in judged.text
-
-
-def test_overlapping_origins_raise_the_uncertainty():
-    difference = np.repeat(np.random.default_rng(2).normal(size=60), 40)
-    assert verdict.standard_error(difference, 40) > 1.3 * verdict.standard_error(difference, 1)
-
-
-def test_no_better_than_the_mean_is_said_aloud():
-    judged = verdict.compare(_tallies(np.full(50, 2.0), np.full(50, 3.0)), overlap=1)
-    assert judged.kind == "same"
-    assert judged.text.startswith("No better than predicting the mean, though 56 % less squared error than repeating")
-
-
-def test_a_verdict_without_baselines():
-    assert "no baseline" in verdict.compare(_tallies(np.full(50, 0.2)), overlap=1).text
-
-
 def test_the_overall_verdict_counts_the_parts():
     result = _evaluate([_signal("a", (2000,)), _signal("b", (2000,)), _signal("c", (30,))], [[0], [0], [0]])
     assert result.verdict == "Better than every baseline on 2 of 3 (a/c0, b/c0); No verdict on 1 of 3 (c/c0)."
     assert _evaluate([_signal("a", (2000,))], [[0]]).verdict.startswith("Better than every baseline: 9")
     assert "nothing" in verdict.overall([])
+
+
+# --- by hand ------------------------------------------------------------------------------
+
+
+def test_an_origin_needs_its_context_and_its_horizon():
+    spans = {"context": 8, "horizon": 3, "stride": 1}
+    assert origins(11, first_target=0, **spans).tolist() == [8]
+    assert origins(10, first_target=0, **spans).tolist() == []
+    assert origins(12, first_target=9, **spans).tolist() == [9]
+    assert default_stride(3, SHORT) == 3
+    assert default_stride(9, SHORT) == 4
+
+
+def test_the_median_of_an_even_number_is_the_lower():
+    places = [Place(0, np.array([10, 20])), Place(2, np.array([5, 6]))]
+    three = chosen(np.array([4.0, 1.0, 3.0, 2.0]), places)
+    assert {kind: (place.recording, place.rows.tolist()) for kind, place in three.items()} == {
+        "best": (0, [20]),
+        "median": (2, [6]),
+        "worst": (0, [10]),
+    }
+
+
+def test_the_first_of_equal_origins_is_the_best():
+    three = chosen(np.zeros(40), [Place(0, np.arange(40))])
+    assert [place.rows[0] for place in three.values()] == [0, 19, 39]
+
+
+def evaluated(signals, *, horizon=4, **options):
+    options = {"window": SHORT, "seasonal_errors": [1.0] * 9, "model": "m"} | options
+    forecasts = options.pop("forecasts", {"model": last_value})
+    ranges = options.pop("ranges", [[0] * len(one.recordings) for one in signals])
+    return evaluate(signals, ranges, forecasts, horizon=horizon, **options)
+
+
+def wide(level, channel, horizon):
+    return np.full(horizon, level / 10.0), ""
+
+
+def test_the_examples_carry_the_band_of_the_highest_level():
+    result = evaluated([signal_of(noise())], band=wide, levels=(50, 99, 80))
+    assert [one.level for one in result.parts[0].examples] == [99] * 3
+    assert all(one.half_width.tolist() == [9.9] * 4 for one in result.parts[0].examples)
+    assert evaluated([signal_of(noise())]).parts[0].examples[0].half_width is None
+    assert [row.level for row in result.parts[0].bands] == [50, 80, 90, 99]
+    usual = evaluated([signal_of(noise())], band=wide, levels=())
+    assert [one.level for one in usual.parts[0].examples] == [90] * 3
+
+
+def test_the_first_four_parts_have_examples():
+    result = evaluated([signal_of(*(noise(60, k) for k in range(3)), name=name) for name in "ab"])
+    assert [len(part.examples) for part in result.parts] == [3, 3, 3, 3, 0, 0]
+    assert [(part.signal, part.channel, part.unit) for part in result.parts[2:4]] == [
+        ("a", "c2", "V"),
+        ("b", "c0", "V"),
+    ]
+
+
+def test_a_band_scaled_at_each_origin():
+    def by_row(blocks, horizon):
+        return blocks[0].rows[:, None] + np.linspace(0, 1, horizon)
+
+    kept = []
+    evaluated([signal_of(noise(40))], band=wide, local=by_row, keep=kept.append)
+    (made,) = kept
+    assert made.recording == 0
+    assert made.half_widths[90].tolist() == (9.0 * by_row([made.origins], 4)).tolist()
+    assert made.y_true.shape == made.forecasts["model"].shape == (8, 4)
+    assert made.signal.name == "s"
+
+
+def test_baselines_known_already_are_not_forecast_again():
+    calls = []
+
+    def counted(o, horizon):
+        calls.append(len(o))
+        return last_value(o, horizon)
+
+    known = {}
+    options = {"forecasts": {"model": last_value, "mean": counted}, "reuse": known}
+    first = evaluated([signal_of(noise()), signal_of(noise(seed=1))], **options)
+    drawn = 2 * 3  # the examples of both parts, which are not scores
+    assert len(calls) == 2 + drawn
+    second = evaluated([signal_of(noise()), signal_of(noise(seed=1))], **options)
+    assert len(calls) == 2 + 2 * drawn
+    assert [part.scores for part in second.parts] == [part.scores for part in first.parts]
+    assert sorted(known) == [0, 1]
+    evaluated([signal_of(noise()), signal_of(noise(seed=1))], **options, keep=lambda made: None)
+    assert len(calls) == 4 + 3 * drawn
+
+
+@pytest.mark.parametrize("bad", [{"horizon": 0}, {"stride": 0}, {"horizon": -1}])
+def test_nothing_ahead_is_refused_and_one_step_is_not(bad):
+    with pytest.raises(UsageError, match="must be at least 1 sample"):
+        evaluated([signal_of(noise())], **bad)
+    assert evaluated([signal_of(noise())], horizon=1, stride=1).parts[0].origins == 200 - 8
+
+
+def test_a_part_that_is_too_short_says_so_everywhere():
+    part = evaluated([signal_of(noise(11))], horizon=4, band=wide, levels=(80,)).parts[0]
+    why = (
+        "an origin needs 8 rows of context and 4 rows to score, in the part that may be scored; "
+        "the longest recording has 11 rows"
+    )
+    assert part.origins == 0
+    assert part.scores["model"] == dict.fromkeys(metrics.number_names((80, 90)))
+    assert set(part.reasons.values()) == {why}
+    assert part.by_step == {"model": []}
+    assert (part.verdict.kind, part.verdict.text) == ("unknown", f"Not scored: {why}.")
+    assert [(row.level, row.reason) for row in part.bands] == [(80, why), (90, why)]
+    assert part.spectrum.to_json()["truth"] == {"peak": None, "energy": None}
+    assert part.examples == ()
+
+
+def test_free_running_begins_beyond_a_segment():
+    forecasts = {"model": last_value, "mean": lambda o, h: np.zeros((len(o), h)), "lstm": last_value}
+    assert evaluated([signal_of(noise())], horizon=4, forecasts=forecasts).parts[0].recursive is None
+    part = evaluated([signal_of(noise(), rate=8.0)], horizon=5, forecasts=forecasts).parts[0]
+    assert {row.baseline for row in part.recursive.segments} == {"mean"}
+    assert part.recursive.usable_horizon == UsableHorizon(0, 0.0)
+    alone = evaluated([signal_of(noise())], horizon=5, forecasts=forecasts, own_baseline="mean").parts[0]
+    assert {row.baseline for row in alone.recursive.segments} == {""}
+
+
+@pytest.mark.parametrize(("horizon", "stride", "overlap"), [(4, 4, 1), (5, 4, 2), (8, 4, 2), (9, 4, 3), (1, 4, 1)])
+def test_how_many_origins_overlap(horizon, stride, overlap):
+    assert Plan((), SHORT, horizon, stride).overlap == overlap
