@@ -60,7 +60,7 @@ def from_columns(
     _refuse_missing(table)
     recordings.with_stamps(table)
     checks.refuse_missing_code(table)
-    checks.refuse_numbering(table)
+    checks.check_numbering(table)
     return recordings.reading(table, recordings.track_of(table), channel_names(described))
 
 

@@ -91,10 +91,11 @@ def missing_code(values: NDArray[np.float64]) -> float | None:
     return next(likely, None)
 
 
-def refuse_numbering(table: Table) -> None:
-    """Raise RefusalError for a channel that numbers recordings by its name and values; note those that may.
+def check_numbering(table: Table) -> None:
+    """Note channels that may number recordings by their values; those that were chosen are channels.
 
-    Channels that were chosen are channels.
+    Raises:
+        RefusalError: A channel numbers recordings by its values and by its name.
     """
     file, options = table.file, table.file.options
     if options.group_column or options.recording_rows or options.columns or len(file.roles.channels) < 2:
@@ -242,11 +243,13 @@ def grouped_mark(cells: list[str], decimal: str) -> str | None:
     return None
 
 
-def refuse_summaries(file: TableFile) -> TableFile:
-    """Raise RefusalError for last rows that a column beside the numbers calls a mean or a sum: they are no samples.
+def check_last_rows(file: TableFile) -> TableFile:
+    """Return the file with notes on columns of text that end in numbers.
 
-    Returns the file with notes on columns of text that end in numbers. Reads the end of the file
-    alone, unless it has such a word.
+    Reads the end of the file alone, unless it has a word for a summary.
+
+    Raises:
+        RefusalError: A column beside the numbers calls the last rows a mean or a sum: they are no samples.
     """
     options, roles = file.options, file.roles
     # Labels stand beside numbers that are summed up, too.
@@ -261,8 +264,10 @@ def refuse_summaries(file: TableFile) -> TableFile:
             _refuse_summary(file, index, run)
         ends_in_numbers = len(cells) >= FEWEST_NUMBERS and all(map(PATTERNS[file.decimal].fullmatch, cells))
         if file.kinds[index] == "text" and not options.symbols and ends_in_numbers:
-            problem = f"the last {len(cells)} rows of column {file.names[index]!r} hold numbers: if it was measured, "
-            notes.append(f"{problem}name it with --column, and its words with --na and --missing split")
+            notes.append(
+                f"the last {len(cells)} rows of column {file.names[index]!r} hold numbers: if it was measured, "
+                "name it with --column, and its words with --na and --missing split"
+            )
     return replace(file, notes=(*file.notes, *notes))
 
 

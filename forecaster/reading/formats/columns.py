@@ -23,10 +23,10 @@ def text_table(file: InputFile) -> Table:
     """
     described = with_roles(symbols.sniff(file) if file.options.symbols else sniff(file))
     checks.refuse_grouped_digits(described)
-    table = load(checks.refuse_summaries(described))
+    table = load(checks.check_last_rows(described))
     recordings.with_stamps(table)
     checks.refuse_missing_code(table)
     checks.refuse_long(table)
     checks.refuse_points(table)
-    checks.refuse_numbering(table)
+    checks.check_numbering(table)
     return table

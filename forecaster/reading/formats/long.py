@@ -48,6 +48,19 @@ def pivot(table: Table) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[A
         place, codes, column = place[first], codes[first], column[first]
     np.add.at(values, (place, codes), column)
     np.add.at(count, (place, codes), 1)
+    _refuse_uneven(table, names, count, place=place, codes=codes)
+    with np.errstate(invalid="ignore"):
+        return names, np.where(count > 0, values / count, np.nan), stamps
+
+
+def _refuse_uneven(
+    table: Table, names: tuple[str, ...], count: NDArray[np.int64], *, place: NDArray[Any], codes: NDArray[Any]
+) -> None:
+    """Raise RefusalError if a channel has several values at a stamp or none, and no option accepts that.
+
+    `count` (T, C) has the number of values; `place` and `codes` say for each row which stamp and channel it is of.
+    """
+    file, options = table.file, table.file.options
     if options.duplicates == "error" and count.max() > 1:
         stamp, channel = np.argwhere(count > 1)[0]
         raise file.refusal(
@@ -65,8 +78,6 @@ def pivot(table: Table) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[A
             expected="every channel at every stamp",
             fix={"missing": "interpolate"},
         )
-    with np.errstate(invalid="ignore"):
-        return names, np.where(count > 0, values / count, np.nan), stamps
 
 
 def _stacked(table: Table, codes: NDArray[Any], names: tuple[str, ...]) -> NDArray[np.float64]:
