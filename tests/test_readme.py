@@ -1,4 +1,4 @@
-"""Everything that README.md shows is run, and its output compared: the text as it is, the numbers nearly."""
+"""What README.md and the guides show is run, and its output compared: the text as it is, the numbers nearly."""
 
 import os
 import re
@@ -15,8 +15,14 @@ from tests.readme import BLOCK, README, command
 ROOT = README.parent
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 TEXT = README.read_text(encoding="utf-8")
-GLASS_BOX = (ROOT / "docs" / "GLASS_BOX.md").read_text(encoding="utf-8")
-SHOWN = {name: body for name, body in BLOCK.findall(TEXT + GLASS_BOX) if name != "train" and "\n" in body.strip()}
+GUIDES = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("EVALUATE.md", "GLASS_BOX.md")]
+SHOWN = {
+    name: body for text in (TEXT, *GUIDES) for name, body in BLOCK.findall(text) if name != "train" and "\n" in body.strip()
+}
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [README, ROOT / "SECURITY.md", *DOCS, *(ROOT / name / "README.md" for name in ("benchmarks", "data", "models"))]
+LINK = re.compile(r"\]\(([^)#:]*)(?:#([^)]+))?\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +67,6 @@ def test_the_two_commands_are_each_one_line():
     assert "pytest" in command("test")
 
 
-def test_every_link_leads_somewhere():
-    for target in re.findall(r"\]\(([^)#]+)\)", TEXT):
-        assert (ROOT / target).exists(), target
-
-
 def test_every_command_is_listed_and_every_listed_command_exists():
     from forecaster.commands.group import COMMANDS
 
@@ -73,7 +74,22 @@ def test_every_command_is_listed_and_every_listed_command_exists():
     assert listed == list(COMMANDS)
 
 
-@pytest.mark.parametrize("page", sorted(Path(ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
-def test_the_docs_link_to_what_exists(page):
-    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
-        assert (page.parent / target).exists(), target
+def anchors(page):
+    """Return the names by which links reach the headings of a page."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in HEADING.findall(text)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_to_a_page_and_a_heading_that_exist(page):
+    for name, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        target = page.parent / name if name else page
+        assert target.exists(), name
+        assert not anchor or anchor in anchors(target), f"{name}#{anchor}"
+
+
+@pytest.mark.parametrize("folder", ["docs", "docs/research"])
+def test_every_page_stands_in_the_index_of_its_folder(folder):
+    index = (ROOT / folder / "README.md").read_text(encoding="utf-8")
+    linked = {name for name, _ in LINK.findall(index)}
+    assert {page.name for page in (ROOT / folder).glob("*.md")} - {"README.md"} <= linked
