@@ -38,11 +38,11 @@ def test_the_example_forecasts_the_rows_of_its_plan(folder):
 
 
 def test_the_example_is_as_good_as_the_page_says(folder):
-    said = re.search(r"next 5 samples is (\.\d+).*?; of the next 30, fed back, (\.\d+)", TEXT, re.DOTALL)
+    shown = re.search(r"next 5 samples is (\.\d+); of the next 30, in closed loop, (\.\d+)", TEXT)
     evaluations = json.loads(next((folder / "oven").glob("data-*/metrics.json")).read_text())
-    found = [one["parts"][0]["scores"]["model"]["nmse"] for one in evaluations]
-    assert [one["horizon"] for one in evaluations] == [5, 30]
-    assert found == pytest.approx([float(one) for one in said.groups()], rel=0.5)
+    scores = [evaluation["parts"][0]["scores"]["model"]["nmse"] for evaluation in evaluations]
+    assert [evaluation["horizon"] for evaluation in evaluations] == [5, 30]
+    assert scores == pytest.approx([float(score) for score in shown.groups()], rel=0.5)
 
 
 def test_every_cycle_is_in_the_table():

@@ -6,7 +6,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +16,10 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 TEXT = README.read_text(encoding="utf-8")
 GUIDES = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("EVALUATE.md", "GLASS_BOX.md")]
 SHOWN = {
-    name: body for text in (TEXT, *GUIDES) for name, body in BLOCK.findall(text) if name != "train" and "\n" in body.strip()
+    name: body
+    for text in (TEXT, *GUIDES)
+    for name, body in BLOCK.findall(text)
+    if name != "train" and "\n" in body.strip()
 }
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [README, ROOT / "SECURITY.md", *DOCS, *(ROOT / name / "README.md" for name in ("benchmarks", "data", "models"))]
@@ -58,8 +60,15 @@ def test_the_tour_shows_what_the_command_prints(name, copy):
 @pytest.mark.slow
 def test_the_tour_trains_a_model(copy):
     (body,) = [body for name, body in BLOCK.findall(TEXT) if name == "train"]
-    run(body.strip().removeprefix("$ "), copy)
+    printed = run(body.strip().removeprefix("$ "), copy).stdout
     assert (copy / "my-model" / "model.json").is_file()
+    guide = (ROOT / "docs" / "AUTO.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"<!-- auto -->\n```\n(.*?)```", guide, re.DOTALL)
+    # The weights, and so the scores, follow the rounding of the machine.
+    first, second, *_ = shown.splitlines()
+    assert [first, second] == printed.splitlines()[:2]
+    beginnings = {line.split()[0] for line in printed.splitlines() if line.strip()}
+    assert {line.split()[0] for line in shown.splitlines()[:-1]} <= beginnings
 
 
 def test_the_two_commands_are_each_one_line():
