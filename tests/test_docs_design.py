@@ -26,7 +26,9 @@ def imports_of(tree):
 
 
 def test_the_packages_are_those_of_the_import_contract_in_its_order():
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
     layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
     shown = [re.findall(r"`(\w+)`", line.split("|")[1]) for line in section("Packages").splitlines() if "| `" in line]
     assert shown == [layer.split(" | ") for layer in layers if layer != "__main__"]
