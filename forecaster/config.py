@@ -7,9 +7,12 @@ and of a TOML file, and stay as they are for format 1.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError, model_validator
+
+from forecaster.errors import UsageError
 
 # Samples of a window, of all its channels together: 80 MB in double precision.
 MAX_CONTEXT = 10**7
@@ -30,6 +33,13 @@ class Frozen(BaseModel):
     """A frozen, strict record: an unknown key or a number outside its range is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=False)
+
+
+def not_valid(error: ValidationError, model: type[BaseModel]) -> UsageError:
+    """Return, to be raised, what is wrong with the first setting that pydantic refused."""
+    first = error.errors(include_url=False)[0]
+    key = ".".join(map(str, first["loc"])) or "the settings"
+    return UsageError(f"{key}: {first['msg']}.", hint=f"The settings are: {', '.join(model.model_fields)}.")
 
 
 class ReadingOptions(Frozen):
@@ -63,6 +73,22 @@ class ReadingOptions(Frozen):
     recording_rows: Annotated[int, Field(ge=1, le=10**12)] | None = None
     layout: Literal["columns", "wide", "long"] = "columns"
     symbols: bool = False
+
+    def replaced(self, **settings: Any) -> ReadingOptions:
+        """Return the options with some `settings` replaced; a text stands for a list of one.
+
+        >>> ReadingOptions().replaced(columns="speed", rate_hz=1024).columns
+        ('speed',)
+
+        Raises:
+            UsageError: A setting that there is not, or a value that does not fit.
+        """
+        lists = {name for name, field in type(self).model_fields.items() if field.default == ()}
+        texts = {name: (value,) for name, value in settings.items() if name in lists and isinstance(value, str)}
+        try:
+            return ReadingOptions.model_validate(self.model_dump() | settings | texts)
+        except ValidationError as error:
+            raise not_valid(error, ReadingOptions) from None
 
 
 class Window(Frozen):
@@ -188,3 +214,34 @@ class RunConfig(Frozen):
     horizon_mode: Literal["closed-loop", "direct"] = "closed-loop"
     ahead: Annotated[int, Field(ge=1, le=4096)] = 1
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        predictor: str,
+        n_step: int,
+        n_input: int,
+        stride: int,
+        split: Sequence[float],
+        recipe: Mapping[str, Any],
+        **settings: Any,
+    ) -> RunConfig:
+        """Return a run from plain settings; a size of the window that is the default counts as not chosen.
+
+        `settings` are further fields.
+
+        Raises:
+            UsageError: A setting that there is not, or a value that does not fit.
+        """
+        sizes = {"n_step": n_step, "n_input": n_input, "stride": stride}
+        window = {name: size for name, size in sizes.items() if size != Window.model_fields[name].default}
+        chosen = {name: value for name, value in recipe.items() if value is not None}
+        complete = {**LECTURE.model_dump(), **chosen} if chosen.get("name") == "lecture" else chosen
+        shares = dict(zip(("training", "validation", "test"), split, strict=False))
+        try:
+            return cls.model_validate(
+                {"predictor": predictor, "window": window, "split": shares, "recipe": complete, **settings}
+            )
+        except ValidationError as error:
+            raise not_valid(error, cls) from None

@@ -1,11 +1,9 @@
 """A trained model: `Forecaster` fits, forecasts, evaluates, saves and loads.
 
->>> from forecaster.config import RunConfig
->>> from forecaster.model import Forecaster
->>> from forecaster.reading import read_signal
->>> signal = read_signal("data/rotor.csv", RunConfig().reading)      # doctest: +SKIP
->>> model = Forecaster.fit([signal], RunConfig(predictor="ridge"))   # doctest: +SKIP
->>> model.forecast([signal], horizon=100)[0][0].mean                 # doctest: +SKIP
+>>> from forecaster import Forecaster, read_signal
+>>> signal = read_signal("data/rotor.csv")  # doctest: +SKIP
+>>> model = Forecaster.fit(signal, predictor="ridge")  # doctest: +SKIP
+>>> model.forecast(signal, horizon=100).to_frame()  # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -13,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -25,15 +23,19 @@ from forecaster.bundle.scores import history_text, thinned
 from forecaster.config import RunConfig
 from forecaster.errors import SignalError, TooShortError, printable
 from forecaster.evaluation import LEVELS, Evaluation, Keep, Request, ReusableSums
-from forecaster.forecasting.forecast import Forecast
+from forecaster.forecasting.forecast import Forecast, Forecasts
 from forecaster.forecasting.rollout import stateful_rollout
 from forecaster.predictors import Predictor
+from forecaster.signal.frames import as_signals, is_frame
 from forecaster.signal.origins import Origins, reach
 from forecaster.signal.signal import Signal
 from forecaster.signal.splits import boundaries
 from forecaster.tasks import TASKS, FittedModel, Series, Task, task_of
 from forecaster.training import Progress, train
 from forecaster.training.preparation import Prepared, prepare, resolved
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 QUANTILES = "intervals/quantiles"
 CUT_OTHERWISE = "it trained this model, cut into other recordings: rows that it learned from would be scored"
@@ -71,20 +73,59 @@ class Forecaster(FittedModel):
     # --- fitting, saving, loading --------------------------------------------------------
 
     @classmethod
-    def fit(
+    def fit(  # noqa: PLR0913  plain keyword arguments with the defaults of the command line
         cls,
-        signals: Sequence[Signal],
-        config: RunConfig,
+        data: Signal | Sequence[Signal] | DataFrame,
+        config: RunConfig | None = None,
         *,
+        predictor: str = "auto",
+        n_step: int = 25,
+        n_input: int = 100,
+        stride: int = 1,
+        split: Sequence[float] = (70, 15, 15),
+        seed: int = 0,
+        recipe: str | None = None,
+        steps: int | None = None,
+        learning_rate: float | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        joint: bool = False,
+        carry_state: bool = False,
+        horizon_mode: str = "closed-loop",
+        time: str | None = None,
+        channels: Sequence[str] | str | None = None,
+        unit: str | Mapping[str, str] | None = None,
+        rate_hz: float | None = None,
+        past_covariates: Sequence[str] = (),
+        future_covariates: Sequence[str] = (),
         progress: Progress | None = None,
         shared: Shared | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> Forecaster:
-        """Return a model that was trained on `signals` as `config` says, calibrated, and scored on the held-back part.
+        """Return a model that was trained on `data`, calibrated, and scored on the held-back part.
 
         Args:
-            signals: The training signals, all of the same channels and rate.
-            config: The run; what the data decide of it is settled here.
+            data: A signal, several of the same channels and rate, or a DataFrame: a column a channel, or the long form
+                (unique_id, ds, y).
+            config: The whole run, in place of the settings up to `horizon_mode`.
+            predictor: The kind of predictor, as `forecaster predictors` lists them.
+            n_step: S, the segments of a window.
+            n_input: N, the samples of a segment.
+            stride: Samples from one training window to the next.
+            split: The shares of the training, validation and test part in percent.
+            seed: What all random numbers follow from.
+            recipe: "lecture" trains a network as the lecture does.
+            steps: Steps of a network's training.
+            learning_rate: Of a network's training.
+            parameters: Sizes of a network.
+            joint: Whether each channel sees the others.
+            carry_state: Whether a network's state runs on over the recording.
+            horizon_mode: "direct" forecasts several segments in one pass.
+            time: Of a frame, as in `Signal.from_frame`.
+            channels: Of a frame.
+            unit: Of a frame.
+            rate_hz: Of a frame.
+            past_covariates: Of a frame.
+            future_covariates: Of a frame.
             progress: Hears how far the training is.
             shared: What was computed before of the same signals for a model with the same window and split.
             checkpoint: One of the same `run_of`: the training goes on where it stands, and is written there.
@@ -94,7 +135,29 @@ class Forecaster(FittedModel):
             TooShortError: There is no training window, or no validation target.
             TrainingError: The training gives nothing usable.
         """
+        config = config or RunConfig.of(
+            predictor=predictor,
+            n_step=n_step,
+            n_input=n_input,
+            stride=stride,
+            split=split,
+            recipe={"name": recipe, "steps": steps, "learning_rate": learning_rate},
+            seed=seed,
+            parameters=dict(parameters or {}),
+            joint=joint,
+            carry_state=carry_state,
+            horizon_mode=horizon_mode,
+        )
         task = task_of(config.predictor)
+        signals = as_signals(
+            data,
+            time=time,
+            channels=channels,
+            unit=unit,
+            rate_hz=rate_hz,
+            past_covariates=past_covariates,
+            future_covariates=future_covariates,
+        )
         signals = task.harmonised(signals)
         # A name that a model folder cannot hold is refused before the training, not after it.
         channels_of(signals)
@@ -170,17 +233,38 @@ class Forecaster(FittedModel):
         compatibility.ordered(self._aligned(signal), self.manifest, self.scaler)
         self._first_targets(signal)
 
+    @overload
     def forecast(
-        self, signals: Sequence[Signal], *, horizon: int | None = None, levels: Sequence[int] = (90,)
-    ) -> list[list[Forecast]]:
-        """Return the forecasts of the samples after the end of every signal: for each, one a series and channel.
+        self,
+        data: Signal | DataFrame,
+        *,
+        horizon: int | None = None,
+        levels: Sequence[int] = (90,),
+        time: str | None = None,
+    ) -> Forecasts: ...
+    @overload
+    def forecast(
+        self, data: Sequence[Signal], *, horizon: int | None = None, levels: Sequence[int] = (90,)
+    ) -> list[list[Forecast]]: ...
+    def forecast(
+        self,
+        data: Signal | Sequence[Signal] | DataFrame,
+        *,
+        horizon: int | None = None,
+        levels: Sequence[int] = (90,),
+        time: str | None = None,
+    ) -> Forecasts | list[list[Forecast]]:
+        """Return the forecasts of the samples after the end of every signal, one a series and channel.
+
+        Those of one signal or of a frame come as `Forecasts`, those of several signals as a list for each.
 
         All windows of all signals advance together, and each forecast has the same bytes as if it were made alone.
 
         Args:
-            signals: What is forecast.
+            data: What is forecast: a signal, several, or a DataFrame as in `fit`.
             horizon: Samples ahead; a segment if left out.
             levels: Levels of the bands in percent.
+            time: The column of time stamps of a frame.
 
         Raises:
             SignalError: A signal does not fit the model.
@@ -188,7 +272,7 @@ class Forecaster(FittedModel):
             OutputError: A forecast is not finite.
         """
         horizon = horizon or self.config.window.n_input
-        signals = [self._aligned(signal) for signal in signals]
+        signals = [self._aligned(signal) for signal in self._signals(data, time)]
         numbers, series = [], []
         for number, signal in enumerate(signals):
             self.require(signal, horizon)
@@ -207,29 +291,31 @@ class Forecaster(FittedModel):
         by_signal: list[list[Forecast]] = [[] for _ in signals]
         for number, forecast in zip(numbers, forecasts, strict=True):
             by_signal[number].append(forecast)
-        return by_signal
+        return Forecasts(forecasts) if isinstance(data, Signal) or is_frame(data) else by_signal
 
     def evaluate(
         self,
-        signals: Sequence[Signal],
+        data: Signal | Sequence[Signal] | DataFrame,
         *,
         horizon: int | None = None,
         stride: int | None = None,
         levels: Sequence[int] = LEVELS,
         keep: Keep | None = None,
         reuse: ReusableSums | None = None,
+        time: str | None = None,
     ) -> Evaluation:
         """Return the scores beside the baselines: on the held-back part of a training file, on all of a new one.
 
         Args:
-            signals: What is scored.
+            data: What is scored: a signal, several, or a DataFrame as in `fit`.
             horizon: Samples ahead; a segment if left out.
             stride: Samples from one origin to the next; the shorter of horizon and segment if left out.
             levels: Levels of the bands in percent.
             keep: Is given all that is forecast, block by block.
             reuse: What was summed of the baselines' forecasts before, or an empty dictionary to be filled.
+            time: The column of time stamps of a frame.
         """
-        horizon = horizon or self.config.window.n_input
+        horizon, signals = horizon or self.config.window.n_input, self._signals(data, time)
         ordered = [compatibility.ordered(self._aligned(signal), self.manifest, self.scaler) for signal in signals]
         first_targets = [self._first_targets(signal) for signal in signals]
         request = Request(horizon, stride, tuple(levels), keep, reuse)
@@ -263,6 +349,18 @@ class Forecaster(FittedModel):
         return latest
 
     # --- details -------------------------------------------------------------------------
+
+    def _signals(self, data: Signal | Sequence[Signal] | DataFrame, time: str | None) -> list[Signal]:
+        """Return `data` as signals; of a frame the model's columns are taken."""
+        channels = self.manifest.channels
+        return as_signals(
+            data,
+            time=time,
+            channels=channels.target,
+            unit=dict(zip(channels.target, channels.units, strict=True)),
+            past_covariates=channels.past_covariates,
+            future_covariates=channels.future_covariates,
+        )
 
     def _aligned(self, signal: Signal) -> Signal:
         return self.task.aligned(signal, self.manifest.channels.labels)

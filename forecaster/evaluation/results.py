@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,10 @@ from forecaster.evaluation.spectra import Spectrum
 from forecaster.evaluation.verdict import Verdict, overall
 from forecaster.signal.signal import Signal
 from forecaster.signal.time_axis import TimeAxis
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 Array = NDArray[np.float64]
 
@@ -138,7 +144,33 @@ class Evaluation:
     @property
     def verdict(self) -> str:
         """One plain sentence over all channels."""
-        return overall([(f"{part.signal}/{part.channel}", part.verdict) for part in self.parts])
+        return overall([(f"{part.signal}/{part.channel}".removeprefix("/"), part.verdict) for part in self.parts])
+
+    def to_frame(self) -> DataFrame:
+        """Return the scores as a DataFrame: a row a channel and predictor, a column a metric, NaN if undefined."""
+        import pandas as pd
+
+        rows = [
+            {"signal": part.signal, "channel": part.channel, "predictor": name, "origins": part.origins, **scores}
+            for part in self.parts
+            for name, scores in part.scores.items()
+        ]
+        return pd.DataFrame(rows)
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Return the picture of the scores, and write it to `path` if there is one (.png, .svg or .pdf)."""
+        from forecaster.plots import evaluation, save
+
+        figure = evaluation(self)
+        if path is not None:
+            save(figure, path)
+        return figure
+
+    def __str__(self) -> str:
+        return self.verdict
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self.verdict)}</p>{self.to_frame().to_html(index=False)}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the evaluation as plain data, undefined numbers as None."""

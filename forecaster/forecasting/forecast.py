@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from forecaster.signal.time_axis import TimeAxis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 CARRIED = (
     "the state is carried from the recording's first sample on, a step a segment; "
@@ -103,12 +105,75 @@ class Forecast:
         listed = np.asarray(self.time.stamps(self.first, len(self.mean))).tolist()
         return [stamp if isinstance(stamp, int | float) else str(stamp) for stamp in listed]
 
+    def to_frame(self, levels: Sequence[int] | None = None) -> DataFrame:
+        """Return the forecast as a DataFrame: unique_id, ds, y_hat, then y_hat-lo-L and y_hat-hi-L of each level.
+
+        Args:
+            levels: Levels in percent; those that the forecast was made with, if left out.
+        """
+        import pandas as pd
+
+        levels = sorted(self.bands if levels is None else levels)
+        columns = dict(zip(self.header(levels), self.columns(levels), strict=True))
+        frame = pd.DataFrame(columns)
+        if self.time.kind == "timestamps":
+            frame["ds"] = pd.to_datetime(frame["ds"], utc=bool(self.time.utc_offset))
+        bounds = [name for name in self.header(levels) if name.startswith(("y_hat-", "p-"))]
+        return frame.astype(dict.fromkeys(bounds, float))
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Return the picture of the forecast, and write it to `path` if there is one (.png, .svg or .pdf)."""
+        return Forecasts([self]).plot(path)
+
+    def _repr_html_(self) -> str:
+        return Forecasts([self])._repr_html_()
+
     @classmethod
     def figure(cls, forecasts: Sequence[Any]) -> Figure:
         """Return the picture of the forecasts of one file."""
         from forecaster.plots.forecasts import forecast
 
         return forecast(forecasts)
+
+
+class Forecasts(Sequence[Forecast]):
+    """The forecasts of several series, in the order of the signals and their channels."""
+
+    def __init__(self, forecasts: Sequence[Forecast]) -> None:
+        self._forecasts = tuple(forecasts)
+
+    @overload
+    def __getitem__(self, place: int) -> Forecast: ...
+    @overload
+    def __getitem__(self, place: slice) -> Forecasts: ...
+    def __getitem__(self, place: int | slice) -> Forecast | Forecasts:
+        """Return the forecast at `place`, or those of a slice."""
+        return Forecasts(self._forecasts[place]) if isinstance(place, slice) else self._forecasts[place]
+
+    def __len__(self) -> int:
+        return len(self._forecasts)
+
+    def __repr__(self) -> str:
+        names = ", ".join(forecast.unique_id for forecast in self[:3])
+        return f"Forecasts of {len(self)} series ({names}{', ...' if len(self) > 3 else ''})"
+
+    def to_frame(self, levels: Sequence[int] | None = None) -> DataFrame:
+        """Return all forecasts as one DataFrame, one series below the other, as `Forecast.to_frame` does."""
+        import pandas as pd
+
+        return pd.concat([forecast.to_frame(levels) for forecast in self], ignore_index=True)
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Return the picture of the first forecasts, and write it to `path` if there is one (.png, .svg or .pdf)."""
+        from forecaster.plots import save
+
+        figure = self[0].figure(self)
+        if path is not None:
+            save(figure, path)
+        return figure
+
+    def _repr_html_(self) -> str:
+        return self.to_frame().to_html(index=False, max_rows=10)
 
 
 def safe_text(text: str) -> str:

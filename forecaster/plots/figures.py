@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,6 @@ NO_METADATA: dict[str, dict[str, Any]] = {
 def canvas(width: int = 1200, height: int = 700) -> Iterator[Figure]:
     """Yield a figure of `width` x `height` pixels; names from files are never read as formulas."""
     from matplotlib import rc_context
-    from matplotlib.figure import Figure
 
     settings: Any = {
         "text.parse_math": False,
@@ -80,7 +80,19 @@ def canvas(width: int = 1200, height: int = 700) -> Iterator[Figure]:
         "ytick.color": INK,
     }
     with rc_context(settings):
-        yield Figure(figsize=(width / 100, height / 100), dpi=100, layout="constrained", facecolor="white")
+        yield _notebook_figure()(figsize=(width / 100, height / 100), dpi=100, layout="constrained", facecolor="white")
+
+
+@cache
+def _notebook_figure() -> type[Figure]:
+    """Return a figure that a notebook shows as a picture, though it was not made by pyplot."""
+    from matplotlib.figure import Figure
+
+    class NotebookFigure(Figure):
+        def _repr_png_(self) -> bytes:
+            return png(self)
+
+    return NotebookFigure
 
 
 def png(figure: Figure) -> bytes:

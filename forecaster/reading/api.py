@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from forecaster.config import ReadingOptions
 from forecaster.errors import SignalError
@@ -21,9 +22,23 @@ ROUNDS = 8
 REHEARSED_BYTES = 1 << 26
 
 
-def read_signal(source: Path | str, options: ReadingOptions | None = None, *, name: str | None = None) -> Signal:
-    """Return the signal of a file; arguments and errors are those of `read`."""
-    return read(source, options, name=name).signal
+def read_signal(
+    source: Path | str, options: ReadingOptions | None = None, *, name: str | None = None, **settings: Any
+) -> Signal:
+    """Return the signal of a file ("-" is standard input).
+
+    Args:
+        source: The file.
+        options: How it is read.
+        name: The signal's name, else the file's without its suffix.
+        settings: Fields of `ReadingOptions`, which replace those of `options`: ``columns="speed"``, ``rate_hz=1024``.
+
+    Raises:
+        SignalError: The file cannot be read rightly: with path, line, column, what stands there, and the options that
+            would read it.
+        UsageError: A setting that there is not, or a value that does not fit.
+    """
+    return read(source, (options or ReadingOptions()).replaced(**settings), name=name).signal
 
 
 def read(source: Path | str, options: ReadingOptions | None = None, *, name: str | None = None) -> Reading:

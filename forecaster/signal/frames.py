@@ -7,7 +7,7 @@ strict reader of `forecaster.reading`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,20 @@ if TYPE_CHECKING:
 LONG = ("unique_id", "ds", "y")
 # A stamp may lie this share of a step off the regular grid: as much as the rounding of stamps does.
 JITTER = 0.05
+
+
+def as_signals(data: Signal | Sequence[Signal] | pd.DataFrame, **options: Any) -> list[Signal]:
+    """Return what the Python API was given as signals: one, several, or a frame with its `options`."""
+    if isinstance(data, Signal):
+        return [data]
+    if is_frame(data):
+        return signals_from(data, **{key: value for key, value in options.items() if value is not None})
+    return list(cast("Sequence[Signal]", data))
+
+
+def is_frame(data: object) -> TypeGuard[pd.DataFrame]:
+    """Return whether `data` is a pandas DataFrame, without the import of pandas."""
+    return hasattr(data, "columns") and hasattr(data, "iloc")
 
 
 def signals_from(frame: pd.DataFrame, **options: Any) -> list[Signal]:
@@ -45,7 +59,7 @@ def signal_from(
     rate_hz: float | None = None,
     past_covariates: Sequence[str] = (),
     future_covariates: Sequence[str] = (),
-    name: str = "frame",
+    name: str = "",
 ) -> Signal:
     """Return a frame as a signal with one recording, a row a sample.
 
@@ -59,22 +73,23 @@ def signal_from(
         past_covariates: Columns that may help, whose past alone is known.
         future_covariates: Columns that may help, whose future is known too. The frame may go on with rows in which
             the channels are missing and these are not.
-        name: The name of the series in forecasts.
+        name: The name of the series in forecasts; that of the channel, or of each, if left out.
 
     Raises:
         SignalError: a column is absent or holds no numbers, a value is missing, or the steps of time differ.
     """
-    stamps, time_column = _stamps(frame, time, name)
+    where = name or "the frame"
+    stamps, time_column = _stamps(frame, time, where)
     covariates = [*past_covariates, *future_covariates]
     targets = [channels] if isinstance(channels, str) else list(channels or _numeric(frame, {time_column, *covariates}))
-    values = _values(frame, [*targets, *covariates], name)
+    values = _values(frame, [*targets, *covariates], where)
     rows = _measured_rows(values[:, : len(targets)]) if future_covariates else len(values)
-    _check_complete(values[:rows], [*targets, *covariates], name)
-    axis, rate = _axis(stamps, rate_hz, name)
+    _check_complete(values[:rows], [*targets, *covariates], where)
+    axis, rate = _axis(stamps, rate_hz, where)
     later = values[rows:, len(values[0]) - len(future_covariates) :] if future_covariates else None
     units = tuple((unit if isinstance(unit, str) else (unit or {}).get(target, "")) for target in targets)
     return Signal(
-        name=name,
+        name=name or (str(targets[0]) if len(targets) == 1 else ""),
         channels=tuple(map(str, targets)),
         recordings=(Recording(np.ascontiguousarray(values[:rows]), axis, future=later),),
         units=units,
@@ -178,7 +193,7 @@ def _axis(stamps: Any, rate_hz: float | None, name: str) -> tuple[TimeAxis, floa
     offset = "" if stamps.tz is None else "+00:00"
     utc = stamps.tz_convert("UTC").tz_localize(None) if offset else stamps
     instants = utc.to_numpy().astype("datetime64[ns]").astype(np.int64)
-    if calendar := _calendar_step(utc):
+    if calendar := _calendar_step(instants):
         return TimeAxis("timestamps", int(instants[0]), 1, offset, calendar), _rate(instants)
     _check_steps(instants.astype(np.float64), name)
     span, count = int(instants[-1] - instants[0]), max(1, len(instants) - 1)
@@ -190,12 +205,17 @@ def _rate(instants: NDArray[np.int64]) -> float | None:
     return (len(instants) - 1) * 1e9 / float(instants[-1] - instants[0]) if len(instants) > 1 else None
 
 
-def _calendar_step(stamps: pd.DatetimeIndex) -> str | None:
-    """Return the pandas alias of steps by months, quarters or years, or None."""
-    import pandas as pd
-
-    alias = pd.infer_freq(stamps) if len(stamps) > 2 and stamps.is_monotonic_increasing else None
-    return alias if alias and alias.lstrip("0123456789")[:2] in ("MS", "ME", "QS", "QE", "YS", "YE") else None
+def _calendar_step(instants: NDArray[np.int64]) -> str | None:
+    """Return the pandas alias of steps by months, such as MS or 3ME, or None."""
+    stamps = instants.astype("datetime64[ns]")
+    months = stamps.astype("datetime64[M]")
+    steps = np.unique(np.diff(months).astype(np.int64))
+    if len(steps) != 1 or steps[0] < 1 or len(np.unique(np.diff(instants))) == 1:
+        return None
+    count = "" if steps[0] == 1 else str(steps[0])
+    if len(np.unique(stamps - months)) == 1:
+        return f"{count}MS"
+    return f"{count}ME" if len(np.unique((months + 1).astype("datetime64[ns]") - stamps)) == 1 else None
 
 
 def _check_steps(stamps: NDArray[np.float64], name: str) -> None:

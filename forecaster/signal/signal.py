@@ -7,14 +7,18 @@ window ever crosses from one recording into the next.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Cycle
 from forecaster.signal.time_axis import TimeAxis
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,56 @@ class Signal:
     known: int = 0
     calendar: tuple[Cycle, ...] = ()
     symbols: tuple[str, ...] = ()
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: DataFrame,
+        *,
+        time: str | None = None,
+        channels: Sequence[str] | str | None = None,
+        unit: str | Mapping[str, str] | None = None,
+        rate_hz: float | None = None,
+        past_covariates: Sequence[str] = (),
+        future_covariates: Sequence[str] = (),
+        name: str = "",
+    ) -> Signal:
+        """Return a pandas DataFrame as a signal with one recording, a row a sample.
+
+        Args:
+            frame: Rows in the order of time, at regular steps.
+            time: The column of time stamps (datetimes, ISO texts, or seconds). Left out, it is the index where that
+                holds datetimes, else the one column of datetimes or texts; without any, rows are counted.
+            channels: The columns to be forecast; all columns of numbers if left out.
+            unit: The unit of all channels, or of each by its name.
+            rate_hz: The sample rate, where the frame has no time.
+            past_covariates: Columns that may help, whose past alone is known.
+            future_covariates: Columns that may help, whose future is known too. The frame may go on with rows in
+                which the channels are missing and these are not.
+            name: The name of the series in forecasts; that of the channel, or of each, if left out.
+
+        Raises:
+            SignalError: A column is absent or holds no numbers, a value is missing, or the steps of time differ.
+
+        Example:
+            >>> import pandas as pd
+            >>> hours = pd.date_range("2024-01-01", periods=48, freq="h")
+            >>> signal = Signal.from_frame(pd.DataFrame({"kW": range(48)}, index=hours), unit="kW")
+            >>> signal.channels, round(signal.sample_rate_hz * 3600, 6)
+            (('kW',), 1.0)
+        """
+        from forecaster.signal.frames import signal_from
+
+        return signal_from(
+            frame,
+            time=time,
+            channels=channels,
+            unit=unit,
+            rate_hz=rate_hz,
+            past_covariates=past_covariates,
+            future_covariates=future_covariates,
+            name=name,
+        )
 
     @property
     def columns(self) -> tuple[str, ...]:
