@@ -72,7 +72,7 @@ def test_correlations_are_those_of_numpy():
 def test_a_forecast_as_like_the_truth_as_the_past_is_no_copy():
     found = score_on_a_sine(sine).spectrum.predictors["model"].lag_correlation
     assert found.lag_copy is None
-    assert found.truth > 0.98
+    assert found.target > 0.98
 
 
 def test_many_origins_are_thinned_evenly():

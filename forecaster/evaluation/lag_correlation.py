@@ -6,7 +6,7 @@ lag k = 0 is the target itself, larger lags are what was known, or nearly known,
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,17 +30,17 @@ EQUAL = 1e-6
 class LagCorrelation:
     """The `lag` at which the forecasts resemble the past most, in samples.
 
-    `past` is the correlation there, `truth` that with the target; `lag_copy` is the lag if the forecasts are a copy.
+    `past` is the correlation there, `target` that with the target; `lag_copy` is the lag if the forecasts are a copy.
     """
 
     lag: int
     past: float
-    truth: float
+    target: float
     lag_copy: int | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain data."""
-        return asdict(self)
+        return {"lag": self.lag, "past": self.past, "truth": self.target, "lag_copy": self.lag_copy}
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import takewhile
 from typing import Any, Literal
 
 import numpy as np
@@ -93,6 +94,13 @@ class UsableHorizon:
     samples: int
     seconds: float | None = None
 
+    def reach(self, horizon: int, rate_hz: float | None) -> str:
+        """Return a clause on how far ahead the error stays below every baseline's."""
+        if self.samples == 0:
+            return "the error is not below the best baseline's, from the first segment on"
+        to_the_end = ", the whole horizon" if self.samples == horizon else ""
+        return f"the error stays below every baseline's for {samples_and_time(self.samples, rate_hz)}{to_the_end}"
+
     def trusted(self, horizon: int, rate_hz: float | None) -> str:
         """Return a clause on how far ahead a model that is better than every baseline can be trusted.
 
@@ -145,32 +153,30 @@ def recursive_segments(
     """
     horizon = errors["model"].horizon
     ends = [*range(segment_length, horizon, segment_length), horizon]
-    segments, usable = [], 0
+    segments = []
     for k, (begin, end) in enumerate(zip([0, *ends], ends, strict=False), start=1):
         nmse = _nmse(errors["model"], begin, end)
-        baseline_nmses = {name: _nmse(errors[name], begin, end) for name in baselines}
-        comparable = {name: value for name, value in baseline_nmses.items() if value is not None}
-        best = min(comparable, key=lambda name: comparable[name], default="")
-        baseline_nmse = comparable.get(best)
+        baseline, baseline_nmse = _best({name: _nmse(errors[name], begin, end) for name in baselines})
         gain = None if nmse is None or not baseline_nmse else 1 - nmse / baseline_nmse
         target_spread, forecast_spread = target_steps.spread(begin, end), forecast_steps.spread(begin, end)
         is_defined = target_spread > 0 and np.isfinite(forecast_spread)
         spread = forecast_spread / target_spread if is_defined else None
-        segments.append(Segment(k, begin + 1, end, nmse, best, baseline_nmse, gain, spread))
-        # The first segment that fails ends the usable horizon: a later success would be no comfort.
-        if segments[-1].is_ahead and usable == begin:
-            usable = end
+        segments.append(Segment(k, begin + 1, end, nmse, baseline, baseline_nmse, gain, spread))
+    # The first segment that fails ends the usable horizon: a later success would be no comfort.
+    ahead = takewhile(lambda segment: segment.is_ahead, segments)
+    samples = max((segment.last_step for segment in ahead), default=0)
+    usable = UsableHorizon(samples, None if rate_hz is None else samples / rate_hz)
     last = segments[-1]
     loop = _loop(last.spread, changes=target_steps.spread(last.first_step - 1, last.last_step) > 0)
-    if usable == 0:
-        reach = "the error is not below the best baseline's, from the first segment on"
-    else:
-        to_the_end = ", the whole horizon" if usable == horizon else ""
-        reach = f"the error stays below every baseline's for {samples_and_time(usable, rate_hz)}{to_the_end}"
-    seconds = None if rate_hz is None else usable / rate_hz
-    return RecursiveSegments(
-        segment_length, tuple(segments), UsableHorizon(usable, seconds), loop, f"{reach}; {LOOPS[loop]}"
-    )
+    text = f"{usable.reach(horizon, rate_hz)}; {LOOPS[loop]}"
+    return RecursiveSegments(segment_length, tuple(segments), usable, loop, text)
+
+
+def _best(nmses: Mapping[str, float | None]) -> tuple[str, float | None]:
+    """Return the baseline with the least error and that error, "" and None where none has a value."""
+    comparable = {name: nmse for name, nmse in nmses.items() if nmse is not None}
+    best = min(comparable, key=lambda name: comparable[name], default="")
+    return best, comparable.get(best)
 
 
 def _nmse(errors: ErrorSums, begin: int, end: int) -> float | None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from forecaster.config import Task
 from forecaster.evaluation.metrics import ErrorSums
 from forecaster.predictors import baselines, label
+from forecaster.predictors.naive import Mean
 
 Array = NDArray[np.float64]
 Kind = Literal["better", "same", "worse", "unknown"]
@@ -78,12 +79,12 @@ def compare(errors: Mapping[str, ErrorSums], *, overlap: int, own_baseline: str 
     scores = f"nmse {nmse.value:.4g} against {comparable[best]:.4g}, {len(origin_mse)} origins"
     verdict = weigh(origin_mse, errors[best].origin_mse, overlap=overlap, baseline=best, scores=scores)
     # An error above the variance of the targets is no better than their mean, whatever the baselines do.
-    if nmse.value >= 1 and best != "mean":
+    if nmse.value >= 1 and best != Mean.name:
         if verdict.kind == "better":
             gain = f"though {_share(verdict)} less squared error than {label(best)}"
-            verdict = replace(verdict, kind="same", text=f"No better than predicting the mean, {gain} ({scores}).")
+            verdict = replace(verdict, kind="same", text=f"No better than {Mean.label}, {gain} ({scores}).")
         else:
-            verdict = verdict.and_then("it is no better than predicting the mean")
+            verdict = verdict.and_then(f"it is no better than {Mean.label}")
     return verdict.as_baseline() if own_baseline else verdict
 
 
