@@ -165,9 +165,10 @@ def is_ramp(file: TableFile, index: int, jitter: float = 0.3) -> bool:
 def is_index(file: TableFile, index: int) -> bool:
     """Return whether a column counts the rows: named like one, and rising by one."""
     named = letters(file.names[index]) in INDEX_NAMES or file.names[index] == f"column_{index + 1}"
+    if not (file.header and named):
+        return False
     numbers = sample_numbers(file, index)
-    counts = len(numbers) > 2 and all(b - a == 1 for a, b in pairwise(numbers))
-    return file.header and named and counts
+    return len(numbers) > 2 and all(b - a == 1 for a, b in pairwise(numbers))
 
 
 def sample_numbers(file: TableFile, index: int) -> list[float]:
