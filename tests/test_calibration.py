@@ -35,7 +35,7 @@ def fitted(parts, *names):
 
 def in_stretches(errors, parts):
     """Cut the errors of the next segment, which come first, into those of the three stretches."""
-    found = sampling.stretches(parts.folds(), 0, 1)
+    found = sampling.of_folds(parts.folds(), 0, 1)
     return [errors[begin:end] for begin, end in pairwise(np.cumsum([0, *(len(one) for one in found)]))]
 
 
@@ -81,9 +81,9 @@ def test_errors_come_in_units_of_what_the_predictor_was_off_before():
     (found,) = residuals(one, parts)
     made, reference = partial(rollout_from, one), np.array([found.reference_mse])
     for ahead, columns in ((1, slice(0, 10)), (found.errors.shape[1] // 10, slice(10, None))):
-        samples = sampling.stretches(parts.folds(), 0, ahead)
+        samples = sampling.of_folds(parts.folds(), 0, ahead)
         expected = [
-            (sample.made(made) - sample.truth())
+            (sample.forecasts(made) - sample.y_true())
             / local_scale(made, sample.origins, WINDOW, reference, horizon=10 * ahead, lookback=LOOKBACK)
             for sample in samples
         ]

@@ -97,7 +97,7 @@ class TestWeights:
         begin = int(parts.folds()[third].first[0]) + WINDOW.context
         end = begin + int(parts.folds()[third].targets[0])
         whole, without = fit_ensemble(fitted, parts)
-        hide = sampling.Sample.truth
+        hide = sampling.Sample.y_true
 
         def spoiled(sample):
             found = hide(sample)
@@ -105,7 +105,7 @@ class TestWeights:
             return np.where((begin <= rows) & (rows < end), found + 5.0, found)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sampling.Sample, "truth", spoiled)
+            patch.setattr(sampling.Sample, "y_true", spoiled)
             other, others = fit_ensemble(fitted, parts)
         assert not np.array_equal(whole.weights, other.weights)
         same = [np.array_equal(a.weights, b.weights) for a, b in zip(without, others, strict=True)]
@@ -305,7 +305,7 @@ class TestSampling:
     def test_origins_of_the_closed_loop_have_its_length_behind_them_or_a_gap(self, parts):
         ahead = sampling.segments(parts.whole_validation())
         sample = sampling.far(parts.whole_validation(), 0, ahead)
-        truth = sample.truth()
+        truth = sample.y_true()
         assert truth.shape == (len(sample), ahead * 10)
         assert np.isfinite(truth[:, :10]).all()
         assert (np.isfinite(truth).sum(axis=0) >= 1).all()

@@ -38,11 +38,11 @@ def test_every_target_of_each_part_counts_at_every_step_that_origins_can_reach(f
     bounds = ((begin, middle), (middle, rows))
     first = begin if len(both[0]) else middle
     last = rows - 5
-    for own, sample, (low, high) in zip(both, sampling.stretches(both, 1, ahead), bounds, strict=True):
+    for own, sample, (low, high) in zip(both, sampling.of_folds(both, 1, ahead), bounds, strict=True):
         if not len(own):
             assert not len(sample)
             continue
-        truth, places = sample.truth(), np.concatenate([one.rows for one in sample.origins])
+        truth, places = sample.y_true(), np.concatenate([one.rows for one in sample.origins])
         assert places.min() == max(first, low - ahead * 5 + 1)
         assert places.max() == min(high - 1, last)
         for step in range(ahead * 5):
@@ -55,11 +55,11 @@ def test_every_target_of_each_part_counts_at_every_step_that_origins_can_reach(f
 def test_nothing_outside_the_part_is_compared_with(found, ahead):
     (before, own), _, middle, _ = found
     for sample in (
-        sampling.stretches([before, own], 0, ahead)[1],
+        sampling.of_folds([before, own], 0, ahead)[1],
         sampling.near(own, 0),
         sampling.far(own, 0, min(ahead, sampling.segments(own))),
     ):
-        truth = sample.truth()
+        truth = sample.y_true()
         assert truth[np.isfinite(truth)].min() >= middle
 
 
@@ -70,7 +70,7 @@ def test_halves_have_all_targets_and_a_sample_without_one_is_the_other(found):
     bounds = ((middle, half), (half, rows)) if half - middle >= WINDOW.n_input else ((middle, rows), (rows, rows))
     for windows, (low, high) in zip(own.halves(), bounds, strict=True):
         assert windows.targets.tolist() == [high - low] * 2
-        left = sample.without(windows)
+        left = sample.y_true_without(windows)
         np.testing.assert_array_equal(
             np.unique(left[np.isfinite(left)]), np.setdiff1d(np.arange(middle, rows), np.arange(low, high))
         )
@@ -82,17 +82,17 @@ def test_halves_have_all_targets_and_a_sample_without_one_is_the_other(found):
 def test_where_there_is_no_part_before_the_origins_lie_in_the_part():
     before, own = halves(100, 60, 60)
     assert not len(before)
-    empty, sample = sampling.stretches([before, own], 0, 3)
+    empty, sample = sampling.of_folds([before, own], 0, 3)
     assert not len(empty)
     assert min(one.rows.min() for one in sample.origins) == 60
 
 
 def test_long_parts_have_their_origins_evenly_spread_and_each_as_densely():
-    found = sampling.stretches(halves(9000, 3000, 5000, channels=1), 0, 4)
+    found = sampling.of_folds(halves(9000, 3000, 5000, channels=1), 0, 4)
     for sample in found:
         assert np.ptp(np.diff(sample.origins[0].rows)) <= 1
         assert np.diff(sample.origins[0].rows).mean() == pytest.approx(6000 / (2 * sampling.FAR), rel=0.05)
-        assert np.isfinite(sample.truth()[:, -1]).sum() >= 0.9 * len(sample)
+        assert np.isfinite(sample.y_true()[:, -1]).sum() >= 0.9 * len(sample)
     assert sum(len(one) for one in found) == pytest.approx(2 * sampling.FAR, abs=2)
 
 
@@ -102,7 +102,7 @@ def test_origins_are_denser_where_few_reach_the_last_step():
     bounds = [np.array([share * rows // 10 for rows in lengths]) for share in (5, 8, 10)]
     both = [Windows.between(runs, (low, high), WINDOW) for low, high in pairwise(bounds)]
     loose, last = (
-        np.concatenate([one.truth() for one in sampling.stretches(both, 0, ahead)])[:, -1] for ahead in (1, 80)
+        np.concatenate([one.y_true() for one in sampling.of_folds(both, 0, ahead)])[:, -1] for ahead in (1, 80)
     )
     assert np.isfinite(last).sum() == pytest.approx(sampling.ENOUGH, rel=0.1)
     assert np.isfinite(loose).sum() == pytest.approx(sampling.NEAR, rel=0.05)

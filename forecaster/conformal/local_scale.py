@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 from forecaster.config import Window
 from forecaster.conformal.bands import Lookback
-from forecaster.forecasting.rollout import ForecastFn
-from forecaster.signal.origins import Origins, batched
+from forecaster.signal.origins import ForecastFn, Origins, batched
 
 Array = NDArray[np.float64]
 # For the next segment, and for recursive ones: how many earlier segments count, and the weight of the reference error.

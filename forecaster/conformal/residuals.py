@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from forecaster.conformal.local_scale import LOOKBACK, local_scale
 from forecaster.conformal.sample_size import effective_sample_sizes
-from forecaster.forecasting.rollout import ForecastFn, rollout_from
+from forecaster.forecasting.rollout import rollout_from
 from forecaster.predictors import Predictor
 from forecaster.signal import sampling
+from forecaster.signal.origins import ForecastFn
 from forecaster.signal.splits import WindowSplits
 from forecaster.signal.windows import Windows
 
@@ -96,8 +97,8 @@ def _residuals_of(folds: Sequence[Fold], channel: int, segments: int) -> Residua
 
 def _errors(folds: Sequence[Fold], channel: int, segments: int) -> tuple[list[sampling.Sample], list[Array]]:
     """Return origins for each fold, and the forecast errors from them, (O, H)."""
-    samples = sampling.stretches([fold.windows for fold in folds], channel, segments)
-    errors = [s.made(fold.forecast_fn) - s.truth() for s, fold in zip(samples, folds, strict=True)]
+    samples = sampling.of_folds([fold.windows for fold in folds], channel, segments)
+    errors = [s.forecasts(fold.forecast_fn) - s.y_true() for s, fold in zip(samples, folds, strict=True)]
     return samples, errors
 
 

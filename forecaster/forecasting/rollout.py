@@ -11,7 +11,7 @@ Source: deck E, "LSTM with TensorFlow", the prediction example.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import numpy as np
@@ -24,9 +24,6 @@ from forecaster.predictors.threads import one_blas_thread
 from forecaster.signal.context import Array, Context, Index
 from forecaster.signal.covariates import Covariates
 from forecaster.signal.origins import Origins, context_of, reach
-
-ForecastFn = Callable[[Sequence[Origins], int], Array]
-"""(origins, horizon) -> forecasts (O, H)."""
 
 # Windows that advance together: enough to be fast, few enough to stay in the cache.
 ROWS = 128

@@ -59,8 +59,8 @@ class Covariates:
         """
         seen = origins[:, None] + np.arange(-length, 0)
         past = None if self.past is None else self.past[seen].astype(np.float64)
-        others = self.targets[seen].astype(np.float64) if targets and self.targets is not None else None
-        return Covariates(past, self.future_from(origins - length, length + ahead), others)
+        seen_targets = self.targets[seen].astype(np.float64) if targets and self.targets is not None else None
+        return Covariates(past, self.future_from(origins - length, length + ahead), seen_targets)
 
     def future_from(self, begin: Rows, count: int) -> NDArray[np.float64] | None:
         """Return copies of `count` rows of the future columns from each of `begin` (B,) on: (B, count, F), or None.

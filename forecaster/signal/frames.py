@@ -111,13 +111,13 @@ def _values(frame: pd.DataFrame, columns: Sequence[str], name: str) -> NDArray[n
     """Return `columns` (T, C + X) in double precision."""
     absent = [column for column in columns if column not in frame.columns]
     if absent or not columns:
-        found = f"it has no column {', '.join(map(repr, absent))}" if absent else "it has no column of numbers"
-        raise SignalError(found, path=name, expected=f"one of its columns: {', '.join(map(str, frame.columns))}")
+        problem = f"it has no column {', '.join(map(repr, absent))}" if absent else "it has no column of numbers"
+        raise SignalError(problem, path=name, expected=f"one of its columns: {', '.join(map(str, frame.columns))}")
     numeric = set(_numeric(frame, set()))
     for column in columns:
         if column not in numeric:
-            found = f"{frame[column].dtype} values"
-            raise SignalError(found, path=name, column=str(column), expected="numbers", hint="Use pandas.to_numeric.")
+            problem = f"{frame[column].dtype} values"
+            raise SignalError(problem, path=name, column=str(column), expected="numbers", hint="Use pandas.to_numeric.")
     return frame[list(columns)].to_numpy(dtype=np.float64)
 
 
@@ -175,8 +175,8 @@ def _time_column(frame: pd.DataFrame, name: str) -> str | None:
     texts = [c for c in frame.columns if is_string_dtype(frame[c].dtype) or is_object_dtype(frame[c].dtype)]
     candidates = dated or texts
     if len(candidates) > 1:
-        found = f"{len(candidates)} columns that may be the time: {', '.join(map(str, candidates))}"
-        raise SignalError(found, path=name, expected="one", hint="Name it with time=.")
+        problem = f"{len(candidates)} columns that may be the time: {', '.join(map(str, candidates))}"
+        raise SignalError(problem, path=name, expected="one", hint="Name it with time=.")
     return candidates[0] if candidates else None
 
 
@@ -225,13 +225,13 @@ def _check_steps(stamps: NDArray[np.float64], name: str) -> None:
         return
     if steps.min() <= 0:
         row = int(np.argmax(steps <= 0)) + 1
-        found = f"the stamp of row {row} is not after the one before"
+        problem = f"the stamp of row {row} is not after the one before"
         hint = "Use frame.sort_values(time), and frame.drop_duplicates(time) or a mean of each stamp."
-        raise SignalError(found, path=name, expected="rising stamps", hint=hint)
+        raise SignalError(problem, path=name, expected="rising stamps", hint=hint)
     grid = stamps[0] + np.arange(len(stamps)) * (stamps[-1] - stamps[0]) / len(steps)
     off = np.abs(stamps - grid) > JITTER * np.median(steps)
     if off.any():
         row = int(np.argmax(np.abs(steps - np.median(steps)) > JITTER * np.median(steps))) + 1
-        found = f"a step of another length at row {row}"
+        problem = f"a step of another length at row {row}"
         hint = "Use frame.set_index(time).resample(...).mean(), or keep a stretch without a gap."
-        raise SignalError(found, path=name, expected="equal steps of time", hint=hint)
+        raise SignalError(problem, path=name, expected="equal steps of time", hint=hint)

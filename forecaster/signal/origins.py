@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,6 +58,10 @@ class Origins:
         """Yield the origins in blocks of at most `size`."""
         for begin in range(0, len(self), size):
             yield replace(self, rows=self.rows[begin : begin + size])
+
+
+ForecastFn = Callable[[Sequence[Origins], int], Array]
+"""(origins, horizon) -> forecasts (O, H)."""
 
 
 def context_of(origins: Sequence[Origins], window: Window, horizon: int = 1) -> Context:

@@ -75,9 +75,9 @@ def _refuse(values: Array, limit: Array, channels: Sequence[str], *, path: str, 
     extremes = np.stack((values.min(axis=0), values.max(axis=0)))
     beyond = np.abs(extremes) > limit
     for c in np.flatnonzero(beyond.any(axis=0))[:1]:
-        found = f"a value of {extremes[int(beyond[1, c]), c]:g}"
+        problem = f"a value of {extremes[int(beyond[1, c]), c]:g}"
         hint = "If it stands for a missing value, name it with --na and choose --missing split."
-        raise SignalError(found, path=path, column=channels[c], expected=expected, hint=hint)
+        raise SignalError(problem, path=path, column=channels[c], expected=expected, hint=hint)
 
 
 def _centred_square(part: Array, mean: Array) -> Array:

@@ -127,10 +127,10 @@ class Signal:
         """The file's sha256, or that of the values where the signal came from no file."""
         if self.sha256:
             return self.sha256
-        own = hashlib.sha256()
+        digest = hashlib.sha256()
         for recording in self.recordings:
-            own.update(np.ascontiguousarray(recording.values).data)
-        return own.hexdigest()
+            digest.update(np.ascontiguousarray(recording.values).data)
+        return digest.hexdigest()
 
     def series(self) -> Iterator[Recording]:
         """Yield the recording that a forecast continues: the last one of each label."""

@@ -64,8 +64,8 @@ def rhythms(values: NDArray[np.floating], taps: int, channels: int = 1) -> tuple
     apart = max(1 / taps, 4 / len(x))
     power = np.square(np.abs(np.fft.rfft(x)))
     lines = [placed(x, f, np.ones(1)) for f in _peaks(power, len(x), apart)[:TRIED]]
-    found = _fundamentals(power, lines, (len(x), apart))
-    return lines, [placed(x, placed(x, f, _orders(f, apart)[:MOST]), _orders(f, apart)[:MOST]) for f in found]
+    candidates = _fundamentals(power, lines, (len(x), apart))
+    return lines, [placed(x, placed(x, f, _orders(f, apart)[:MOST]), _orders(f, apart)[:MOST]) for f in candidates]
 
 
 def _windowed(values: NDArray[np.floating], taps: int, channels: int) -> Array:

@@ -45,36 +45,39 @@ def chosen_until(b1: int, b2: int, n_input: int) -> int:
 
 @dataclass(frozen=True)
 class WindowSplits:
-    """The windows that a predictor may learn from, and those that it may be chosen by.
+    """The windows of the training and the validation part.
 
-    Those of `validation` choose states and penalties, those `after` them do not; both find the weights of a
-    combination and calibrate the bands. None: there are none.
+    Attributes:
+        training: What a predictor learns from.
+        validation: What chooses states and penalties: the first two thirds of the validation part.
+        last_fold: Its last third, which chooses nothing; None: there is none. Both find the weights of an ensemble and
+            calibrate the bands.
     """
 
     training: Windows
     validation: Windows
-    after: Windows | None = None
+    last_fold: Windows | None = None
 
     def farther(self, ahead: int) -> WindowSplits:
-        """Return the parts with targets of `ahead` segments."""
+        """Return the splits with targets of `ahead` segments."""
         return WindowSplits(self.training.farther(ahead), self.validation.farther(ahead))
 
     def whole_validation(self) -> Windows:
         """Return the windows of the whole validation part."""
-        return self.validation if self.after is None else self.validation.through(self.after)
+        return self.validation if self.last_fold is None else self.validation.through(self.last_fold)
 
     def folds(self) -> list[Windows]:
         """Return the validation part in thirds, each of which is judged by what was found without it.
 
         The first two are one where they are too short; there are none where no recording is long enough for the last.
         """
-        if self.after is None or not len(self.after):
+        if self.last_fold is None or not len(self.last_fold):
             return []
-        return [one for one in (*self.validation.halves(), self.after) if len(one)]
+        return [fold for fold in (*self.validation.halves(), self.last_fold) if len(fold)]
 
     @property
     def window(self) -> Window:
-        """The window that both parts share."""
+        """The window that all parts share."""
         return self.training.window
 
     @property

@@ -50,8 +50,8 @@ class TimeAxis:
         if self.kind == "timestamps":
             return self._texts(first, count)
         index = np.arange(first, first + count)
-        whole = float(self.start).is_integer() and (float(self.step).is_integer() or self.kind != "epoch-s")
-        if self.kind == "seconds" or not whole:
+        is_whole = float(self.start).is_integer() and (float(self.step).is_integer() or self.kind != "epoch-s")
+        if self.kind == "seconds" or not is_whole:
             return np.round(self.start + index * float(self.step), _decimals(self.start, self.step, first + count))
         if isinstance(self.step, float) and not self.step.is_integer():
             return np.add(int(self.start), np.round(index * self.step).astype(np.int64))
@@ -111,11 +111,11 @@ class TimeAxis:
         months, ends = _months_of(str(self.calendar))
         start = np.datetime64(int(self.start), "ns")
         month = start.astype("datetime64[M]")
-        wanted = month + np.arange(first, first + count) * months
+        months_of_stamps = month + np.arange(first, first + count) * months
         if ends:
             left = (month + 1).astype("datetime64[ns]") - start
-            return ((wanted + 1).astype("datetime64[ns]") - left).astype(np.int64)
-        return (wanted.astype("datetime64[ns]") + (start - month.astype("datetime64[ns]"))).astype(np.int64)
+            return ((months_of_stamps + 1).astype("datetime64[ns]") - left).astype(np.int64)
+        return (months_of_stamps.astype("datetime64[ns]") + (start - month.astype("datetime64[ns]"))).astype(np.int64)
 
 
 def _decimals(start: float, step: float, last: int) -> int:

@@ -130,21 +130,23 @@ class Windows:
         begin = self.first + self.window.context
         end = begin + self.targets
         middle = (begin + end) // 2
-        one, other = (
+        first, second = (
             Windows.between(self.runs, part, self.window, ahead=self.ahead) for part in ((begin, middle), (middle, end))
         )
-        both = (one.count > 0) & (other.count > 0)
+        both = (first.count > 0) & (second.count > 0)
         return (
-            replace(one, first=np.where(both, one.first, self.first), count=np.where(both, one.count, self.count)),
-            replace(other, count=np.where(both, other.count, 0)),
+            replace(
+                first, first=np.where(both, first.first, self.first), count=np.where(both, first.count, self.count)
+            ),
+            replace(second, count=np.where(both, second.count, 0)),
         )
 
     def through(self, following: Windows) -> Windows:
         """Return all windows of the same runs from the first of these to the last of those `following`."""
-        own, later = self.count > 0, following.count > 0
-        first = np.where(own, self.first, following.first)
-        end = np.where(later, following.first + following.count, self.first + self.count)
-        return replace(self, first=first, count=np.where(own | later, end - first, 0))
+        has_windows, has_later = self.count > 0, following.count > 0
+        first = np.where(has_windows, self.first, following.first)
+        end = np.where(has_later, following.first + following.count, self.first + self.count)
+        return replace(self, first=first, count=np.where(has_windows | has_later, end - first, 0))
 
     @property
     def targets(self) -> Index:
@@ -244,11 +246,11 @@ def suggest(training_rows: int, period: float | None) -> tuple[int, int] | None:
     room = training_rows // 5
     if room < 2:
         return None
-    wanted = min(room, 2500)
-    if period is not None and 2 * period > wanted:
-        wanted = min(room, int(np.ceil(2 * period)))
-    n_step = max(1, min(25, int(np.sqrt(wanted))))
-    return n_step, wanted // n_step
+    samples = min(room, 2500)
+    if period is not None and 2 * period > samples:
+        samples = min(room, int(np.ceil(2 * period)))
+    n_step = max(1, min(25, int(np.sqrt(samples))))
+    return n_step, samples // n_step
 
 
 def _scale_into(out: NDArray[np.float32], values: NDArray[np.float64], scaling: tuple[float, float]) -> None:

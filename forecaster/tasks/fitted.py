@@ -53,9 +53,9 @@ class FittedModel:
     @property
     def scored(self) -> dict[str, Predictor]:
         """All predictors by the name under which they are scored: "model", baselines, and the ensemble's members."""
-        first, *beside = self.predictors
+        first, *scored_beside = self.predictors
         order = {name: place for place, name in enumerate(baselines(self.manifest.task))}
-        rivals = [first, *beside] if first.is_baseline else beside
+        rivals = [first, *scored_beside] if first.is_baseline else scored_beside
         rivals.sort(key=lambda predictor: order.get(predictor.name, len(order)))
         return {"model": first, **{predictor.name: predictor for predictor in rivals}}
 

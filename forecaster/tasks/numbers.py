@@ -69,17 +69,17 @@ class Numbers(Task):
         if not config.joint:
             return fields
         if config.carry_state:
-            found = "--joint: a state is carried for each channel alone, past what the others were forecast to be."
-            raise UsageError(found, hint="Leave out --joint or --carry-state.")
+            problem = "--joint: a state is carried for each channel alone, past what the others were forecast to be."
+            raise UsageError(problem, hint="Leave out --joint or --carry-state.")
         if len(signal.channels) == 1:
-            found = f"--joint: {signal.channels[0]} is the only channel to be forecast, and has no others to see."
-            raise UsageError(found, hint="Read more with --column, or leave it out.")
+            problem = f"--joint: {signal.channels[0]} is the only channel to be forecast, and has no others to see."
+            raise UsageError(problem, hint="Read more with --column, or leave it out.")
         return {**fields, "others": len(signal.channels) - 1}
 
     def window_size(self, window: Window, fields: Mapping[str, int]) -> str:
         """Return how large a window is, in words."""
-        others = f"{fields['others']} other and " if fields["others"] else ""
-        return f"{window.n_step} x {window.n_input} with {others}{fields['exogenous']} exogenous channels"
+        other_targets = f"{fields['others']} other and " if fields["others"] else ""
+        return f"{window.n_step} x {window.n_input} with {other_targets}{fields['exogenous']} exogenous channels"
 
     def suggested_window(self, rows: int, split: Split, period: float | None) -> tuple[int, int] | None:
         """Return an (S, N) whose context is at most a fifth of the training part; each later part holds a target."""

@@ -93,11 +93,11 @@ class Symbols(Task):
             raise UsageError("--joint: symbols are one channel, which has no others to see.", hint="Leave it out.")
         signal, n_input = signals[0], config.window.n_input
         if n_input != 1 and "n_input" in config.window.model_fields_set:
-            found = f"--n-input {n_input}: symbols are forecast one at a time, so a segment is 1 symbol."
-            raise UsageError(found, hint="Leave it out; -n says how many symbols to forecast.")
+            problem = f"--n-input {n_input}: symbols are forecast one at a time, so a segment is 1 symbol."
+            raise UsageError(problem, hint="Leave it out; -n says how many symbols to forecast.")
         if len(signal.symbols) < 2:
-            found = f"it holds one symbol alone, {signal.symbols[0]!r}"
-            raise SignalError(found, path=signal.path, column=signal.channels[0], expected="two symbols or more")
+            problem = f"it holds one symbol alone, {signal.symbols[0]!r}"
+            raise SignalError(problem, path=signal.path, column=signal.channels[0], expected="two symbols or more")
         covariates = {"exogenous": len(signal.exogenous), "known": signal.known, "others": 0}
         return {**covariates, "symbols": len(signal.symbols), "n_input": 1}
 

@@ -236,8 +236,8 @@ def _moments(held_out: HeldOut, channel: int, segments: int) -> Sequence[Array |
 
 def _products(held_out: HeldOut, sample: sampling.Sample, segments: int) -> list[Array]:
     """Return the summed products of all members' errors by segment (J, M, M), of all targets and without each fold."""
-    y_hat = np.stack([sample.made(partial(rollout_from, predictor)) for predictor in held_out.members])
-    targets = (sample.truth(), *map(sample.without, held_out.folds))
+    y_hat = np.stack([sample.forecasts(partial(rollout_from, predictor)) for predictor in held_out.members])
+    targets = (sample.y_true(), *map(sample.y_true_without, held_out.folds))
     return [_error_products(y_hat, y_true, segments) for y_true in targets]
 
 

@@ -96,12 +96,12 @@ def _check_lengths(recordings: Sequence[Recording], bounds: Sequence[Bounds], co
         return
     longest = max(range(len(recordings)), key=lambda k: len(recordings[k]))
     (b1, b2), rows = bounds[longest], len(recordings[longest])
-    found = (
+    problem = (
         f"the longest recording has {rows} rows, {b1} of them for training and {b2 - b1} for validation; "
         f"a window of {window.n_step} x {window.n_input} needs {need} training rows and {window.n_input} for validation"
     )
     period = dominant_period(recordings[longest].values[:b1, 0])
-    raise TooShortError(found, suggestion=task.suggested_window(rows, config.split, period))
+    raise TooShortError(problem, suggestion=task.suggested_window(rows, config.split, period))
 
 
 # --- what the data decide of a run -------------------------------------------------------
@@ -120,15 +120,15 @@ def resolved(config: RunConfig, signals: Sequence[Signal]) -> RunConfig:
     parameters(config.predictor, config.parameters)
     if config.carry_state and not predictor_class(config.predictor).is_stateful:
         stateful = ", ".join(name for name in names() if predictor_class(name).is_stateful)
-        found = f"--carry-state: {config.predictor} has no state that can be carried."
-        raise UsageError(found, hint=f"These have: {stateful}.")
+        problem = f"--carry-state: {config.predictor} has no state that can be carried."
+        raise UsageError(problem, hint=f"These have: {stateful}.")
     reading = config.reading.model_copy(update=task.settings["reading"])
     fields = task.window_fields(config, signals)
     try:
         window = Window.model_validate(config.window.model_dump() | fields)
     except ValidationError:
-        found = f"a window of {task.window_size(config.window, fields)} is too large."
-        raise UsageError(found, hint="Choose a shorter one: --n-step, --n-input.") from None
+        problem = f"a window of {task.window_size(config.window, fields)} is too large."
+        raise UsageError(problem, hint="Choose a shorter one: --n-step, --n-input.") from None
     with_window = config.model_copy(update={"window": window, "reading": reading})
     with_ahead = with_window.model_copy(update={"ahead": _segments_at_once(with_window, signals)})
     return with_ahead.model_copy(update=_recipes(with_ahead, signals))
@@ -158,8 +158,8 @@ def _segments_at_once(config: RunConfig, signals: Sequence[Signal]) -> int:
         return 1
     able = (Ensemble.name, *direct())
     if config.predictor not in able:
-        found = f"--horizon-mode direct: {config.predictor} forecasts one segment at a time."
-        raise UsageError(found, hint=f"These can: {', '.join(able)}.")
+        problem = f"--horizon-mode direct: {config.predictor} forecasts one segment at a time."
+        raise UsageError(problem, hint=f"These can: {', '.join(able)}.")
     if config.ahead > 1:
         return config.ahead
     window, rooms = config.window, []

@@ -164,7 +164,7 @@ def gap(rng: np.random.Generator) -> bool:
     owner = np.repeat(np.arange(len(recordings)), [len(one) for one in recordings])
     place = np.concatenate([np.arange(len(one)) for one in recordings])
     bounds = np.array([boundaries(len(one), split) for one in recordings])
-    parts = (prepared.splits.training, prepared.splits.validation, prepared.splits.after)
+    parts = (prepared.splits.training, prepared.splits.validation, prepared.splits.last_fold)
     return all(
         _within(part, lambda x: np.rint(x.astype(np.float64) * scale + mean).astype(int), (owner, place, bounds), k)
         for k, part in enumerate(parts)
