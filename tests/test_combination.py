@@ -46,8 +46,8 @@ def auto() -> Forecaster:
 def mixture(weights, parts):
     """A combination of three simple predictors, `weights` (C, J, M)."""
     array = np.array(weights, dtype=np.float64)
-    made = Ensemble.restore(Members(members=NAMES, segments=array.shape[1]), {"weights": array}, WINDOW)
-    return made.with_members([predictor_class(name).fit(parts) for name in NAMES])
+    ensemble = Ensemble.restore(Members(members=NAMES, segments=array.shape[1]), {"weights": array}, WINDOW)
+    return ensemble.with_members([predictor_class(name).fit(parts) for name in NAMES])
 
 
 def contexts(batch, seed=0):
@@ -74,21 +74,22 @@ class TestWeights:
 
     def test_on_a_pure_period_the_season_carries(self, parts):
         fitted = [predictor_class(name).fit(parts) for name in (*NAMES, "seasonal-naive")]
-        made = fit_ensemble(fitted, parts).ensemble
-        assert next(iter(made.mean_weights(0, 1))) == "seasonal-naive"
-        assert made.parameters.segments == made.weights.shape[1] > 1
+        ensemble = fit_ensemble(fitted, parts).ensemble
+        assert next(iter(ensemble.mean_weights(0, 1))) == "seasonal-naive"
+        assert ensemble.parameters.segments == ensemble.weights.shape[1] > 1
 
     def test_it_looks_at_no_target_beyond_its_part(self):
-        found = []
+        bytes_by_end = []
         for end in (800, 680):  # of the validation part
             values = wave(800)
             values[end:] = 77.0
             parts = prepare([signal_of(values)], RunConfig(window=WINDOW)).splits
             fitted = [predictor_class(name).fit(parts) for name in NAMES]
-            whole, without = fit_ensemble(fitted, parts)
-            errors = residuals_of(whole, parts, without)[0].errors
-            found.append([whole.weights.tobytes(), *(one.weights.tobytes() for one in without), errors.tobytes()])
-        assert found[0] == found[1]
+            ensemble, fold_ensembles = fit_ensemble(fitted, parts)
+            errors = residuals_of(ensemble, parts, fold_ensembles)[0].errors
+            weights = [mixture.weights.tobytes() for mixture in (ensemble, *fold_ensembles)]
+            bytes_by_end.append([*weights, errors.tobytes()])
+        assert bytes_by_end[0] == bytes_by_end[1]
 
     @pytest.mark.parametrize("third", [0, 1, 2])
     def test_what_is_found_without_a_third_does_not_know_its_targets(self, parts, third):
@@ -96,47 +97,47 @@ class TestWeights:
         fitted = [predictor_class(name).fit(parts) for name in NAMES]
         begin = int(parts.folds()[third].first[0]) + WINDOW.context
         end = begin + int(parts.folds()[third].targets[0])
-        whole, without = fit_ensemble(fitted, parts)
+        ensemble, fold_ensembles = fit_ensemble(fitted, parts)
         hide = sampling.Sample.y_true
 
         def spoiled(sample):
-            found = hide(sample)
-            rows = np.concatenate([one.rows for one in sample.origins])[:, None] + np.arange(sample.horizon)
-            return np.where((begin <= rows) & (rows < end), found + 5.0, found)
+            y_true = hide(sample)
+            rows = np.concatenate([origins.rows for origins in sample.origins])[:, None] + np.arange(sample.horizon)
+            return np.where((begin <= rows) & (rows < end), y_true + 5.0, y_true)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sampling.Sample, "y_true", spoiled)
-            other, others = fit_ensemble(fitted, parts)
-        assert not np.array_equal(whole.weights, other.weights)
-        same = [np.array_equal(a.weights, b.weights) for a, b in zip(without, others, strict=True)]
+            spoiled_ensemble, spoiled_folds = fit_ensemble(fitted, parts)
+        assert not np.array_equal(ensemble.weights, spoiled_ensemble.weights)
+        same = [np.array_equal(a.weights, b.weights) for a, b in zip(fold_ensembles, spoiled_folds, strict=True)]
         assert same == [k == third for k in range(3)]
 
     def test_the_bands_of_a_model_are_made_of_what_was_found_without_each_third(self, monkeypatch):
-        given, find = [], residuals.residuals
+        calls, calibrate_residuals = [], residuals.residuals
         monkeypatch.setattr(
-            residuals, "residuals", lambda *all_of, **more: given.append(all_of) or find(*all_of, **more)
+            residuals, "residuals", lambda *all_of, **more: calls.append(all_of) or calibrate_residuals(*all_of, **more)
         )
         model = Forecaster.fit([signal_of(wave(800))], RunConfig(window=WINDOW, recipe=QUICK))
-        ((predictor, parts, without),) = given
-        _, quantiles = bands.calibrate([one.errors for one in find(predictor, parts)])
+        ((predictor, parts, fold_ensembles),) = calls
+        _, quantiles = bands.calibrate([residual.errors for residual in calibrate_residuals(predictor, parts)])
         assert predictor is model.predictor
-        assert [one.weights.shape for one in without] == [predictor.weights.shape] * 3
-        assert not any(np.array_equal(one.weights, predictor.weights) for one in without)
+        assert [ensemble.weights.shape for ensemble in fold_ensembles] == [predictor.weights.shape] * 3
+        assert not any(np.array_equal(ensemble.weights, predictor.weights) for ensemble in fold_ensembles)
         assert not np.array_equal(quantiles, model.quantiles)
 
     def test_what_is_found_without_a_stretch_is_of_the_same_form(self, parts):
         fitted = [predictor_class(name).fit(parts) for name in NAMES]
-        whole, without = fit_ensemble(fitted, parts)
-        assert [one.parameters for one in without] == [whole.parameters] * 3
-        assert [one.weights.shape for one in without] == [whole.weights.shape] * 3
+        ensemble, fold_ensembles = fit_ensemble(fitted, parts)
+        assert [fold_ensemble.parameters for fold_ensemble in fold_ensembles] == [ensemble.parameters] * 3
+        assert [fold_ensemble.weights.shape for fold_ensemble in fold_ensembles] == [ensemble.weights.shape] * 3
 
 
 class TestFold:
     def test_it_is_fitted_chosen_and_judged_in_this_order_within_the_training_part(self, parts):
         fold = holdout_fold(parts)
         pieces = (fold.splits.training, fold.splits.validation, fold.holdout)
-        ends = [int(one.first[0] + one.count[0] - 1 + one.span) for one in pieces]
-        begins = [int(one.first[0]) + WINDOW.context for one in pieces]
+        ends = [int(windows.first[0] + windows.count[0] - 1 + windows.span) for windows in pieces]
+        begins = [int(windows.first[0]) + WINDOW.context for windows in pieces]
         assert ends == [336, 392, 560]
         assert begins == [40, 336, 392]
 
@@ -144,14 +145,14 @@ class TestFold:
         assert holdout_fold(prepare([signal_of(wave(120))], RunConfig(window=WINDOW)).splits) is None
 
     def test_what_comes_after_the_training_part_does_not_reach_it(self):
-        found = []
+        stretches = []
         for last in (0.0, 99.0):
             values = wave(800)
             values[560:] = last
             split = {"training": 70, "validation": 15, "test": 15}
-            made = prepare([signal_of(values)], RunConfig(window=WINDOW, split=split)).splits
-            found.append(holdout_fold(made).holdout.stretch(0))
-        np.testing.assert_array_equal(*found)
+            splits = prepare([signal_of(values)], RunConfig(window=WINDOW, split=split)).splits
+            stretches.append(holdout_fold(splits).holdout.stretch(0))
+        np.testing.assert_array_equal(*stretches)
 
     def test_both_parts_have_a_say(self, parts):
         """On validation one member is right, on the fold the other."""
@@ -164,31 +165,31 @@ class TestFold:
 
 class TestMixing:
     def test_each_segment_has_its_weights_and_the_last_hold_on(self, parts):
-        made = mixture([[[1, 0, 0], [0, 0.5, 0.5]]], parts)
+        ensemble = mixture([[[1, 0, 0], [0, 0.5, 0.5]]], parts)
         context = contexts(3)
-        found = rollout(made, context, 35)
-        last, again, mean = (rollout(one, context, 35) for one in made.members)
-        np.testing.assert_array_equal(found[:, :10], last[:, :10])
-        np.testing.assert_allclose(found[:, 10:], (again[:, 10:] + mean[:, 10:]) / 2)
+        y_hat = rollout(ensemble, context, 35)
+        last, again, mean = (rollout(member, context, 35) for member in ensemble.members)
+        np.testing.assert_array_equal(y_hat[:, :10], last[:, :10])
+        np.testing.assert_allclose(y_hat[:, 10:], (again[:, 10:] + mean[:, 10:]) / 2)
 
     def test_each_channel_has_its_weights(self, parts):
-        made = mixture([[[1, 0, 0]], [[0, 1, 0]]], parts)
+        ensemble = mixture([[[1, 0, 0]], [[0, 1, 0]]], parts)
         context = Context(contexts(2).values, np.array([0, 1]))
-        found = made.predict(context)
-        np.testing.assert_array_equal(found[0], made.members[0].predict(context)[0])
-        np.testing.assert_array_equal(found[1], made.members[1].predict(context)[1])
+        y_hat = ensemble.predict(context)
+        np.testing.assert_array_equal(y_hat[0], ensemble.members[0].predict(context)[0])
+        np.testing.assert_array_equal(y_hat[1], ensemble.members[1].predict(context)[1])
 
     def test_members_without_weight_are_not_asked(self, parts):
-        made = mixture([[[0.5, 0, 0.5]]], parts)
-        assert [one.name for one in made.active_members] == ["last-value", "mean"]
-        assert made.mean_weights() == {"last-value": 0.5, "mean": 0.5}
+        ensemble = mixture([[[0.5, 0, 0.5]]], parts)
+        assert [member.name for member in ensemble.active_members] == ["last-value", "mean"]
+        assert ensemble.mean_weights() == {"last-value": 0.5, "mean": 0.5}
 
     @pytest.mark.bits
     def test_a_row_has_the_same_bits_in_every_place(self, parts):
-        made, context = mixture([[[0.2, 0.3, 0.5]]], parts), contexts(9)
-        together = rollout(made, context, 30)
+        ensemble, context = mixture([[[0.2, 0.3, 0.5]]], parts), contexts(9)
+        together = rollout(ensemble, context, 30)
         for row in range(9):
-            assert rollout(made, context[row : row + 1], 30).tobytes() == together[row : row + 1].tobytes()
+            assert rollout(ensemble, context[row : row + 1], 30).tobytes() == together[row : row + 1].tobytes()
 
     @pytest.mark.parametrize("weights", [[[[2, -1, 0]]], [[[0.4, 0.4, 0.4]]]])
     def test_weights_that_are_not_convex_are_refused(self, weights, parts):
@@ -196,9 +197,9 @@ class TestMixing:
             mixture(weights, parts)
 
     def test_a_member_that_is_missing_is_named(self, parts):
-        made = Ensemble.restore(Members(members=("ridge",)), {"weights": np.ones((1, 1, 1))}, WINDOW)
+        ensemble = Ensemble.restore(Members(members=("ridge",)), {"weights": np.ones((1, 1, 1))}, WINDOW)
         with pytest.raises(ModelError, match="ridge"):
-            made.with_members([])
+            ensemble.with_members([])
 
 
 class TestModel:
@@ -207,7 +208,7 @@ class TestModel:
         auto.save(tmp_path / "m")
         again = Forecaster.load(tmp_path / "m")
         signal = signal_of(wave(500, seed=4), "new")
-        first, second = (one.forecast([signal], horizon=73)[0][0].mean for one in (auto, again))
+        first, second = (model.forecast([signal], horizon=73)[0][0].mean for model in (auto, again))
         assert first.tobytes() == second.tobytes()
         assert again.manifest.combination.next == auto.predictor.mean_weights(0, 1)
         assert again.config.recipes["linear-lstm"].learning_rate == 1e-4
@@ -217,8 +218,8 @@ class TestModel:
         evaluation = auto.evaluate([signal], horizon=20, stride=400)
         example = evaluation.parts[0].examples[0]
         shorter = signal_of(wave(500, seed=4)[: example.first], "short")
-        made = auto.forecast([shorter], horizon=20)[0][0].mean
-        assert made.tobytes() == example.forecasts["model"].tobytes()
+        y_hat = auto.forecast([shorter], horizon=20)[0][0].mean
+        assert y_hat.tobytes() == example.forecasts["model"].tobytes()
 
     def test_the_members_are_scored_beside_the_baselines(self, auto):
         scores = auto.stored[0]["parts"][0]["scores"]
@@ -230,23 +231,23 @@ class TestModel:
         signal = signal_of(wave(1200))
         still = Recipe(steps=1, steps_per_epoch=1, batch=8, learning_rate=1e-30, noise=0.0, dropout=0.0)
         model = Forecaster.fit([signal], RunConfig(predictor="linear-lstm", window=WINDOW, recipe=still))
-        ridge = next(one for one in model.predictors if one.name == "ridge")
+        ridge = next(predictor for predictor in model.predictors if predictor.name == "ridge")
         context = Context(np.random.default_rng(2).normal(size=(6, WINDOW.context)), np.zeros(6, dtype=np.int64))
         np.testing.assert_allclose(model.predictor.predict(context), ridge.unclipped(context), atol=1e-5)
 
     def test_a_short_recording_gets_fewer_steps_unless_they_are_asked_for(self):
         signal = signal_of(wave(800))
-        found = resolved(RunConfig(window=WINDOW), [signal]).recipes
-        assert {name: recipe.steps for name, recipe in found.items()} == dict.fromkeys(NETWORKS, 200)
-        again = resolved(RunConfig(window=WINDOW, recipes=found), [signal]).recipes
-        assert again == found
+        recipes = resolved(RunConfig(window=WINDOW), [signal]).recipes
+        assert {name: recipe.steps for name, recipe in recipes.items()} == dict.fromkeys(NETWORKS, 200)
+        again = resolved(RunConfig(window=WINDOW, recipes=recipes), [signal]).recipes
+        assert again == recipes
         asked = resolved(RunConfig(window=WINDOW, recipe=QUICK), [signal]).recipes
         assert {recipe.steps for recipe in asked.values()} == {20}
 
     def test_a_network_that_fails_or_adds_nothing_is_left_out(self):
         wild = QUICK.model_copy(update={"learning_rate": 1e38, "clip_norm": None, "schedule": "constant"})
         model = Forecaster.fit([signal_of(wave(1200))], RunConfig(window=WINDOW, recipe=wild))
-        assert not {*NETWORKS} & {one.name for one in model.predictors}
+        assert not {*NETWORKS} & {predictor.name for predictor in model.predictors}
         level, linear, gru = model.notes
         assert level.startswith("level-lstm is left out of the combination: The losses or the weights stopped being")
         assert linear.startswith("linear-lstm is left out of the combination: the losses or the weights stopped being")
@@ -289,8 +290,8 @@ class TestModel:
         assert sum(document["combination"]["next"].values()) == pytest.approx(1, abs=1e-4)
         shown = CliRunner().invoke(cli, ["evaluate", str(tmp_path / "m")]).stdout
         assert shown.startswith("carried by: the next segment")
-        found = json.loads(CliRunner().invoke(cli, ["evaluate", str(tmp_path / "m"), "--json"]).stdout)
-        assert found["combination"] == document["combination"]
+        evaluation = json.loads(CliRunner().invoke(cli, ["evaluate", str(tmp_path / "m"), "--json"]).stdout)
+        assert evaluation["combination"] == document["combination"]
 
     def test_a_share_that_rounds_to_nothing_is_not_said_to_be_none(self, auto):
         fed_back = {"ridge": 0.98, "gru": 0.0151, "harmonic": 0.0049}
@@ -305,7 +306,7 @@ class TestSampling:
     def test_origins_of_the_closed_loop_have_its_length_behind_them_or_a_gap(self, parts):
         ahead = sampling.segments(parts.whole_validation())
         sample = sampling.far(parts.whole_validation(), 0, ahead)
-        truth = sample.y_true()
+        truth = sample.truth()
         assert truth.shape == (len(sample), ahead * 10)
         assert np.isfinite(truth[:, :10]).all()
         assert (np.isfinite(truth).sum(axis=0) >= 1).all()
@@ -340,18 +341,18 @@ class TestFedBack:
 
     def test_it_is_drawn_by_two_thirds_to_the_next_segment(self):
         later = np.array([[1.0, 0.0], [0.0, 1.1]])
-        first, *others = segment_weights(np.stack([self.NEXT, later, later]))
-        own = convex(later)
+        first, *recursive = segment_weights(np.stack([self.NEXT, later, later]))
+        best = convex(later)
         np.testing.assert_allclose(first, [0.75, 0.25], atol=1e-6)
-        for weights in others:
-            np.testing.assert_allclose(weights, (2 * first + own) / 3)
+        for weights in recursive:
+            np.testing.assert_allclose(weights, (2 * first + best) / 3)
 
     def test_one_that_goes_astray_farther_on_is_not_forced_on_the_loop(self):
         later = np.array([[100.0, 0.0], [0.0, 1.0]])
         _, weights = segment_weights(np.stack([self.NEXT, later]))
-        own = convex(later)
+        best = convex(later)
         assert weights[0] < 0.1
-        assert weights @ later @ weights <= 1.1 * (own @ later @ own)
+        assert weights @ later @ weights <= 1.1 * (best @ later @ best)
 
     def test_each_segment_is_drawn_as_far_as_it_bears(self):
         astray, alike = np.array([[40.0, 0.0], [0.0, 1.0]]), np.eye(2)
@@ -362,6 +363,6 @@ class TestFedBack:
 def test_saved_again_the_learning_curve_is_the_same_bytes(auto, tmp_path):
     auto.save(tmp_path / "one")
     Forecaster.load(tmp_path / "one").save(tmp_path / "two")
-    one, two = (next((tmp_path / name).glob("data-*/history.csv")).read_bytes() for name in ("one", "two"))
-    assert one == two
-    assert b"\n1,10," in one
+    first, second = (next((tmp_path / name).glob("data-*/history.csv")).read_bytes() for name in ("one", "two"))
+    assert first == second
+    assert b"\n1,10," in first

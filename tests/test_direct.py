@@ -51,33 +51,33 @@ def test_the_level_of_a_window_is_kept_and_its_shape_alone_decides():
 def test_the_mode_says_how_many_segments_are_made_in_one_pass(model):
     assert model.config.ahead == model.predictor.parameters.segments == 4
     context = Context(np.random.default_rng(0).normal(size=(3, 40)), np.zeros(3, dtype=np.int64))
-    made = model.predictor.predict(context)
-    assert made.shape == (3, 40)
-    found = rollout(model.predictor, context, 65)
-    np.testing.assert_array_equal(found[:, :40], made)
-    fed = Context(made, context.channel)
-    np.testing.assert_array_equal(found[:, 40:], model.predictor.predict(fed)[:, :25])
+    segments = model.predictor.predict(context)
+    assert segments.shape == (3, 40)
+    y_hat = rollout(model.predictor, context, 65)
+    np.testing.assert_array_equal(y_hat[:, :40], segments)
+    fed = Context(segments, context.channel)
+    np.testing.assert_array_equal(y_hat[:, 40:], model.predictor.predict(fed)[:, :25])
 
 
 @pytest.mark.bits
 def test_saved_and_loaded_it_forecasts_the_same_bytes(model, tmp_path):
     model.save(tmp_path / "m")
     signal = signal_of(wave(300, seed=5), "new")
-    first, second = (one.forecast([signal], horizon=55)[0][0] for one in (model, Forecaster.load(tmp_path / "m")))
+    first, second = (model.forecast([signal], horizon=55)[0][0] for model in (model, Forecaster.load(tmp_path / "m")))
     assert first.mean.tobytes() == second.mean.tobytes()
 
 
 def test_in_auto_the_direct_mode_has_members_that_make_several_segments():
     signal = signal_of(wave(1200))
-    made = {
+    models = {
         mode: Forecaster.fit([signal], RunConfig(window=WINDOW, horizon_mode=mode, recipe=QUICK))
         for mode in ("closed-loop", "direct")
     }
-    closed, direct = ({one.name: one for one in model.predictors} for model in made.values())
+    closed, direct = ({predictor.name: predictor for predictor in model.predictors} for model in models.values())
     assert set(direct) - set(closed) == {"direct-ridge", "periodic-ridge"}
     assert closed["segment-gru"].parameters.segments == 1
     assert {direct[name].parameters.segments for name in ("segment-gru", "direct-ridge", "periodic-ridge")} == {4}
-    assert "segment-gru" in made["direct"].stored[1]["parts"][0]["scores"]
+    assert "segment-gru" in models["direct"].stored[1]["parts"][0]["scores"]
 
 
 def test_a_fold_too_short_for_several_segments_is_done_without():
@@ -105,11 +105,11 @@ def test_the_segments_fit_the_parts():
 
 def test_the_moving_average_of_the_weights_is_what_is_judged_and_kept():
     parts = prepare([signal_of(wave(1200))], RunConfig(window=WINDOW)).splits
-    own = QUICK.model_copy(update={"learning_rate": 0.01, "schedule": "constant", "patience": None})
+    recipe = QUICK.model_copy(update={"learning_rate": 0.01, "schedule": "constant", "patience": None})
     plain, mean = (
         train_network(
             parts,
-            RunConfig(predictor="basic-rnn", window=WINDOW, recipe=own.model_copy(update={"average": average})),
+            RunConfig(predictor="basic-rnn", window=WINDOW, recipe=recipe.model_copy(update={"average": average})),
             Silent(),
         )
         for average in (0.0, 0.9)

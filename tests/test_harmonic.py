@@ -84,9 +84,9 @@ def test_fitted_it_continues_a_harmonic_signal_over_the_whole_closed_loop():
     clean = sum(np.cos(2 * np.pi * k * T / 83.4567 + k * k) / k for k in range(1, 5))
     harmonic = Harmonic.fit(parts_of(clean + noise(0.05)))
     starts = range(4800, 5400, 61)
-    made = rollout(harmonic, one(np.stack([(clean + noise(0.05))[s : s + 300] for s in starts])), 300)
+    y_hat = rollout(harmonic, one(np.stack([(clean + noise(0.05))[s : s + 300] for s in starts])), 300)
     truth = np.stack([clean[s + 300 : s + 600] for s in starts])
-    assert np.square(made - truth).mean() < 0.01 * clean.var()
+    assert np.square(y_hat - truth).mean() < 0.01 * clean.var()
 
 
 def test_the_number_of_frequencies_follows_from_validation():
@@ -104,10 +104,10 @@ def test_each_channel_has_its_own_and_one_without_sines_has_the_mean():
     values = np.stack([np.cos(2 * np.pi * 0.04 * T), np.full(6000, 7.0), np.cos(2 * np.pi * 0.11 * T)], axis=1)
     harmonic = Harmonic.fit(parts_of(values))
     rows = np.stack([values[5000:5300, c] for c in (2, 1, 0, 1)])
-    made = harmonic.predict(Context(rows, np.array([2, 1, 0, 1])))
+    y_hat = harmonic.predict(Context(rows, np.array([2, 1, 0, 1])))
     truth = np.stack([values[5300:5330, c] for c in (2, 1, 0, 1)])
-    np.testing.assert_allclose(made, truth, atol=1e-3)
-    assert (made[1] == 7).all()
+    np.testing.assert_allclose(y_hat, truth, atol=1e-3)
+    assert (y_hat[1] == 7).all()
 
 
 @pytest.mark.bits
@@ -147,8 +147,8 @@ def test_a_folder_that_does_not_fit_is_refused():
 
 
 def test_the_same_frequency_twice_does_no_harm():
-    given = {"frequencies": np.array([[0.1, 0.1, 0.1 + 1e-9, 0.5, 1e-12]])}
-    harmonic = predictors.restore("harmonic", {"count": 5, "taps": [300]}, given, WINDOW)
+    tensors = {"frequencies": np.array([[0.1, 0.1, 0.1 + 1e-9, 0.5, 1e-12]])}
+    harmonic = predictors.restore("harmonic", {"count": 5, "taps": [300]}, tensors, WINDOW)
     x = np.cos(2 * np.pi * 0.1 * T[:330])
     np.testing.assert_allclose(harmonic.predict(one(x[None, :300]))[0], x[300:], atol=1e-2)
 

@@ -54,8 +54,8 @@ def test_it_is_burgs_method(order):
     x = RNG.normal(size=(4, 300))
     x[1:] = x[1:].cumsum(axis=1)
     x -= x.mean(axis=1, keepdims=True)
-    found = next(burg(x, (order,)))
-    for row, a in zip(x, found, strict=True):
+    coefficients = next(burg(x, (order,)))
+    for row, a in zip(x, coefficients, strict=True):
         np.testing.assert_allclose(a, plain_burg(row, order), atol=1e-5)
 
 
@@ -79,8 +79,8 @@ def test_what_it_is_made_of_is_found_and_continued():
     local = LocalAR.fit(parts_of(x))
     assert local.parameters.orders[0] in (2, 4)
     t = np.arange(240)
-    made = next(continued(3 + np.sin(t / 5)[None, :200], 40, (32,)))
-    np.testing.assert_allclose(made[0], 3 + np.sin(t[200:] / 5), atol=0.02)
+    y_hat = next(continued(3 + np.sin(t / 5)[None, :200], 40, (32,)))
+    np.testing.assert_allclose(y_hat[0], 3 + np.sin(t[200:] / 5), atol=0.02)
 
 
 def test_every_channel_has_an_order_of_its_own():
@@ -88,8 +88,8 @@ def test_every_channel_has_an_order_of_its_own():
     local = LocalAR.fit(parts_of(values))
     assert local.parameters.orders[0] < 8 <= local.parameters.orders[1]
     rows = values[3000:3200].T
-    made = local.predict(Context(rows[[1, 0, 1]], np.array([1, 0, 1])))
-    for row, c in zip(made, (1, 0, 1), strict=True):
+    y_hat = local.predict(Context(rows[[1, 0, 1]], np.array([1, 0, 1])))
+    for row, c in zip(y_hat, (1, 0, 1), strict=True):
         alone = next(continued(rows[c][None], 20, (local.parameters.orders[c],)))[0]
         np.testing.assert_array_equal(row, alone)
 
@@ -97,8 +97,8 @@ def test_every_channel_has_an_order_of_its_own():
 @pytest.mark.parametrize("level", [0.0, 3.25, -1e15])
 def test_a_constant_is_continued(level):
     local = LocalAR.fit(parts_of(np.full(600, 2.0)))
-    made = local.predict(Context(np.full((2, 200), level), np.zeros(2, dtype=np.int64)))
-    assert (made == level).all()
+    y_hat = local.predict(Context(np.full((2, 200), level), np.zeros(2, dtype=np.int64)))
+    assert (y_hat == level).all()
 
 
 @pytest.mark.parametrize("size", [1e-150, 1e-3, 1e15])
@@ -124,10 +124,10 @@ def test_the_closed_loop_does_not_run_away():
     local = predictors.restore("local-ar", {"orders": [64]}, {}, WINDOW)
     t = np.arange(200)
     rows = np.stack([t**2.0, np.exp(t / 10), np.where(t < 199, 0.0, 1.0), RNG.normal(size=200)])
-    made = rollout(local, Context(rows, np.zeros(4, dtype=np.int64)), 2000)
-    assert np.isfinite(made).all()
+    y_hat = rollout(local, Context(rows, np.zeros(4, dtype=np.int64)), 2000)
+    assert np.isfinite(y_hat).all()
     span = np.ptp(rows, axis=1)
-    assert (np.abs(made - rows.mean(axis=1)[:, None]).max(axis=1) < 3 * span).all()
+    assert (np.abs(y_hat - rows.mean(axis=1)[:, None]).max(axis=1) < 3 * span).all()
 
 
 def test_the_shortest_contexts_are_forecast():
@@ -136,8 +136,8 @@ def test_the_shortest_contexts_are_forecast():
         local = LocalAR.fit(parts_of(RNG.normal(size=100), window))
         assert local.parameters.orders == (1,)
         assert local.specs(local.parameters, window, 1) == {}
-        made = local.predict(Context(RNG.normal(size=(3, n_step)), np.zeros(3, dtype=np.int64)))
-        assert np.isfinite(made).all()
+        y_hat = local.predict(Context(RNG.normal(size=(3, n_step)), np.zeros(3, dtype=np.int64)))
+        assert np.isfinite(y_hat).all()
 
 
 def test_a_folder_that_does_not_fit_is_refused():
@@ -160,12 +160,12 @@ def test_the_mean_is_that_of_all_training_rows():
     first, second = RNG.normal(5, 1, (400, 1)), RNG.normal(-1, 2, (900, 1))
 
     def signal(*recordings):
-        return Signal("s", ("x",), tuple(Recording(one, TimeAxis()) for one in recordings))
+        return Signal("s", ("x",), tuple(Recording(values, TimeAxis()) for values in recordings))
 
     model = Forecaster.fit([signal(first, second)], RunConfig(predictor="mean", window=WINDOW))
-    made = model.forecast([signal(first)], horizon=7)[0][0].mean
+    y_hat = model.forecast([signal(first)], horizon=7)[0][0].mean
     expected = np.concatenate((first[:280], second[:630])).mean()
-    np.testing.assert_allclose(made, np.full(7, expected), rtol=1e-12)
+    np.testing.assert_allclose(y_hat, np.full(7, expected), rtol=1e-12)
 
 
 def test_the_mean_is_zero_in_scaled_units():

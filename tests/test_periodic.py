@@ -64,8 +64,8 @@ def test_the_teeth_lie_whole_periods_before_and_the_level_is_the_last_period(per
 def test_the_mean_of_a_period_takes_a_rhythm_away(period):
     rhythm = np.random.default_rng(0).normal(size=period)
     comb = Comb.of(float(period), 20 * period, 5)
-    found = comb.smooth(np.tile(rhythm, 20)[:, None])[period:-period, 0]
-    np.testing.assert_allclose(found, rhythm.mean(), atol=1e-12)
+    smoothed = comb.smooth(np.tile(rhythm, 20)[:, None])[period:-period, 0]
+    np.testing.assert_allclose(smoothed, rhythm.mean(), atol=1e-12)
 
 
 @given(spans, seeds)
@@ -123,9 +123,9 @@ def test_it_follows_any_level(kind):
 def test_the_period_is_found_and_beats_ridge_where_a_recording_is_short():
     parts = parts_of(daily(700)[:, None], WINDOW)
     assert 12 in periods(parts, WINDOW.context)
-    own, ridge = (next(iter(kind.solutions(parts, 120))) for kind in (PeriodicRidge, LevelRidge))
+    periodic, ridge = (next(iter(kind.solutions(parts, 120))) for kind in (PeriodicRidge, LevelRidge))
     later = sliding_window_view(daily(3000)[700:], 140)
-    errors = [np.square(later[:, :120] @ one.kernel - later[:, 120:]).mean() for one in (own, ridge)]
+    errors = [np.square(later[:, :120] @ solution.kernel - later[:, 120:]).mean() for solution in (periodic, ridge)]
     assert errors[0] < 0.9 * errors[1]
 
 
@@ -149,7 +149,9 @@ def test_several_segments_at_once_are_one_map():
 
 def test_the_error_is_that_of_the_map_and_the_best_stands_first():
     parts = parts_of(daily(1000)[:, None], WINDOW)
-    found = list(solve(parts, 120, (12.0, 20.0)))
+    solutions = list(solve(parts, 120, (12.0, 20.0)))
     moments = Gram.of(parts.validation, 120).product
-    assert [one.error for one in found] == pytest.approx([squared_error(moments, one.kernel) for one in found])
-    assert [one.error for one in found] == sorted(one.error for one in found)
+    assert [solution.error for solution in solutions] == pytest.approx(
+        [squared_error(moments, solution.kernel) for solution in solutions]
+    )
+    assert [solution.error for solution in solutions] == sorted(solution.error for solution in solutions)

@@ -58,14 +58,14 @@ def contexts(name, batch, seed):
 @pytest.fixture(scope="module")
 def trained():
     """Every predictor trained once on its task's signal, with its history: by name and repetition."""
-    made = {}
+    trained_once = {}
 
     def make(name, repetition=0):
-        if (name, repetition) not in made:
+        if (name, repetition) not in trained_once:
             window, values = SIGNALS[predictors.predictor_class(name).task]
             config = RunConfig(predictor=name, recipe=RECIPE, window=window, seed=7)
-            made[name, repetition] = train(parts_of(values[:, None], window), config)
-        return made[name, repetition]
+            trained_once[name, repetition] = train(parts_of(values[:, None], window), config)
+        return trained_once[name, repetition]
 
     return make
 
@@ -92,10 +92,10 @@ class TestContract:
         predictor = trained(name).predictors[0]
         parameters = predictor.parameters.model_dump(mode="json")
         specs = predictors.specs(name, parameters, window_of(name), 1)
-        found = {
+        stored = {
             key: ({"f": "F"}[t.dtype.kind] + str(t.itemsize * 8), t.shape) for key, t in predictor.tensors().items()
         }
-        assert found == {key: tuple(spec) for key, spec in specs.items()}
+        assert stored == {key: tuple(spec) for key, spec in specs.items()}
 
     @pytest.mark.bits
     def test_restored_it_forecasts_the_same_bytes(self, name, trained):
@@ -333,14 +333,14 @@ def test_the_correlation_by_blocks_is_exact_across_a_block_border():
 @pytest.mark.parametrize("relative", [False, True], ids=["values", "distances"])
 def test_ridge_equals_scikit_learn(parts, relative):
     rows, held_back = laid_out(parts.training, 40), laid_out(parts.validation, 40)
-    found = [one for one in solve(parts, 40) if one.relative is relative]
-    assert sorted(one.alpha for one in found) == sorted(ALPHAS)
+    solutions = [solution for solution in solve(parts, 40) if solution.relative is relative]
+    assert sorted(solution.alpha for solution in solutions) == sorted(ALPHAS)
     last, held_last = (x[:, 39:40] if relative else 0 for x in (rows, held_back))
-    for error, alpha, _, kernel, bias in found[::3]:
+    for error, alpha, _, kernel, bias in solutions[::3]:
         oracle = SklearnRidge(alpha=alpha, fit_intercept=not relative).fit(rows[:, :40] - last, rows[:, 40:] - last)
-        made = oracle.predict(held_back[:, :40] - held_last) + held_last
-        np.testing.assert_allclose(held_back[:, :40] @ kernel + bias, made, atol=1e-7)
-        assert error == pytest.approx(np.square(made - held_back[:, 40:]).sum(), rel=1e-6)
+        expected = oracle.predict(held_back[:, :40] - held_last) + held_last
+        np.testing.assert_allclose(held_back[:, :40] @ kernel + bias, expected, atol=1e-7)
+        assert error == pytest.approx(np.square(expected - held_back[:, 40:]).sum(), rel=1e-6)
         assert bias.any() == (not relative)
 
 

@@ -40,24 +40,24 @@ def test_the_markov_chain_counts_what_followed_what():
     counts = np.ones((3, 3))
     np.add.at(counts, (learned[:-1], learned[1:]), 1)
     expected = counts / counts.sum(axis=1, keepdims=True)
-    found = fitted("markov").probabilities(context([0, 1, 0], [0, 0, 1], [0, 0, 2]))
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    probabilities = fitted("markov").probabilities(context([0, 1, 0], [0, 0, 1], [0, 0, 2]))
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-6)
     assert fitted("markov").predict(context([2, 2, 1])).tolist() == [[0]]
 
 
 def test_the_most_frequent_symbol_whatever_came_before():
     counts = np.bincount(SEQUENCE[:28].astype(int)) + 1
-    found = fitted("most-frequent").probabilities(context([2, 2, 2], [1, 1, 1]))
-    np.testing.assert_allclose(found, np.tile(counts / counts.sum(), (2, 1)), rtol=1e-6)
+    probabilities = fitted("most-frequent").probabilities(context([2, 2, 2], [1, 1, 1]))
+    np.testing.assert_allclose(probabilities, np.tile(counts / counts.sum(), (2, 1)), rtol=1e-6)
 
 
 def test_the_last_symbol_is_as_likely_as_it_stayed():
     stays = np.repeat([0.0, 1.0, 2.0, 1.0], 10)
     learned = stays[:28]
     share = ((learned[1:] == learned[:-1]).sum() + 1) / (27 + 3)
-    found = fitted("last-symbol", stays)
-    np.testing.assert_allclose(found.probabilities(context([0, 0, 2]))[0], [(1 - share) / 2] * 2 + [share])
-    assert found.predict(context([0, 0, 2])).tolist() == [[2]]
+    predictor = fitted("last-symbol", stays)
+    np.testing.assert_allclose(predictor.probabilities(context([0, 0, 2]))[0], [(1 - share) / 2] * 2 + [share])
+    assert predictor.predict(context([0, 0, 2])).tolist() == [[2]]
     never = fitted("last-symbol").probabilities(context([0, 0, 2]))[0]
     np.testing.assert_allclose(never, [0.25, 0.25, 0.5])
 
@@ -65,11 +65,11 @@ def test_the_last_symbol_is_as_likely_as_it_stayed():
 @pytest.mark.parametrize("name", predictors.baselines("symbols"))
 def test_probabilities_are_positive_and_add_up_to_one_and_name_the_prediction(name):
     rows = context(*np.random.default_rng(0).integers(0, 3, (20, 3)))
-    one = fitted(name)
-    found = one.probabilities(rows)
-    assert found.min() > 0
-    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-12)
-    np.testing.assert_array_equal(found.argmax(axis=1), one.predict(rows)[:, 0])
+    predictor = fitted(name)
+    probabilities = predictor.probabilities(rows)
+    assert probabilities.min() > 0
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-12)
+    np.testing.assert_array_equal(probabilities.argmax(axis=1), predictor.predict(rows)[:, 0])
 
 
 def test_the_closed_loop_feeds_the_likeliest_symbol_back():
@@ -87,11 +87,11 @@ def test_a_network_answers_with_probabilities_and_a_row_keeps_its_bits_among_oth
     rng = np.random.default_rng(0)
     specs = chosen.specs(chosen.Parameters(), WINDOW, 1)
     weights = {key: rng.normal(size=spec.shape).astype(np.float32) for key, spec in specs.items()}
-    one = chosen.restore(chosen.Parameters(), weights, WINDOW)
+    predictor = chosen.restore(chosen.Parameters(), weights, WINDOW)
     rows = context(*rng.integers(0, 3, (200, 3)))
-    codes, probabilities = rollout_symbols(one, rows, 4)
+    codes, probabilities = rollout_symbols(predictor, rows, 4)
     np.testing.assert_allclose(probabilities.sum(axis=2), 1, rtol=1e-12)
-    alone = rollout_symbols(one, rows[150:151], 4)
+    alone = rollout_symbols(predictor, rows[150:151], 4)
     assert alone[1].tobytes() == probabilities[150:151].tobytes()
     assert alone[0].tobytes() == codes[150:151].tobytes()
 
@@ -153,32 +153,32 @@ def verdict(model, other, values, horizon=1):
 
 
 def test_the_verdict_compares_the_cross_entropy_one_step_ahead():
-    found = verdict(0.9, 0.5, np.zeros(60))
-    assert found.verdict.startswith("Better than every baseline: 85 % less cross-entropy than the Markov chain")
-    assert "cross-entropy 0.105 against 0.693, 57 origins" in found.verdict
-    assert found.parts[0].scores["model"]["accuracy"] == 1
+    evaluation = verdict(0.9, 0.5, np.zeros(60))
+    assert evaluation.verdict.startswith("Better than every baseline: 85 % less cross-entropy than the Markov chain")
+    assert "cross-entropy 0.105 against 0.693, 57 origins" in evaluation.verdict
+    assert evaluation.parts[0].scores["model"]["accuracy"] == 1
     assert verdict(0.5, 0.9, np.zeros(60)).verdict.startswith("Worse than the Markov chain: ")
     assert verdict(0.2, 0.1, np.zeros(60)).verdict.endswith("It is no better than taking all symbols to be alike.")
     assert "Too few separate origins" in verdict(0.9, 0.5, np.zeros(6)).verdict
 
 
 def test_beyond_one_step_the_verdict_compares_what_was_named_wrong():
-    found = verdict(0.9, 0.1, np.zeros(60), horizon=5)
-    assert "100 % less error than the Markov chain (accuracy 100 % against 0 %, 53 origins)" in found.verdict
-    assert [row["step"] for row in found.parts[0].by_step["model"]] == [1, 2, 3, 4, 5]
+    evaluation = verdict(0.9, 0.1, np.zeros(60), horizon=5)
+    assert "100 % less error than the Markov chain (accuracy 100 % against 0 %, 53 origins)" in evaluation.verdict
+    assert [row["step"] for row in evaluation.parts[0].by_step["model"]] == [1, 2, 3, 4, 5]
 
 
 def test_without_a_baseline_there_is_no_verdict():
-    found = evaluate_symbols([signal([0, 1] * 10)], [[0]], {"model": sure(0.9)}, window=WINDOW, horizon=1)
-    assert found.parts[0].origins > 0
-    assert "no baseline" in found.to_json()["verdict"]
+    evaluation = evaluate_symbols([signal([0, 1] * 10)], [[0]], {"model": sure(0.9)}, window=WINDOW, horizon=1)
+    assert evaluation.parts[0].origins > 0
+    assert "no baseline" in evaluation.to_json()["verdict"]
 
 
 def test_a_recording_too_short_is_not_scored_and_says_why():
-    found = verdict(0.9, 0.1, np.zeros(3))
-    assert found.parts[0].origins == 0
-    assert found.parts[0].scores["model"] == {"accuracy": None, "cross_entropy": None, "perplexity": None}
-    assert "needs 3 rows of context and 1 rows to score" in found.parts[0].reasons["model.accuracy"]
+    evaluation = verdict(0.9, 0.1, np.zeros(3))
+    assert evaluation.parts[0].origins == 0
+    assert evaluation.parts[0].scores["model"] == {"accuracy": None, "cross_entropy": None, "perplexity": None}
+    assert "needs 3 rows of context and 1 rows to score" in evaluation.parts[0].reasons["model.accuracy"]
 
 
 def test_the_window_of_symbols_follows_from_the_data():

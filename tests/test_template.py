@@ -49,8 +49,8 @@ def test_the_fundamental_is_found_between_the_bins(fitted):
 @pytest.mark.parametrize("phase", [0.0, 1.0, 3.0, 6.2])
 def test_the_phase_is_found_in_a_context(phase):
     template = fit_template(beat(np.arange(37210)).astype(np.float32), 1 / PERIOD, 4)
-    found = template.phases(beat(np.arange(-200, 0), phase)[None, :])[0]
-    assert np.angle(np.exp(1j * (found - phase))) == pytest.approx(0, abs=0.02)
+    fitted_phase = template.phases(beat(np.arange(-200, 0), phase)[None, :])[0]
+    assert np.angle(np.exp(1j * (fitted_phase - phase))) == pytest.approx(0, abs=0.02)
     np.testing.assert_allclose(template.at(np.array([phase]), (0, 90))[0], beat(np.arange(90), phase), atol=0.01)
 
 
@@ -59,28 +59,30 @@ def test_it_is_better_than_ridge_far_ahead(parts, fitted):
     starts = rng.uniform(0, 2 * np.pi, 60)
     seen = np.stack([beat(np.arange(-120, 0), p) for p in starts]) + rng.normal(0, 0.3, (60, 120))
     truth = np.stack([beat(np.arange(200), p) for p in starts])
-    own, other = (np.square(rollout(one, contexts(seen), 200) - truth).mean() for one in (fitted, ridge))
-    assert own < 0.7 * other
+    template_error, ridge_error = (
+        np.square(rollout(predictor, contexts(seen), 200) - truth).mean() for predictor in (fitted, ridge)
+    )
+    assert template_error < 0.7 * ridge_error
 
 
 def test_without_a_period_it_has_no_template_and_is_a_mean_of_ridges():
     walk = np.random.default_rng(1).normal(size=3000)
-    made = TemplateRidge.fit(parts_of(walk[:, None], WINDOW))
-    assert made.templates == (None,)
-    assert set(made.tensors()) == {"kernel", "bias"}
-    again = TemplateRidge.restore(made.parameters, made.tensors(), WINDOW)
+    predictor = TemplateRidge.fit(parts_of(walk[:, None], WINDOW))
+    assert predictor.templates == (None,)
+    assert set(predictor.tensors()) == {"kernel", "bias"}
+    again = TemplateRidge.restore(predictor.parameters, predictor.tensors(), WINDOW)
     seen = contexts(walk[:120])
-    assert again.predict(seen).tobytes() == made.predict(seen).tobytes()
+    assert again.predict(seen).tobytes() == predictor.predict(seen).tobytes()
 
 
 def test_each_channel_has_its_own():
     both = np.stack([noisy(4000), np.random.default_rng(5).normal(size=4000)], axis=1)
-    made = TemplateRidge.fit(parts_of(both, WINDOW, channels=2))
-    assert made.templates[0] is not None
-    assert made.templates[1] is None
-    again = TemplateRidge.restore(made.parameters, made.tensors(), WINDOW)
+    predictor = TemplateRidge.fit(parts_of(both, WINDOW, channels=2))
+    assert predictor.templates[0] is not None
+    assert predictor.templates[1] is None
+    again = TemplateRidge.restore(predictor.parameters, predictor.tensors(), WINDOW)
     seen = Context(both[:120].T.copy(), np.array([0, 1]))
-    assert again.predict(seen).tobytes() == made.predict(seen).tobytes()
+    assert again.predict(seen).tobytes() == predictor.predict(seen).tobytes()
 
 
 @pytest.mark.bits
@@ -100,8 +102,10 @@ def test_nothing_beyond_the_validation_part_reaches_it(parts, fitted):
     from forecaster.signal.windows import Windows
 
     b1, b2 = (np.array([row]) for row in (2800, 4000))
-    own = WindowSplits(Windows.between(runs, (np.zeros_like(b1), b1), WINDOW), Windows.between(runs, (b1, b2), WINDOW))
-    again = TemplateRidge.fit(own)
+    splits = WindowSplits(
+        Windows.between(runs, (np.zeros_like(b1), b1), WINDOW), Windows.between(runs, (b1, b2), WINDOW)
+    )
+    again = TemplateRidge.fit(splits)
     assert {k: v.tobytes() for k, v in again.tensors().items()} == {k: v.tobytes() for k, v in fitted.tensors().items()}
 
 

@@ -158,10 +158,12 @@ def test_the_lecture_starts_from_tensorflow_1s_weights():
 
 def test_the_baselines_stand_beside_every_model(sine):
     config = RunConfig(predictor="stacked-lstm", window=WINDOW, recipe=QUICK)
-    names = [one.name for one in train(parts_of(sine), config).predictors]
+    names = [predictor.name for predictor in train(parts_of(sine), config).predictors]
     baselines = ["last-value", "repeat-segment", "seasonal-naive", "mean", "harmonic", "local-ar"]
     assert names == ["stacked-lstm", *baselines, "ridge"]
-    names = [one.name for one in train(parts_of(sine), RunConfig(window=WINDOW, predictor="ridge")).predictors]
+    names = [
+        predictor.name for predictor in train(parts_of(sine), RunConfig(window=WINDOW, predictor="ridge")).predictors
+    ]
     assert names == ["ridge", *baselines]
 
 
@@ -201,7 +203,7 @@ def test_a_training_that_runs_away_stops_there_and_says_where_and_what_to_try(si
     assert note.startswith("stacked-lstm: the losses or the weights stopped being finite in epoch 3, by step 30;")
     assert f"the weights of epoch {best} are kept" in note
     assert "--learning-rate 0.001" in note
-    assert all(np.isfinite(one).all() for one in trained.predictors[0].tensors().values())
+    assert all(np.isfinite(tensor).all() for tensor in trained.predictors[0].tensors().values())
 
 
 def test_where_nothing_finite_was_reached_the_error_says_where_and_what_to_try(sine, monkeypatch):
