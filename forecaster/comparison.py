@@ -201,7 +201,7 @@ class _Bench:
     shared: Shared
     horizons: tuple[Horizon, ...]
     baseline_losses: dict[int, dict[str, Array]]
-    rows: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, Row]
 
     @classmethod
     def of(cls, signals: Sequence[Signal], config: RunConfig) -> _Bench:
@@ -212,12 +212,13 @@ class _Bench:
         of_baseline = resolved(_of_another(config, baselines(TASK)[0]), signals)
         prepared = prepare(signals, of_baseline)
         fitted: dict[str, Predictor] = {}
-        seconds = {}
+        rows: dict[str, Row] = {}
         for name in baselines(TASK):
             began = time.monotonic()
             with one_blas_thread():
                 fitted[name] = predictor_class(name).fit(prepared.splits)
-            seconds[name] = time.monotonic() - began
+            seconds = time.monotonic() - began
+            rows[name] = Row(name, True, parameters=_size(fitted[name]), seconds=seconds)
         shared = Shared(prepared, fitted)
         # The training of one baseline as a model scores all of them, and fills the sums that are shared.
         evaluations = Forecaster.fit(signals, of_baseline, shared=shared).stored
@@ -229,10 +230,9 @@ class _Bench:
             _horizon(evaluation, losses[evaluation["horizon"]], closed=k > 0)
             for k, evaluation in enumerate(evaluations)
         ]
-        bench = cls(signals, config, shared, tuple(horizons), losses)
-        for name, predictor in fitted.items():
-            row = Row(name, True, parameters=_size(predictor), seconds=seconds[name])
-            bench.rows[name] = bench.score(row, name)
+        bench = cls(signals, config, shared, tuple(horizons), losses, rows)
+        for name, row in rows.items():
+            bench.score(row, name)
         return bench
 
     def config_of(self, name: str) -> RunConfig:
@@ -256,14 +256,12 @@ class _Bench:
             self.rows[name] = row
         return row
 
-    def score(self, row: Row, summed_as: str) -> Row:
+    def score(self, row: Row, summed_as: str) -> None:
         """Score the row's predictor at every horizon; its errors were just summed under the name `summed_as`."""
         for horizon in self.horizons:
             errors = _errors(self.shared.sums[horizon.horizon], summed_as)
-            row.scores[horizon.horizon] = _score(
-                row.predictor, errors, self.baseline_losses[horizon.horizon][horizon.best], horizon
-            )
-        return row
+            best_losses = self.baseline_losses[horizon.horizon][horizon.best]
+            row.scores[horizon.horizon] = _score(row.predictor, errors, best_losses, horizon)
 
 
 def _of_another(config: RunConfig, name: str) -> RunConfig:

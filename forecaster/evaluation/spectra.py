@@ -119,14 +119,13 @@ def spectrum(
             energy,
             lag_correlation,
         )
-        if forecast_peak is None:
-            reasons[f"{name}.peak"] = why_none or NO_PEAK.format("forecasts")
-        if peak_error is None:
-            reasons[f"{name}.peak_error"] = why_none or NO_PEAK.format("truth or the forecasts")
-        if energy is None:
-            reasons[f"{name}.energy"] = why_none or LARGE
-        if lag_correlation is None:
-            reasons[f"{name}.likeness"] = why_no_lag
+        values = (
+            ("peak", forecast_peak, why_none or NO_PEAK.format("forecasts")),
+            ("peak_error", peak_error, why_none or NO_PEAK.format("truth or the forecasts")),
+            ("energy", energy, why_none or LARGE),
+            ("likeness", lag_correlation, why_no_lag),
+        )
+        reasons |= {f"{name}.{key}": reason for key, value, reason in values if value is None}
     long_enough = lagged.horizon >= SHORTEST
     return Spectrum(
         "Hz" if rate_hz else "cycles/sample",
