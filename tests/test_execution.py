@@ -62,6 +62,12 @@ def job(directory: Path, **chosen: object) -> batch.Job:
     return batch.Job(directory, ReadingOptions(), **chosen)  # type: ignore[arg-type]
 
 
+def contents(file: runner.EncodedForecast | runner.FailedInput) -> tuple[object, ...]:
+    if isinstance(file, runner.FailedInput):
+        return file.path, str(file.error)
+    return file.path, file.identity, file.data, file.sha256, file.notes
+
+
 def double(chunk: int) -> int:
     return 2 * chunk
 
@@ -103,12 +109,12 @@ class TestContract:
         forecaster, files = Forecaster.load(model), inputs.find([str(signals)])
         outcome = batch.run(forecaster, model, files, job(tmp_path / "all", horizon=45), execution=name)
         for item in files:
-            alone = runner.process_chunk(forecaster, [item], job(tmp_path / "all", horizon=45))
-            if item.path in outcome.failed:
-                assert str(alone.failed[item.path]) == str(outcome.failed[item.path])
+            (alone,) = runner.process_chunk(forecaster, [item], job(tmp_path / "all", horizon=45)).files
+            if isinstance(alone, runner.FailedInput):
+                assert str(alone.error) == str(outcome.failed[item.path])
             else:
                 entry = outcome.ledger.entries[item.path]
-                assert (tmp_path / "all" / str(entry.output)).read_bytes() == alone.encoded[0].data
+                assert (tmp_path / "all" / str(entry.output)).read_bytes() == alone.data
 
     def test_failures_are_recorded_and_the_others_done_in_order(
         self, name: str, model: Path, signals: Path, tmp_path: Path
@@ -142,13 +148,10 @@ class TestContract:
 class TestSeam:
     def test_a_chunk_and_its_result_cross_a_process_boundary(self, model: Path, signals: Path, tmp_path: Path) -> None:
         chunk, chosen = tuple(inputs.find([str(signals)])), job(tmp_path / "out")
-        here = runner.process_chunk(Forecaster.load(model), chunk, chosen)
+        here = list(runner.process_chunk(Forecaster.load(model), chunk, chosen).files)
         sent = pickle.loads(pickle.dumps(runner.process_chunk(*pickle.loads(pickle.dumps((model, chunk, chosen))))))
-        assert [encoded.data for encoded in sent.encoded] == [encoded.data for encoded in here.encoded]
-        assert [encoded.identity for encoded in sent.encoded] == [encoded.identity for encoded in here.encoded]
-        assert {path: str(error) for path, error in sent.failed.items()} == {
-            path: str(error) for path, error in here.failed.items()
-        }
+        assert list(map(contents, sent.files)) == list(map(contents, here))
+        assert [type(file) for file in here].count(runner.FailedInput) == 2
         assert not (tmp_path / "out").exists()
 
     @pytest.mark.parametrize(

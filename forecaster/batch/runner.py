@@ -1,7 +1,7 @@
 """The batch: files in chunks through one model, each outcome in the manifest.
 
-`process_chunk` reads, forecasts and encodes a chunk of inputs. It takes and returns plain values that can be
-pickled, and writes nothing, so that an `Execution` may run it anywhere. The process that calls `run` plans the
+`process_chunk` reads, forecasts and encodes a chunk of inputs. What it takes and returns can be pickled, and it writes
+nothing, so an `Execution` may run it anywhere. The process that calls `run` plans the
 chunks, writes the files and keeps the manifest.
 """
 
@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,12 +85,27 @@ class EncodedForecast:
 
 
 @dataclass(frozen=True)
-class ChunkResult:
-    """What came of a chunk: forecasts in the order of the inputs, errors by path, and inputs that were not begun."""
+class FailedInput:
+    """An input that could not be forecast, and why."""
 
-    encoded: list[EncodedForecast]
-    failed: dict[str, ForecasterError]
+    path: str
+    error: ForecasterError
+
+
+@dataclass(frozen=True)
+class ChunkResult:
+    """What came of a chunk: its `files`, to be taken once, and the inputs `remaining` that were not begun.
+
+    Each file is forecast and encoded as it is taken, so that it is written while the next one is encoded. Pickling
+    takes all of them: a result that crosses to another process has no work left.
+    """
+
+    files: Iterable[EncodedForecast | FailedInput]
     remaining: tuple[Input, ...]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to pickle the result: with its files computed."""
+        return ChunkResult, (list(self.files), self.remaining)
 
 
 @dataclass
@@ -178,7 +194,7 @@ def run(
 
 
 def process_chunk(model: Forecaster | Path, chunk: Sequence[Input], job: Job) -> ChunkResult:
-    """Return the encoded forecasts of `chunk`, or of as many of its first inputs as memory holds; write nothing.
+    """Return what comes of `chunk`, or of as many of its first inputs as memory holds; write nothing.
 
     `model` is a loaded model or its folder: where the chunk crosses to another process, the folder is less to send.
     """
@@ -187,27 +203,15 @@ def process_chunk(model: Forecaster | Path, chunk: Sequence[Input], job: Job) ->
 
         model = Forecaster.load(model)
     signals, failed, remaining = _read(model, chunk, job)
-    encoded: list[EncodedForecast] = []
-    for item, signal, forecasts in _forecast(model, signals, job):
-        try:
-            if isinstance(forecasts, ForecasterError):
-                raise forecasts
-            data = encode(forecasts, job.levels, job.form)
-        except ForecasterError as error:
-            failed[item.path] = error
-            continue
-        picture = None if job.figure is None else job.figure(forecasts)
-        identity, sha256 = ledgers.identify(item.path, signal.sha256), hashlib.sha256(data).hexdigest()
-        encoded.append(EncodedForecast(item.path, identity, data, sha256, picture, forecasts, signal.notes))
-    return ChunkResult(encoded, failed, remaining)
+    return ChunkResult(chain(failed, _encoded(model, signals, job)), remaining)
 
 
 def _read(
     forecaster: Forecaster, chunk: Sequence[Input], job: Job
-) -> tuple[list[tuple[Input, Signal]], dict[str, ForecasterError], tuple[Input, ...]]:
+) -> tuple[list[tuple[Input, Signal]], list[FailedInput], tuple[Input, ...]]:
     """Return the signals of `chunk` that memory holds, why inputs cannot be read, and the inputs behind them."""
     signals: list[tuple[Input, Signal]] = []
-    failed: dict[str, ForecasterError] = {}
+    failed: list[FailedInput] = []
     values = 0
     for place, item in enumerate(chunk):
         if values >= CHUNK_VALUES or (failed and job.stop_on_error):
@@ -215,9 +219,10 @@ def _read(
         try:
             signal = read_signal(item.path, job.reading, name=item.name)
         except ForecasterError as error:
-            failed[item.path] = error
+            failed.append(FailedInput(item.path, error))
         except OSError as error:
-            failed[item.path] = ForecasterError(f"{printable(item.path, 400)}: {error.strerror or error}.")
+            message = f"{printable(item.path, 400)}: {error.strerror or error}."
+            failed.append(FailedInput(item.path, ForecasterError(message)))
         else:
             signals.append((item, signal))
             values += sum(recording.values.size for recording in signal.recordings)
@@ -250,6 +255,23 @@ def _forecast(
         yield from _forecast(forecaster, signals[half:], job)
     else:
         yield from ((*pair, listed) for pair, listed in zip(signals, forecasts, strict=True))
+
+
+def _encoded(
+    forecaster: Forecaster, signals: Sequence[tuple[Input, Signal]], job: Job
+) -> Iterator[EncodedForecast | FailedInput]:
+    """Yield the encoded forecast of each of `signals`, or why it has none."""
+    for item, signal, forecasts in _forecast(forecaster, signals, job):
+        try:
+            if isinstance(forecasts, ForecasterError):
+                raise forecasts
+            data = encode(forecasts, job.levels, job.form)
+        except ForecasterError as error:
+            yield FailedInput(item.path, error)
+            continue
+        picture = None if job.figure is None else job.figure(forecasts)
+        identity, sha256 = ledgers.identify(item.path, signal.sha256), hashlib.sha256(data).hexdigest()
+        yield EncodedForecast(item.path, identity, data, sha256, picture, forecasts, signal.notes)
 
 
 def _refuse_own_inputs(inputs: Sequence[Input], names: dict[str, str], job: Job) -> None:
@@ -301,16 +323,19 @@ class _Batch:
         Raises:
             OutputError: a file cannot be written; those that could are in the manifest.
         """
-        for path, error in result.failed.items():
-            self.outcome.fail(path, error)
-        entries = [self._entry(encoded) for encoded in result.encoded]
+        writes: list[tuple[Future[None], Entry, EncodedForecast]] = []
         try:
             with ThreadPoolExecutor(WRITERS) as pool:
-                writes = [pool.submit(self._write, *pair) for pair in zip(entries, result.encoded, strict=True)]
-            for entry, encoded, write in zip(entries, result.encoded, writes, strict=True):
+                for file in result.files:
+                    if isinstance(file, FailedInput):
+                        self.outcome.fail(file.path, file.error)
+                    else:
+                        entry = self._entry(file)
+                        writes.append((pool.submit(self._write, entry, file), entry, file))
+            for write, entry, encoded in writes:
                 if write.exception() is None:
                     self.outcome.succeed(entry, encoded)
-            for write in writes:
+            for write, _, _ in writes:
                 write.result()
         finally:
             self.outcome.ledger.write()
