@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster import networks
-from forecaster.config import Recipe, RunConfig, Task
+from forecaster.config import Recipe, RunConfig
 from forecaster.errors import ForecasterError, UsageError, printable
 from forecaster.evaluation.metrics import ErrorSums
 from forecaster.evaluation.verdict import Kind, weigh
@@ -24,6 +24,7 @@ from forecaster.model import Forecaster, Shared
 from forecaster.predictors import Predictor, baselines, names, predictor_class
 from forecaster.predictors.threads import one_blas_thread
 from forecaster.signal.signal import Signal
+from forecaster.tasks import NUMBERS
 from forecaster.training import Progress
 from forecaster.training.preparation import prepare, resolved
 
@@ -34,7 +35,8 @@ Keep = Callable[[str, Forecaster], str]
 """Saves the model of a predictor, and returns the path."""
 Status = Literal["done", "interrupted", "failed"]
 # What is compared: predictors of numbers.
-TASK: Task = "forecast"
+# What is compared are forecasts of numbers.
+TASK = NUMBERS.name
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def chosen(text: str | None) -> tuple[str, ...]:
     >>> chosen("ridge, last-value, ridge")
     ('ridge', 'last-value')
     """
-    fitting = [name for name in names() if predictor_class(name).task == TASK]
+    fitting = NUMBERS.predictors
     if text is None:
         return tuple(name for name in fitting if name in networks.names())
     listed = f"Known are: {', '.join(fitting)}"

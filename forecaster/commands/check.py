@@ -183,14 +183,12 @@ def _labels(item: Input, reading: ReadingOptions, arguments: Sequence[str]) -> L
 
 def survey_labels(item: Input, reading: ReadingOptions, arguments: Sequence[str]) -> LabelSurvey:
     """Return the survey of a column of labels; the command that it suggests keeps the `arguments` of the reading."""
-    from forecaster import predictors
     from forecaster.reading import read
     from forecaster.reading.survey import survey_labels as survey
+    from forecaster.tasks import SYMBOLS
 
-    classes = map(predictors.predictor_class, predictors.names())
-    best = next(chosen.name for chosen in classes if chosen.task == "symbols" and not chosen.is_baseline)
     result = read(item.path, reading.model_copy(update={"symbols": True}), name=item.name)
-    labels = survey(result.signal, best, dialect=result.dialect)
+    labels = survey(result.signal, SYMBOLS.best_network, dialect=result.dialect)
     return replace(labels, command=suggested(labels.command, arguments))
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from forecaster.forecasting.forecast import Forecast
     from forecaster.model import Forecaster
     from forecaster.reading.inputs import Input
+    from forecaster.tasks import Task
 
 # What is shown of a single file's forecast, and of the failures and warnings of many files.
 SHOWN_ROWS, SHOWN_FAILURES = 5, 10
@@ -67,7 +68,7 @@ def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chos
     if chosen["as_json"]:
         terminal.json(outcome.ledger.to_json())
     if len(items) == 1 and outcome.failed:
-        raise _explained(next(iter(outcome.failed.values())), items[0], job.reading, ctx.command)
+        raise _explained(next(iter(outcome.failed.values())), items[0], job.reading, ctx.command, forecaster.task)
     return _report(terminal, items, outcome, forecaster)
 
 
@@ -99,19 +100,16 @@ def _picture(forecasts: Sequence[Forecast]) -> bytes:
     return plots.png(forecasts[0].figure(forecasts))
 
 
-def _explained(error: ForecasterError, item: Input, reading: ReadingOptions, command: click.Command) -> ForecasterError:
+def _explained(
+    error: ForecasterError, item: Input, reading: ReadingOptions, command: click.Command, task: Task
+) -> ForecasterError:
     """Return the error of a single file; one that is too short for the model gets a training that fits it."""
     if not isinstance(error, TooShortError) or item.path == "-":
         return error
-    from forecaster.commands.check import survey_labels
     from forecaster.reading import read_signal
-    from forecaster.reading.survey import survey
 
     arguments = options.as_arguments(command, reading.model_dump(exclude_defaults=True))
-    if reading.symbols:
-        fitting = survey_labels(item, reading, arguments).command
-    else:
-        fitting = suggested(survey(read_signal(item.path, reading, name=item.name)).command, arguments)
+    fitting = suggested(task.suggested_training(read_signal(item.path, reading, name=item.name)), arguments)
     if fitting is None:
         return error
     return TooShortError(error.found, path=error.path, hint=f"A model that fits this file: {fitting}")

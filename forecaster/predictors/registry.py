@@ -86,8 +86,11 @@ def baselines(task: Task) -> tuple[str, ...]:
     >>> baselines("symbols")
     ('last-symbol', 'most-frequent', 'markov')
     """
-    classes = [predictor_class(name) for name in CLOSED_FORM]
-    return tuple(predictor.name for predictor in classes if predictor.is_baseline and predictor.task == task)
+    by_task: dict[Task, list[str]] = {}
+    for predictor in map(predictor_class, CLOSED_FORM):
+        if predictor.is_baseline:
+            by_task.setdefault(predictor.task, []).append(predictor.name)
+    return tuple(by_task[task])
 
 
 def closed_form_members() -> tuple[str, ...]:

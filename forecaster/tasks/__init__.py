@@ -13,9 +13,10 @@ from forecaster.tasks.fitted import FittedModel
 from forecaster.tasks.numbers import Numbers
 from forecaster.tasks.symbols import SymbolForecast, Symbols
 
-__all__ = ["TASKS", "FittedModel", "Series", "SymbolForecast", "Task", "task_of"]
+__all__ = ["NUMBERS", "SYMBOLS", "TASKS", "FittedModel", "Series", "SymbolForecast", "Task", "task_of"]
 
-TASKS: dict[TaskName, Task] = {task.name: task for task in (Numbers(), Symbols())}
+NUMBERS, SYMBOLS = Numbers(), Symbols()
+TASKS: dict[TaskName, Task] = {task.name: task for task in (NUMBERS, SYMBOLS)}
 
 
 def task_of(predictor: str) -> Task:

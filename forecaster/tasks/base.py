@@ -16,7 +16,7 @@ from forecaster.config import Task as TaskName
 from forecaster.conformal.bands import IntervalState
 from forecaster.evaluation import Evaluation, Request
 from forecaster.forecasting.forecast import Forecast
-from forecaster.predictors import Predictor
+from forecaster.predictors import Predictor, names, predictor_class
 from forecaster.signal.context import Context
 from forecaster.signal.origins import Origins
 from forecaster.signal.scaling import Scaler
@@ -67,7 +67,19 @@ class Task(ABC):
     # Options of the command line that mean nothing for the task, with the reason.
     unused_options: ClassVar[Mapping[str, str]] = {}
 
+    @property
+    def predictors(self) -> list[str]:
+        """The names of all predictors of the task, in the order in which they are listed."""
+        by_task: dict[TaskName, list[str]] = {}
+        for name in names():
+            by_task.setdefault(predictor_class(name).task, []).append(name)
+        return by_task[self.name]
+
     # --- reading -------------------------------------------------------------------------
+
+    @abstractmethod
+    def suggested_training(self, signal: Signal) -> str | None:
+        """Return a command that trains a model which fits `signal`, or None if it is too short for any."""
 
     @abstractmethod
     def holds(self, signal: Signal) -> bool:

@@ -18,6 +18,7 @@ from forecaster.evaluation import evaluate as score
 from forecaster.forecasting.forecast import Forecast, runaway
 from forecaster.forecasting.rollout import rollout
 from forecaster.predictors import Predictor
+from forecaster.reading.survey import survey
 from forecaster.signal.calendar import SCALE
 from forecaster.signal.origins import Origins
 from forecaster.signal.scaling import Scaler
@@ -43,6 +44,10 @@ class Numbers(Task):
     is_continuous = True
 
     # --- reading -------------------------------------------------------------------------
+
+    def suggested_training(self, signal: Signal) -> str | None:
+        """Return a command that trains a model which fits `signal`, or None if it is too short for any."""
+        return survey(signal).command
 
     def holds(self, signal: Signal) -> bool:
         """Return whether `signal` holds numbers."""

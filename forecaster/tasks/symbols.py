@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from forecaster import networks
 from forecaster.config import Recipe, RunConfig, Split, Window
 from forecaster.conformal import bands
 from forecaster.errors import OutputError, SignalError, UsageError, printable
@@ -25,6 +26,7 @@ from forecaster.forecasting.forecast import Cell, Forecast, finite, safe_text
 from forecaster.forecasting.rollout import rollout_symbols
 from forecaster.predictors import Predictor, SymbolPredictor
 from forecaster.predictors.symbolic import one_hot
+from forecaster.reading.survey import survey_labels
 from forecaster.reading.symbols import listed, one_alphabet, recoded
 from forecaster.signal.origins import Origins
 from forecaster.signal.scaling import Scaler
@@ -66,6 +68,15 @@ class Symbols(Task):
     no_gradient = "symbols have no small changes, so a gradient by lag is not defined"
 
     # --- reading -------------------------------------------------------------------------
+
+    def suggested_training(self, signal: Signal) -> str | None:
+        """Return a command that trains a network which fits `signal`, or None if it is too short for any."""
+        return survey_labels(signal, self.best_network).command
+
+    @property
+    def best_network(self) -> str:
+        """The network that is suggested first."""
+        return next(name for name in self.predictors if name in networks.names())
 
     def holds(self, signal: Signal) -> bool:
         """Return whether `signal` holds symbols."""
