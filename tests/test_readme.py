@@ -57,6 +57,14 @@ def test_the_tour_shows_what_the_command_prints(name, copy):
     assert all(float(a) == pytest.approx(float(b), rel=0.02, abs=0.02) for a, b in pairs)
 
 
+def test_the_python_of_the_tour_prints_what_is_shown(copy):
+    (program, shown), *_ = re.findall(r"<!-- python -->\n```python\n(.*?)```\n\n```\n(.*?)```", TEXT, re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", program], cwd=copy, capture_output=True, text=True, check=True)
+    assert NUMBER.sub("#", done.stdout).split() == NUMBER.sub("#", shown).split()
+    numbers = zip(NUMBER.findall(shown), NUMBER.findall(done.stdout), strict=True)
+    assert all(float(a) == pytest.approx(float(b), rel=0.02, abs=0.02) for a, b in numbers)
+
+
 @pytest.mark.slow
 def test_the_tour_trains_a_model(copy):
     (body,) = [body for name, body in BLOCK.findall(TEXT) if name == "train"]
