@@ -249,10 +249,10 @@ class TestModel:
         model = Forecaster.fit([signal_of(wave(1200))], RunConfig(window=WINDOW, recipe=wild))
         assert not {*NETWORKS} & {predictor.name for predictor in model.predictors}
         level, linear, gru = model.notes
-        assert level.startswith("level-lstm is left out of the combination: The losses or the weights stopped being")
-        assert linear.startswith("linear-lstm is left out of the combination: the losses or the weights stopped being")
+        assert level.startswith("level-lstm is left out of the ensemble: The losses or the weights stopped being")
+        assert linear.startswith("linear-lstm is left out of the ensemble: the losses or the weights stopped being")
         assert "the weights that it started from are kept" in linear
-        assert gru.startswith("segment-gru is left out of the combination: The losses or the weights stopped being")
+        assert gru.startswith("segment-gru is left out of the ensemble: The losses or the weights stopped being")
         assert model.stored[0]["parts"][0]["scores"]["model"]["nmse"] < 0.1
 
     def test_a_linear_path_alone_says_where_it_stays(self):

@@ -68,10 +68,10 @@ def letters(rows=400):
 def config_of(name, **changes):
     fields = networks.network(name).Parameters.model_fields
     parameters = {key: value for key, value in SMALL.items() if key in fields}
-    given = {"predictor": name, "parameters": parameters, "window": WINDOW, "recipe": RECIPE, "seed": 5}
+    fields = {"predictor": name, "parameters": parameters, "window": WINDOW, "recipe": RECIPE, "seed": 5}
     if networks.task(name) == "symbols":
-        given |= {"window": Window(n_step=5, n_input=1), "reading": ReadingOptions(symbols=True)}
-    return RunConfig(**(given | changes))
+        fields |= {"window": Window(n_step=5, n_input=1), "reading": ReadingOptions(symbols=True)}
+    return RunConfig(**(fields | changes))
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,10 @@ class Training:
         asked = Forecaster.run_of(self.signals, self.config)
         with Checkpoint.opened(self.model, asked, resume=resume) as checkpoint:
             checkpoint_always(checkpoint)
-            made = Forecaster.fit(self.signals, self.config, progress=progress, checkpoint=checkpoint)
+            model = Forecaster.fit(self.signals, self.config, progress=progress, checkpoint=checkpoint)
             assert not checkpoint.note
             checkpoint.discard()
-            return made
+            return model
 
     def killed(self, step, network=1, *, resume=False):
         with pytest.raises(Killed):
@@ -102,8 +102,12 @@ def checkpoint_always(checkpoint):
 
 
 def bytes_of(model):
-    found = {f"{one.name}/{name}": t.tobytes() for one in model.predictors for name, t in one.tensors().items()}
-    return found | {"quantiles": model.quantiles.tobytes()}
+    tensors = {
+        f"{predictor.name}/{name}": t.tobytes()
+        for predictor in model.predictors
+        for name, t in predictor.tensors().items()
+    }
+    return tensors | {"quantiles": model.quantiles.tobytes()}
 
 
 def course_of(model):
@@ -124,10 +128,10 @@ SLOW = [name for name in networks.names() if name not in QUICK]
 def resumed(signals, config, tmp_path, kills):
     """Train whole, and again with an end at each of some (step, network); the two must be the same."""
     training = Training(signals, config, tmp_path / "m")
-    whole = training.fit()
+    uninterrupted = training.fit()
     for number, (step, network) in enumerate(kills):
         training.killed(step, network, resume=number > 0)
-    assert_same(training.fit(resume=True), whole)
+    assert_same(training.fit(resume=True), uninterrupted)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -189,12 +193,12 @@ patience = 1000
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder with a signal, another one, and the settings of a short training."""
-    found = tmp_path_factory.mktemp("resume")
+    folder = tmp_path_factory.mktemp("resume")
     for name, seed in (("one", 0), ("two", 1)):
         values = line(seed=seed).recordings[0].values[:, 0]
-        (found / f"{name}.csv").write_text("x\n" + "".join(f"{x:.6f}\n" for x in values))
-    (found / "settings.toml").write_text(SETTINGS)
-    return found
+        (folder / f"{name}.csv").write_text("x\n" + "".join(f"{x:.6f}\n" for x in values))
+    (folder / "settings.toml").write_text(SETTINGS)
+    return folder
 
 
 def command(folder, model, *more, signal="one", predictor="gru"):
@@ -228,10 +232,10 @@ def killed(monkeypatch, *arguments, after=1):
 @pytest.fixture(scope="module")
 def interrupted(folder, tmp_path_factory):
     """A folder in which the training of the model `m` was interrupted after 20 steps."""
-    found = tmp_path_factory.mktemp("interrupted")
+    place = tmp_path_factory.mktemp("interrupted")
     with pytest.MonkeyPatch.context() as patched:
-        killed(patched, *command(folder, found / "m"), after=2)
-    return found
+        killed(patched, *command(folder, place / "m"), after=2)
+    return place
 
 
 @pytest.fixture
@@ -465,11 +469,11 @@ def test_no_network_is_written_without_those_before_it(tmp_path):
 
 @pytest.mark.slow
 def test_ctrl_c_keeps_the_best_weights_and_the_checkpoint(folder, model, tmp_path, monkeypatch):
-    whole = tmp_path / "whole"
-    ok(*command(folder, whole))
+    uninterrupted = tmp_path / "whole"
+    ok(*command(folder, uninterrupted))
 
-    def put(self, number, make, own=Checkpoint.put):
-        own(self, number, make)
+    def put(self, number, make, put_before=Checkpoint.put):
+        put_before(self, number, make)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
@@ -477,9 +481,9 @@ def test_ctrl_c_keeps_the_best_weights_and_the_checkpoint(folder, model, tmp_pat
         result = run(*command(folder, model, "--resume"))
     assert result.exit_code == 130, result.output
     assert "interrupted: the best weights so far are kept. The same command with --resume goes on" in result.stderr
-    assert tensors_of(model) != tensors_of(whole)
+    assert tensors_of(model) != tensors_of(uninterrupted)
     assert "after step 30" in ok(*command(folder, model, "--resume")).stderr
-    assert tensors_of(model) == tensors_of(whole)
+    assert tensors_of(model) == tensors_of(uninterrupted)
     assert [one.name for one in model.parent.iterdir()] == ["m"]
 
 

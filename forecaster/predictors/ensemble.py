@@ -69,7 +69,7 @@ class Ensemble(Predictor):
         """
         weights = tensors["weights"].astype(np.float64)
         if weights.min() < 0 or np.abs(weights.sum(axis=2) - 1).max() > 1e-6:
-            raise ModelError("The weights of the combination are negative, or do not add up to 1.")
+            raise ModelError("The weights of the ensemble are negative, or do not add up to 1.")
         return cls(parameters, window, weights)
 
     def with_members(self, predictors: Sequence[Predictor]) -> Self:
@@ -77,7 +77,7 @@ class Ensemble(Predictor):
         by_name = {predictor.name: predictor for predictor in predictors}
         missing = [name for name in self.parameters.members if name not in by_name]
         if missing:
-            raise ModelError(f"The combination names {', '.join(missing)}, which the model does not hold.")
+            raise ModelError(f"The ensemble names {', '.join(missing)}, which the model does not hold.")
         return replace(self, members=tuple(by_name[name] for name in self.parameters.members))
 
     def tensors(self) -> dict[str, NDArray]:

@@ -212,10 +212,10 @@ def _train_networks(
             interrupted = True
             break
         except DivergedError as error:
-            notes.append(f"{name} is left out of the combination: {error.message}")
+            notes.append(f"{name} is left out of the ensemble: {error.message}")
             continue
         history += [{"network": float(number + 1), **row} for row in outcome.history]
-        notes += notes_on(name, outcome, "is left out of the combination")
+        notes += notes_on(name, outcome, "is left out of the ensemble")
         if outcome.improved:
             trained.append(outcome.predictor)
         if interrupted := outcome.interrupted:
