@@ -38,7 +38,7 @@ def test_the_example_forecasts_the_rows_of_its_plan(folder):
 
 
 def test_the_example_is_as_good_as_the_page_says(folder):
-    shown = re.search(r"next 5 samples is (\.\d+); of the next 30, in closed loop, (\.\d+)", TEXT)
+    shown = re.search(r"next 5 samples is (\.\d+); of the next 30, in closed loop, (\.\d+)", " ".join(TEXT.split()))
     evaluations = json.loads(next((folder / "oven").glob("data-*/metrics.json")).read_text())
     scores = [evaluation["parts"][0]["scores"]["model"]["nmse"] for evaluation in evaluations]
     assert [evaluation["horizon"] for evaluation in evaluations] == [5, 30]
