@@ -61,23 +61,7 @@ def signal_from(
     future_covariates: Sequence[str] = (),
     name: str = "",
 ) -> Signal:
-    """Return a frame as a signal with one recording, a row a sample.
-
-    Args:
-        frame: Rows in the order of time, at regular steps.
-        time: The column of time stamps (datetimes, ISO texts, or seconds). Left out, it is the index where that holds
-            datetimes, else the one column of datetimes or texts; without any, rows are counted.
-        channels: The columns to be forecast; all columns of numbers if left out.
-        unit: The unit of all channels, or of each by its name.
-        rate_hz: The sample rate, where the frame has no time.
-        past_covariates: Columns that may help, whose past alone is known.
-        future_covariates: Columns that may help, whose future is known too. The frame may go on with rows in which
-            the channels are missing and these are not.
-        name: The name of the series in forecasts; that of the channel, or of each, if left out.
-
-    Raises:
-        SignalError: a column is absent or holds no numbers, a value is missing, or the steps of time differ.
-    """
+    """Return a frame as a signal; the arguments and errors are those of `Signal.from_frame`."""
     where = name or "the frame"
     stamps, time_column = _stamps(frame, time, where)
     covariates = [*past_covariates, *future_covariates]
