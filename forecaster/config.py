@@ -23,7 +23,7 @@ Texts = Annotated[tuple[Text, ...], FailFast()]
 # The cycles of the calendar in which the place of a sample can be a covariate.
 Cycle = Literal["minute-of-hour", "hour-of-day", "day-of-week", "day-of-year"]
 # A model forecasts the next segment of numbers, or the probabilities of the next symbol.
-Task = Literal["forecast", "symbols"]
+TaskName = Literal["forecast", "symbols"]
 # In percent.
 Fraction = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, le=1e300, allow_inf_nan=False)]

@@ -16,7 +16,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 from pydantic import AfterValidator, FailFast, Field, model_validator
 
 from forecaster.bundle.strict_json import complaint
-from forecaster.config import MAX_COVARIATES, Frozen, Positive, RunConfig, Split, Task, Window
+from forecaster.config import MAX_COVARIATES, Frozen, Positive, RunConfig, Split, TaskName, Window
 from forecaster.conformal.bands import IntervalState
 from forecaster.errors import printable
 from forecaster.signal.signal import Signal
@@ -145,7 +145,7 @@ class Manifest(Frozen):
     """
 
     format: Literal[1] = 1
-    task: Task = "forecast"
+    task: TaskName = "forecast"
     created: Moment
     versions: Annotated[dict[Name, Name], Field(max_length=64)] = Field(default_factory=dict)
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -223,7 +223,7 @@ class TaskRules(NamedTuple):
     lengths: Mapping[str, int]
 
 
-TASK_RULES: dict[Task, TaskRules] = {
+TASK_RULES: dict[TaskName, TaskRules] = {
     "forecast": TaskRules(has_alphabet=False, is_scaled=True, lengths={}),
     # Symbols are one channel of codes, forecast one at a time.
     "symbols": TaskRules(

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from forecaster.bundle.gate import MAX_MANIFEST, parse_manifest
 from forecaster.commands.options import Span
-from forecaster.config import LECTURE, ReadingOptions, RunConfig, Task
+from forecaster.config import LECTURE, ReadingOptions, RunConfig
 from forecaster.errors import UsageError, printable
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -76,7 +76,7 @@ class RunSettings:
     preliminary: RunConfig
 
     @classmethod
-    def of(cls, explicit: Mapping[str, Any], file: Path | None, task: Task | None = None) -> RunSettings:
+    def of(cls, explicit: Mapping[str, Any], file: Path | None, task: TaskName | None = None) -> RunSettings:
         """Return the settings of options and `file`, for `task`, or for the task of the predictor that they name.
 
         Raises:

@@ -17,7 +17,6 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.config import Task
 from forecaster.evaluation.metrics import ErrorSums
 from forecaster.predictors import baselines, label
 from forecaster.predictors.naive import Mean
@@ -90,7 +89,7 @@ def compare(errors: Mapping[str, ErrorSums], *, overlap: int, own_baseline: str 
 
 def is_rival(name: str, own_baseline: str = "") -> bool:
     """Return whether the predictor `name` is a baseline that a model is compared with; not if the model is it."""
-    return name != own_baseline and any(name in baselines(task) for task in get_args(Task))
+    return name != own_baseline and any(name in baselines(task) for task in get_args(TaskName))
 
 
 def weigh(

@@ -37,7 +37,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from forecaster.config import Task
+from forecaster.config import TaskName
 
 Shapes = dict[str, tuple[int, ...]]
 Tensors = Mapping[str, NDArray]
@@ -68,7 +68,7 @@ def network(name: str) -> Any:
     return import_module(f"{__name__}.{name.replace('-', '_')}")
 
 
-def task(name: str) -> Task:
+def task(name: str) -> TaskName:
     """Return the task of the network `name`: "forecast" unless its module says otherwise."""
     return getattr(network(name), "TASK", "forecast")
 

@@ -17,13 +17,13 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from forecaster.config import Frozen, Task, Window
+from forecaster.config import Frozen, TaskName, Window
 from forecaster.equations.activations import softmax
 from forecaster.equations.recurrent import softmax_rnn
 from forecaster.networks import Setting, Shapes, Tensors
 from forecaster.networks._forward import Quantities, Units, layer_weights
 
-TASK: Task = "symbols"
+TASK: TaskName = "symbols"
 
 
 class Parameters(Frozen):

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.config import Frozen, Task, Window
+from forecaster.config import Frozen, TaskName, Window
 from forecaster.signal.context import Context
 from forecaster.signal.splits import WindowSplits
 
@@ -51,7 +51,7 @@ class Predictor(ABC):
     name: ClassVar[str]
     # What the verdict calls it: "Better than repeating the last value".
     label: ClassVar[str]
-    task: ClassVar[Task] = "forecast"
+    task: ClassVar[TaskName] = "forecast"
     Parameters: ClassVar[type[Frozen]] = NoParameters
     # Fitted at every training of its task, and scored beside the model.
     is_baseline: ClassVar[bool] = False
@@ -162,7 +162,7 @@ class Predictor(ABC):
 class SymbolPredictor(Predictor):
     """Forecasts the probability of each symbol of an alphabet to come next."""
 
-    task: ClassVar[Task] = "symbols"
+    task: ClassVar[TaskName] = "symbols"
 
     @abstractmethod
     def probabilities(self, context: Context) -> Array:

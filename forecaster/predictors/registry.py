@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from forecaster import networks
-from forecaster.config import Task, Window
+from forecaster.config import TaskName, Window
 from forecaster.errors import ModelError, UsageError
 from forecaster.predictors.base import Predictor, Specs
 from forecaster.predictors.ensemble import Ensemble
@@ -39,7 +39,7 @@ CLOSED_FORM = {
     "template-ridge": "template.TemplateRidge",
     "direct-ridge": "ridge.DirectRidge",
 }
-NETWORK_CLASSES: dict[Task, str] = {"forecast": "network.NetworkPredictor", "symbols": "symbolic.SymbolNetwork"}
+NETWORK_CLASSES: dict[TaskName, str] = {"forecast": "network.NetworkPredictor", "symbols": "symbolic.SymbolNetwork"}
 
 
 def names() -> tuple[str, ...]:
@@ -80,13 +80,13 @@ def describe(name: str) -> str:
     return (documented.__doc__ or "").strip().splitlines()[0]
 
 
-def baselines(task: Task) -> tuple[str, ...]:
+def baselines(task: TaskName) -> tuple[str, ...]:
     """Return the baselines of a task.
 
     >>> baselines("symbols")
     ('last-symbol', 'most-frequent', 'markov')
     """
-    by_task: dict[Task, list[str]] = {}
+    by_task: dict[TaskName, list[str]] = {}
     for predictor in map(predictor_class, CLOSED_FORM):
         if predictor.is_baseline:
             by_task.setdefault(predictor.task, []).append(predictor.name)

@@ -6,7 +6,7 @@ model, `task_of(predictor)` for a predictor's name.
 
 from __future__ import annotations
 
-from forecaster.config import Task as TaskName
+from forecaster.config import TaskName
 from forecaster.predictors import predictor_class
 from forecaster.tasks.base import Series, Task
 from forecaster.tasks.fitted import FittedModel

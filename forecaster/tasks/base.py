@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.bundle import Channels
-from forecaster.config import Recipe, RunConfig, Split, Window
-from forecaster.config import Task as TaskName
+from forecaster.config import Recipe, RunConfig, Split, TaskName, Window
 from forecaster.conformal.bands import IntervalState
 from forecaster.evaluation import Evaluation, Request
 from forecaster.forecasting.forecast import Forecast

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from forecaster import networks
-from forecaster.config import RunConfig, Task
+from forecaster.config import RunConfig, TaskName
 from forecaster.errors import DivergedError
 from forecaster.predictors import Ensemble, Predictor, as_loaded, closed_form_members, direct, predictor_class
 from forecaster.predictors import baselines as baselines_of
@@ -107,7 +107,7 @@ def train(
     return replace(trained, predictors=as_loaded(trained.predictors))
 
 
-def fit_baselines(splits: WindowSplits, task: Task) -> dict[str, Predictor]:
+def fit_baselines(splits: WindowSplits, task: TaskName) -> dict[str, Predictor]:
     """Return the baselines of a task, fitted on `splits`, by name."""
     return {name: _fit(predictor_class(name), splits) for name in baselines_of(task)}
 
