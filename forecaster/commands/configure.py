@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from forecaster.bundle.gate import MAX_MANIFEST, parse_manifest
 from forecaster.commands.options import Span
-from forecaster.config import LECTURE, ReadingOptions, RunConfig
+from forecaster.config import LECTURE, ReadingOptions, RunConfig, TaskName
 from forecaster.errors import UsageError, printable
 
 Model = TypeVar("Model", bound=BaseModel)

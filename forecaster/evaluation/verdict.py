@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from forecaster.config import TaskName
 from forecaster.evaluation.metrics import ErrorSums
 from forecaster.predictors import baselines, label
 from forecaster.predictors.naive import Mean
