@@ -107,8 +107,7 @@ def task_of(signal: Any, horizon: int, recipe: dict[str, Any]) -> Task:
     """Lay out the windows as the protocol has them."""
     from forecaster.config import Recipe, RunConfig, Split, Window
     from forecaster.signal.context import Context
-    from forecaster.signal.splits import WindowSplits
-    from forecaster.signal.windows import Windows
+    from forecaster.signal.windows import Windows, WindowSplits
     from forecaster.training.preparation import prepare
 
     window, ahead = Window(n_step=N_STEP, n_input=N_INPUT), horizon // N_INPUT

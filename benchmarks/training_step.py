@@ -58,8 +58,7 @@ def forecaster(name: str) -> measure.Make:
 
     def prepared(work: Path, quick: bool) -> measure.Run:
         from forecaster.config import Recipe, RunConfig, Window
-        from forecaster.signal.splits import WindowSplits
-        from forecaster.signal.windows import Runs, Windows
+        from forecaster.signal.windows import Runs, Windows, WindowSplits
         from forecaster.training.network import train_network
 
         signal, zero, total = measure.rotor(60_000), np.zeros(1, np.int64), steps(quick)

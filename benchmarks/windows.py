@@ -43,7 +43,7 @@ def take(signal: np.ndarray) -> Iterator[Any]:
 
 def feed(signal: np.ndarray) -> Iterator[Any]:
     """The program's training feed, as Keras' fit takes it: every window once an epoch."""
-    from forecaster.training.data import batches
+    from forecaster.training.network import batches
 
     yield from batches(windows_of(signal), batch=BATCH, steps=10**6, seed=1)
 
@@ -100,7 +100,7 @@ def contender(source: Feed, uses_tensorflow: bool) -> measure.Make:
 
 CONTENDERS = {
     "forecaster.signal.windows.take": contender(take, uses_tensorflow=False),
-    "forecaster.training.data.batches": contender(feed, uses_tensorflow=True),
+    "forecaster.training.network.batches": contender(feed, uses_tensorflow=True),
     "timeseries_dataset_from_array": contender(timeseries, uses_tensorflow=True),
     "materialised, 50,000 windows": contender(materialised, uses_tensorflow=False),
 }

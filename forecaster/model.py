@@ -29,7 +29,7 @@ from forecaster.predictors import Predictor
 from forecaster.signal.frames import as_signals, is_frame
 from forecaster.signal.origins import Origins, reach
 from forecaster.signal.signal import Signal
-from forecaster.signal.splits import boundaries
+from forecaster.signal.windows import boundaries
 from forecaster.tasks import TASKS, FittedModel, Series, Task, task_of
 from forecaster.training import Progress, train
 from forecaster.training.preparation import Prepared, prepare, resolved

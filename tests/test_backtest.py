@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecaster.batch.backtest import Backtest, unique_id
+from forecaster.batch.tables import Backtest, unique_id
 from forecaster.config import RunConfig, Window
 from forecaster.model import Forecaster
 from forecaster.signal import synthesis
 from forecaster.signal.signal import Recording, Signal
-from forecaster.signal.splits import boundaries
 from forecaster.signal.time_axis import TimeAxis
+from forecaster.signal.windows import boundaries
 from tests.commands import run
 
 losses = pytest.importorskip("utilsforecast.losses")

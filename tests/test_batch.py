@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from forecaster import batch
 from forecaster.batch import runner
-from forecaster.batch.names import check_template, output_names, picture_name, safe_stem
+from forecaster.batch.ledger import check_template, output_names, picture_name, safe_stem
 from forecaster.config import ReadingOptions, RunConfig
 from forecaster.errors import ForecasterError, OutputError, SignalError, UsageError
 from forecaster.files import TEMPORARY, locked_folder

@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 
 from forecaster.config import RunConfig, Split, Window
 from forecaster.conformal.local_scale import LOOKBACK, local_scale
-from forecaster.conformal.residuals import residuals
-from forecaster.conformal.sample_size import effective_sample_sizes
+from forecaster.conformal.residuals import effective_sample_sizes, residuals
 from forecaster.forecasting.rollout import rollout_from
 from forecaster.predictors import predictor_class
 from forecaster.signal import sampling
 from forecaster.signal.origins import Origins
-from forecaster.signal.splits import WindowSplits, boundaries
+from forecaster.signal.windows import WindowSplits, boundaries
 from forecaster.training.preparation import prepare
 from tests.test_model import signal_of, wave
 

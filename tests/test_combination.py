@@ -22,7 +22,7 @@ from forecaster.predictors import Ensemble, predictor_class
 from forecaster.predictors.ensemble import Members, convex
 from forecaster.signal import sampling
 from forecaster.signal.context import Context
-from forecaster.signal.splits import WindowSplits, chosen_until
+from forecaster.signal.windows import WindowSplits, chosen_until
 from forecaster.training.ensemble_weights import HeldOut, fit_ensemble, holdout_fold, segment_weights
 from forecaster.training.preparation import prepare, resolved
 from tests.test_model import signal_of, wave

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from forecaster.evaluation.lag_correlation import MAX_LAGS, LagCorrelationSums, LaggedTargets
+from forecaster.evaluation.spectra import MAX_LAGS, LagCorrelationSums, LaggedTargets
 from tests.evaluations import noise, score_on_a_sine, sine
 
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from forecaster.evaluation.lag_correlation import LagCorrelationSums, LaggedTargets
-from forecaster.evaluation.spectra import SpectraSums, spectrum
+from forecaster.evaluation.spectra import LagCorrelationSums, LaggedTargets, SpectraSums, spectrum
 from forecaster.signal import spectrum as signal_spectrum
 from forecaster.signal.spectrum import COARSE, FINE, SHORTEST, welch_psd
 from tests.evaluations import PERIOD, last_value, mean, noise, score_on_a_sine, sine

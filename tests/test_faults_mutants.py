@@ -84,7 +84,7 @@ def test_a_sample_is_the_same_for_the_same_seed_and_takes_of_every_file():
 
 def test_the_changed_function_and_the_changed_value_are_run():
     code = """
-from forecaster.signal import splits
+from forecaster.signal import windows
 from forecaster.evaluation import verdict
 from forecaster.signal import calendar
 from tests.faults import mutant_process, mutants, operators
@@ -93,8 +93,8 @@ def change(path, scope, text):
     (one, *_) = [m for m in operators.of_file(mutants.ROOT, path) if m.scope == scope and m.text == text]
     mutant_process.apply(one)
 
-change("forecaster/signal/splits.py", "chosen_until", "b2 - b1  =>  b2 + b1")
-print(splits.chosen_until(10, 100, 1))
+change("forecaster/signal/windows.py", "chosen_until", "b2 - b1  =>  b2 + b1")
+print(windows.chosen_until(10, 100, 1))
 change("forecaster/evaluation/verdict.py", "FEWEST_BLOCKS", "4  =>  5")
 print(verdict.FEWEST_BLOCKS)
 change("forecaster/signal/calendar.py", "MINUTE_NS", "60  =>  61")

@@ -12,9 +12,8 @@ from forecaster.forecasting.rollout import rollout
 from forecaster.predictors.fitting import longest_stretch, training_examples
 from forecaster.predictors.harmonic import Harmonic, _solution, _waves, continued
 from forecaster.signal.context import Context
-from forecaster.signal.sinusoids import layouts, placed
-from forecaster.signal.splits import WindowSplits
-from forecaster.signal.windows import Runs, Windows
+from forecaster.signal.spectrum import layouts, placed
+from forecaster.signal.windows import Runs, Windows, WindowSplits
 
 WINDOW = Window(n_step=10, n_input=30)
 T = np.arange(6000)

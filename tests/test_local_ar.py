@@ -14,9 +14,8 @@ from forecaster.predictors.local_ar import ORDERS, LocalAR, burg, continued
 from forecaster.predictors.naive import Mean
 from forecaster.signal.context import Context
 from forecaster.signal.signal import Recording, Signal
-from forecaster.signal.splits import WindowSplits
 from forecaster.signal.time_axis import TimeAxis
-from forecaster.signal.windows import Runs, Windows
+from forecaster.signal.windows import Runs, Windows, WindowSplits
 
 WINDOW = Window(n_step=10, n_input=20)
 RNG = np.random.default_rng(0)

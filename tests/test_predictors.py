@@ -14,8 +14,7 @@ from forecaster.networks import task as task_of
 from forecaster.predictors.fitting import BLOCK, Gram, correlate
 from forecaster.predictors.ridge import ALPHAS, Ridge, solve
 from forecaster.signal.context import Context
-from forecaster.signal.splits import WindowSplits
-from forecaster.signal.windows import Runs, Windows
+from forecaster.signal.windows import Runs, Windows, WindowSplits
 from forecaster.training import train
 
 WINDOW = Window(n_step=4, n_input=10)

@@ -9,8 +9,7 @@ import pytest
 from forecaster.config import ReadingOptions
 from forecaster.errors import SignalError
 from forecaster.reading import read_signal
-from forecaster.reading.source import SMALL_BYTES
-from forecaster.reading.stream_hash import BackgroundHash
+from forecaster.reading.source import SMALL_BYTES, BackgroundHash
 
 ROWS = 600_000
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecaster.config import Split
-from forecaster.signal.splits import boundaries, chosen_until
+from forecaster.signal.windows import boundaries, chosen_until
 
 
 @given(st.integers(0, 10**9), st.integers(1, 98), st.data())

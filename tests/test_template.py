@@ -98,8 +98,7 @@ def test_nothing_beyond_the_validation_part_reaches_it(parts, fitted):
     longer = np.concatenate((values, np.full((500, 1), 9.0)))
     changed = parts_of(longer, WINDOW)
     runs = changed.training.runs
-    from forecaster.signal.splits import WindowSplits
-    from forecaster.signal.windows import Windows
+    from forecaster.signal.windows import Windows, WindowSplits
 
     b1, b2 = (np.array([row]) for row in (2800, 4000))
     splits = WindowSplits(

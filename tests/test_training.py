@@ -12,9 +12,8 @@ from forecaster.errors import TrainingError, UsageError
 from forecaster.signal.context import Context
 from forecaster.training import Silent, train
 from forecaster.training.callbacks import learning_rate
-from forecaster.training.data import batches, in_order, shuffled
 from forecaster.training.fit import notes_on
-from forecaster.training.network import Outcome, train_network
+from forecaster.training.network import Outcome, batches, in_order, shuffled, train_network
 from forecaster.training.tensorflow import stderr_aside
 from tests.test_predictors import parts_of
 

@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from forecaster.batch import ledger as ledgers
 from forecaster.batch.execution import execution as execution_named
-from forecaster.batch.ledger import Entry, Ledger
-from forecaster.batch.names import check_template, output_names, picture_name
+from forecaster.batch.ledger import Entry, Ledger, check_template, output_names, picture_name
 from forecaster.batch.tables import Format, encode, require_parquet
 from forecaster.config import ReadingOptions
 from forecaster.errors import ForecasterError, UsageError, printable

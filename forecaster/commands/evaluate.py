@@ -145,7 +145,7 @@ def _scored(
     path: Path | None = chosen["forecasts"]
     if path is None:
         return evaluate()
-    from forecaster.batch.backtest import Backtest
+    from forecaster.batch.tables import Backtest
     from forecaster.files import writing
 
     _refuse_place(path, forecaster, signals)
@@ -159,7 +159,7 @@ def _scored(
 
 def _refuse_place(path: Path, forecaster: Forecaster, signals: Sequence[Signal]) -> None:
     """Refuse to take the place of an input, of a part of the model, or of what is no table of a backtest."""
-    from forecaster.batch.backtest import is_backtest
+    from forecaster.batch.tables import is_backtest
 
     real, shown = Path(os.path.realpath(path)), f"--forecasts {printable(path, 400)}"
     if any(real == Path(os.path.realpath(signal.path)) for signal in signals if signal.path != "-"):

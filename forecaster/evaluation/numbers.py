@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.evaluation.bands import LEVELS, NO_BAND, Bands, band_scores
-from forecaster.evaluation.lag_correlation import LagCorrelationSums, LaggedTargets
 from forecaster.evaluation.metrics import CoverageSums, ErrorSums, MetricInputs, Score, number_names, number_scores
 from forecaster.evaluation.recursive import RecursiveSegments, StepSums, recursive_segments
 from forecaster.evaluation.results import ChannelScores, Example
 from forecaster.evaluation.scoring import ForecastFn, Place, Plan, located, too_short
-from forecaster.evaluation.spectra import SpectraSums, Spectrum, spectrum
+from forecaster.evaluation.spectra import LagCorrelationSums, LaggedTargets, SpectraSums, Spectrum, spectrum
 from forecaster.evaluation.verdict import compare, is_rival
 from forecaster.signal.origins import Origins
 from forecaster.signal.signal import Signal

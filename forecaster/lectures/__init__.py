@@ -11,8 +11,7 @@ from collections.abc import Iterable
 
 from forecaster.errors import UsageError, printable
 from forecaster.lectures import deck_a, gated_units, gradients, weather
-from forecaster.lectures.settings import numbers
-from forecaster.lectures.working import Example, Line, Note, Parameter, Step, Table, Working
+from forecaster.lectures.working import Example, Line, Note, Parameter, Step, Table, Working, numbers
 
 __all__ = ["GROUPS", "Example", "Line", "Note", "Parameter", "Step", "Table", "Working", "example", "names", "work"]
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from forecaster.config import Frozen, TaskName, Window
 from forecaster.signal.context import Context
-from forecaster.signal.splits import WindowSplits
+from forecaster.signal.windows import WindowSplits
 
 Array = NDArray[np.float64]
 State = tuple[NDArray, ...]

@@ -20,8 +20,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from forecaster.predictors.base import Array
-from forecaster.signal.splits import WindowSplits
-from forecaster.signal.windows import Windows
+from forecaster.signal.windows import Windows, WindowSplits
 
 # Samples that are correlated at once.
 BLOCK = 1 << 16

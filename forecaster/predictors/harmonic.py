@@ -27,8 +27,8 @@ from forecaster.predictors.base import Array, Predictor, Specs, TensorSpec
 from forecaster.predictors.fitting import longest_stretch, training_examples
 from forecaster.predictors.threads import one_blas_thread
 from forecaster.signal.context import Context
-from forecaster.signal.sinusoids import MOST, layouts, separate
-from forecaster.signal.splits import WindowSplits
+from forecaster.signal.spectrum import MOST, layouts, separate
+from forecaster.signal.windows import WindowSplits
 
 MAX_TAPS = 4096
 # Samples ahead that are computed together.

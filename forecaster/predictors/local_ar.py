@@ -22,7 +22,7 @@ from forecaster.config import Frozen, Window
 from forecaster.predictors.base import Array, Predictor, Specs
 from forecaster.predictors.fitting import training_examples
 from forecaster.signal.context import Context
-from forecaster.signal.splits import WindowSplits
+from forecaster.signal.windows import WindowSplits
 
 MAX_TAPS = 4096
 ORDERS = (1, 2, 4, 8, 16, 32, 64)

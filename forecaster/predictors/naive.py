@@ -17,7 +17,7 @@ from forecaster.config import MAX_CONTEXT, Frozen, Window
 from forecaster.predictors.base import Array, Predictor, Specs
 from forecaster.signal.context import Context
 from forecaster.signal.spectrum import best_lag
-from forecaster.signal.splits import WindowSplits
+from forecaster.signal.windows import WindowSplits
 
 Lag = Annotated[int, Field(ge=1, le=MAX_CONTEXT)]
 Error = Annotated[float, Field(ge=0, le=1e300)]

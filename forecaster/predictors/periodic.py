@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from forecaster.predictors.base import Array
 from forecaster.predictors.fitting import Gram, longest_stretch
 from forecaster.predictors.ridge import ALPHAS, LinearMap, Solution, relative_to
-from forecaster.signal.sinusoids import rhythms
-from forecaster.signal.splits import WindowSplits
+from forecaster.signal.spectrum import rhythms
+from forecaster.signal.windows import WindowSplits
 
 # Whole periods that it looks back on at most.
 MAX_PERIODS_BACK = 64

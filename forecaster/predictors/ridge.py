@@ -26,7 +26,7 @@ from forecaster.equations.products import by_blocks
 from forecaster.predictors.base import Array, Predictor, Specs, TensorSpec
 from forecaster.predictors.fitting import Gram
 from forecaster.signal.context import Context
-from forecaster.signal.splits import WindowSplits
+from forecaster.signal.windows import WindowSplits
 
 MAX_TAPS = 4096
 ALPHAS = tuple(float(alpha) for alpha in 10.0 ** np.arange(0, 6.5, 0.5))

@@ -25,7 +25,7 @@ from forecaster.networks import network
 from forecaster.predictors.base import Array, NoParameters, Specs, SymbolPredictor, TensorSpec
 from forecaster.predictors.network import NetworkPredictor
 from forecaster.signal.context import Context
-from forecaster.signal.splits import WindowSplits
+from forecaster.signal.windows import WindowSplits
 
 
 def one_hot(codes: NDArray, symbols: int, dtype: np.dtype) -> NDArray:

@@ -39,8 +39,8 @@ from forecaster.predictors.ridge import (
     squared_error,
 )
 from forecaster.signal.context import Context
-from forecaster.signal.sinusoids import fundamentals
-from forecaster.signal.splits import WindowSplits
+from forecaster.signal.spectrum import fundamentals
+from forecaster.signal.windows import WindowSplits
 
 # How many harmonics are tried.
 COUNTS = (4, 8, 16, 32)

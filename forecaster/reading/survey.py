@@ -17,8 +17,7 @@ from forecaster.config import Split
 from forecaster.files import as_argument
 from forecaster.signal.signal import Signal
 from forecaster.signal.spectrum import dominant_period
-from forecaster.signal.splits import boundaries
-from forecaster.signal.windows import suggest
+from forecaster.signal.windows import boundaries, suggest
 
 if TYPE_CHECKING:
     from forecaster.reading import Dialect, Timing

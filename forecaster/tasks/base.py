@@ -20,7 +20,7 @@ from forecaster.signal.context import Context
 from forecaster.signal.origins import Origins
 from forecaster.signal.scaling import Scaler
 from forecaster.signal.signal import Recording, Signal
-from forecaster.signal.splits import WindowSplits
+from forecaster.signal.windows import WindowSplits
 
 if TYPE_CHECKING:
     from forecaster.tasks.fitted import FittedModel

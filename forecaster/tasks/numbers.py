@@ -23,8 +23,7 @@ from forecaster.signal.calendar import SCALE
 from forecaster.signal.origins import Origins
 from forecaster.signal.scaling import Scaler
 from forecaster.signal.signal import Signal
-from forecaster.signal.splits import WindowSplits, boundaries, chosen_until
-from forecaster.signal.windows import suggest
+from forecaster.signal.windows import WindowSplits, boundaries, chosen_until, suggest
 from forecaster.tasks.base import Array, Examples, Series, Task
 from forecaster.tasks.fitted import FittedModel, in_blocks
 

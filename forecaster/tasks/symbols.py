@@ -31,7 +31,7 @@ from forecaster.reading.symbols import listed, one_alphabet, recoded
 from forecaster.signal.origins import Origins
 from forecaster.signal.scaling import Scaler
 from forecaster.signal.signal import Signal
-from forecaster.signal.splits import WindowSplits, boundaries
+from forecaster.signal.windows import WindowSplits, boundaries
 from forecaster.tasks.base import Array, Examples, Series, Task
 from forecaster.tasks.fitted import FittedModel
 from forecaster.tasks.numbers import delayed

@@ -38,8 +38,7 @@ from forecaster.predictors import Ensemble, Predictor
 from forecaster.predictors.base import Array
 from forecaster.predictors.ensemble import Members, convex, relative, without_small
 from forecaster.signal import sampling
-from forecaster.signal.splits import WindowSplits
-from forecaster.signal.windows import Runs, Windows
+from forecaster.signal.windows import Runs, Windows, WindowSplits
 
 # Where the holdout fold's training and validation targets end, as shares of the training part; the rest is held out.
 FIT_UNTIL, VALIDATE_UNTIL = 0.6, 0.7

@@ -12,7 +12,7 @@ from forecaster.errors import DivergedError
 from forecaster.predictors import Ensemble, Predictor, as_loaded, closed_form_members, direct, predictor_class
 from forecaster.predictors import baselines as baselines_of
 from forecaster.predictors.threads import one_blas_thread
-from forecaster.signal.splits import WindowSplits
+from forecaster.signal.windows import WindowSplits
 from forecaster.training.tensorflow import check_tensorflow
 
 # Both import what forecasting never needs, so they are imported when a training begins.

@@ -4,23 +4,30 @@ The optimizer is Adam (Kingma and Ba, 2015) on the objective of the network's ta
 default recipe warms the learning rate up and lets it fall along a cosine (Loshchilov and
 Hutter, "SGDR", 2017), clips the gradient's global norm, adds noise to the input and drops states
 out, and stops when validation has not improved for a while. The lecture's recipe does none of that.
+
+The windows as TensorFlow takes them: batches gathered as they are needed, in a shuffled order.
+
+Step k takes windows ``k * B`` to ``(k + 1) * B - 1`` of an endless sequence; each pass over all
+windows is shuffled by a permutation of its own, computed an index at a time from (seed, epoch).
+So the order needs no memory, differs in every epoch, and can be computed at any step.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecaster import networks
 from forecaster.config import Recipe, RunConfig, Window
 from forecaster.errors import DivergedError
 from forecaster.networks import Setting, network
 from forecaster.predictors import Predictor, TensorSpec, parameters, predictor_class
-from forecaster.signal.splits import WindowSplits
+from forecaster.signal.windows import Windows, WindowSplits
 from forecaster.tasks import Task, task_of
 from forecaster.tasks.base import Examples
 from forecaster.training.state import read_state, restore_state, weight_name
@@ -124,7 +131,6 @@ def _train(
     """Train from the start, or from where the checkpoint stands; return the callback that kept the best weights."""
     tensorflow()
     from forecaster.training.callbacks import BestWeights
-    from forecaster.training.data import in_order
 
     name, recipe = config.predictor, config.recipe
     task = task_of(name)
@@ -181,8 +187,6 @@ def _run_fit(
     model: Any, splits: WindowSplits, config: RunConfig, best: BestWeights, *, task: Task, validation: Any
 ) -> None:
     """Run Keras' fit; Ctrl-C ends it with the best weights so far."""
-    from forecaster.training.data import batches
-
     recipe = config.recipe
     epochs = math.ceil(recipe.steps / recipe.steps_per_epoch)
     feed = batches(
@@ -210,3 +214,60 @@ def _run_fit(
             raise
     finally:
         best.progress.finish()
+
+
+def batches(
+    windows: Windows,
+    *,
+    batch: int,
+    steps: int,
+    seed: int,
+    examples: Callable[..., Examples] | None = None,
+    first: int = 0,
+) -> Any:
+    """Return a `tf.data.Dataset` of the batches `first` to `steps`; `examples` turns windows and targets into them."""
+    import tensorflow as tf
+
+    def take(index: NDArray[np.int64]) -> Examples:
+        inputs, targets = windows.take(index)
+        return examples(inputs, targets, windows.window) if examples else (inputs, targets)
+
+    shapes = [(batch, *array.shape[1:]) for array in take(np.zeros(1, dtype=np.int64))]
+
+    def gather(step: Any) -> tuple[Any, Any]:
+        index = shuffled(step * batch + tf.range(batch, dtype=tf.int64), len(windows), seed)
+        inputs, targets = tf.numpy_function(take, (index,), (tf.float32, tf.float32))
+        # numpy_function forgets the shapes, without which Keras cannot trace the model.
+        inputs.set_shape(shapes[0])
+        targets.set_shape(shapes[1])
+        return inputs, targets
+
+    return _without_autotune(tf.data.Dataset.range(first, steps).map(gather).prefetch(4))
+
+
+def in_order(inputs: NDArray, targets: NDArray, batch: int) -> Any:
+    """Return a `tf.data.Dataset` of all W examples in order, `batch` at a time; both are (W, ...)."""
+    import tensorflow as tf
+
+    return _without_autotune(tf.data.Dataset.from_tensor_slices((inputs, targets)).batch(batch))
+
+
+def _without_autotune(dataset: Any) -> Any:
+    import tensorflow as tf
+
+    # Autotuning runs in a thread, for which the end of an iterator may wait up to a minute.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
+def shuffled(position: Any, windows: int, seed: int) -> Any:
+    """Map positions (B,) of the endless sequence to window numbers, each epoch a permutation of all."""
+    import tensorflow as tf
+
+    epoch, place = position // windows, position % windows
+    columns = (tf.fill(tf.shape(epoch), tf.constant(seed, tf.int64)), epoch, tf.zeros_like(epoch))
+    key = tf.cast(tf.stack(columns, axis=1), tf.int32)
+    # The public wrapper, tf.random.experimental.index_shuffle, pads a key per index wrongly.
+    last = tf.constant(windows - 1, tf.int64)
+    return tf.raw_ops.RandomIndexShuffle(index=place, seed=key, max_index=last, rounds=4)

@@ -17,8 +17,7 @@ from forecaster.predictors import Ensemble, direct, names, parameters, predictor
 from forecaster.signal.scaling import Scaler, check_size
 from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.spectrum import dominant_period
-from forecaster.signal.splits import WindowSplits, boundaries, chosen_until
-from forecaster.signal.windows import Runs, Windows
+from forecaster.signal.windows import Runs, Windows, WindowSplits, boundaries, chosen_until
 from forecaster.tasks import TASKS, Task, task_of
 
 # A network of an ensemble passes at most so often over the training windows, and takes at least so many steps.

@@ -26,8 +26,8 @@ from forecaster.evaluation import scoring
 from forecaster.model import Forecaster
 from forecaster.reading import read_signal
 from forecaster.signal.signal import Recording, Signal
-from forecaster.signal.splits import boundaries
 from forecaster.signal.time_axis import TimeAxis
+from forecaster.signal.windows import boundaries
 from forecaster.training.preparation import prepare
 
 WINDOW = Window(n_step=3, n_input=5)

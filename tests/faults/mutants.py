@@ -41,7 +41,7 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
     ),
     "windows": (
-        ("forecaster/signal/windows.py", "forecaster/signal/splits.py"),
+        ("forecaster/signal/windows.py", "forecaster/signal/windows.py"),
         ("test_windows.py", "test_splits.py", "test_evaluation_spectra.py", "test_origins.py", DOC),
     ),
     "evaluation": (

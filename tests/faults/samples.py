@@ -17,8 +17,8 @@ from forecaster.evaluation import LEVELS
 from forecaster.model import Forecaster
 from forecaster.predictors import Predictor
 from forecaster.signal.signal import Recording, Signal
-from forecaster.signal.splits import WindowSplits
 from forecaster.signal.time_axis import TimeAxis
+from forecaster.signal.windows import WindowSplits
 from forecaster.tasks import TASKS
 from forecaster.training.preparation import prepare, resolved
 
