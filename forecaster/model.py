@@ -43,7 +43,7 @@ CUT_OTHERWISE = "it trained this model, cut into other recordings: rows that it 
 
 @dataclass
 class Shared:
-    """What models of the same signals, window and split have in common, so that it is computed once.
+    """What is computed once for all models of the same signals, window and split.
 
     Attributes:
         prepared: The windows.
@@ -185,7 +185,7 @@ class Forecaster(FittedModel):
 
     @staticmethod
     def run_of(signals: Sequence[Signal], config: RunConfig) -> Run:
-        """Return what decides the weights that `fit` gives: what a checkpoint is compared by."""
+        """Return the settings and data that determine the weights; a checkpoint is resumed only if they agree."""
         signals = task_of(config.predictor).harmonised(signals)
         return run_of(signals, resolved(config, signals))
 
@@ -283,7 +283,7 @@ class Forecaster(FittedModel):
         forecasts: list[Forecast] = []
         for batch in self.batches(origins):
             if self.config.carry_state:
-                places = self.scaled(origins[batch])
+                places = self.scaled_origins(origins[batch])
                 rolled = np.concatenate([stateful_rollout(self.predictor, place, horizon) for place in places])
             else:
                 rolled = self.task.rollout(self.predictor, self.context(origins[batch], horizon), horizon)

@@ -306,20 +306,20 @@ class TestSampling:
     def test_origins_of_the_closed_loop_have_its_length_behind_them_or_a_gap(self, parts):
         ahead = sampling.segments(parts.whole_validation())
         sample = sampling.far(parts.whole_validation(), 0, ahead)
-        truth = sample.truth()
-        assert truth.shape == (len(sample), ahead * 10)
-        assert np.isfinite(truth[:, :10]).all()
-        assert (np.isfinite(truth).sum(axis=0) >= 1).all()
+        y_true = sample.y_true()
+        assert y_true.shape == (len(sample), ahead * 10)
+        assert np.isfinite(y_true[:, :10]).all()
+        assert (np.isfinite(y_true).sum(axis=0) >= 1).all()
 
     def test_the_parts_do_not_share_a_target(self, parts):
         ends = {}
-        for name in ("training", "validation", "after"):
+        for name in ("training", "validation", "last_fold"):
             windows = getattr(parts, name)
             first = int(windows.first[0]) + WINDOW.context
             ends[name] = (first, first + int(windows.count[0]) - 1 + 10)
         assert ends["training"][1] <= ends["validation"][0]
-        assert ends["validation"][1] <= ends["after"][0]
-        assert ends["after"] == (chosen_until(560, 680, 10), 680)
+        assert ends["validation"][1] <= ends["last_fold"][0]
+        assert ends["last_fold"] == (chosen_until(560, 680, 10), 680)
 
     def test_farther_targets_stay_within_their_part(self, parts):
         farther = parts.validation.farther(3)

@@ -194,7 +194,7 @@ def test_an_array_trains_and_forecasts_as_the_same_numbers_of_a_text_do(tmp_path
         (np.array([1.0, np.nan, 2]), "a.npy:2: column 'a0': a missing value.*--missing interpolate"),
         (np.array([1.0, np.inf, 2]), "a.npy:2: column 'a0': a value without an end"),
         (np.array(["x", "y"]), "no column of numbers"),
-        (np.array([1j, 2j]), "no column of numbers"),
+        (np.array([1j, 2j]), "an array of complex128; expected numbers, times or texts"),
         (np.array([{}, {}], object), "is no NumPy array"),
     ],
 )

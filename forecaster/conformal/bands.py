@@ -113,7 +113,7 @@ def calibrate(
 def effective_sample_size(state: IntervalState, channel: int, horizon: int, n_input: int) -> float | None:
     """Return how many independent errors the band of the next `horizon` steps was made of; None where not known.
 
-    Steps with fewer count more: how sure a band is goes with the root of their number.
+    Steps are averaged in 1 / sqrt(m), so that those with few independent errors weigh most.
     """
     near, far = state.separate[channel] if channel < len(state.separate) else (0, 0)
     first = min(horizon, n_input)
@@ -123,7 +123,7 @@ def effective_sample_size(state: IntervalState, channel: int, horizon: int, n_in
 
 
 def likely(level: int, effective_size: float) -> tuple[float, float]:
-    """Return between which shares of new targets a band at `level` percent covers, 95 times in 100.
+    """Return the 95 % range of the share of new targets that a band at `level` percent covers.
 
     That holds if nothing has changed. The fewer independent errors the band was made of, the more chance decides.
 
@@ -192,7 +192,7 @@ def needed(level: int) -> int:
 
 
 def _near_and_far(effective_sizes: NDArray, n_input: int) -> tuple[int, int]:
-    """Return what `effective_sizes` (H,) come to over the next segment, and over the recursive ones, 0 without any."""
+    """Return the mean effective size of the next segment and of the recursive ones; 0 if there are none."""
     near, far = (round(_mean_size(part)) if len(part) else 0 for part in np.split(effective_sizes, [n_input]))
     return near, far
 

@@ -1,9 +1,10 @@
 """The local scale: bands are as much wider or narrower as the forecast's last errors were.
 
 A machine that has become noisier is not exchangeable with the part that the bands were calibrated on. So each residual
-counts in units of the local error: the root mean square of the errors in the last third of the validation part, and of
-those that the same predictor makes over the last segments before the origin, each forecast from its own start. Nothing
-after the origin is looked at. Of recursive segments the very last errors tell less, so more of them count there, and
+counts in units of the local error. That is the root mean square of two sorts of error: those of the last third of the
+validation part, and those of the same predictor over the last segments before the origin. Each of these segments is
+forecast from its own beginning, and nothing after the origin is looked at. Of recursive segments the very last errors
+tell less, so more of them count there, and
 the reference error as much as all of them.
 
 Source: Lei, G'Sell, Rinaldo, Tibshirani, Wasserman 2018, "Distribution-Free Predictive Inference for Regression",

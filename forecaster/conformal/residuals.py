@@ -63,8 +63,8 @@ def residuals(
 ) -> list[Residuals]:
     """Return the residuals of each channel on the validation part.
 
-    The next segment has more origins than the recursive segments beyond it, which reach as far as a third of the
-    targets are left at their last step.
+    The next segment has more origins than the recursive segments beyond it, which reach as far ahead as their last
+    step still has a third of the targets.
 
     Args:
         predictor: What forecasts.
@@ -143,7 +143,7 @@ STEPS = 64
 
 
 def effective_sample_sizes(samples: Sequence[sampling.Sample], errors: Sequence[Array]) -> NDArray[np.int64]:
-    """Return for each step how many independent origins those that have a target there are worth, (H,).
+    """Return for each step the number of independent origins that its origins are worth, (H,).
 
     `errors` (O, H) has those of each fold. The folds of a run are one sequence.
     """
@@ -158,10 +158,10 @@ def effective_sample_sizes(samples: Sequence[sampling.Sample], errors: Sequence[
 
 
 def _centred(errors: Sequence[Array]) -> list[Array]:
-    """Return what tells how the `errors` (O, H) resemble each other, less its mean at each step.
+    """Return the centred series (O, H) whose autocorrelation is used.
 
-    Bands are bounds on the errors. So it is whether an error exceeds the bound of 90 % of all, or, where too few do,
-    its size.
+    Bands are bounds on the errors. So the series says whether an error exceeds the bound of 90 % of all, or, where too
+    few do, its size.
 
     Source: Vehtari, Gelman, Simpson, Carpenter, Buerkner 2021, "Rank-normalization, folding, and localization", section
     4: the effective sample size of a quantile.

@@ -3,8 +3,9 @@
 A predictor forecasts one segment. Beyond it the forecast segment becomes the newest input segment and the oldest is
 dropped, so nothing recorded after the origin is ever read. Many windows advance together.
 
-A stateful network can instead run on over the whole recording: `stateful_rollout`. It then remembers more than a
-window, and a segment costs one step in place of a window. That is another forecast, and never chosen silently.
+A stateful network can instead keep its state over the whole recording (`stateful_rollout`): it remembers more than one
+window, and each further segment costs one step. These forecasts differ from those of `rollout`, so this mode must be
+asked for.
 
 Source: deck E, "LSTM with TensorFlow", the prediction example.
 """
@@ -38,7 +39,8 @@ def rollout(predictor: Predictor, context: Context, horizon: int) -> Array:
 
     A row's bits depend on its own context alone, not on its neighbours or its place. The last segment of the past
     covariates is repeated, for their future is not known; where the future covariates end, their last value is held.
-    Channels that see each other advance together, each forecast fed back to all, whether or not all are asked for.
+    If a predictor sees other targets, all channels of an origin are forecast together and fed back to each other, even
+    if only one is asked for.
     Each member of an ensemble feeds back its own forecasts.
     """
     if predictor.active_members:
@@ -58,7 +60,7 @@ def rollout(predictor: Predictor, context: Context, horizon: int) -> Array:
 def rollout_symbols(predictor: SymbolPredictor, context: Context, horizon: int) -> tuple[Array, Array]:
     """Return the `horizon` likeliest symbols after each window of codes, (B, H), and all probabilities, (B, H, K).
 
-    Those of a step are given the context and the symbols that were named for the steps before it.
+    The probabilities at step h are conditional on the context and on the symbols forecast for steps 1 to h - 1.
 
     Raises:
         OutputError: a probability is not finite.
@@ -66,8 +68,8 @@ def rollout_symbols(predictor: SymbolPredictor, context: Context, horizon: int) 
     """
     batch, length = context.values.shape
     if horizon * predictor.window.symbols > MAX_PROBABILITIES:
-        found = f"{horizon} steps of {predictor.window.symbols} probabilities are more than {MAX_PROBABILITIES}."
-        raise UsageError(found, hint="Ask for a shorter horizon: -n.")
+        problem = f"{horizon} steps of {predictor.window.symbols} probabilities are more than {MAX_PROBABILITIES}."
+        raise UsageError(problem, hint="Ask for a shorter horizon: -n.")
     codes = np.concatenate((context.values, np.empty((batch, horizon))), axis=1)
     probabilities = np.empty((batch, horizon, predictor.window.symbols))
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
@@ -144,7 +146,7 @@ def _blocks(batch: int, window: Window) -> Iterator[slice]:
 
 
 def _recursions(predictor: Predictor, context: Context, horizon: int) -> Iterator[tuple[slice, Recursion]]:
-    """Yield the rows of `context` that advance together, and how they do."""
+    """Yield the rows of `context` that advance together, each with its recursion."""
     # What is forecast of one channel is shown to the others from the second pass of the predictor on.
     second_pass = horizon > predictor.segments * predictor.window.n_input
     if context.covariates.targets is not None and predictor.sees_other_targets and second_pass:
@@ -157,7 +159,8 @@ def _recursions(predictor: Predictor, context: Context, horizon: int) -> Iterato
 class Recursion:
     """A batch of contexts that slide along over the horizon, in one buffer (B, L + H rounded up to segments).
 
-    `windows` yields what is seen of it now, `append` lays a forecast behind that, `advance` slides on.
+    `windows` yields the contexts that end at the current step, `append` writes a forecast behind them, `advance` moves
+    on by that forecast.
     """
 
     def __init__(self, context: Context, window: Window, horizon: int) -> None:
@@ -180,7 +183,7 @@ class Recursion:
         return slice(self.done, self.done + self.window.context)
 
     def windows(self) -> Iterator[tuple[slice, Context]]:
-        """Yield the contexts as they are now, and which they are."""
+        """Yield the rows of the buffer and their current contexts: here all rows at once."""
         covariates = Covariates(
             None if self.past is None else self.past[:, self.seen],
             None if self.future is None else self.future[:, self.done :],
@@ -258,7 +261,7 @@ def _distinct_origins(covariates: Covariates) -> tuple[Index, Index]:
 
 
 def _repeated(past: NDArray | None, n_input: int, segments: int) -> NDArray | None:
-    """Return `past` (B, L, X) continued by its own last segment, as often as the loop goes round."""
+    """Return `past` (B, L, X) continued by its own last segment, `segments` times."""
     if past is None:
         return None
     return np.concatenate((past, np.tile(past[:, -n_input:], (1, segments, 1))), axis=1)

@@ -25,7 +25,7 @@ class Context:
     Attributes:
         values: (B, L), the channel that is forecast.
         channel: (B,), the number of that channel.
-        covariates: the columns beside it, over the same samples. The future columns reach at least a segment farther.
+        covariates: the columns beside it, over the same samples. The future columns have at least N more samples.
     """
 
     values: NDArray[Any]

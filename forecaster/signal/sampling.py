@@ -70,9 +70,9 @@ class Sample:
 
 
 def segments(windows: Windows) -> int:
-    """Return how many segments ahead a part can be looked at: one, or so many that enough is left for the last step.
+    """Return how many segments ahead a part can be looked at.
 
-    That is a third of the targets of all recordings, and `FEWEST` origins. At most S.
+    It is one, or as many as leave the last step a third of all targets and at least `FEWEST` origins; at most S.
     """
     window, channel = windows.window, windows.runs.channel
     rows = windows.targets[channel == channel[0]]
@@ -86,7 +86,7 @@ def near(windows: Windows, channel: int) -> Sample:
 
 
 def far(windows: Windows, channel: int, ahead: int) -> Sample:
-    """Return origins of a channel for `ahead` segments: some of all, and some of those with that much behind them."""
+    """Return some of all origins of a channel, and some of those that have `ahead` segments of targets behind them."""
     most = _most(windows, FAR, MAX_FAR)
     room, full = _room(windows, channel, 1), _room(windows, channel, ahead)
     first = np.cumsum(room) - room
@@ -102,7 +102,8 @@ def of_folds(folds: Sequence[Windows], channel: int, ahead: int) -> list[Sample]
     """Return for each of `folds`, which follow each other in time, origins of a channel that reach into it.
 
     They lie in any of the folds, and are compared with the targets of their own fold alone: so each target counts as
-    often at every step, however far ahead that is. They are as dense everywhere as the last step needs them.
+    often at every step, however far ahead that is. They are spaced so that the last step has enough of them; all steps
+    use this spacing.
     """
     reaching = [_reaching(folds, fold, ahead) for fold in folds]
     rooms = [_room(windows, channel, 1) for windows in reaching]
@@ -114,7 +115,7 @@ def of_folds(folds: Sequence[Windows], channel: int, ahead: int) -> list[Sample]
 
 
 def _every(folds: Sequence[Windows], channel: int, ahead: int, room: int) -> float:
-    """Return which of the `room` origins is taken, every second one, say, so that the last step has `ENOUGH`."""
+    """Return k so that every k-th of the `room` origins leaves the last step `ENOUGH` of them."""
     most_far = _most(folds[0], FAR, MAX_FAR)
     most = _most(folds[0], NEAR, MAX_NEAR) if ahead == 1 else 2 * most_far
     runs = np.flatnonzero(folds[0].runs.channel == channel)

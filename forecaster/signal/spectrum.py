@@ -5,8 +5,8 @@ Periods and lags are in samples; whoever knows the sample rate turns them into h
 The lines of a spectrum, each placed between the bins of the Fourier transform.
 
 A line is found as a peak of the Hann-windowed spectrum, then placed where the transform at any
-frequency is largest. A fundamental is placed where all its harmonics together are largest: the
-k-th tells its place k times as well.
+frequency is largest. A fundamental is placed where all its harmonics together are largest: the k-th harmonic fixes the
+frequency k times as precisely.
 
 Source: Rife and Boorstyn, "Single-Tone Parameter Estimation" (1974), for one line; Nehorai and
 Porat, "Adaptive Comb Filtering for Harmonic Signal Enhancement" (1986), for a fundamental.

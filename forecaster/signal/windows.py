@@ -171,7 +171,7 @@ class Windows:
 
     @property
     def origin(self) -> Index:
-        """Where window 0 of each run would begin in `flat` if numbered through, (R,): place = origin + w * stride."""
+        """The offset of each run in `flat`, (R,), so that window w begins at ``origin + w * stride``."""
         return self.runs.start + self.first - self.before * self.window.stride
 
     def places(self, index: Index) -> tuple[Index, Index]:
@@ -304,8 +304,8 @@ class WindowSplits:
     Attributes:
         training: What a predictor learns from.
         validation: What chooses states and penalties: the first two thirds of the validation part.
-        last_fold: Its last third, which chooses nothing; None: there is none. Both find the weights of an ensemble and
-            calibrate the bands.
+        last_fold: The last third of the validation part, which chooses nothing; None if there is none. All of the
+        validation part finds the weights of an ensemble and calibrates the bands.
     """
 
     training: Windows

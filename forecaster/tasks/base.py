@@ -119,7 +119,7 @@ class Task(ABC):
 
     @abstractmethod
     def choice_ends(self, begins: NDArray[np.int64], ends: NDArray[np.int64], window: Window) -> NDArray[np.int64]:
-        """Return for each run the row of its validation part until which targets choose states and penalties."""
+        """Return for each run the row at which the targets end that choose states and penalties."""
 
     @abstractmethod
     def examples(self, inputs: NDArray[np.float32], targets: NDArray[np.float32], window: Window) -> Examples:
@@ -148,7 +148,7 @@ class Task(ABC):
     def forecasts(
         self, model: FittedModel, series: Sequence[Series], rolled: Any, levels: Sequence[int]
     ) -> list[Forecast]:
-        """Return the forecast of each of `series`, of what the rollout gave for all of them, with bands at `levels`."""
+        """Return the Forecast of each of `series`, made of the rollout of all of them, with bands at `levels`."""
 
     # --- evaluation ----------------------------------------------------------------------
 
@@ -161,7 +161,7 @@ class Task(ABC):
     # --- showing -------------------------------------------------------------------------
 
     def facts(self, labels: Sequence[str]) -> list[tuple[str, str]]:
-        """Return what is to be said of a model of this task beside what holds for all, as (name, text)."""
+        """Return the facts of a model that only this task has, as (name, text)."""
         return []
 
     # Whether values change by small amounts, so that a line may join them.

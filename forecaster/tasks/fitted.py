@@ -75,7 +75,7 @@ class FittedModel:
     def forecasts_from(self, origins: Sequence[Origins], horizon: int, names: Collection[str]) -> dict[str, Array]:
         """Return what each scored predictor of `names` forecasts from `origins`, (O, H), in the channels' units.
 
-        A member of the ensemble is forecast once, whoever needs it.
+        Each ensemble member is forecast once, even if several of `names` use it.
         """
         context = self.context(origins, horizon)
         scaled: dict[str, Array] = {}
@@ -90,12 +90,14 @@ class FittedModel:
         return forecasts
 
     def _rolled(self, predictor: Predictor, origins: Sequence[Origins], context: Context, horizon: int) -> Array:
-        """Return a single predictor's forecast in scaled units; the model's own state may run on."""
+        """Return a single predictor's forecast in scaled units; with `carry_state` the model's state runs on."""
         if self.config.carry_state and predictor is self.predictor:
-            return np.concatenate([stateful_rollout(predictor, places, horizon) for places in self.scaled(origins)])
+            return np.concatenate(
+                [stateful_rollout(predictor, places, horizon) for places in self.scaled_origins(origins)]
+            )
         return rollout(predictor, context, horizon)
 
-    def scaled(self, origins: Sequence[Origins]) -> list[Origins]:
+    def scaled_origins(self, origins: Sequence[Origins]) -> list[Origins]:
         """Return `origins` in scaled copies of their recordings."""
         return [places.scaled(self.scaler, self.manifest.n_channels) for places in origins]
 
@@ -106,7 +108,7 @@ class FittedModel:
         return max(1, VALUES // (window.context * (1 + window.others) ** 2))
 
     def batches(self, origins: Sequence[Origins]) -> Iterator[slice]:
-        """Yield which of `origins`, each of one row, are forecast at once: those of one recording stay together."""
+        """Yield slices of `origins` (one row each) to forecast at once; a recording's channels stay together."""
         step = self.rows_at_once * self.manifest.n_channels if self.manifest.window.others else max(1, len(origins))
         yield from (slice(begin, begin + step) for begin in range(0, len(origins), step))
 

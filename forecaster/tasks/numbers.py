@@ -170,7 +170,7 @@ class Numbers(Task):
         grouped = model.manifest.window.others > 0
 
         def forecast_fn(group: Sequence[Origins], horizon: int, names: Collection[str]) -> dict[str, Array]:
-            """Return the forecasts from the same places of all channels, as many places at once as fit."""
+            """Return the forecasts from the same rows of all channels, in blocks that fit into memory."""
             size = model.rows_at_once if grouped else len(group[0])
             blocks = [model.forecasts_from(block, horizon, names) for block in in_blocks(group, size)]
             shape = (len(group), -1, horizon)

@@ -243,8 +243,8 @@ def _products(held_out: HeldOut, sample: sampling.Sample, segments: int) -> list
 def _error_products(y_hat: Array, y_true: Array, segments: int) -> Array:
     """Return the summed products of the errors of `y_hat` (M, O, H) by segment (J, M, M), each origin weighed.
 
-    A `y_true` (O, H) that is NaN gives no error. An origin counts by the inverse root of its squared error, that of
-    the median member.
+    A `y_true` (O, H) that is NaN gives no error. An origin is weighted by 1 / sqrt(s), s being the squared error of
+    its median member.
     """
     finite = np.isfinite(y_true)
     errors = np.where(finite, np.clip(y_hat - y_true, -LARGEST_ERROR, LARGEST_ERROR), 0.0)

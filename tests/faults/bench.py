@@ -29,6 +29,7 @@ from forecaster.errors import MESSAGE_LIMIT, ForecasterError
 from forecaster.model import Forecaster
 from forecaster.reading import read_signal
 from forecaster.signal.signal import Signal
+from forecaster.tasks.symbols import SymbolForecast
 from tests.faults import edits, samples
 from tests.faults.audit import Watch
 from tests.faults.folders import contents_of, lay_out
@@ -189,7 +190,7 @@ def _is_finite(model: Forecaster, forecasts: list[Any]) -> bool:
     steps = model.manifest.intervals.horizon
     arrays = []
     for one in (one for several in forecasts for one in several):
-        arrays += [one.mean, *([one.probabilities] if one.symbols else [])]
+        arrays += [one.mean, *([one.probabilities] if isinstance(one, SymbolForecast) else [])]
         arrays += [side[:steps] for band in one.bands.values() if band is not None for side in band]
     return all(np.isfinite(array).all() for array in arrays)
 
