@@ -112,6 +112,7 @@ class TestWeights:
         same = [np.array_equal(a.weights, b.weights) for a, b in zip(fold_ensembles, spoiled_folds, strict=True)]
         assert same == [k == third for k in range(3)]
 
+    @pytest.mark.slow
     def test_the_bands_of_a_model_are_made_of_what_was_found_without_each_third(self, monkeypatch):
         calls, calibrate_residuals = [], residuals.residuals
         monkeypatch.setattr(
@@ -244,6 +245,7 @@ class TestModel:
         asked = resolved(RunConfig(window=WINDOW, recipe=QUICK), [signal]).recipes
         assert {recipe.steps for recipe in asked.values()} == {20}
 
+    @pytest.mark.slow
     def test_a_network_that_fails_or_adds_nothing_is_left_out(self):
         wild = QUICK.model_copy(update={"learning_rate": 1e38, "clip_norm": None, "schedule": "constant"})
         model = Forecaster.fit([signal_of(wave(1200))], RunConfig(window=WINDOW, recipe=wild))

@@ -199,6 +199,7 @@ class TestConfigure:
         assert (config["predictor"], config["seed"]) == ("ridge", 1)
         assert config["split"]["training"] == 70
 
+    @pytest.mark.slow
     def test_the_model_json_of_a_model_repeats_its_run(self, sine_csv: Path, tmp_path: Path) -> None:
         args = (
             "--predictor",

@@ -126,6 +126,7 @@ class TestScores:
         compare([signal()], CONFIG, ("ridge", *TWO))
         assert sum(size for size in calls if size > 1) == one
 
+    @pytest.mark.slow
     def test_the_same_seed_gives_the_same_scores(self, result: Comparison) -> None:
         again = compare([signal(columns=2)], CONFIG, TWO)
         assert [(row.predictor, row.scores) for row in again.rows] == [
@@ -163,6 +164,7 @@ class TestScores:
             compare([signal(120)], CONFIG, TWO)
         assert caught.value.suggestion is not None
 
+    @pytest.mark.slow
     def test_parameters_belong_to_the_predictor_that_the_config_names(self) -> None:
         config = CONFIG.model_copy(update={"predictor": "basic-rnn", "parameters": {"units_1": 3, "units_2": 3}})
         found = {row.predictor: row for row in compare([signal()], config, ("basic-rnn", "gru")).rows}
@@ -195,6 +197,7 @@ class TestTrouble:
         assert "stopped being finite" in result.rows[-1].reason
         assert next(row for row in result.rows if row.predictor == TWO[1]).at(20).nmse is not None
 
+    @pytest.mark.slow
     @pytest.mark.usefixtures("diverging")
     def test_the_command_prints_all_others_and_exits_with_1(self, sine_csv: Path, tmp_path: Path) -> None:
         picture = tmp_path / "a.png"

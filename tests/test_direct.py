@@ -67,6 +67,7 @@ def test_saved_and_loaded_it_forecasts_the_same_bytes(model, tmp_path):
     assert first.mean.tobytes() == second.mean.tobytes()
 
 
+@pytest.mark.slow
 def test_in_auto_the_direct_mode_has_members_that_make_several_segments():
     signal = signal_of(wave(1200))
     models = {
@@ -80,6 +81,7 @@ def test_in_auto_the_direct_mode_has_members_that_make_several_segments():
     assert "segment-gru" in models["direct"].stored[1]["parts"][0]["scores"]
 
 
+@pytest.mark.slow
 def test_a_fold_too_short_for_several_segments_is_done_without():
     split = {"training": 40, "validation": 40, "test": 20}
     model = Forecaster.fit(

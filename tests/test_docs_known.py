@@ -31,6 +31,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_example_forecasts_the_rows_of_its_plan(folder):
     rows = list(csv.DictReader((folder / "forecasts" / "oven.forecast.csv").read_text().splitlines()))
     assert len(rows) == 20

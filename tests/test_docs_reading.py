@@ -62,6 +62,7 @@ def test_every_reading_option_is_on_the_page_and_no_other():
     assert named <= known
 
 
+@pytest.mark.slow
 def test_the_command_for_a_short_file_works_as_printed(folder):
     refusal = run("python cli.py train press.csv -o press --missing interpolate --predictor ridge", folder)
     run(refusal.split("This fits: ")[1], folder)

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -23,12 +25,14 @@ def totals(text):
     return dict(zip(heads, map(int, lines[-1].split()[1:]), strict=True))
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_the_old_or_the_new_stands():
     counts = totals(tool("kills", "--count", 12, "--only", "save over,forecast new,forecast over"))
     assert counts["done"] == 12
     assert counts["old"] + counts["new"] + counts["mixed"] == 12
 
 
+@pytest.mark.slow
 def test_of_two_writers_one_wins_and_no_reader_fails():
     said = tool("races", "--reads", 60, "--pairs", 1)
     assert said.count("pairs 1") == 4

@@ -413,6 +413,7 @@ def line(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_commands_run(line, tmp_path):
     own = ("--joint", "--predictor", "gru", "--n-step", 6, "--n-input", 3, "--steps", 40)
     text = ok("train", line, "-o", tmp_path / "m", *own).stdout

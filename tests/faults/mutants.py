@@ -41,11 +41,11 @@ MODULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
     ),
     "windows": (
-        ("forecaster/signal/windows.py", "forecaster/signal/windows.py"),
+        ("forecaster/signal/windows.py", "forecaster/signal/context.py"),
         ("test_windows.py", "test_splits.py", "test_evaluation_spectra.py", "test_origins.py", DOC),
     ),
     "evaluation": (
-        ("forecaster/evaluation/*.py", "forecaster/evaluation/metrics.py"),
+        ("forecaster/evaluation/*.py",),
         ("test_evaluation*.py", "test_metrics.py", "test_backtest.py", "test_symbols_predictors.py", DOC),
     ),
     "bundle": (("forecaster/bundle/*.py",), ("test_bundle*.py", DOC)),
