@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -56,9 +57,10 @@ class Setting(NamedTuple):
     lecture: bool = False
 
 
+@cache
 def names() -> tuple[str, ...]:
     """Return the names of all networks, in alphabetical order."""
-    # A module whose name starts with _ is shared by several networks, and is none.
+    # Cached, because looking for modules reads folders. One whose name starts with _ is shared by several networks.
     modules = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
     return tuple(sorted(module.replace("_", "-") for module in modules))
 
