@@ -112,20 +112,20 @@ class Forecaster(FittedModel):
             n_input: N, the samples of a segment.
             stride: Samples from one training window to the next.
             split: The shares of the training, validation and test part in percent.
-            seed: What all random numbers follow from.
+            seed: The seed of all random numbers.
             recipe: "lecture" trains a network as the lecture does.
-            steps: Steps of a network's training.
-            learning_rate: Of a network's training.
-            parameters: Sizes of a network.
+            steps: How many steps a network is trained for.
+            learning_rate: The learning rate of a network.
+            parameters: The sizes of a network, such as its units.
             joint: Whether each channel sees the others.
             carry_state: Whether a network's state runs on over the recording.
             horizon_mode: "direct" forecasts several segments in one pass.
-            time: Of a frame, as in `Signal.from_frame`.
-            channels: Of a frame.
-            unit: Of a frame.
-            rate_hz: Of a frame.
-            past_covariates: Of a frame.
-            future_covariates: Of a frame.
+            time: The column of time stamps of a frame, as in `Signal.from_frame`.
+            channels: The columns of a frame that are forecast.
+            unit: The unit of a frame's channels, or of each by its name.
+            rate_hz: The sample rate of a frame without time stamps.
+            past_covariates: The columns of a frame whose past alone is known.
+            future_covariates: The columns of a frame whose future is known, too.
             progress: Hears how far the training is.
             shared: What was computed before of the same signals for a model with the same window and split.
             checkpoint: One of the same `run_of`: the training goes on where it stands, and is written there.
@@ -148,7 +148,6 @@ class Forecaster(FittedModel):
             carry_state=carry_state,
             horizon_mode=horizon_mode,
         )
-        task = task_of(config.predictor)
         signals = as_signals(
             data,
             time=time,
@@ -158,6 +157,20 @@ class Forecaster(FittedModel):
             past_covariates=past_covariates,
             future_covariates=future_covariates,
         )
+        return cls._trained(signals, config, progress=progress, shared=shared, checkpoint=checkpoint)
+
+    @classmethod
+    def _trained(
+        cls,
+        signals: Sequence[Signal],
+        config: RunConfig,
+        *,
+        progress: Progress | None,
+        shared: Shared | None,
+        checkpoint: Checkpoint | None,
+    ) -> Forecaster:
+        """Return the model of `signals`: split and scaled, fitted, calibrated, then scored on the held-back part."""
+        task = task_of(config.predictor)
         signals = task.harmonised(signals)
         # A name that a model folder cannot hold is refused before the training, not after it.
         channels_of(signals)
