@@ -11,15 +11,19 @@ from numpy.typing import NDArray
 
 from forecaster.bundle import Manifest
 from forecaster.errors import SignalError, TooShortError
-from forecaster.reading.text.cells import same_unit
+from forecaster.reading.text.cells import unit_of
 from forecaster.signal.calendar import future, names
 from forecaster.signal.covariates import Covariates
 from forecaster.signal.origins import Origins
 from forecaster.signal.scaling import Scaler
 from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.units import are_convertible, are_one_unit
+from forecaster.signal.units import converted as in_unit
 
-# How far two sample rates may differ, as a share.
-RATE_TOLERANCE = 0.05
+# How far two sample rates may differ, as a share: two clocks differ by parts per million. Months are of many lengths.
+RATE_TOLERANCE, MONTHS_TOLERANCE = 1e-3, 0.05
+# Clocks of quartz are at most so far apart.
+CLOCK_TOLERANCE = 20e-6
 AS_TRAINED = "the model was trained"
 
 
@@ -38,36 +42,78 @@ def check_alike(signals: Sequence[Signal]) -> None:
                 expected=f"{_columns(first)}, as {first.path} has",
                 hint="Name the columns with --column.",
             )
-        check_units(signal, dict(zip(first.channels, first.units, strict=False)), f"{first.path} is")
+        check_units(signal, _units(first), f"{first.path} is")
 
 
 def check_rate(signal: Signal, rate_hz: float | None, owner: str) -> None:
-    """Raise SignalError if both rates are known and differ: `signal` would run at another speed.
+    """Raise SignalError if both rates are known and differ by more than clocks do: `signal` would run at another speed.
 
     `owner` says whose the expected rate is.
     """
     rate = signal.sample_rate_hz
-    if rate and rate_hz and abs(rate / rate_hz - 1) > RATE_TOLERANCE:
+    if rate and rate_hz and abs(rate / rate_hz - 1) > _rate_tolerance(signal):
         raise SignalError(
-            f"it is sampled at {rate:g} Hz",
+            f"it is sampled at {rate:.9g} Hz{_apart(rate, rate_hz)}",
             path=signal.path,
-            expected=f"{rate_hz:g} Hz, as {owner}",
-            hint=f"If the stamps are wrong, read it with --no-time --rate {rate_hz:g}.",
+            expected=f"{rate_hz:.9g} Hz, as {owner}",
+            hint=f"Resample it first. If its stamps are wrong, read it with --no-time --rate {rate_hz:.9g}.",
         )
 
 
-def check_units(signal: Signal, expected: Mapping[str, str], owner: str) -> None:
-    """Raise SignalError where a channel's unit and the `expected` one, by its name, are known and differ."""
-    for name, unit in zip(signal.channels, signal.units, strict=False):
+def _rate_tolerance(signal: Signal) -> float:
+    """Return the share by which the rate of `signal` may differ: that of clocks, or what its stamps can tell."""
+    if any(recording.time.calendar for recording in signal.recordings):
+        return MONTHS_TOLERANCE
+    return max(RATE_TOLERANCE, signal.rate_error)
+
+
+def _apart(rate: float, expected: float) -> str:
+    """Return how far a rate is from the expected one, where a share of it says more than both numbers do."""
+    share = rate / expected - 1
+    return f", {100 * abs(share):.3g} % too {'fast' if share > 0 else 'slow'}" if abs(share) < 0.1 else ""
+
+
+def remarks(signal: Signal, manifest: Manifest) -> list[str]:
+    """Return in sentences what differs between `signal` and the training files, and is no reason to refuse it."""
+    expected, rate, texts = manifest.sample_rate_hz, signal.sample_rate_hz, []
+    if expected and not rate:
+        texts.append(f"it has no time: its rows are taken to be {1 / expected:.9g} s apart, as {AS_TRAINED}")
+    elif expected and rate and signal.rate_error < abs(rate / expected - 1) > CLOCK_TOLERANCE:
+        apart = abs(rate / expected - 1) * 1e6
+        texts.append(f"its rate is {rate:.9g} Hz, {apart:.3g} ppm from the {expected:.9g} Hz of the training")
+    units = dict(zip(manifest.channels.target, manifest.channels.units, strict=False))
+    bare = [name for name, unit in zip(signal.channels, signal.units, strict=False) if not unit and units.get(name)]
+    if bare:
+        listed = ", ".join(f"{name} in {units[name]}" for name in bare)
+        texts.append(f"it names no unit: {listed}, as {AS_TRAINED}")
+    known = manifest.channels.covariate_units
+    for name, unit in _units(signal).items() if not known else ():
+        if unit and name in manifest.channels.exogenous:
+            texts.append(f"{name} is in {unit}; the model does not say in which unit it was trained")
+    return texts
+
+
+def check_units(signal: Signal, expected: Mapping[str, str], owner: str, *, convert: bool = False) -> None:
+    """Raise SignalError where a column's unit and the `expected` one, by its name, are known and differ.
+
+    `convert` says whether --convert may be proposed.
+    """
+    for name, unit in _units(signal).items():
         expected_unit = expected.get(name, "")
-        if unit and expected_unit and not same_unit(unit, expected_unit):
-            raise SignalError(
-                f"it is in {unit}",
-                path=signal.path,
-                column=name,
-                expected=f"{expected_unit}, as {owner}",
-                hint=f"If the header is wrong, read it with --unit {shlex.quote(f'{name}={expected_unit}')}.",
-            )
+        if not (unit and expected_unit) or are_one_unit(unit, expected_unit):
+            continue
+        option = f"--unit {shlex.quote(f'{name}={expected_unit}')}"
+        hint = f"If the header is wrong, read it with {option}."
+        if convert and are_convertible(unit, expected_unit):
+            hint = f"Add --convert to convert it to {expected_unit}. {hint}"
+        raise SignalError(
+            f"it is in {unit}", path=signal.path, column=name, expected=f"{expected_unit}, as {owner}", hint=hint
+        )
+
+
+def _units(signal: Signal) -> dict[str, str]:
+    """Return the unit of each column of `signal`, by its name."""
+    return dict(zip(signal.columns, (*signal.units, *signal.covariate_units), strict=False))
 
 
 def _columns(signal: Signal) -> str:
@@ -78,23 +124,104 @@ def _columns(signal: Signal) -> str:
 
 
 def column_places(signal: Signal, manifest: Manifest) -> list[int]:
-    """Return where the model's columns stand in `signal`; SignalError if they or its rate do not fit."""
+    """Return where the model's columns stand in `signal`; SignalError if they, their units or its rate do not fit."""
     check_rate(signal, manifest.sample_rate_hz, AS_TRAINED)
-    columns, units = manifest.channels.columns, manifest.channels.units
+    places = _places(signal, manifest)
+    check_units(signal, _expected_units(signal, places, manifest), AS_TRAINED, convert=True)
+    return places
+
+
+def converted(signal: Signal, manifest: Manifest) -> Signal:
+    """Return `signal` with the values of the model's columns in the model's units, and a note on each conversion.
+
+    Raises:
+        SignalError: A column is absent, or its unit cannot be converted.
+    """
+    places = _places(signal, manifest)
+    expected, units, notes = _expected_units(signal, places, manifest), _units(signal), list(signal.notes)
+    recordings = signal.recordings
+    for place in places:
+        name = signal.columns[place]
+        unit, expected_unit = units.get(name, ""), expected.get(name, "")
+        if not (unit and expected_unit) or are_one_unit(unit, expected_unit):
+            continue
+        try:
+            recordings = tuple(_with_unit(recording, place, unit, expected_unit) for recording in recordings)
+        except ValueError as error:
+            raise SignalError(f"{error}", path=signal.path, column=name, hint="Leave --convert out.") from None
+        units[name] = expected_unit
+        notes.append(f"{name} converted from {unit} to {expected_unit}")
+    texts = tuple(units.get(name, "") for name in signal.columns)
+    count = len(signal.channels)
+    return replace(
+        signal, recordings=recordings, units=texts[:count], covariate_units=texts[count:], notes=tuple(notes)
+    )
+
+
+def _with_unit(recording: Recording, place: int, unit: str, other: str) -> Recording:
+    """Return `recording` with the column at `place` in the `other` unit, in what is known of the future, too."""
+    values, future = recording.values.copy(), recording.future
+    values[:, place] = in_unit(values[:, place], unit, other)
+    first = values.shape[1] - (0 if future is None else future.shape[1])
+    if future is not None and place >= first:
+        future = future.copy()
+        future[:, place - first] = in_unit(future[:, place - first], unit, other)
+    return replace(recording, values=values, future=future)
+
+
+def _places(signal: Signal, manifest: Manifest) -> list[int]:
+    """Return where the model's columns stand in `signal`: by the headers of the file, else by them without units."""
+    columns = manifest.channels.columns
     # A single channel fits a model of one, whatever either is called.
-    is_single = len(columns) == len(signal.columns) == 1
-    targets = signal.channels if is_single else manifest.channels.target
-    check_units(signal, dict(zip(targets, units, strict=False)), AS_TRAINED)
-    if is_single:
+    if len(columns) == len(signal.columns) == 1:
         return [0]
-    if not set(columns) <= set(signal.columns):
+    names = {name: place for place, name in enumerate(signal.columns)}
+    names |= {header: place for place, header in enumerate(signal.headers)}
+    if not set(columns) <= set(names):
         raise SignalError(
             f"it has the channels {', '.join(signal.columns)}",
             path=signal.path,
             expected=f"{', '.join(columns)}, as {AS_TRAINED}",
-            hint="Name the columns with --column.",
+            hint=_renaming(signal, columns, manifest),
         )
-    return [signal.columns.index(name) for name in columns]
+    return [names[name] for name in columns]
+
+
+def _renaming(signal: Signal, columns: Sequence[str], manifest: Manifest) -> str:
+    """Return a hint with the --rename options for the model's columns, where units or names leave no choice.
+
+    Each column of the model that is missing must be like one column of the file alone, and no two like the same one.
+    """
+    units, expected = _units(signal), manifest.channels.unit_of
+    missing = [name for name in columns if name not in signal.columns and name not in signal.headers]
+    free = [name for name in signal.columns if name not in columns]
+    alike = {
+        name: [other for other in free if _is_alike(other, units.get(other, ""), name, expected(name))]
+        for name in missing
+    }
+    pairs = {name: others[0] for name, others in alike.items() if len(others) == 1}
+    if len(pairs) < len(missing) or len(set(pairs.values())) < len(pairs):
+        return "Name the columns with --column; --rename gives one the name that it has in the model."
+    return "If they are the same: " + " ".join(
+        f"--rename {shlex.quote(f'{other}={name}')}" for name, other in pairs.items()
+    )
+
+
+def _is_alike(name: str, unit: str, other: str, other_unit: str) -> bool:
+    """Return whether two columns have one unit, or where a unit is not known, names of which one begins the other."""
+    if unit and other_unit:
+        return are_one_unit(unit, other_unit)
+    short, long = sorted((name.casefold(), other.casefold()), key=len)
+    return long.startswith(short)
+
+
+def _expected_units(signal: Signal, places: Sequence[int], manifest: Manifest) -> dict[str, str]:
+    """Return the units of the model's columns by their names in `signal`; older folders have them in their names."""
+    channels = manifest.channels
+    return {
+        signal.columns[place]: channels.unit_of(name) or unit_of(name)[1]
+        for place, name in zip(places, channels.columns, strict=True)
+    }
 
 
 def ordered(signal: Signal, manifest: Manifest, scaler: Scaler) -> Signal:

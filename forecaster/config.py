@@ -47,7 +47,8 @@ class ReadingOptions(Frozen):
 
     `columns`, `exogenous` and `known` name the columns that are forecast, the covariates whose past
     alone is known, and those whose future is known too; `calendar` adds covariates that are computed
-    from the time stamps. The other fields are the options of the command line by the same names.
+    from the time stamps; `rename` gives columns other names, each as OLD=NEW. The other fields are
+    the options of the command line by the same names.
     """
 
     columns: Texts = ()
@@ -73,6 +74,8 @@ class ReadingOptions(Frozen):
     recording_rows: Annotated[int, Field(ge=1, le=10**12)] | None = None
     layout: Literal["columns", "wide", "long"] = "columns"
     symbols: bool = False
+    # Options that folders of earlier versions do not have are written where they are set.
+    rename: Annotated[Texts, Field(exclude_if=lambda names: not names)] = ()
 
     def replaced(self, **settings: Any) -> ReadingOptions:
         """Return the options with some `settings` replaced; a text stands for a list of one.

@@ -241,6 +241,13 @@ class Forecaster(FittedModel):
         """Raise SignalError, or TooShortError, if `signal` cannot be forecast `ahead` rows with this model."""
         compatibility.require(signal, self.manifest, self.scaler, ahead)
 
+    def converted(self, signal: Signal) -> Signal:
+        """Return `signal` in the units of the training; SignalError where one of them cannot be converted.
+
+        Columns without a unit are taken to be in the model's.
+        """
+        return compatibility.converted(signal, self.manifest)
+
     def check(self, signal: Signal) -> None:
         """Raise SignalError if `signal` cannot be scored with this model."""
         compatibility.ordered(self._aligned(signal), self.manifest, self.scaler)

@@ -63,7 +63,7 @@ def summary(reading: Reading) -> str:
     """Write a reading in one line: what a field holds by default is left out."""
     signal, dialect = reading.signal, reading.dialect
     changed = {
-        **_changed(signal, "name", "path", "sha256", "channels", "recordings", "rows"),
+        **_changed(signal, "name", "path", "sha256", "channels", "recordings", "rows", "headers", "rate_error"),
         **_changed(dialect, "columns", "encoding", "delimiter", "decimal", "header", "skip_rows"),
         **_changed(reading.timing),
         **({"left_out": reading.dropped_columns} if reading.dropped_columns else {}),

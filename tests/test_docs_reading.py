@@ -54,9 +54,14 @@ def test_there_are_examples():
 
 
 def test_every_reading_option_is_on_the_page_and_no_other():
-    from forecaster.commands.train import command
+    from forecaster.commands import forecast, train
 
-    known = {name for parameter in command.params for name in parameter.opts if name.startswith("--")}
+    known = {
+        name
+        for parameter in (*train.command.params, *forecast.command.params)
+        for name in parameter.opts
+        if name.startswith("--")
+    }
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXT))
     assert set(NAMES.values()) | set(FLAGS.values()) <= named
     assert named <= known

@@ -1,5 +1,8 @@
-"""Files that do not fit a model: 5 mg are no 5 g; of several the others are scored."""
+"""Files that do not fit a model: 5 mg are no 5 g, 1,049 Hz no 1,000; of several the others are scored."""
 
+import shlex
+
+import numpy as np
 import pytest
 
 from forecaster.signal import synthesis
@@ -51,3 +54,108 @@ def test_of_several_the_ones_that_fit_are_scored(folder, tmp_path):
     assert "none / acc" in done.output
     alone = commands.run("evaluate", folder / "of g", folder / "mg.csv", tmp_path / "lacking.csv")
     assert (alone.exit_code, alone.stdout) == (1, "")
+
+
+# --- rates ---------------------------------------------------------------------------------
+
+
+def at_rate(path, hz, *, decimals=9, rows=2000):
+    values = np.sin(np.arange(rows) / 5)
+    lines = [f"{k / hz:.{decimals}f},{value:.6f}" for k, value in enumerate(values)]
+    path.write_text("\n".join(["time [s],v", *lines]) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def kilohertz(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rates")
+    commands.ok("train", at_rate(folder / "f.csv", 1000), "-o", folder / "m", *SMALL)
+    return folder / "m"
+
+
+@pytest.mark.parametrize(
+    ("share", "says"),
+    [
+        (0.05, "5 % too fast"),
+        (-0.01, "1 % too slow"),
+        (0.002, "0.2 % too fast"),
+        (5e-4, "500 ppm from the 1000 Hz of the training"),
+        (1e-4, "100 ppm from the 1000 Hz of the training"),
+        (1e-5, ""),
+        (0.0, ""),
+    ],
+)
+def test_a_rate_that_differs_by_more_than_clocks_do_is_refused(kilohertz, tmp_path, share, says):
+    path = at_rate(tmp_path / "f.csv", 1000 * (1 + share))
+    done = commands.run("forecast", kilohertz, path, "-o", tmp_path / "out", "-n", 2)
+    assert done.exit_code == (2 if abs(share) > 1e-3 else 0)
+    assert says in done.stderr
+    assert ("its rate" in done.stderr or "sampled at" in done.stderr) == bool(says)
+    if done.exit_code:
+        assert "--no-time --rate 1000" in done.stderr
+
+
+def test_stamps_that_cannot_tell_a_rate_are_no_reason_to_refuse(kilohertz, tmp_path):
+    # Whole milliseconds over a tenth of a second tell the rate to a per cent.
+    path = at_rate(tmp_path / "f.csv", 1004, decimals=3, rows=120)
+    done = commands.run("forecast", kilohertz, path, "-o", tmp_path / "out", "-n", 2)
+    assert done.exit_code == 0, done.stderr
+
+
+def test_recordings_of_two_rates_do_not_train_one_model(tmp_path):
+    first, second = at_rate(tmp_path / "a.csv", 1000), at_rate(tmp_path / "b.csv", 1048)
+    message = commands.refused("train", first, second, "-o", tmp_path / "m", *SMALL)
+    assert "it is sampled at 1048 Hz, 4.8 % too fast; expected 1000 Hz" in message
+
+
+def test_months_are_of_many_lengths(tmp_path):
+    months = [f"{2000 + k // 12}-{k % 12 + 1:02d}-01,{k % 12 + k % 5}" for k in range(240)]
+    (tmp_path / "long.csv").write_text("\n".join(["time,v", *months]) + "\n")
+    commands.ok("train", tmp_path / "long.csv", "-o", tmp_path / "m", "--predictor", "ridge", "--n-step", 2,
+                "--n-input", 2)  # fmt: skip
+    (tmp_path / "spring.csv").write_text("\n".join(["time,v", *months[121:126]]) + "\n")
+    commands.ok("forecast", tmp_path / "m", tmp_path / "spring.csv", "-o", tmp_path / "out")
+
+
+def test_a_file_without_time_gets_a_note(kilohertz, tmp_path):
+    (tmp_path / "f.csv").write_text("\n".join(["v", *(str(np.sin(k / 5)) for k in range(100))]) + "\n")
+    done = commands.ok("forecast", kilohertz, tmp_path / "f.csv", "-o", tmp_path / "out")
+    assert "its rows are taken to be 0.001 s apart" in done.stderr
+
+
+# --- names ---------------------------------------------------------------------------------
+
+
+def two_channels(path, first, second):
+    lines = [f"{k},{k % 7},{k % 5}" for k in range(300)]
+    path.write_text("\n".join([f"t [s],{first},{second}", *lines]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "proposed"),
+    [
+        ("Temperature [degC]", "P [kW]", "--rename Temperature=temp --rename P=power"),
+        ("temp [degC]", "P [kW]", "--rename P=power"),
+        ("A [kW]", "B [kW]", ""),
+        ("x", "y", ""),
+    ],
+)
+def test_names_of_another_machine(tmp_path, first, second, proposed):
+    trained = two_channels(tmp_path / "a.csv", "temp [degC]", "power [kW]")
+    commands.ok("train", trained, "-o", tmp_path / "m", *SMALL)
+    other = two_channels(tmp_path / "b.csv", first, second)
+    message = commands.refused("forecast", tmp_path / "m", other, "-o", tmp_path / "out")
+    assert f"If they are the same: {proposed}".rstrip() in message if proposed else "If they are" not in message
+    if proposed:
+        options = shlex.split(proposed)
+        done = commands.ok("forecast", tmp_path / "m", other, "-o", tmp_path / "out", *options, "--overwrite")
+        assert "b/power [kW]" in done.output
+
+
+def test_rename_says_which_name_it_does_not_find(tmp_path):
+    path = two_channels(tmp_path / "a.csv", "temp", "power")
+    message = commands.refused("check", path, "--rename", "heat=temperature")
+    assert "--rename 'heat=temperature': no such column; expected one of 't [s]', 'temp', 'power'" in message
+    assert "OLD=NEW" in commands.refused("check", path, "--rename", "heat")
+    assert "two columns one name" in commands.refused("check", path, "--rename", "temp=power")

@@ -36,7 +36,7 @@ def proposed(path):
         ("Time\tT\n(µs)\tDeg C\n" + SECONDS.replace(",", "\t"), ("T",), ("°C",), 1e-7, 3),
         ("Time  v\n(ms)  (g)\n" + SECONDS.replace(",", "  "), ("v",), ("g",), 1e-4, 3),
         ("Time (ms),v (g)\nms,g\n" + SECONDS, ("v",), ("g",), 1e-4, 3),
-        ("Time,v\ns,W/m^2\n" + SECONDS, ("v [W/m^2]",), ("",), 0.1, 3),
+        ("Time,v\ns,W/m^2\n" + SECONDS, ("v",), ("W/m^2",), 0.1, 3),
     ],
 )
 def test_a_row_of_units_below_the_names(write, text, channels, units, step, line):

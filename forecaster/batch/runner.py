@@ -18,6 +18,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from forecaster import compatibility
 from forecaster.batch import ledger as ledgers
 from forecaster.batch.execution import execution as execution_named
 from forecaster.batch.ledger import Entry, Ledger, check_template, output_names, picture_name
@@ -43,7 +44,10 @@ WRITERS = 8
 
 @dataclass(frozen=True)
 class Job:
-    """What to make of the inputs, and where. `figure` draws the forecasts of one file as PNG."""
+    """What to make of the inputs, and where.
+
+    `convert` gives them the model's units first; `figure` draws the forecasts of one file as PNG.
+    """
 
     directory: Path
     reading: ReadingOptions
@@ -53,6 +57,7 @@ class Job:
     filename: str = "{stem}.forecast.{ext}"
     stop_on_error: bool = False
     overwrite: bool = False
+    convert: bool = False
     figure: Callable[[Sequence[Forecast]], bytes] | None = None
 
     def options(self) -> dict[str, Any]:
@@ -64,6 +69,7 @@ class Job:
             "filename": self.filename,
             "plot": self.figure is not None,
             "reading": self.reading.model_dump(mode="json"),
+            **({"convert": True} if self.convert else {}),
         }
 
 
@@ -217,6 +223,7 @@ def _read(
             return signals, failed, tuple(chunk[place:])
         try:
             signal = read_signal(item.path, job.reading, name=item.name)
+            signal = forecaster.converted(signal) if job.convert else signal
         except ForecasterError as error:
             failed.append(FailedInput(item.path, error))
         except OSError as error:
@@ -270,7 +277,8 @@ def _encoded(
             continue
         picture = None if job.figure is None else job.figure(forecasts)
         identity, sha256 = ledgers.identify(item.path, signal.sha256), hashlib.sha256(data).hexdigest()
-        yield EncodedForecast(item.path, identity, data, sha256, picture, forecasts, signal.notes)
+        notes = (*signal.notes, *compatibility.remarks(signal, forecaster.manifest))
+        yield EncodedForecast(item.path, identity, data, sha256, picture, forecasts, notes)
 
 
 def _refuse_own_inputs(inputs: Sequence[Input], names: dict[str, str], job: Job) -> None:

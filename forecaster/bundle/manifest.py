@@ -58,6 +58,7 @@ class Channels(Frozen):
 
     `target` are the C channels that are forecast, `units` their units, "" where none is known.
     `exogenous` are the covariates, X + F of them; the future of the last `known` is known too.
+    `covariate_units` are their units, nothing where none is known.
     `labels` are the K symbols in the order of their codes.
     """
 
@@ -66,11 +67,17 @@ class Channels(Frozen):
     known: Annotated[int, Field(ge=0, le=MAX_COVARIATES)] = 0
     labels: Names = ()
     units: Names = ()
+    # Folders without covariates, or from before their units were stored, do not have the key.
+    covariate_units: Annotated[Names, Field(exclude_if=lambda units: not units)] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of all columns that the model reads, the targets first."""
         return (*self.target, *self.exogenous)
+
+    def unit_of(self, column: str) -> str:
+        """Return the unit of a column, "" where none is known."""
+        return dict(zip(self.columns, (*self.units, *self.covariate_units), strict=False)).get(column, "")
 
     @property
     def past_covariates(self) -> tuple[str, ...]:
@@ -87,6 +94,8 @@ class Channels(Frozen):
         _check_unique("channels", self.columns)
         _check_unique("labels", self.labels)
         _check_length("units", len(self.units), len(self.target))
+        if self.covariate_units:
+            _check_length("covariate_units", len(self.covariate_units), len(self.exogenous))
         return self
 
 

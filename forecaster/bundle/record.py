@@ -116,6 +116,7 @@ def channels_of(signals: Sequence[Signal]) -> tuple[Channels, tuple[TrainingData
             known=first.known,
             units=first.units or ("",) * len(first.channels),
             labels=first.symbols,
+            covariate_units=_covariate_units(first),
         )
         return channels, tuple(TrainingData.of(signal) for signal in signals)
     except ValidationError as error:
@@ -123,6 +124,12 @@ def channels_of(signals: Sequence[Signal]) -> tuple[Channels, tuple[TrainingData
         raise SignalError(
             f"the columns cannot be recorded: {error.errors()[0]['msg']}", path=first.path, hint=hint
         ) from None
+
+
+def _covariate_units(signal: Signal) -> tuple[str, ...]:
+    """Return a unit for each covariate, those of the calendar among them; nothing where none is known."""
+    units = signal.covariate_units
+    return (*units, *[""] * (len(signal.exogenous) - len(units))) if any(units) else ()
 
 
 def _versions() -> dict[str, str]:

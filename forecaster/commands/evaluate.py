@@ -34,6 +34,7 @@ SHOWN_PARTS = 10
 @options.as_json
 @options.backtest
 @options.plot("Draw history, truth, forecast and the error by step.")
+@options.convert
 @options.reading
 @options.speech
 @click.pass_context
@@ -54,7 +55,7 @@ def command(ctx: click.Context, /, model: Path, signals: tuple[str, ...], **chos
         result = _stored(forecaster, *_sizes(forecaster, chosen), levels=chosen["levels"])
         _print(terminal, {**result, "model": str(model)}, forecaster, chosen)
         return _judged(terminal, result, forecaster, chosen["least_skill"])
-    read, refused = _read(ctx, forecaster, signals)
+    read, refused = _read(ctx, forecaster, signals, convert=chosen["convert"])
     evaluation = _scored(terminal, forecaster, read, chosen)
     if chosen["plot"] is not None:
         from forecaster import plots
@@ -110,12 +111,15 @@ def _stored(
     raise UsageError(f"The model holds no scores of that horizon and stride; it holds: {holds}.", hint=hint)
 
 
-def _read(ctx: click.Context, forecaster: Forecaster, arguments: tuple[str, ...]) -> tuple[list[Signal], int]:
+def _read(
+    ctx: click.Context, forecaster: Forecaster, arguments: tuple[str, ...], *, convert: bool
+) -> tuple[list[Signal], int]:
     """Return the signals, read as the model's training files were unless options say otherwise.
 
     Of several files, those that cannot be read or scored are reported and counted; a single one is an error.
     """
     from forecaster.commands import configure
+    from forecaster.compatibility import remarks
     from forecaster.reading import inputs, read_signal
 
     reading = configure.reading(options.explicit(ctx), forecaster.manifest.config.reading)
@@ -124,12 +128,15 @@ def _read(ctx: click.Context, forecaster: Forecaster, arguments: tuple[str, ...]
     for item in items:
         try:
             signal = read_signal(item.path, reading, name=item.name)
+            signal = forecaster.converted(signal) if convert else signal
             forecaster.check(signal)
         except ForecasterError as error:
             if len(items) == 1:
                 raise
             ctx.obj.warn(f"Error: {error}")
             continue
+        for remark in remarks(signal, forecaster.manifest):
+            ctx.obj.say(f"note: {printable(item.path)}: {printable(remark)}")
         signals.append(signal)
     if not signals:
         raise click.exceptions.Exit(1)

@@ -35,6 +35,7 @@ AFRESH = "the model carries its state over the recording; the gates and the grad
 @options.option("--beside", type=options.FilePath(), multiple=True, metavar="MODEL", help="Another model; repeatable.")
 @options.option("--channel", metavar="NAME", help="Channel to explain.  [the first]")
 @options.option("--at", type=SpanType(), help="Where to forecast from: a row, or a time from the start.  [the end]")
+@options.convert
 @options.overwrite
 @options.as_json
 @options.reading
@@ -115,7 +116,8 @@ def _read(ctx: click.Context, forecaster: Forecaster, path: str) -> Signal:
     items = inputs.find([path])
     if len(items) != 1:
         raise UsageError(f"{printable(path)} is {len(items)} files.", hint="Explain one signal at a time.")
-    return read_signal(items[0].path, reading, name=items[0].name)
+    signal = read_signal(items[0].path, reading, name=items[0].name)
+    return forecaster.converted(signal) if ctx.params["convert"] else signal
 
 
 def _with_reaches(explanation: Explanation, pairs: Sequence[tuple[Forecaster, Signal]]) -> Explanation:

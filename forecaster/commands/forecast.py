@@ -34,6 +34,7 @@ SHOWN_ROWS, SHOWN_FAILURES = 5, 10
 @options.form
 @options.filename
 @options.on_error
+@options.convert
 @options.overwrite
 @options.option("--plot", is_flag=True, help="Draw each forecast as PNG beside its file.")
 @options.as_json
@@ -89,6 +90,7 @@ def _job(forecaster: Forecaster, explicit: dict[str, Any], chosen: dict[str, Any
         filename=chosen["filename"],
         stop_on_error=chosen["on_error"] == "stop",
         overwrite=chosen["overwrite"],
+        convert=chosen["convert"],
         figure=_picture if chosen["plot"] else None,
     )
 

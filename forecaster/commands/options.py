@@ -161,6 +161,7 @@ verbose = option(
 )  # fmt: skip
 speech = joined(quiet, verbose)
 as_json = option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+convert = option("--convert", is_flag=True, help="Convert the file's units to those of the model.")
 overwrite = option("--overwrite", is_flag=True, help="Replace what is there.")
 resume = option("--resume", is_flag=True, help="Go on with a training that was interrupted, where it stood.")
 seed = option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of all chance.")
@@ -229,6 +230,7 @@ reading = joined(
         "--calendar", type=click.Choice(["minute-of-hour", "hour-of-day", "day-of-week", "day-of-year"]), multiple=True,
         help="Known channels made from the time stamps; repeatable.",
     ),
+    option("--rename", type=Listed(), multiple=True, metavar="OLD=NEW", help="Give a column another name; repeatable."),
     option("--time-column", "time_columns", type=Listed(), multiple=True, help="Time column; twice for date and time."),
     option("--no-time", is_flag=True, default=None, help="There is no time column."),
     option("--time-format", metavar="FORMAT", help="strptime format of the time stamps."),

@@ -15,6 +15,7 @@ from forecaster.reading.columns import channel_names, with_roles
 from forecaster.reading.file import InputFile, Table, TableFile, trailing_rows
 from forecaster.reading.recordings import Reading
 from forecaster.reading.text.cells import PATTERNS
+from forecaster.reading.text.header import renamed
 
 # So many rows tell what a column is.
 SAMPLE_ROWS = 40
@@ -71,7 +72,7 @@ def _described(file: InputFile, columns: Mapping[str, NDArray[Any]]) -> TableFil
         file.source,
         file.options,
         file.name,
-        names=tuple(columns),
+        names=renamed(file, tuple(columns)),
         kinds=tuple(kinds.get(column.dtype.kind, "text") for column in columns.values()),
         sample=tuple(zip(*(_texts(column[:SAMPLE_ROWS]) for column in columns.values()), strict=True)),
     )

@@ -14,6 +14,7 @@ from typing import Any
 from forecaster.reading.file import Roles, TableFile
 from forecaster.reading.refusal import RefusalError, as_text
 from forecaster.reading.text.cells import PATTERNS, other_unit, split_line, unit_of
+from forecaster.signal.units import is_unit
 
 # How the refusal of a file begins that may hold labels alone.
 NO_NUMBERS = "no column of numbers"
@@ -70,7 +71,7 @@ def with_roles(file: TableFile) -> TableFile:
     roles = Roles(time, group=group, covariates=len(covariates), future_covariates=len(future))
     if not channels:
         return _with_all_numbers(file, roles, covariates, timelike)
-    return replace(file, roles=replace(roles, channels=channels + covariates, units=_units(file, channels)))
+    return _with_units(replace(file, roles=replace(roles, channels=channels + covariates)))
 
 
 def _with_all_numbers(file: TableFile, roles: Roles, covariates: tuple[int, ...], timelike: Sequence[int]) -> TableFile:
@@ -100,9 +101,8 @@ def _with_all_numbers(file: TableFile, roles: Roles, covariates: tuple[int, ...]
         blank=blank,
         counts=tuple(i for i in numbers if i not in taken and is_index(file, i)),
         label=0 if may_be_wide else None,
-        units=_units(file, channels),
     )
-    return replace(file, roles=roles, notes=(*file.notes, *notes))
+    return _with_units(replace(file, roles=roles, notes=(*file.notes, *notes)))
 
 
 def resolve(file: TableFile, name: str, option: str) -> int:
@@ -145,7 +145,7 @@ def is_time(file: TableFile, index: int) -> bool:
         first = kind == "number" and index == 0 and file.width > 1
         return first and is_ramp(file, index) and not is_index(file, index)
     # A unit tells a column that only sounds like a time: s [mm], T [°C], Temps [°C].
-    if other_unit(header) and (unit_of(header)[1] or name not in TIME_NAMES - AMBIGUOUS):
+    if other_unit(header) and (is_unit(unit_of(header)[1]) or name not in TIME_NAMES - AMBIGUOUS):
         return False
     if name in TIME_NAMES:
         return True
@@ -277,15 +277,18 @@ def _padding(file: TableFile) -> list[int]:
     return padding
 
 
-def _units(file: TableFile, channels: tuple[int, ...]) -> tuple[str, ...]:
-    """Return one unit a channel: from the header, then from --unit: NAME=UNIT, one for all, or one for each."""
-    options = file.options.units
-    units = {index: unit_of(file.names[index])[1] if file.header else "" for index in channels}
+def _with_units(file: TableFile) -> TableFile:
+    """Return the file with a unit for each channel: of its header, or of --unit: NAME=UNIT, one for all, one for each.
+
+    Those without a name are of the targets alone.
+    """
+    options, roles, targets = file.options.units, file.roles, file.roles.targets
+    units = {index: unit_of(file.names[index])[1] if file.header else "" for index in roles.channels}
     plain = [text for text in options if "=" not in text]
-    if len(plain) not in (0, 1, len(channels)):
-        problem = f"{len(plain)} times --unit for {len(channels)} channels"
+    if len(plain) not in (0, 1, len(targets)):
+        problem = f"{len(plain)} times --unit for {len(targets)} channels"
         raise file.refusal(problem, expected="one for all, one for each, or NAME=UNIT")
-    units.update(zip(channels, plain * len(channels) if len(plain) == 1 else plain, strict=False))
+    units.update(zip(targets, plain * len(targets) if len(plain) == 1 else plain, strict=False))
     for text in options:
         name, mark, unit = text.rpartition("=")
         if not mark:
@@ -294,7 +297,9 @@ def _units(file: TableFile, channels: tuple[int, ...]) -> tuple[str, ...]:
         if index not in units:
             raise file.refusal(f"--unit {text!r}: column {name!r} is no channel")
         units[index] = unit
-    return tuple(units[index] for index in channels)
+    texts = tuple(units[index] for index in roles.channels)
+    roles = replace(roles, units=texts[: len(targets)], covariate_units=texts[len(targets) :])
+    return replace(file, roles=roles)
 
 
 # Columns of time that are easily overlooked.

@@ -75,8 +75,8 @@ class Roles:
 
     `time` has no column, one, or a date and a clock; `channels` the columns that become the
     signal's, of which the last `covariates` are not forecast, and of those the last
-    `future_covariates` are known ahead; `units` has the units of the channels. `group` tells
-    recordings apart. To be checked are `blank` columns, which looked empty, `counts`, which
+    `future_covariates` are known ahead; `units` has the units of the targets, `covariate_units` those of the others.
+    `group` tells recordings apart. To be checked are `blank` columns, which looked empty, `counts`, which
     count the rows, and `label`, which may name one series a row.
     """
 
@@ -87,6 +87,7 @@ class Roles:
     counts: tuple[int, ...] = ()
     label: int | None = None
     units: tuple[str, ...] = ()
+    covariate_units: tuple[str, ...] = ()
     covariates: int = 0
     future_covariates: int = 0
 

@@ -67,7 +67,8 @@ def reading(table: Table, track: Track, channels: tuple[str, ...]) -> Reading:
     """Return the reading of a table: its rows cut into recordings, its last columns the covariates of `channels`."""
     file, roles = table.file, table.file.roles
     checks.follow_counts(table, track)
-    timing, rate_hz, recordings = _timed(track, table.notes)
+    timing, grid, recordings = _timed(track, table.notes)
+    rate_hz = file.options.rate_hz or (float(f"{1 / timing.step_s:.9g}") if timing.step_s else None)
     if not recordings:
         raise file.refusal("no row without missing cells", line=file.first_line)
     _note_lost_rows(track, recordings, channels, table.notes)
@@ -85,30 +86,32 @@ def reading(table: Table, track: Track, channels: tuple[str, ...]) -> Reading:
         rows=len(table),
         notes=tuple(table.notes),
         symbols=table.alphabet,
+        covariate_units=roles.covariate_units if any(roles.covariate_units) else (),
+        headers=tuple(file.names[index] for index in roles.channels) if file.header and not table.alphabet else (),
+        rate_error=0.0 if grid is None or file.options.rate_hz else grid.rate_error,
     )
     return Reading(signal, timing, file.dialect, file.dropped_columns)
 
 
-def _timed(track: Track, notes: list[str]) -> tuple[Timing, float | None, list[Recording]]:
-    """Return what the time axis shows, the rate in Hz, and the recordings; `notes` gets what was done."""
+def _timed(track: Track, notes: list[str]) -> tuple[Timing, Grid | None, list[Recording]]:
+    """Return what the time axis shows, the grid of its stamps, and the recordings; `notes` gets what was done."""
     options = track.file.options
     if track.t is None:
         recordings, filled = _cut(track, None, notes)
         note_counts(notes, filled=filled)
         step_s = None if options.rate_hz is None else 1 / options.rate_hz
-        return Timing(step_s, interpolated=filled), options.rate_hz, recordings
+        return Timing(step_s, interpolated=filled), None, recordings
     _refuse_early_future(track)
     duplicates = put_in_order(track, options)
     grid = find_grid(track)
     gaps, inserted = (0, 0) if grid is None else handle_gaps(track, grid, options)
     recordings, filled = _cut(track, grid, notes)
     step_s = None if grid is None or track.kind == "samples" else grid.mean * track.unit_s
-    rate_hz = options.rate_hz or (None if not step_s else float(f"{1 / step_s:.9g}"))
     if duplicates:
         how = "mean taken" if options.duplicates == "mean" else "first kept"
         notes.append(f"{duplicates} rows with a stamp that stood before: {how}")
     note_counts(notes, filled=filled, gaps=gaps, inserted=inserted)
-    return Timing(step_s, None if grid is None else grid.jitter, gaps, duplicates, filled), rate_hz, recordings
+    return Timing(step_s, None if grid is None else grid.jitter, gaps, duplicates, filled), grid, recordings
 
 
 def note_counts(notes: list[str], *, filled: int, gaps: int = 0, inserted: int = 0) -> None:

@@ -30,6 +30,7 @@ NAMES = {
     "group_column": "--group-column",
     "recording_rows": "--recording-rows",
     "layout": "--layout",
+    "rename": "--rename",
 }
 FLAGS = {"no_time": "--no-time", "no_header": "--no-header", "sort": "--sort"}
 # Values that a shell would not show.

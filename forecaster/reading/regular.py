@@ -126,7 +126,8 @@ class Grid:
     """The regular step in the stamps' unit (months, where `calendar`), and the gaps (T-1,).
 
     `median` and `mean` are of the regular steps; `months` (T,) counts the months of a calendar,
-    whose step is the pandas alias `calendar`.
+    whose step is the pandas alias `calendar`. `rate_error` is the share by which
+    `mean` may be off: for the resolution of the first and the last stamp, and for their jitter.
     """
 
     median: float
@@ -135,6 +136,7 @@ class Grid:
     gap: NDArray[np.bool_]
     months: NDArray[np.int64] | None = None
     calendar: str | None = None
+    rate_error: float = 0.0
 
 
 def put_in_order(track: Track, options: ReadingOptions) -> int:
@@ -231,7 +233,8 @@ def find_grid(track: Track) -> Grid | None:
         return None
     steps = np.diff(track.t).astype(np.float64)
     median = float(np.median(steps[joint]))
-    is_regular = np.abs(steps - median) <= max(JITTER * median, 1.5 * _resolution(track.t))
+    resolution = _resolution(track.t)
+    is_regular = np.abs(steps - median) <= max(JITTER * median, 1.5 * resolution)
     if not (is_regular | ~joint).all() or (median * track.unit_s >= MONTH_S and (steps[joint] != median).any()):
         calendar = _calendar_months(track)
         if calendar is not None:
@@ -245,7 +248,9 @@ def find_grid(track: Track) -> Grid | None:
     jitter = float(np.abs(regular - median).max() / median)
     is_exact = jitter == 0 or (jitter <= 1e-6 and track.t.dtype.kind == "f")
     mean = median if jitter == 0 else float(regular.mean())
-    return Grid(median, _neat(mean) if is_exact else mean, 0.0 if is_exact else jitter, gap)
+    # Stamps on one grid to the last digit tell the step itself; rounded ones its mean over the regular rows.
+    rate_error = 0.0 if is_exact else (resolution + jitter * median) / float(regular.sum())
+    return Grid(median, _neat(mean) if is_exact else mean, 0.0 if is_exact else jitter, gap, rate_error=rate_error)
 
 
 def _neat(value: float) -> float:

@@ -46,10 +46,13 @@ class Signal:
 
     `name` is the input's relative path without suffix; `channels` has C names, `units` C
     units ("" where unknown); `exogenous` has X names of channels that are not forecast but may
-    help. Of the last `known` of them the future is known too: from the file, and behind those, a
-    sine and a cosine each, from the cycles of the `calendar`. `sample_rate_hz` is None where neither
-    the file nor the user gave one. `sha256` and `rows` identify the file that was read. `notes` tells in plain
-    words what the reader did beyond reading (values interpolated, duplicates dropped, ...).
+    help, `covariate_units` their units. `headers` has the names of all C + X as they stand in the
+    file, with units. Of the last `known` of them the future is known too: from the file, and behind
+    those, a sine and a cosine each, from the cycles of the `calendar`. `sample_rate_hz` is None
+    where neither the file nor the user gave one. `sha256` and `rows` identify the file that was
+    read. `notes` tells in plain words what the reader did beyond reading (values interpolated,
+    duplicates dropped, ...).
+    `rate_error` is the share by which the rate may be off for the resolution and the jitter of the file's stamps.
     Where the one channel holds symbols, `symbols` is their alphabet, and values are places in it.
     """
 
@@ -66,6 +69,9 @@ class Signal:
     known: int = 0
     calendar: tuple[Cycle, ...] = ()
     symbols: tuple[str, ...] = ()
+    rate_error: float = 0.0
+    covariate_units: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
 
     @classmethod
     def from_frame(

@@ -106,6 +106,7 @@ FIXTURES: dict[str, Fixture] = {
         "stacked-lstm", "--column oven --calendar hour-of-day --calendar day-of-week --missing split", signal="plan.csv"
     ),
     "ridge-groups": numbers("ridge", "--group-column run --decimal , --missing interpolate", signal="runs.csv"),
+    "ridge-headers": numbers("ridge", signal="headers.csv"),
     "stacked-lstm-interrupted": Fixture(
         "machine.csv", f"--predictor stacked-lstm {WINDOW} --steps 5000 --seed 1 {STACK}", interrupted=True
     ),

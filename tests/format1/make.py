@@ -32,7 +32,8 @@ Each folder holds
 
 `signals/` holds made-up signals: `machine.csv`, a period of eight samples with harmonics and noise; `coupled.csv`, a
 channel that wanders and one that follows it; `plan.csv`, an oven with a set-point that is known 20 rows ahead, and a
-draught; `runs.csv`, two recordings in one file with a decimal comma and a hole; `states.csv`, symbols.
+draught; `runs.csv`, two recordings in one file with a decimal comma and a hole; `states.csv`, symbols; `headers.csv`,
+five channels with units, directions and a comma in their names, none of which version 1 took for a unit.
 
 `python tests/format1/make.py CHECKOUT` writes all of it again, with the version of the program that is checked out in
 CHECKOUT. The time of day, `created`, is another one then, and on another processor the last bits. The networks of
@@ -142,11 +143,19 @@ def write_signals() -> None:
     write("plan.csv", "time,oven [°C],draught,setpoint", plan(random))
     write("runs.csv", "run;speed", runs(random))
     write("states.csv", "state", states(random))
+    write("headers.csv", 'time (s),v [mm/s^2],vib [furlongs],acc (x),acc (y),"Temp, inlet"', headers(random))
 
 
 def write(name: str, header: str, rows: list[str]) -> None:
     """Write a signal's rows under a header."""
     (SIGNALS / name).write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+
+
+def headers(random: np.random.RandomState) -> list[str]:
+    """Return 400 rows of five channels at 10 Hz."""
+    waves = np.sin(2 * np.pi * np.arange(400)[:, None] / [7.3, 9.1, 11.7, 13.0, 50.0])
+    values = waves + 0.1 * random.standard_normal((400, 5))
+    return [",".join([f"{k / 10:.1f}", *(f"{value:.3f}" for value in row)]) for k, row in enumerate(values)]
 
 
 def machine(random: np.random.RandomState) -> list[str]:

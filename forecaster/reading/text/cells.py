@@ -9,6 +9,7 @@ from collections import Counter
 from functools import lru_cache
 
 from forecaster.reading.source import LINE_CHARACTERS
+from forecaster.signal.units import is_unit
 
 # A long cell is refused for what it holds, not for its length.
 csv.field_size_limit(max(LINE_CHARACTERS, csv.field_size_limit()))
@@ -36,14 +37,11 @@ CLOCK = re.compile(rf"[ ]*{TIME}[ ]*", re.ASCII)
 # The kinds of cells that a row of data holds.
 DATA_KINDS = ("number", "stamp", "day", "clock")
 
-_UNITS = (
-    "g mg m/s^2 m/s2 m/s² m/s**2 ms-2 mm/s mm/s2 m/s km/h m mm cm µm um nm km V mV µV uV kV A mA µA uA kA W kW MW "
-    "VA Wh kWh MWh J Pa hPa kPa MPa bar mbar psi N kN Nm N·m °C degC °F degF K C F % %RH rpm 1/min Hz kHz MHz deg ° "
-    "°/s deg/s rad rad/s dps µT uT mT T G lux lx dB dBA ppm ppb s ms µs us ns min h um/m µm/m µε ue l/min m3/h kg t "
-    "Ohm Ω kΩ pC e"
-)
-MISSING_WORDS, UNITS = frozenset(_MISSING.split()), frozenset(_UNITS.split())
-UNIT = re.compile(r"(?P<name>.*?\S)\s*[(\[](?P<unit>[^()\[\]]{1,16})[)\]]\s*")
+MISSING_WORDS = frozenset(_MISSING.split())
+# A unit behind a name: in square brackets, in parentheses, or behind a comma.
+IN_SQUARE = re.compile(r"(?P<name>.*?\S)\s*\[(?P<unit>[^()\[\]]{1,24}(?:\([^()\[\]]{1,16}\))?)\]")
+IN_PARENTHESES = re.compile(r"(?P<name>.*?\S)\s*\((?P<unit>[^()\[\]]{1,24})\)")
+BEHIND_COMMA = re.compile(r"(?P<name>.*?[^\s,]),\s*(?P<unit>[^,]{1,24})")
 
 
 @lru_cache(maxsize=65536)
@@ -93,29 +91,18 @@ def column_kind(cells: list[str], decimal: str) -> str:
 
 
 def unit_of(header: str) -> tuple[str, str]:
-    """Return name and unit of a header; a bracket that holds no unit of the list belongs to the name.
+    """Return name and unit of a header: square brackets hold a unit, parentheses and a comma one that is known as such.
 
-    >>> unit_of("x-axis (g)"), unit_of("acc [m/s^2]"), unit_of("CO(GT)")
-    (('x-axis', 'g'), ('acc', 'm/s^2'), ('CO(GT)', ''))
+    >>> unit_of("x-axis (g)"), unit_of("acc [furlongs]"), unit_of("CO(GT)"), unit_of("Temp, inlet")
+    (('x-axis', 'g'), ('acc', 'furlongs'), ('CO(GT)', ''), ('Temp, inlet', ''))
     """
-    match = UNIT.fullmatch(header.strip())
-    if match and match["unit"].strip() in UNITS:
+    text = header.strip()
+    if match := IN_SQUARE.fullmatch(text):
         return match["name"], match["unit"].strip()
-    return header.strip(), ""
-
-
-def same_unit(unit: str, other: str) -> bool:
-    """Return whether two units are the same in any spelling: m/s^2, m/s**2 and m/s²; µm and um; degC and °C.
-
-    >>> same_unit("m/s^2", "m/s**2"), same_unit("mg", "g"), same_unit("mW", "MW")
-    (True, False, False)
-    """
-    return unit == other or _plain_unit(unit) == _plain_unit(other)
-
-
-def _plain_unit(unit: str) -> str:
-    folded = unicodedata.normalize("NFKC", unit).replace("μ", "u").replace("deg", "°")
-    return re.sub(r"[\s^*·⋅]", "", folded)
+    match = IN_PARENTHESES.fullmatch(text) or BEHIND_COMMA.fullmatch(text)
+    if match and is_unit(match["unit"]):
+        return match["name"], match["unit"].strip()
+    return text, ""
 
 
 # The units of time, in seconds.

@@ -56,6 +56,7 @@ def described(
     """Return the file with names, kinds and sample of its columns: `rows` are its first, the data begin at `start`."""
     data = rows[start:]
     names, name_notes = header.names(file, rows, start, delimiter=delimiter)
+    names = header.renamed(file, names)
     kinds = tuple(column_kind([row[i] for row in data if i < len(row)], decimal) for i in range(len(names)))
     sample = tuple(tuple(row) for row in data)
     return TableFile(

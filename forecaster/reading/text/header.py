@@ -12,11 +12,11 @@ from forecaster.reading.text.cells import (
     IN_BRACKETS,
     SECONDS,
     TIME_UNITS,
-    UNITS,
     column_kind,
     kind,
     unit_of,
 )
+from forecaster.signal.units import UNITS, is_unit
 
 # Units as loggers spell them.
 _WORDS = {
@@ -48,7 +48,6 @@ PROCESSED = frozenset(_PROCESSED.split())
 TIMES = frozenset([*SECONDS, "µs"])
 BRACKETED = re.compile(r"[(\[]([^()\[\]]{1,16})[)\]]")
 FORMAT = re.compile(r"(?=.{4})(?:[yY]{2,4}|[mM]{2,3}|[dD]{2}|[hH]{2}|[sS]{2,3}|[-/.: T])+")
-POWER = re.compile(r"(?:\^|\*\*)?-?[0-9]$|[²³]$")
 
 Rows = list[list[str]]
 
@@ -81,6 +80,29 @@ def names(file: InputFile, rows: Rows, start: int, *, delimiter: str) -> tuple[t
         longer = next(row for row in data if len(row) > len(header))
         raise _other_width(file, header, longer, lines_above=lines_above, delimiter=delimiter)
     return _unique(header + [""] * (width - len(header)), notes)
+
+
+def renamed(file: InputFile, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of columns with those of --rename in their place; a unit behind a name stays there.
+
+    Raises RefusalError for a name that no column has, old or new.
+    """
+    current = list(names)
+    for text in file.options.rename:
+        old, mark, new = (part.strip() for part in text.partition("="))
+        short = [unit_of(name)[0] for name in current]
+        if not (mark and old and new):
+            raise file.refusal(f"--rename {text!r}", expected="OLD=NEW")
+        if old in current or short.count(old) == 1:
+            index = current.index(old) if old in current else short.index(old)
+            unit_text = unit_of(current[index])[1]
+            current[index] = f"{new} [{unit_text}]" if unit_text and not unit_of(new)[1] else new
+        elif new not in current and new not in short:
+            listed = ", ".join(map(repr, current[:12])) + (", ..." if len(current) > 12 else "")
+            raise file.refusal(f"--rename {text!r}: no such column", expected=f"one of {listed}")
+    if len(set(current)) < len(current):
+        raise file.refusal("--rename gives two columns one name", expected="a name of its own for each")
+    return tuple(current)
 
 
 def _unique(header: list[str], notes: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -179,10 +201,12 @@ def unit(cell: str) -> str | None:
     plain = inner[1].strip() if inner else text
     if kind(text) == "number":
         return None
-    if plain in UNITS or all(POWER.sub("", part) in UNITS for part in re.split(r"[/*·]", plain)):
+    if plain in UNITS:
         return plain
     if not plain or plain.lower() in WORDS or FORMAT.fullmatch(plain):
         return WORDS.get(plain.lower(), "")
+    if is_unit(plain):
+        return plain
     return plain if inner and kind(plain) == "text" else None
 
 
