@@ -23,6 +23,7 @@ from forecaster.bundle.scores import history_text, thinned
 from forecaster.config import RunConfig
 from forecaster.errors import SignalError, TooShortError, printable
 from forecaster.evaluation import LEVELS, Evaluation, Keep, Request, ReusableSums
+from forecaster.evaluation.own_scores import beside_own_scores
 from forecaster.forecasting.forecast import Forecast, Forecasts
 from forecaster.forecasting.rollout import stateful_rollout
 from forecaster.predictors import Predictor
@@ -339,7 +340,9 @@ class Forecaster(FittedModel):
         ordered = [compatibility.ordered(self._aligned(signal), self.manifest, self.scaler) for signal in signals]
         first_targets = [self._first_targets(signal) for signal in signals]
         request = Request(horizon, stride, tuple(levels), keep, reuse)
-        return self.task.evaluate(self, ordered, first_targets, request)
+        evaluation = self.task.evaluate(self, ordered, first_targets, request)
+        is_own = np.repeat([self._is_training_file(signal) for signal in signals], self.manifest.n_channels)
+        return beside_own_scores(evaluation, self.stored, is_own.tolist())
 
     def origins(self, signal: Signal, rows: Sequence[int] | None = None) -> list[Origins]:
         """Return the `rows` of the last recording of `signal` as origins of each channel; its end if None.
@@ -394,6 +397,9 @@ class Forecaster(FittedModel):
             for origin in compatibility.series_end(signal, recording, self.manifest, ahead)
         ]
 
+    def _is_training_file(self, signal: Signal) -> bool:
+        return signal.identity in {trained.sha256 for trained in self.manifest.training_data}
+
     def _first_targets(self, signal: Signal) -> list[int]:
         """Return for each recording the first row that may be scored: the test part of what was trained on.
 
@@ -402,9 +408,9 @@ class Forecaster(FittedModel):
                 learned from would be scored.
         """
         data = TrainingData.of(signal)
-        cuts = {trained.cut for trained in self.manifest.training_data if trained.sha256 == data.sha256}
-        if not cuts:
+        if not self._is_training_file(signal):
             return [0] * len(signal.recordings)
+        cuts = {trained.cut for trained in self.manifest.training_data if trained.sha256 == data.sha256}
         if data.cut not in cuts:
             hint = "Leave out the reading options: those of the training hold."
             raise SignalError(CUT_OTHERWISE, path=signal.path, hint=hint)

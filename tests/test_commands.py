@@ -375,15 +375,17 @@ class TestEvaluate:
         text = ok("evaluate", model, sine_csv, "--level", 80, "--level", 95).stdout
         assert "coverage-80  coverage-95" in text
         assert "coverage-90" not in text
-        assert "95 % band: covers " in text
+        assert "The 95 % band contained " in text
         assert "at 80 %" in refused("evaluate", model, "--level", 80)
         ok("evaluate", model, "--level", 90)
 
     def test_the_report_tells_of_bands_spectrum_and_free_run(self, model: Path) -> None:
         closed = json.loads(ok("inspect", model, "--json").stdout)["evaluations"][1]["horizon"]
         near, far = (ok("evaluate", model, "-n", horizon).stdout for horizon in (20, closed))
-        assert re.search(r"; by the \d+ separate errors it was made of, [\d.]+ to [\d.]+ % could be expected\n", near)
-        for words in ("90 % band: covers", "spectrum, steps of 5 Hz", "energy by Hz", "correlation with"):
+        assert re.search(
+            r"The 90 % band contained [\d.]+ % of the values.* \([\d.]+ to [\d.]+ % would be normal\)\n", near
+        )
+        for words in ("spectrum: ", "5 Hz", "energy by Hz", "correlation with"):
             assert words in near
         assert "the truth peaks at" in far
         assert "free run, steps" in far

@@ -64,7 +64,10 @@ def test_each_segment_has_its_errors_gain_and_spread():
     assert [row.gain for row in rows] == pytest.approx([1, 0.75, -3])
     assert [row.spread for row in rows] == pytest.approx([1, 0.5, 3])
     assert found.usable_horizon == UsableHorizon(4, 0.4)
-    assert found.text == ("the error stays below every baseline's for 4 samples (0.4 s); the loop keeps its amplitude")
+    assert found.text == (
+        "the error stays below every baseline's and the mean's for 4 samples (0.4 s); "
+        "the loop swings more than the truth: at its end it has 3 times the truth's spread"
+    )
 
 
 def test_the_whole_horizon_and_no_segment_at_all_are_said():
@@ -73,14 +76,14 @@ def test_the_whole_horizon_and_no_segment_at_all_are_said():
     assert found.segments[0].baseline == ""
     assert found.segments[0].baseline_nmse is found.segments[0].gain is None
     assert found.text == (
-        "the error stays below every baseline's for 5 samples, the whole horizon; "
-        "the loop fades: its forecasts grow flat"
+        "the error stays below every baseline's and the mean's for 5 samples, the whole horizon; "
+        "the loop is flatter than the truth: at its end it has 0.2 of the truth's spread"
     )
     none = run_of(TRUTH, TRUTH * 5)
     assert none.usable_horizon.samples == 0
     assert none.text == (
-        "the error is not below the best baseline's, from the first segment on; "
-        "the loop explodes: its forecasts grow far beyond the signal"
+        "the error is not below every baseline's and the mean's even in the first segment; "
+        "the loop explodes: at its end it has 5 times the truth's spread"
     )
 
 
@@ -103,10 +106,13 @@ def test_a_truth_that_does_not_change_says_nothing_of_the_loop():
 
 
 def test_the_limits_of_a_loop():
-    assert [run_of(TRUTH, TRUTH * factor).loop for factor in (0.29, 0.31, 2.99, 3.01)] == [
+    factors = (0.79, 0.8, 1.2, 1.3, 3.0, 3.1)
+    assert [run_of(TRUTH, TRUTH * factor).loop for factor in factors] == [
         "fades",
         "holds",
         "holds",
+        "grows",
+        "grows",
         "explodes",
     ]
 
@@ -115,13 +121,13 @@ def test_the_limits_of_a_loop():
     ("usable", "rate", "text"),
     [
         (0, None, "but not in the first segment of its free run"),
-        (8, None, "it can be trusted for 8 samples, not for all 20"),
-        (8, 4.0, "it can be trusted for 8 samples (2 s), not for all 20"),
-        (20, None, "it can be trusted for all 20 samples"),
+        (8, None, "it stays ahead for 8 samples, not for all 20"),
+        (8, 4.0, "it stays ahead for 8 samples (2 s), not for all 20"),
+        (20, None, "it stays ahead for all 20 samples"),
     ],
 )
-def test_how_far_it_can_be_trusted(usable, rate, text):
-    assert UsableHorizon(usable).trusted(20, rate) == text
+def test_how_far_it_stays_ahead(usable, rate, text):
+    assert UsableHorizon(usable).ahead(20, rate) == text
 
 
 # --- as an evaluation tells it ------------------------------------------------------------
@@ -140,7 +146,7 @@ def test_errors_by_segment_average_to_the_whole():
     weights = [row.last_step - row.first_step + 1 for row in segments]
     assert np.average([row.nmse for row in segments], weights=weights) == pytest.approx(part.scores["model"]["nmse"])
     assert part.recursive.usable_horizon == UsableHorizon(70, 0.7)
-    assert part.verdict.text.endswith("; it can be trusted for all 70 samples (0.7 s).")
+    assert part.verdict.text.endswith("; it stays ahead for all 70 samples (0.7 s).")
 
 
 def test_the_usable_horizon_ends_where_a_baseline_is_better():
@@ -153,26 +159,26 @@ def test_the_usable_horizon_ends_where_a_baseline_is_better():
     assert part.recursive.segments[2].gain < 0
 
 
-def test_a_model_that_is_better_is_trusted_as_far_as_its_free_run():
+def test_a_model_that_is_better_says_how_far_its_free_run_is():
     def until(o, h):
         return np.where(np.arange(h) < 48, sine(o, h), sine(o, h) + 1.2)
 
     text = score_on_a_sine(until, horizon=64, baselines={"last-value": last_value, "mean": mean}).verdict.text
     assert text.startswith("Better than every baseline: ")
-    assert text.endswith("; it can be trusted for 48 samples, not for all 64.")
+    assert text.endswith("; it stays ahead for 48 samples, not for all 64.")
 
 
-def test_one_that_is_worse_is_not_trusted():
+def test_one_that_is_worse_is_never_ahead():
     text = score_on_a_sine(last_value, horizon=64, baselines={"mean": mean}).verdict.text
     assert text.startswith("Worse than predicting the mean")
-    assert "trusted" not in text
+    assert "stays ahead" not in text
 
 
 @pytest.mark.parametrize(("fade", "loop"), [(1.0, "holds"), (0.97, "fades"), (1.04, "explodes"), (1e3, "explodes")])
 def test_a_loop_fades_or_explodes(fade, loop):
     found = score_on_a_sine(lambda o, h: sine(o, h, fade=fade), horizon=80).recursive
     assert found.loop == loop
-    assert {"holds": "keeps", "fades": "fades", "explodes": "explodes"}[loop] in found.text
+    assert {"holds": "keeps", "fades": "flatter", "explodes": "explodes"}[loop] in found.text
 
 
 def test_memory_does_not_grow_with_the_origins():

@@ -55,7 +55,7 @@ def test_a_baseline_does_not_compete_with_itself():
 def test_few_origins_claim_nothing():
     judged = verdict.compare(against(np.full(3, 0.1), np.full(3, 1.0)), overlap=1)
     assert judged.kind == "unknown"
-    assert "Too few separate origins" in judged.text
+    assert judged.text.startswith("Too little test data to say whether it beats repeating")
 
 
 def test_overlapping_origins_raise_the_uncertainty():
@@ -132,7 +132,9 @@ def test_parts_of_a_kind_are_named_up_to_three():
         "Better than every baseline on 4 of 7 (a, b, c, ...); Worse than the best baseline on 3 of 7 (x, y, z)."
     )
     both = [("a", judged("same")), ("b", judged("unknown"))]
-    assert verdict.overall(both) == "No better than the best baseline on 1 of 2 (a); No verdict on 1 of 2 (b)."
+    assert verdict.overall(both) == (
+        "Not shown to be better than the best baseline on 1 of 2 (a); No verdict on 1 of 2 (b)."
+    )
     assert verdict.overall(both[:1]) == "It is same."
 
 
@@ -160,7 +162,12 @@ SMALL = np.abs(noise(100, seed=9)) + 0.1
     [
         (0.5 * SMALL, SMALL, "better", "Better than every baseline: 75 % +- "),
         (SMALL, 0.5 * SMALL, "worse", "Worse than the linear model ridge: 300 % +- "),
-        (SMALL, 1.01 * SMALL[::-1], "same", "No better than the linear model ridge: 2 % +- "),
+        (
+            SMALL,
+            1.01 * SMALL[::-1],
+            "same",
+            "Too little test data to say whether it beats the linear model ridge: 2 % +- ",
+        ),
     ],
 )
 def test_what_is_said_of_a_difference(model, other, kind, text):
@@ -169,7 +176,6 @@ def test_what_is_said_of_a_difference(model, other, kind, text):
     assert found.text.startswith(text)
     assert ", 100 origins)" in found.text
     assert ("less" in found.text) is (found.gain > 0)
-    assert ("within the uncertainty" in found.text) is (kind == "same")
 
 
 def test_a_constant_gain_has_no_uncertainty_to_show():

@@ -159,7 +159,7 @@ def test_the_verdict_compares_the_cross_entropy_one_step_ahead():
     assert evaluation.parts[0].scores["model"]["accuracy"] == 1
     assert verdict(0.5, 0.9, np.zeros(60)).verdict.startswith("Worse than the Markov chain: ")
     assert verdict(0.2, 0.1, np.zeros(60)).verdict.endswith("It is no better than taking all symbols to be alike.")
-    assert "Too few separate origins" in verdict(0.9, 0.5, np.zeros(6)).verdict
+    assert "Too little test data to say whether it beats" in verdict(0.9, 0.5, np.zeros(6)).verdict
 
 
 def test_beyond_one_step_the_verdict_compares_what_was_named_wrong():

@@ -10,8 +10,9 @@ from itertools import pairwise
 from typing import Any
 
 from forecaster.commands.terminal import number, table
-from forecaster.durations import duration, samples_and_time
+from forecaster.durations import samples_and_time
 from forecaster.errors import printable
+from forecaster.evaluation import sentences
 
 # Segments of a free run that are shown.
 SEGMENTS = 5
@@ -44,27 +45,17 @@ def _part(part: Mapping[str, Any], sample_rate_hz: float | None, levels: Sequenc
             lines.append(f"  no {printable(metric)}: {printable(text, 400)}")
     lines += _bands(part.get("bands"), levels)
     lines += _spectrum(part.get("spectrum"), sample_rate_hz)
-    lines += _free_run(part.get("free_run"))
+    lines += _free_run(part.get("free_run"), sample_rate_hz)
     return "\n".join(lines)
 
 
 def _bands(bands: Sequence[Mapping[str, Any]] | None, levels: Sequence[int]) -> list[str]:
-    """Return a line a band: whether it holds what it promises, and what could be expected of it."""
-    lines = []
-    for band in bands or ():
-        if band["level"] not in levels or band["coverage"] is None:
-            continue
-        certainty = " (too few separate origins to say how sure that is)"
-        if band["standard_error"] is not None:
-            verdict = "as promised" if band["within"] else "beyond the uncertainty"
-            certainty = f" +- {200 * band['standard_error']:.1f}: {verdict}"
-        expected = ""
-        if band.get("likely"):
-            low, high = (f"{100 * share:.1f}" for share in band["likely"])
-            errors = f"{band['separate']:.0f} separate errors"
-            expected = f"; by the {errors} it was made of, {low} to {high} % could be expected"
-        lines.append(f"{band['level']} % band: covers {100 * band['coverage']:.1f} %{certainty}{expected}")
-    return lines
+    """Return a line a band: how much it contained, and what would be normal."""
+    return [
+        sentences.coverage(band["level"], band["coverage"], band["standard_error"], band.get("likely"))
+        for band in bands or ()
+        if band["level"] in levels and band["coverage"] is not None
+    ]
 
 
 def _spectrum(spectrum: Mapping[str, Any] | None, sample_rate_hz: float | None) -> list[str]:
@@ -73,8 +64,9 @@ def _spectrum(spectrum: Mapping[str, Any] | None, sample_rate_hz: float | None) 
         return []
     model, actual, unit = spectrum["predictors"]["model"], spectrum["truth"], spectrum["unit"]
     lines = []
-    if spectrum["resolution"] is not None:
-        lines.append(f"spectrum, steps of {number(spectrum['resolution'], 3)} {unit}: {_peaks(model, actual)}")
+    if (spectrum["resolution"] or 0.0) > 0:
+        found = sentences.peaks(actual["peak"], model["peak"], spectrum["resolution"], unit)
+        lines.append(f"spectrum: {found}")
     edges = spectrum["edges"]
     if model["energy"] and actual["energy"] and len(model["energy"]) == len(actual["energy"]) == len(edges) - 1:
         spans = [f"{number(low, 3)}-{number(high, 3)}" for low, high in pairwise(edges)]
@@ -84,41 +76,38 @@ def _spectrum(spectrum: Mapping[str, Any] | None, sample_rate_hz: float | None) 
     return lines + _copy(model["likeness"], sample_rate_hz)
 
 
-def _peaks(model: Mapping[str, Any], actual: Mapping[str, Any]) -> str:
-    """Return the dominant peak of the signal beside that of the forecasts."""
-    if actual["peak"] is None:
-        return "no peak stands out of the truth"
-    text = f"the truth peaks at {number(actual['peak'])}"
-    if model["peak"] is None:
-        return f"{text}, the forecasts have no peak"
-    return f"{text}, the forecasts at {number(model['peak'])} ({model['peak_error']:+.2g})"
-
-
 def _copy(lag_correlation: Mapping[str, Any] | None, sample_rate_hz: float | None) -> list[str]:
-    """Return whether the forecasts copy the past: they correlate more with the signal some lag ago than with it now."""
+    """Return whether the forecasts copy the past: whether they are as much like the signal some samples before."""
     if lag_correlation is None:
         return []
-    lag, (past, actual) = lag_correlation["lag"], (f"{lag_correlation[key]:.3f}" for key in ("past", "truth"))
-    text = f"correlation with the truth {actual}, with the signal {lag} samples before {past}"
-    if lag_correlation["lag_copy"] is None:
-        return [f"no lag-copy: {text}"]
-    time = duration(lag, sample_rate_hz)
-    return [f"lag-copy of {lag} sample{'s' if lag > 1 else ''}{f' ({time})' if time else ''}: {text}"]
+    lag, past, target = (lag_correlation[key] for key in ("lag", "past", "truth"))
+    copied = lag_correlation["lag_copy"] is not None
+    return [sentences.lag_copy(lag, past, target, copied=copied, sample_rate_hz=sample_rate_hz)]
 
 
-def _free_run(free_run: Mapping[str, Any] | None) -> list[str]:
+def _free_run(free_run: Mapping[str, Any] | None, sample_rate_hz: float | None) -> list[str]:
     """Return the error of some recursive segments, and what the closed loop comes to."""
+    from forecaster.evaluation.recursive import Segment, summary
+
     if not free_run or not free_run["segments"]:
         return []
-    segments = _spread(free_run["segments"], SEGMENTS)
-    rows = [
-        ["  model nmse", *(number(segment["nmse"], 3) for segment in segments)],
-        ["  best baseline nmse", *(number(segment["baseline_nmse"], 3) for segment in segments)],
-        ["  best baseline", *(printable(segment["baseline"]) or "-" for segment in segments)],
-        ["  spread / truth's", *(number(segment["spread"], 3) for segment in segments)],
+    # An older version has stored no gain of a segment; nothing here needs it.
+    fields = ("first_step", "last_step", "nmse", "baseline", "baseline_nmse", "spread")
+    segments = [
+        Segment(segment=k, gain=None, **{name: segment[name] for name in fields})
+        for k, segment in enumerate(free_run["segments"], start=1)
     ]
-    steps = [f"{segment['first_step']}-{segment['last_step']}" for segment in segments]
-    return [table(["free run, steps", *steps], rows), f"  {printable(free_run['text'], 400)}"]
+    shown = _spread(segments, SEGMENTS)
+    rows = [
+        ["  model nmse", *(number(segment.nmse, 3) for segment in shown)],
+        ["  best baseline nmse", *(number(segment.baseline_nmse, 3) for segment in shown)],
+        ["  best baseline", *(printable(segment.baseline) or "-" for segment in shown)],
+        ["  spread / truth's", *(number(segment.spread, 3) for segment in shown)],
+    ]
+    steps = [f"{segment.first_step}-{segment.last_step}" for segment in shown]
+    # The sentence follows from the figures: an older version may have stored another.
+    text = summary(segments, sample_rate_hz, changes=free_run.get("loop") != "unknown")
+    return [table(["free run, steps", *steps], rows), f"  {text}"]
 
 
 def _spread(rows: Sequence[Any], most: int) -> list[Any]:

@@ -125,7 +125,7 @@ class NumberChannel:
         recursive = self._recursive(errors)
         verdict = compare(errors, overlap=plan.overlap, own_baseline=plan.own_baseline)
         if recursive is not None and verdict.kind == "better":
-            verdict = verdict.and_then(recursive.usable_horizon.trusted(plan.horizon, signal.sample_rate_hz))
+            verdict = verdict.and_then(recursive.usable_horizon.ahead(plan.horizon, signal.sample_rate_hz))
         scores = ChannelScores.of(
             signal,
             channel,

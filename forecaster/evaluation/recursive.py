@@ -5,25 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import takewhile
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.durations import samples_and_time
+from forecaster.evaluation import sentences
 from forecaster.evaluation.metrics import ErrorSums
+from forecaster.evaluation.sentences import Loop
 
 Array = NDArray[np.float64]
-Loop = Literal["holds", "fades", "explodes", "unknown"]
-
-# The loop fades, or explodes, if the spread of its last segment is below, or above, this share of the targets'.
-FADED, EXPLODED = 0.3, 3.0
-LOOPS: dict[Loop, str] = {
-    "holds": "the loop keeps its amplitude",
-    "fades": "the loop fades: its forecasts grow flat",
-    "explodes": "the loop explodes: its forecasts grow far beyond the signal",
-    "unknown": "the scored values do not change, so nothing is said of the loop's amplitude",
-}
 # A variance below this share of the mean square is what subtracting two sums leaves of none.
 ROUNDING = 1e-12
 
@@ -79,8 +71,8 @@ class Segment:
     @property
     def is_ahead(self) -> bool:
         """Whether the model is better here than every baseline, and than predicting the mean."""
-        beats_baselines = self.baseline == "" or (self.gain is not None and self.gain > 0)
-        return self.nmse is not None and self.nmse < 1 and beats_baselines
+        limits = [1.0] if self.baseline_nmse is None else [1.0, self.baseline_nmse]
+        return self.nmse is not None and self.nmse < min(limits)
 
 
 @dataclass(frozen=True)
@@ -95,23 +87,24 @@ class UsableHorizon:
     seconds: float | None = None
 
     def reach(self, horizon: int, rate_hz: float | None) -> str:
-        """Return a clause on how far ahead the error stays below every baseline's."""
+        """Return a clause on how far ahead the error stays below that of every baseline and of the mean."""
+        below = "below every baseline's and the mean's"
         if self.samples == 0:
-            return "the error is not below the best baseline's, from the first segment on"
+            return f"the error is not {below} even in the first segment"
         to_the_end = ", the whole horizon" if self.samples == horizon else ""
-        return f"the error stays below every baseline's for {samples_and_time(self.samples, rate_hz)}{to_the_end}"
+        return f"the error stays {below} for {samples_and_time(self.samples, rate_hz)}{to_the_end}"
 
-    def trusted(self, horizon: int, rate_hz: float | None) -> str:
-        """Return a clause on how far ahead a model that is better than every baseline can be trusted.
+    def ahead(self, horizon: int, rate_hz: float | None) -> str:
+        """Return a clause on how far ahead a model that is better than every baseline stays so.
 
-        >>> UsableHorizon(200).trusted(200, None)
-        'it can be trusted for all 200 samples'
+        >>> UsableHorizon(200).ahead(200, None)
+        'it stays ahead for all 200 samples'
         """
         if self.samples == 0:
             return "but not in the first segment of its free run"
         if self.samples < horizon:
-            return f"it can be trusted for {samples_and_time(self.samples, rate_hz)}, not for all {horizon}"
-        return f"it can be trusted for all {samples_and_time(self.samples, rate_hz)}"
+            return f"it stays ahead for {samples_and_time(self.samples, rate_hz)}, not for all {horizon}"
+        return f"it stays ahead for all {samples_and_time(self.samples, rate_hz)}"
 
 
 @dataclass(frozen=True)
@@ -162,14 +155,28 @@ def recursive_segments(
         is_defined = target_spread > 0 and np.isfinite(forecast_spread)
         spread = forecast_spread / target_spread if is_defined else None
         segments.append(Segment(k, begin + 1, end, nmse, baseline, baseline_nmse, gain, spread))
-    # The first segment that fails ends the usable horizon: a later success would be no comfort.
+    last, usable = segments[-1], usable_horizon(segments, rate_hz)
+    changes = target_steps.spread(last.first_step - 1, last.last_step) > 0
+    loop = sentences.loop_of(last.spread, changes=changes)
+    return RecursiveSegments(segment_length, tuple(segments), usable, loop, summary(segments, rate_hz, changes=changes))
+
+
+def usable_horizon(segments: Sequence[Segment], rate_hz: float | None) -> UsableHorizon:
+    """Return how far ahead the forecast of `segments` is of use."""
+    # The first segment that fails ends it: a later success would be no comfort.
     ahead = takewhile(lambda segment: segment.is_ahead, segments)
     samples = max((segment.last_step for segment in ahead), default=0)
-    usable = UsableHorizon(samples, None if rate_hz is None else samples / rate_hz)
+    return UsableHorizon(samples, None if rate_hz is None else samples / rate_hz)
+
+
+def summary(segments: Sequence[Segment], rate_hz: float | None, *, changes: bool) -> str:
+    """Return in a sentence how far the forecast of `segments` is of use, and what becomes of its amplitude.
+
+    `changes` says whether the targets of the last segment change.
+    """
     last = segments[-1]
-    loop = _loop(last.spread, changes=target_steps.spread(last.first_step - 1, last.last_step) > 0)
-    text = f"{usable.reach(horizon, rate_hz)}; {LOOPS[loop]}"
-    return RecursiveSegments(segment_length, tuple(segments), usable, loop, text)
+    reach = usable_horizon(segments, rate_hz).reach(last.last_step, rate_hz)
+    return f"{reach}; {sentences.loop(last.spread, changes=changes)}"
 
 
 def _best(nmses: Mapping[str, float | None]) -> tuple[str, float | None]:
@@ -185,13 +192,3 @@ def _nmse(errors: ErrorSums, begin: int, end: int) -> float | None:
         size = errors.y_true.count / errors.horizon * (end - begin)
         value = np.float64(errors.square_by_step[begin:end].sum() / size) / errors.y_true.variance
     return float(value) if np.isfinite(value) else None
-
-
-def _loop(spread: float | None, *, changes: bool) -> Loop:
-    """Return what became of the loop's amplitude at its end; `changes` says whether the targets do there."""
-    if not changes:
-        return "unknown"
-    # Where the targets change, a spread is missing only because it overflowed.
-    if spread is None or spread > EXPLODED:
-        return "explodes"
-    return "fades" if spread < FADED else "holds"

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 Array = NDArray[np.float64]
+# The key in JSON of how many times the loss of the model's own test part the loss here is.
+OWN_RATIO = "own_ratio"
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,9 @@ class ChannelScores:
             "verdict": self.verdict.text,
             "skill": self.verdict.skill,
         }
+        # Only another file than those of the training is compared with the model's own test part.
+        if self.verdict.own_ratio is not None or OWN_RATIO in self.reasons:
+            document[OWN_RATIO] = self.verdict.own_ratio
         if self.bands is not None:
             document["bands"] = [band.to_json() for band in self.bands]
         if self.spectrum is not None:

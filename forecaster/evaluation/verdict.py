@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import TaskName
+from forecaster.evaluation import sentences
 from forecaster.evaluation.metrics import ErrorSums
 from forecaster.predictors import baselines, label
 from forecaster.predictors.naive import Mean
@@ -31,6 +32,8 @@ FEWEST_BLOCKS = 4
 TWO_ERRORS = 0.97725
 # A standard error below this is rounding: the gain is the same at every origin.
 EXACT = 1e-9
+# A gain that lies within this of none, its uncertainty included, is none worth having.
+LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Verdict:
     """The comparison with the best baseline: its `kind`, and the sentence `text` that tells it.
 
     `gain` is the share of the error of the `baseline` that is saved, `error` the standard error of the gain, None where
-    there are too few separate origins.
+    there are too few separate origins. `loss` says what is compared, and `own_ratio` how many times that of the model's
+    own test part it is, None where there is no such comparison.
     """
 
     kind: Kind
@@ -46,6 +50,8 @@ class Verdict:
     baseline: str = ""
     gain: float | None = None
     error: float | None = None
+    loss: str = "squared error"
+    own_ratio: float | None = None
 
     @property
     def skill(self) -> dict[str, Any]:
@@ -55,6 +61,10 @@ class Verdict:
     def and_then(self, clause: str) -> Verdict:
         """Return the verdict with a clause more in its sentence."""
         return replace(self, text=f"{self.text.removesuffix('.')}; {clause}.") if clause else self
+
+    def beside_own(self, own_ratio: float) -> Verdict:
+        """Return the verdict with what the loss is beside that of the model's own test part."""
+        return replace(self.and_then(sentences.own_ratio(own_ratio, self.loss)), own_ratio=own_ratio)
 
     def as_baseline(self) -> Verdict:
         """Return the verdict on a model that is a baseline itself: those it was compared with are the other ones."""
@@ -112,18 +122,27 @@ def weigh(
         gain = float(difference.mean() / baseline_mean) if baseline_mean > 0 else 0.0
         error = standard_error(difference, overlap)
     error_of_gain = error / baseline_mean if error is not None and baseline_mean > 0 else None
-    verdict = Verdict(_kind(difference, error), "", baseline, gain, error_of_gain)
-    name, share, less = label(baseline), _share(verdict), "less" if gain > 0 else "more"
-    sentences: dict[Kind, str] = {
-        "unknown": f"Too few separate origins to tell it from {name}: {share} {less} {loss} ({scores}).",
-        "better": f"Better than every baseline: {share} less {loss} than {name} ({scores}).",
-        "worse": f"Worse than {name}: {share} more {loss} ({scores}).",
-        "same": f"No better than {name}: {share} {less} {loss}, the difference is within the uncertainty ({scores}).",
-    }
-    text = sentences[verdict.kind]
+    verdict = Verdict(_kind(difference, error), "", baseline, gain, error_of_gain, loss)
     if not np.any(difference):
-        text = f"No better than {name}: it makes the same errors ({scores})."
-    return replace(verdict, text=text)
+        return replace(verdict, text=f"No better than {label(baseline)}: it makes the same errors ({scores}).")
+    return replace(verdict, text=sentence(verdict, scores))
+
+
+def sentence(verdict: Verdict, scores: str) -> str:
+    """Return what the figures of a verdict say; `scores` shows the losses of both.
+
+    >>> sentence(Verdict("same", "", "ridge", 0.28, 0.16), "60 origins")
+    'Too little test data to say whether it beats the linear model ridge: 28 % +- 32 % less squared error (60 origins).'
+    """
+    name, gain, loss = label(verdict.baseline), verdict.gain or 0.0, verdict.loss
+    share, less = _share(verdict), "less" if gain > 0 else "more"
+    if verdict.kind == "better":
+        return f"Better than every baseline: {share} less {loss} than {name} ({scores})."
+    if verdict.kind == "worse":
+        return f"Worse than {name}: {share} more {loss} ({scores})."
+    if verdict.error is not None and abs(gain) + 2 * verdict.error <= LEVEL:
+        return f"Level with {name}: {share} {less} {loss} ({scores})."
+    return f"Too little test data to say whether it beats {name}: {share} {less} {loss} ({scores})."
 
 
 def _kind(difference: Array, error: float | None) -> Kind:
@@ -138,8 +157,14 @@ def _kind(difference: Array, error: float | None) -> Kind:
 
 def _share(verdict: Verdict) -> str:
     """Return a gain without its sign, and its uncertainty: two standard errors, as in the decision."""
-    text = percent(verdict.gain or 0.0)
-    return text if verdict.error is None or verdict.error <= EXACT else f"{text} +- {percent(2 * verdict.error)}"
+    gain = verdict.gain or 0.0
+    if verdict.error is None or verdict.error <= EXACT:
+        return percent(gain)
+    shown = percent(gain), percent(2 * verdict.error)
+    if shown[0] == shown[1] and verdict.kind in ("better", "worse"):
+        # What is beyond the uncertainty must look so.
+        shown = f"{100 * abs(gain):.4g} %", f"{200 * verdict.error:.4g} %"
+    return " +- ".join(shown)
 
 
 def standard_error(difference: Array, overlap: int) -> float | None:
@@ -164,7 +189,7 @@ def standard_error(difference: Array, overlap: int) -> float | None:
 
 _OVERALL: dict[Kind, str] = {
     "better": "Better than every baseline on",
-    "same": "No better than the best baseline on",
+    "same": "Not shown to be better than the best baseline on",
     "worse": "Worse than the best baseline on",
     "unknown": "No verdict on",
 }
@@ -176,9 +201,14 @@ def overall(verdicts: Sequence[tuple[str, Verdict]]) -> str:
         return verdicts[0][1].text
     if not verdicts:
         return "No verdict: there was nothing to score."
+    groups = {words: [name for name, verdict in verdicts if verdict.kind == kind] for kind, words in _OVERALL.items()}
+    least = sentences.WORSE_THAN_AT_HOME
+    groups[f"Its {verdicts[0][1].loss} is {least:g} times that on its own test part, or more, on"] = [
+        name for name, verdict in verdicts if verdict.own_ratio and float(sentences.ratio(verdict.own_ratio)) >= least
+    ]
     clauses = []
-    for kind, words in _OVERALL.items():
-        if names := [name for name, verdict in verdicts if verdict.kind == kind]:
+    for words, names in groups.items():
+        if names:
             shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
             clauses.append(f"{words} {len(names)} of {len(verdicts)} ({shown})")
     return "; ".join(clauses) + "."
