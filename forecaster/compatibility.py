@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.bundle import Manifest
+from forecaster.durations import duration
 from forecaster.errors import SignalError, TooShortError
 from forecaster.reading.text.cells import unit_of
 from forecaster.signal.calendar import future, names
@@ -17,13 +18,14 @@ from forecaster.signal.covariates import Covariates
 from forecaster.signal.origins import Origins
 from forecaster.signal.scaling import Scaler
 from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.time_axis import RATE_TOLERANCE
 from forecaster.signal.units import are_convertible, are_one_unit
 from forecaster.signal.units import converted as in_unit
 
-# How far two sample rates may differ, as a share: two clocks differ by parts per million. Months are of many lengths.
-RATE_TOLERANCE, MONTHS_TOLERANCE = 1e-3, 0.05
-# Clocks of quartz are at most so far apart.
+# The share by which two rates may differ without a word: the clocks of loggers differ by parts per million.
 CLOCK_TOLERANCE = 20e-6
+# Below this rate, the time between two rows says more than hertz do.
+SLOW_HZ = 0.1
 AS_TRAINED = "the model was trained"
 
 
@@ -34,7 +36,7 @@ def check_alike(signals: Sequence[Signal]) -> None:
     """Raise SignalError unless all `signals` have the rate, columns and units of the first."""
     first = signals[0]
     for signal in signals[1:]:
-        check_rate(signal, first.sample_rate_hz, f"{first.path} is")
+        check_rate(signal, first.sample_rate_hz, f"{first.path} is", first.rate_error)
         if (signal.channels, signal.exogenous, signal.known) != (first.channels, first.exogenous, first.known):
             raise SignalError(
                 f"it has the channels {_columns(signal)}",
@@ -45,42 +47,69 @@ def check_alike(signals: Sequence[Signal]) -> None:
         check_units(signal, _units(first), f"{first.path} is")
 
 
-def check_rate(signal: Signal, rate_hz: float | None, owner: str) -> None:
+def remarks_among(signals: Sequence[Signal]) -> tuple[str, ...]:
+    """Return in sentences what differs between `signals` and the first of them, and is no reason to refuse them."""
+    first = signals[0]
+    return tuple(
+        f"{signal.name}: {remark}"
+        for signal in signals[1:]
+        for remark in _rate_remarks(signal, first.sample_rate_hz, f"of {first.name}", first.rate_error)
+    )
+
+
+def check_rate(signal: Signal, rate_hz: float | None, owner: str, error: float = 0.0) -> None:
     """Raise SignalError if both rates are known and differ by more than clocks do: `signal` would run at another speed.
 
-    `owner` says whose the expected rate is.
+    `owner` says whose the expected rate is, `error` is the share by which that is open.
     """
-    rate = signal.sample_rate_hz
-    if rate and rate_hz and abs(rate / rate_hz - 1) > _rate_tolerance(signal):
+    share = rate_difference(signal, rate_hz, error)
+    if rate_hz and abs(share) > RATE_TOLERANCE:
         raise SignalError(
-            f"it is sampled at {rate:.9g} Hz{_apart(rate, rate_hz)}",
+            f"it is sampled at {_rate_text(signal.sample_rate_hz or 0.0)}{_apart(share)}",
             path=signal.path,
-            expected=f"{rate_hz:.9g} Hz, as {owner}",
+            expected=f"{_rate_text(rate_hz)}, as {owner}",
             hint=f"Resample it first. If its stamps are wrong, read it with --no-time --rate {rate_hz:.9g}.",
         )
 
 
-def _rate_tolerance(signal: Signal) -> float:
-    """Return the share by which the rate of `signal` may differ: that of clocks, or what its stamps can tell."""
-    if any(recording.time.calendar for recording in signal.recordings):
-        return MONTHS_TOLERANCE
-    return max(RATE_TOLERANCE, signal.rate_error)
+def rate_difference(signal: Signal, rate_hz: float | None, error: float = 0.0) -> float:
+    """Return the share by which the rate of `signal` is above `rate_hz`; 0 where one is unknown.
+
+    It is 0, too, where clocks that are of one rate differ by as much, or where the stamps cannot tell; `error` is the
+    share by which `rate_hz` is open.
+    """
+    rate = signal.sample_rate_hz
+    share = rate / rate_hz - 1 if rate and rate_hz else 0.0
+    return share if abs(share) > max(CLOCK_TOLERANCE, signal.rate_error + error) else 0.0
 
 
-def _apart(rate: float, expected: float) -> str:
-    """Return how far a rate is from the expected one, where a share of it says more than both numbers do."""
-    share = rate / expected - 1
+def _rate_remarks(signal: Signal, rate_hz: float | None, owner: str, error: float = 0.0) -> list[str]:
+    """Return a sentence if the rate of `signal` is a little off the one of `owner`."""
+    share = rate_difference(signal, rate_hz, error)
+    apart = f"{abs(share) * 1e6:.3g} ppm"
+    return [f"its rate is {signal.sample_rate_hz:.9g} Hz, {apart} from the {rate_hz:.9g} Hz {owner}"] if share else []
+
+
+def _rate_text(rate_hz: float) -> str:
+    """Return a rate in hertz, and where that is slow how far apart two rows are.
+
+    >>> _rate_text(1048.99983), _rate_text(1 / 3600)
+    ('1049 Hz', '0.000277778 Hz (a row every 60 minutes)')
+    """
+    return f"{rate_hz:.6g} Hz" + (f" (a row every {duration(1, rate_hz)})" if rate_hz < SLOW_HZ else "")
+
+
+def _apart(share: float) -> str:
+    """Return how far a rate is off, where a share of it says more than both numbers do."""
     return f", {100 * abs(share):.3g} % too {'fast' if share > 0 else 'slow'}" if abs(share) < 0.1 else ""
 
 
 def remarks(signal: Signal, manifest: Manifest) -> list[str]:
     """Return in sentences what differs between `signal` and the training files, and is no reason to refuse it."""
-    expected, rate, texts = manifest.sample_rate_hz, signal.sample_rate_hz, []
-    if expected and not rate:
-        texts.append(f"it has no time: its rows are taken to be {1 / expected:.9g} s apart, as {AS_TRAINED}")
-    elif expected and rate and signal.rate_error < abs(rate / expected - 1) > CLOCK_TOLERANCE:
-        apart = abs(rate / expected - 1) * 1e6
-        texts.append(f"its rate is {rate:.9g} Hz, {apart:.3g} ppm from the {expected:.9g} Hz of the training")
+    rate_hz = manifest.sample_rate_hz
+    texts = _rate_remarks(signal, rate_hz, "of the training")
+    if rate_hz and not signal.sample_rate_hz:
+        texts.append(f"it has no time: its rows are taken to be {1 / rate_hz:.9g} s apart, as {AS_TRAINED}")
     units = dict(zip(manifest.channels.target, manifest.channels.units, strict=False))
     bare = [name for name, unit in zip(signal.channels, signal.units, strict=False) if not unit and units.get(name)]
     if bare:

@@ -64,7 +64,7 @@ class Forecaster(FittedModel):
     Attributes:
         stored: The evaluations of the held-back part as JSON, taken when the model was trained.
         history: The learning curve, a row an epoch.
-        notes: What the training left out, in plain words.
+        notes: In what the files differ and what the training left out, in plain words.
     """
 
     stored: list[dict[str, Any]] = field(default_factory=list)
@@ -190,7 +190,8 @@ class Forecaster(FittedModel):
             intervals=state,
             interrupted=trained.interrupted,
         )
-        model = cls(manifest, fitted, quantiles, history=trained.history, notes=trained.notes)
+        notes = (*compatibility.remarks_among(signals), *trained.notes)
+        model = cls(manifest, fitted, quantiles, history=trained.history, notes=notes)
         for horizon in _scored_horizons(prepared, config):
             reuse = shared.sums.setdefault(horizon, {}) if shared else None
             evaluation = model.evaluate(signals, horizon=horizon, reuse=reuse)

@@ -1,11 +1,16 @@
 """Files that do not fit a model: 5 mg are no 5 g, 1,049 Hz no 1,000; of several the others are scored."""
 
 import shlex
+from contextlib import nullcontext
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from forecaster.signal import synthesis
+from forecaster import compatibility
+from forecaster.errors import SignalError
+from forecaster.signal import synthesis, time_axis
+from forecaster.signal.signal import Signal
 from tests import commands
 
 
@@ -106,6 +111,62 @@ def test_recordings_of_two_rates_do_not_train_one_model(tmp_path):
     first, second = at_rate(tmp_path / "a.csv", 1000), at_rate(tmp_path / "b.csv", 1048)
     message = commands.refused("train", first, second, "-o", tmp_path / "m", *SMALL)
     assert "it is sampled at 1048 Hz, 4.8 % too fast; expected 1000 Hz" in message
+    slower, near = at_rate(tmp_path / "c.csv", 999.9), at_rate(tmp_path / "d.csv", 1000.1)
+    done = commands.ok("train", slower, near, "-o", tmp_path / "m", *SMALL)
+    assert "note: d: its rate is 1000.1 Hz, 200 ppm from the 999.9 Hz of c" in done.stderr
+
+
+def test_a_rate_is_said_as_far_as_stamps_tell_it():
+    def error(stamps):
+        return time_axis.rate_error(stamps, np.diff(stamps).astype(float))
+
+    milliseconds = np.round(np.arange(1000) / 1024, 3)
+    assert error(milliseconds) == pytest.approx(1e-3, rel=0.05)
+    assert error(np.arange(1000) * 3_600_000_000_000) < 1e-6
+    # Doubles hold seconds since 1970 to a quarter of a microsecond.
+    epochs = 1_700_000_000 + np.arange(6000) / 204_800
+    assert 2e-7 / 0.03 < error(epochs) < 2e-6 / 0.03
+
+
+@pytest.mark.parametrize("error", [0.0, 1e-5, 3e-4, 0.02])
+@pytest.mark.parametrize("share", [0.0, 1e-5, 2e-4, 9e-4, 1.1e-3, 0.01, -0.03, 0.5])
+def test_a_rate_is_refused_remarked_or_passed(share, error):
+    signal = Signal("s", ("v",), (), sample_rate_hz=100 * (1 + share), rate_error=error)
+    tells = abs(share) > max(2e-5, error)
+    assert bool(compatibility.rate_difference(signal, 100.0)) == tells
+    refused = pytest.raises(SignalError, match="sampled at") if tells and abs(share) > 1e-3 else nullcontext()
+    with refused:
+        compatibility.check_rate(signal, 100.0, "the model was trained")
+
+
+def test_a_stored_rate_does_not_hide_that_of_the_stamps(tmp_path):
+    (tmp_path / "bare.csv").write_text("\n".join(["v", *(str(np.sin(k / 5)) for k in range(900))]) + "\n")
+    commands.ok("train", tmp_path / "bare.csv", "-o", tmp_path / "m", "--rate", 1000, *SMALL)
+    path = at_rate(tmp_path / "f.csv", 1049)
+    message = commands.refused("forecast", tmp_path / "m", path, "-o", tmp_path / "out")
+    assert "its stamps are those of 1049 Hz, and --rate says 1000 Hz" in message
+    assert "--no-time --rate 1000" in message
+    commands.ok("forecast", tmp_path / "m", path, "-o", tmp_path / "out", "--no-time", "--rate", 1000, "--overwrite")
+    commands.ok("forecast", tmp_path / "m", at_rate(tmp_path / "g.csv", 1000.001), "-o", tmp_path / "again")
+
+
+def test_a_horizon_in_time_spans_it(kilohertz, tmp_path):
+    done = commands.ok("forecast", kilohertz, at_rate(tmp_path / "f.csv", 1000.5), "-o", tmp_path / "o", "-n", "0.05s")
+    assert "the next 50 samples (50 ms)" in done.output
+    stamps = np.genfromtxt(tmp_path / "o/f.forecast.csv", delimiter=",", skip_header=1)[:, 1]
+    assert stamps[-1] - 1999 / 1000.5 == pytest.approx(0.05, rel=1e-3)
+
+
+@pytest.mark.parametrize(("step", "says"), [("D", "a row every 24 hours"), ("h", "a row every 60 minutes")])
+def test_slow_rates_are_said_in_time(tmp_path, step, says):
+    for name, other in (("a", step), ("b", "3h")):
+        stamps = pd.date_range("2024-01-01", periods=400, freq=other).astype(str)
+        rows = [f"{stamp},{k % 24 + k % 5}" for k, stamp in enumerate(stamps)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["time,v", *rows]) + "\n")
+    commands.ok("train", tmp_path / "a.csv", "-o", tmp_path / "m", *SMALL)
+    message = commands.refused("forecast", tmp_path / "m", tmp_path / "b.csv", "-o", tmp_path / "out")
+    assert says in message
+    assert "a row every 3 hours" in message
 
 
 def test_months_are_of_many_lengths(tmp_path):
@@ -113,8 +174,9 @@ def test_months_are_of_many_lengths(tmp_path):
     (tmp_path / "long.csv").write_text("\n".join(["time,v", *months]) + "\n")
     commands.ok("train", tmp_path / "long.csv", "-o", tmp_path / "m", "--predictor", "ridge", "--n-step", 2,
                 "--n-input", 2)  # fmt: skip
-    (tmp_path / "spring.csv").write_text("\n".join(["time,v", *months[121:126]]) + "\n")
-    commands.ok("forecast", tmp_path / "m", tmp_path / "spring.csv", "-o", tmp_path / "out")
+    for name, rows in (("spring", months[121:126]), ("winter", months[24:28])):
+        (tmp_path / f"{name}.csv").write_text("\n".join(["time,v", *rows]) + "\n")
+        commands.ok("forecast", tmp_path / "m", tmp_path / f"{name}.csv", "-o", tmp_path / name)
 
 
 def test_a_file_without_time_gets_a_note(kilohertz, tmp_path):

@@ -165,7 +165,8 @@ def _show(terminal: Terminal, item: Input, outcome: Outcome, forecaster: Forecas
     for note in outcome.notes.get(item.path, ()):
         terminal.say(f"note: {printable(note)}")
     for forecast in outcome.last:
-        length = samples_and_time(len(forecast.mean), forecaster.manifest.sample_rate_hz)
+        rate_hz = forecast.sample_rate_hz or forecaster.manifest.sample_rate_hz
+        length = samples_and_time(len(forecast.mean), rate_hz)
         unit = f" [{printable(forecast.unit)}]" if forecast.unit else ""
         terminal.say(f"{safe_text(forecast.unique_id)}{unit}: the next {length}")
         header, rows = forecast.preview(SHOWN_ROWS)

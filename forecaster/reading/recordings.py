@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from forecaster.config import Cycle, ReadingOptions
 from forecaster.reading import checks, stamps
-from forecaster.reading.file import Dialect, InputFile, Table, trailing_rows
+from forecaster.reading.file import Dialect, InputFile, Table, TableFile, trailing_rows
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.regular import LONGEST_FILLED, Grid, Timing, Track, find_grid, handle_gaps, put_in_order
 from forecaster.signal import calendar
 from forecaster.signal.signal import Recording, Signal
-from forecaster.signal.time_axis import TimeAxis
+from forecaster.signal.time_axis import RATE_TOLERANCE, TimeAxis
 
 GOES_ON = "rows of known values that go on after the last measured one"
 # A note says which channel costs the most rows if less than this share of them is kept.
@@ -87,10 +87,16 @@ def reading(table: Table, track: Track, channels: tuple[str, ...]) -> Reading:
         notes=tuple(table.notes),
         symbols=table.alphabet,
         covariate_units=roles.covariate_units if any(roles.covariate_units) else (),
-        headers=tuple(file.names[index] for index in roles.channels) if file.header and not table.alphabet else (),
+        headers=_headers(file, channels) if not table.alphabet else (),
         rate_error=0.0 if grid is None or file.options.rate_hz else grid.rate_error,
     )
     return Reading(signal, timing, file.dialect, file.dropped_columns)
+
+
+def _headers(file: TableFile, channels: Sequence[str]) -> tuple[str, ...]:
+    """Return the headers of `channels` as they stand in the file; nothing where a channel is no column of its own."""
+    headers = tuple(file.names[index] for index in file.roles.channels)
+    return headers if file.header and len(headers) == len(channels) else ()
 
 
 def _timed(track: Track, notes: list[str]) -> tuple[Timing, Grid | None, list[Recording]]:
@@ -107,11 +113,25 @@ def _timed(track: Track, notes: list[str]) -> tuple[Timing, Grid | None, list[Re
     gaps, inserted = (0, 0) if grid is None else handle_gaps(track, grid, options)
     recordings, filled = _cut(track, grid, notes)
     step_s = None if grid is None or track.kind == "samples" else grid.mean * track.unit_s
+    if grid is not None and step_s:
+        _refuse_other_rate(track, step_s, grid.rate_error)
     if duplicates:
         how = "mean taken" if options.duplicates == "mean" else "first kept"
         notes.append(f"{duplicates} rows with a stamp that stood before: {how}")
     note_counts(notes, filled=filled, gaps=gaps, inserted=inserted)
     return Timing(step_s, None if grid is None else grid.jitter, gaps, duplicates, filled), grid, recordings
+
+
+def _refuse_other_rate(track: Track, step_s: float, rate_error: float) -> None:
+    """Raise RefusalError if the stamps tell another rate than --rate does: one of the two is wrong."""
+    rate_hz = track.file.options.rate_hz
+    if rate_hz and abs(rate_hz * step_s - 1) > max(RATE_TOLERANCE, rate_error):
+        raise track.refusal(
+            f"its stamps are those of {1 / step_s:.6g} Hz, and --rate says {rate_hz:.6g} Hz",
+            0,
+            expected="one rate",
+            advice=f"If the stamps are wrong, read it with --no-time --rate {rate_hz:.9g}.",
+        )
 
 
 def note_counts(notes: list[str], *, filled: int, gaps: int = 0, inserted: int = 0) -> None:

@@ -18,7 +18,7 @@ from forecaster.config import ReadingOptions
 from forecaster.reading.file import TableFile
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.stamps import Stamps
-from forecaster.signal.time_axis import TimeKind
+from forecaster.signal.time_axis import TimeKind, months_error, rate_error
 
 # Rows that an integer can count.
 MOST_LOST = 1e18
@@ -126,8 +126,8 @@ class Grid:
     """The regular step in the stamps' unit (months, where `calendar`), and the gaps (T-1,).
 
     `median` and `mean` are of the regular steps; `months` (T,) counts the months of a calendar,
-    whose step is the pandas alias `calendar`. `rate_error` is the share by which
-    `mean` may be off: for the resolution of the first and the last stamp, and for their jitter.
+    whose step is the pandas alias `calendar`. `rate_error` is the share by which the stamps leave
+    the rate open.
     """
 
     median: float
@@ -233,8 +233,7 @@ def find_grid(track: Track) -> Grid | None:
         return None
     steps = np.diff(track.t).astype(np.float64)
     median = float(np.median(steps[joint]))
-    resolution = _resolution(track.t)
-    is_regular = np.abs(steps - median) <= max(JITTER * median, 1.5 * resolution)
+    is_regular = np.abs(steps - median) <= max(JITTER * median, 1.5 * _resolution(track.t))
     if not (is_regular | ~joint).all() or (median * track.unit_s >= MONTH_S and (steps[joint] != median).any()):
         calendar = _calendar_months(track)
         if calendar is not None:
@@ -248,9 +247,13 @@ def find_grid(track: Track) -> Grid | None:
     jitter = float(np.abs(regular - median).max() / median)
     is_exact = jitter == 0 or (jitter <= 1e-6 and track.t.dtype.kind == "f")
     mean = median if jitter == 0 else float(regular.mean())
-    # Stamps on one grid to the last digit tell the step itself; rounded ones its mean over the regular rows.
-    rate_error = 0.0 if is_exact else (resolution + jitter * median) / float(regular.sum())
-    return Grid(median, _neat(mean) if is_exact else mean, 0.0 if is_exact else jitter, gap, rate_error=rate_error)
+    return Grid(
+        median,
+        _neat(mean) if is_exact else mean,
+        0.0 if is_exact else jitter,
+        gap,
+        rate_error=rate_error(track.t, regular, runs=1 + len(steps) - len(regular)),
+    )
 
 
 def _neat(value: float) -> float:
@@ -320,7 +323,8 @@ def _month_grid(track: Track, months: NDArray[np.int64], *, ends: bool) -> Grid:
         length = np.diff(track.t).astype(np.float64)
         raise _irregular(track, length, float(np.median(length)), bad=joint & (steps != median))
     nominal = float(np.median(np.diff(track.t)[joint]))
-    return Grid(nominal, nominal, 0.0, gap, months, _alias(int(median), int(months[0]), ends))
+    alias = _alias(int(median), int(months[0]), ends)
+    return Grid(nominal, nominal, 0.0, gap, months, alias, months_error(alias))
 
 
 def _alias(step: int, month: int, ends: bool) -> str:

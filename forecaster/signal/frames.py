@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from forecaster.errors import SignalError
 from forecaster.signal.signal import Recording, Signal
-from forecaster.signal.time_axis import TimeAxis
+from forecaster.signal.time_axis import TimeAxis, months_error, rate_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +69,7 @@ def signal_from(
     values = _values(frame, [*targets, *covariates], where)
     rows = _measured_rows(values[:, : len(targets)]) if future_covariates else len(values)
     _check_complete(values[:rows], [*targets, *covariates], where)
-    axis, rate = _axis(stamps, rate_hz, where)
+    axis, rate, error = _axis(stamps, rate_hz, where)
     later = values[rows:, len(values[0]) - len(future_covariates) :] if future_covariates else None
     units = tuple((unit if isinstance(unit, str) else (unit or {}).get(target, "")) for target in targets)
     return Signal(
@@ -78,6 +78,7 @@ def signal_from(
         recordings=(Recording(np.ascontiguousarray(values[:rows]), axis, future=later),),
         units=units,
         sample_rate_hz=rate,
+        rate_error=error,
         rows=rows,
         exogenous=tuple(covariates),
         known=len(future_covariates),
@@ -164,29 +165,34 @@ def _time_column(frame: pd.DataFrame, name: str) -> str | None:
     return candidates[0] if candidates else None
 
 
-def _axis(stamps: Any, rate_hz: float | None, name: str) -> tuple[TimeAxis, float | None]:
-    """Return the regular axis of `stamps`, and the sample rate."""
+def _axis(stamps: Any, rate_hz: float | None, name: str) -> tuple[TimeAxis, float | None, float]:
+    """Return the regular axis of `stamps`, the sample rate, and the share by which the stamps leave it open."""
     if stamps is None:
-        return TimeAxis(), rate_hz
+        return TimeAxis(), rate_hz, 0.0
     if rate_hz is not None:
         raise SignalError("a time and rate_hz=", path=name, expected="one of them", hint="Leave out rate_hz=.")
     if isinstance(stamps, np.ndarray):
         _check_steps(stamps, name)
         step = float(stamps[-1] - stamps[0]) / max(1, len(stamps) - 1) or 1.0
-        return TimeAxis("seconds", float(stamps[0]), step), 1 / step
+        return TimeAxis("seconds", float(stamps[0]), step), 1 / step, _error(stamps)
     offset = "" if stamps.tz is None else "+00:00"
     utc = stamps.tz_convert("UTC").tz_localize(None) if offset else stamps
     instants = utc.to_numpy().astype("datetime64[ns]").astype(np.int64)
     if calendar := _calendar_step(instants):
-        return TimeAxis("timestamps", int(instants[0]), 1, offset, calendar), _rate(instants)
+        axis = TimeAxis("timestamps", int(instants[0]), 1, offset, calendar)
+        return axis, _rate(instants), months_error(calendar)
     _check_steps(instants.astype(np.float64), name)
     span, count = int(instants[-1] - instants[0]), max(1, len(instants) - 1)
     step_ns = span // count if span % count == 0 else span / count
-    return TimeAxis("timestamps", int(instants[0]), step_ns or 1, offset), _rate(instants)
+    return TimeAxis("timestamps", int(instants[0]), step_ns or 1, offset), _rate(instants), _error(instants)
 
 
 def _rate(instants: NDArray[np.int64]) -> float | None:
     return (len(instants) - 1) * 1e9 / float(instants[-1] - instants[0]) if len(instants) > 1 else None
+
+
+def _error(stamps: NDArray[Any]) -> float:
+    return rate_error(stamps, np.diff(stamps).astype(np.float64)) if len(stamps) > 1 else 0.0
 
 
 def _calendar_step(instants: NDArray[np.int64]) -> str | None:

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 TimeKind = Literal["samples", "seconds", "timestamps", "epoch-s", "epoch-ms", "epoch-us", "epoch-ns"]
 EPOCH_NS = {"epoch-s": 10**9, "epoch-ms": 10**6, "epoch-us": 10**3, "epoch-ns": 1}
 """Nanoseconds in the unit of an epoch."""
+RATE_TOLERANCE = 1e-3
+"""The share by which two sample rates may differ: clocks differ by parts per million."""
+LAST_DIGITS = tuple(10**digits for digits in range(9, -1, -1))
 LARGEST, LAST_MONTH = 2**63 - 1 - 10**9, np.datetime64("2262-03", "M")
 """The last stamp that 64 bits hold, with a second to spare for rounding; of a calendar, the last month."""
 
@@ -116,6 +119,46 @@ class TimeAxis:
             left = (month + 1).astype("datetime64[ns]") - start
             return ((months_of_stamps + 1).astype("datetime64[ns]") - left).astype(np.int64)
         return (months_of_stamps.astype("datetime64[ns]") + (start - month.astype("datetime64[ns]"))).astype(np.int64)
+
+
+def stamp_resolution(stamps: NDArray[Any]) -> float:
+    """Return the place of the last digit that `stamps` (T,) are written to, in their unit; at least their precision.
+
+    >>> stamp_resolution(np.array([0.0, 0.25, 0.5])), stamp_resolution(np.array([0, 1500, 3000]))
+    (0.01, 100.0)
+    """
+    sample = stamps[:: max(1, len(stamps) // 2000)]
+    if sample.dtype.kind in "iu":
+        return float(next((place for place in LAST_DIGITS if not (sample % place).any()), 1))
+    precision = float(np.spacing(np.abs(sample).max()))
+    for digits in range(16):
+        scaled = sample * 10.0**digits
+        if (np.abs(scaled - np.round(scaled)) <= 2 * np.spacing(np.abs(scaled).max())).all():
+            return max(10.0**-digits, precision)
+    return precision
+
+
+def rate_error(stamps: NDArray[Any], steps: NDArray[np.float64], runs: int = 1) -> float:
+    """Return the share by which the rate may differ from that of the mean of `steps`.
+
+    It is the resolution of the stamps, or their jitter where that is larger, over the time that the steps span. The
+    steps are those within `runs`, each of which begins and ends with a stamp.
+
+    >>> t = np.arange(101) / 100
+    >>> round(rate_error(t, np.diff(t)), 9)
+    0.01
+    """
+    noise = max(stamp_resolution(stamps), float(np.abs(steps - np.median(steps)).max()))
+    return noise * runs / float(steps.sum())
+
+
+def months_error(alias: str) -> float:
+    """Return the share by which the rates of two calendars of one alias may differ: a month has 28 to 31 days.
+
+    >>> round(months_error("MS"), 3), round(months_error("YS"), 3)
+    (0.107, 0.009)
+    """
+    return 3 / (28 * _months_of(alias)[0])
 
 
 def _decimals(start: float, step: float, last: int) -> int:
