@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -44,7 +45,8 @@ def check_alike(signals: Sequence[Signal]) -> None:
                 expected=f"{_columns(first)}, as {first.path} has",
                 hint="Name the columns with --column.",
             )
-        check_units(signal, _units(first), f"{first.path} is")
+        units = dict(enumerate(column_units(first)))
+        check_units(signal, units, f"{first.path} is", hint="Convert its values first: all files need one unit.")
 
 
 def remarks_among(signals: Sequence[Signal]) -> tuple[str, ...]:
@@ -104,45 +106,49 @@ def _apart(share: float) -> str:
     return f", {100 * abs(share):.3g} % too {'fast' if share > 0 else 'slow'}" if abs(share) < 0.1 else ""
 
 
-def remarks(signal: Signal, manifest: Manifest) -> list[str]:
-    """Return in sentences what differs between `signal` and the training files, and is no reason to refuse it."""
-    rate_hz = manifest.sample_rate_hz
-    texts = _rate_remarks(signal, rate_hz, "of the training")
-    if rate_hz and not signal.sample_rate_hz:
-        texts.append(f"it has no time: its rows are taken to be {1 / rate_hz:.9g} s apart, as {AS_TRAINED}")
-    units = dict(zip(manifest.channels.target, manifest.channels.units, strict=False))
-    bare = [name for name, unit in zip(signal.channels, signal.units, strict=False) if not unit and units.get(name)]
-    if bare:
-        listed = ", ".join(f"{name} in {units[name]}" for name in bare)
-        texts.append(f"it names no unit: {listed}, as {AS_TRAINED}")
-    known = manifest.channels.covariate_units
-    for name, unit in _units(signal).items() if not known else ():
-        if unit and name in manifest.channels.exogenous:
-            texts.append(f"{name} is in {unit}; the model does not say in which unit it was trained")
-    return texts
+def check_units(signal: Signal, expected: Mapping[int, str], owner: str, *, hint: str = "") -> None:
+    """Raise SignalError where the unit of a column and the `expected` one, by its place, are known and differ.
 
-
-def check_units(signal: Signal, expected: Mapping[str, str], owner: str, *, convert: bool = False) -> None:
-    """Raise SignalError where a column's unit and the `expected` one, by its name, are known and differ.
-
-    `convert` says whether --convert may be proposed.
+    `hint` says what to do where it does not depend on the two units.
     """
-    for name, unit in _units(signal).items():
-        expected_unit = expected.get(name, "")
-        if not (unit and expected_unit) or are_one_unit(unit, expected_unit):
-            continue
-        option = f"--unit {shlex.quote(f'{name}={expected_unit}')}"
-        hint = f"If the header is wrong, read it with {option}."
-        if convert and are_convertible(unit, expected_unit):
-            hint = f"Add --convert to convert it to {expected_unit}. {hint}"
+    for place, unit, expected_unit in _differing(signal, expected):
         raise SignalError(
-            f"it is in {unit}", path=signal.path, column=name, expected=f"{expected_unit}, as {owner}", hint=hint
+            f"it is in {unit}",
+            path=signal.path,
+            column=signal.columns[place],
+            expected=f"{expected_unit}, as {owner}",
+            hint=hint or _unit_hint(unit, expected_unit),
         )
 
 
-def _units(signal: Signal) -> dict[str, str]:
-    """Return the unit of each column of `signal`, by its name."""
-    return dict(zip(signal.columns, (*signal.units, *signal.covariate_units), strict=False))
+def _differing(signal: Signal, expected: Mapping[int, str]) -> Iterator[tuple[int, str, str]]:
+    """Yield place, unit and expected unit of each column in which these are known and differ."""
+    units = column_units(signal)
+    for place, expected_unit in expected.items():
+        if units[place] and expected_unit and not are_one_unit(units[place], expected_unit):
+            yield place, units[place], expected_unit
+
+
+def _unit_hint(unit: str, expected: str) -> str:
+    """Return what to do with a file in `unit` for a model in the `expected` one."""
+    if are_convertible(unit, expected):
+        return f"Add --convert to convert it to {expected}."
+    return (
+        f"It cannot be converted: give a column in {expected}. If only its header is wrong, --unit says the right one."
+    )
+
+
+def column_units(signal: Signal) -> tuple[str, ...]:
+    """Return the unit of each column of `signal`, "" where none is known.
+
+    A header whose unit stayed a part of the name, because other columns differ from it by the unit alone, has one, too.
+    """
+    count, headers = len(signal.channels), signal.headers or signal.columns
+    units = [*signal.units, *[""] * (count - len(signal.units)), *signal.covariate_units]
+    units += [""] * (len(signal.columns) - len(units))
+    return tuple(unit or unit_of(header)[1] for unit, header in zip(units, headers, strict=False)) + tuple(
+        units[len(headers) :]
+    )
 
 
 def _columns(signal: Signal) -> str:
@@ -156,8 +162,30 @@ def column_places(signal: Signal, manifest: Manifest) -> list[int]:
     """Return where the model's columns stand in `signal`; SignalError if they, their units or its rate do not fit."""
     check_rate(signal, manifest.sample_rate_hz, AS_TRAINED)
     places = _places(signal, manifest)
-    check_units(signal, _expected_units(signal, places, manifest), AS_TRAINED, convert=True)
+    hint = ""
+    if manifest.config.reading.units:
+        hint = f"The model was trained with --unit {' '.join(manifest.config.reading.units)}: give the file's own unit."
+    check_units(signal, _expected_units(places, manifest), AS_TRAINED, hint=hint)
     return places
+
+
+def remarks(signal: Signal, manifest: Manifest) -> list[str]:
+    """Return in sentences what differs between `signal` and the training files, and is no reason to refuse it."""
+    rate_hz, units = manifest.sample_rate_hz, column_units(signal)
+    texts = _rate_remarks(signal, rate_hz, "of the training")
+    if rate_hz and not signal.sample_rate_hz:
+        texts.append(f"it has no time: its rows are taken to be {1 / rate_hz:.9g} s apart, as {AS_TRAINED}")
+    expected = _expected_units(_places(signal, manifest), manifest)
+    bare = [f"{signal.columns[place]} in {unit}" for place, unit in expected.items() if unit and not units[place]]
+    # A unit that an option told the training is told to every file.
+    if bare and not manifest.config.reading.units:
+        texts.append(f"it names no unit: {', '.join(bare)}, as {AS_TRAINED}")
+    named = [
+        f"{signal.columns[place]} in {units[place]}" for place, unit in expected.items() if units[place] and not unit
+    ]
+    if named:
+        texts.append(f"{', '.join(named)}: the model does not say in which unit it was trained")
+    return texts
 
 
 def converted(signal: Signal, manifest: Manifest) -> Signal:
@@ -166,90 +194,133 @@ def converted(signal: Signal, manifest: Manifest) -> Signal:
     Raises:
         SignalError: A column is absent, or its unit cannot be converted.
     """
-    places = _places(signal, manifest)
-    expected, units, notes = _expected_units(signal, places, manifest), _units(signal), list(signal.notes)
-    recordings = signal.recordings
-    for place in places:
+    expected = _expected_units(_places(signal, manifest), manifest)
+    units, notes, recordings = list(column_units(signal)), list(signal.notes), signal.recordings
+    for place, unit, expected_unit in _differing(signal, expected):
         name = signal.columns[place]
-        unit, expected_unit = units.get(name, ""), expected.get(name, "")
-        if not (unit and expected_unit) or are_one_unit(unit, expected_unit):
-            continue
-        try:
-            recordings = tuple(_with_unit(recording, place, unit, expected_unit) for recording in recordings)
-        except ValueError as error:
-            raise SignalError(f"{error}", path=signal.path, column=name, hint="Leave --convert out.") from None
-        units[name] = expected_unit
+        if not are_convertible(unit, expected_unit):
+            raise SignalError(
+                f"{unit} cannot be converted to {expected_unit}",
+                path=signal.path,
+                column=name,
+                hint=_unit_hint(unit, expected_unit),
+            )
+        future_place = place - (len(signal.columns) - signal.known)
+        recordings = tuple(_with_unit(r, place, future_place, unit, expected_unit) for r in recordings)
+        units[place] = expected_unit
         notes.append(f"{name} converted from {unit} to {expected_unit}")
-    texts = tuple(units.get(name, "") for name in signal.columns)
     count = len(signal.channels)
     return replace(
-        signal, recordings=recordings, units=texts[:count], covariate_units=texts[count:], notes=tuple(notes)
+        signal,
+        recordings=recordings,
+        units=tuple(units[:count]),
+        covariate_units=tuple(units[count:]),
+        notes=tuple(notes),
     )
 
 
-def _with_unit(recording: Recording, place: int, unit: str, other: str) -> Recording:
+def _with_unit(recording: Recording, place: int, future_place: int, unit: str, other: str) -> Recording:
     """Return `recording` with the column at `place` in the `other` unit, in what is known of the future, too."""
     values, future = recording.values.copy(), recording.future
     values[:, place] = in_unit(values[:, place], unit, other)
-    first = values.shape[1] - (0 if future is None else future.shape[1])
-    if future is not None and place >= first:
+    if future is not None and future_place >= 0:
         future = future.copy()
-        future[:, place - first] = in_unit(future[:, place - first], unit, other)
+        future[:, future_place] = in_unit(future[:, future_place], unit, other)
     return replace(recording, values=values, future=future)
 
 
 def _places(signal: Signal, manifest: Manifest) -> list[int]:
-    """Return where the model's columns stand in `signal`: by the headers of the file, else by them without units."""
+    """Return where the model's columns stand in `signal`; SignalError where one does not, or two are one."""
     columns = manifest.channels.columns
     # A single channel fits a model of one, whatever either is called.
     if len(columns) == len(signal.columns) == 1:
         return [0]
-    names = {name: place for place, name in enumerate(signal.columns)}
-    names |= {header: place for place, header in enumerate(signal.headers)}
-    if not set(columns) <= set(names):
+    index = _index(signal)
+    places = [place for name in columns if (place := _place_of(name, index)) is not None]
+    if len(set(places)) < len(columns):
         raise SignalError(
             f"it has the channels {', '.join(signal.columns)}",
             path=signal.path,
             expected=f"{', '.join(columns)}, as {AS_TRAINED}",
-            hint=_renaming(signal, columns, manifest),
+            hint=_renaming(signal, manifest),
         )
-    return [names[name] for name in columns]
+    return places
 
 
-def _renaming(signal: Signal, columns: Sequence[str], manifest: Manifest) -> str:
-    """Return a hint with the --rename options for the model's columns, where units or names leave no choice.
-
-    Each column of the model that is missing must be like one column of the file alone, and no two like the same one.
-    """
-    units, expected = _units(signal), manifest.channels.unit_of
-    missing = [name for name in columns if name not in signal.columns and name not in signal.headers]
-    free = [name for name in signal.columns if name not in columns]
-    alike = {
-        name: [other for other in free if _is_alike(other, units.get(other, ""), name, expected(name))]
-        for name in missing
-    }
-    pairs = {name: others[0] for name, others in alike.items() if len(others) == 1}
-    if len(pairs) < len(missing) or len(set(pairs.values())) < len(pairs):
-        return "Name the columns with --column; --rename gives one the name that it has in the model."
-    return "If they are the same: " + " ".join(
-        f"--rename {shlex.quote(f'{other}={name}')}" for name, other in pairs.items()
-    )
+def _index(signal: Signal) -> dict[str, int]:
+    """Return the place of each column by the texts that it alone has: its header, its name, the header without unit."""
+    headers = signal.headers or signal.columns
+    index: dict[str, int] = {}
+    # What comes later holds where two columns could be meant.
+    for texts in ([unit_of(header)[0] for header in headers], signal.columns, headers):
+        counts = Counter(texts)
+        index |= {text: place for place, text in enumerate(texts) if counts[text] == 1}
+    return index
 
 
-def _is_alike(name: str, unit: str, other: str, other_unit: str) -> bool:
-    """Return whether two columns have one unit, or where a unit is not known, names of which one begins the other."""
-    if unit and other_unit:
-        return are_one_unit(unit, other_unit)
-    short, long = sorted((name.casefold(), other.casefold()), key=len)
-    return long.startswith(short)
+def _place_of(name: str, index: Mapping[str, int]) -> int | None:
+    """Return where the column stands that a model calls `name`: version 1 left units in names that it did not know."""
+    return index.get(name, index.get(unit_of(name)[0]))
 
 
-def _expected_units(signal: Signal, places: Sequence[int], manifest: Manifest) -> dict[str, str]:
-    """Return the units of the model's columns by their names in `signal`; older folders have them in their names."""
+def _renaming(signal: Signal, manifest: Manifest) -> str:
+    """Return a hint with the --rename options for the model's columns, where names or units leave no choice."""
+    index = _index(signal)
+    places = {name: _place_of(name, index) for name in manifest.channels.columns}
+    missing = [name for name, place in places.items() if place is None]
+    pairs: dict[str, int] = {}
+    for is_alike in (_have_one_name, _have_one_unit, _begins_the_other):
+        free = [place for place in range(len(signal.columns)) if place not in {*places.values(), *pairs.values()}]
+        alike = {
+            name: [place for place in free if is_alike(signal, place, name, manifest)]
+            for name in missing
+            if name not in pairs
+        }
+        wanted = Counter(place for candidates in alike.values() for place in candidates)
+        pairs |= {
+            name: candidates[0]
+            for name, candidates in alike.items()
+            if len(candidates) == 1 and wanted[candidates[0]] == 1
+        }
+    if not missing or len(pairs) < len(missing):
+        return "Name the columns with --column, or give them the model's names with --rename OLD=NEW, once for each."
+    options = (f"--rename {shlex.quote(f'{signal.columns[pairs[name]]}={name}')}" for name in missing)
+    return f"Add `{' '.join(options)}` if they are the same."
+
+
+def _have_one_name(signal: Signal, place: int, name: str, manifest: Manifest) -> bool:
+    """Return whether two columns have the same letters and digits for a name, and no two units."""
+    return _letters(signal.columns[place]) == _letters(name) and not _have_two_units(signal, place, name, manifest)
+
+
+def _have_one_unit(signal: Signal, place: int, name: str, manifest: Manifest) -> bool:
+    """Return whether two columns have one unit, and the one in the file not the name of another of the model."""
+    unit, expected = column_units(signal)[place], manifest.channels.unit_of(name)
+    is_other = _letters(signal.columns[place]) in map(_letters, manifest.channels.columns)
+    return bool(unit and expected) and are_one_unit(unit, expected) and not is_other
+
+
+def _begins_the_other(signal: Signal, place: int, name: str, manifest: Manifest) -> bool:
+    """Return whether the name of one of two columns begins that of the other, and they have no two units."""
+    short, long = sorted((_letters(signal.columns[place]), _letters(name)), key=len)
+    return bool(short) and long.startswith(short) and not _have_two_units(signal, place, name, manifest)
+
+
+def _have_two_units(signal: Signal, place: int, name: str, manifest: Manifest) -> bool:
+    """Return whether the units of two columns are known and differ."""
+    unit, expected = column_units(signal)[place], manifest.channels.unit_of(name)
+    return bool(unit and expected) and not are_one_unit(unit, expected)
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in unit_of(name)[0].casefold() if letter.isalnum())
+
+
+def _expected_units(places: Sequence[int], manifest: Manifest) -> dict[int, str]:
+    """Return the units of the model's columns by their places in a signal; older folders have them in their names."""
     channels = manifest.channels
     return {
-        signal.columns[place]: channels.unit_of(name) or unit_of(name)[1]
-        for place, name in zip(places, channels.columns, strict=True)
+        place: channels.unit_of(name) or unit_of(name)[1] for place, name in zip(places, channels.columns, strict=True)
     }
 
 
@@ -285,11 +356,11 @@ def series_end(signal: Signal, recording: Recording, manifest: Manifest, ahead: 
 
 def future_rows(signal: Signal, recording: Recording, manifest: Manifest, ahead: int) -> NDArray[np.float64]:
     """Return the rows of the model's future covariates after the end of `recording`, up to `ahead` of them."""
-    columns = manifest.channels.future_covariates
-    available = signal.exogenous[len(signal.exogenous) - signal.known :]
-    if not set(columns) <= set(available):
-        return np.empty((0, len(columns)))
-    return future(signal, recording, ahead)[:, [available.index(name) for name in columns]]
+    count, known = len(signal.columns) - signal.known, manifest.channels.known
+    places = [place - count for place in _places(signal, manifest)[-known:]] if known else []
+    if any(place < 0 for place in places):
+        return np.empty((0, known))
+    return future(signal, recording, ahead)[:, places]
 
 
 def require(signal: Signal, manifest: Manifest, scaler: Scaler, ahead: int) -> None:

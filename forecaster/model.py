@@ -381,7 +381,7 @@ class Forecaster(FittedModel):
             data,
             time=time,
             channels=channels.target,
-            unit=dict(zip(channels.target, channels.units, strict=True)),
+            unit={name: channels.unit_of(name) for name in channels.columns},
             past_covariates=channels.past_covariates,
             future_covariates=channels.future_covariates,
         )

@@ -35,7 +35,8 @@ def test_a_file_in_another_unit_is_neither_forecast_nor_scored(folder, tmp_path)
                     ("evaluate", folder / "of g", folder / "mg.csv")):  # fmt: skip
         message = commands.refused(*command)
         assert "column 'acc': it is in mg; expected g, as the model was trained" in message
-        assert "--unit acc=g" in message
+        assert "Add --convert to convert it to g." in message
+        assert "--unit" not in message
     commands.ok(
         "forecast", folder / "of g", folder / "mg.csv", "-o", tmp_path / "out", "--unit", "acc=g", "--overwrite"
     )
@@ -199,7 +200,9 @@ def two_channels(path, first, second):
     [
         ("Temperature [degC]", "P [kW]", "--rename Temperature=temp --rename P=power"),
         ("temp [degC]", "P [kW]", "--rename P=power"),
+        ("Temp [degC]", "Power", "--rename Temp=temp --rename Power=power"),
         ("A [kW]", "B [kW]", ""),
+        ("TEMP [kW]", "POWER [degC]", ""),
         ("x", "y", ""),
     ],
 )
@@ -208,7 +211,7 @@ def test_names_of_another_machine(tmp_path, first, second, proposed):
     commands.ok("train", trained, "-o", tmp_path / "m", *SMALL)
     other = two_channels(tmp_path / "b.csv", first, second)
     message = commands.refused("forecast", tmp_path / "m", other, "-o", tmp_path / "out")
-    assert f"If they are the same: {proposed}".rstrip() in message if proposed else "If they are" not in message
+    assert (f"Add `{proposed}` if they are the same." if proposed else "--rename OLD=NEW, once for each") in message
     if proposed:
         options = shlex.split(proposed)
         done = commands.ok("forecast", tmp_path / "m", other, "-o", tmp_path / "out", *options, "--overwrite")

@@ -1,13 +1,22 @@
 """Units: what is one, which two are the same, what is converted, and what `forecast` says of a file in another one."""
 
-import numpy as np
-import pytest
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecaster.reading import read_signal
 from forecaster.reading.text.cells import unit_of
 from forecaster.signal import synthesis, units
-from tests import commands
+from tests import commands, units_table
+from tests.units_table import SMALL, write
 
-SMALL = ("--predictor", "ridge", "--n-step", 4, "--n-input", 10)
 # A unit in several spellings a line: all that stand in one line are the same, no two lines are.
 SPELLINGS = [
     ("m/s^2", "m/s2", "m/s**2", "m/s²", "m s^-2", "m·s^-2"),
@@ -92,22 +101,20 @@ def folder(tmp_path_factory):
     return folder
 
 
-def write(path, unit):
-    rows = synthesis.to_csv("sine", 400, 100.0, 1).decode().splitlines()[1:]
-    path.write_text("\n".join([f"time [s],acc [{unit}]", *rows]) + "\n", encoding="utf-8")
+def test_no_file_in_another_unit_is_forecast(tmp_path):
+    rows = list(units_table.said(tmp_path))
+    assert len(rows) >= 40
+    for model_unit, spelling, code, message in rows:
+        assert code == 2, (spelling, model_unit)
+        assert message.startswith(f"column 'acc': it is in {spelling}; expected {model_unit}, as the model was trained")
+        assert ("--convert" in message) == units.are_convertible(spelling, model_unit)
 
 
-def test_no_file_in_another_unit_is_forecast(folder, tmp_path):
-    spellings = [text for texts in SPELLINGS for text in texts]
-    for text in spellings:
-        write(tmp_path / "file.csv", text)
-        done = commands.run(
-            "forecast", folder / "model", tmp_path / "file.csv", "-o", tmp_path / "out", "--overwrite", "-n", 2
-        )
-        assert done.exit_code == (0 if text in SPELLINGS[0] else 2), text
-        if done.exit_code:
-            assert f"it is in {text}; expected m/s^2" in done.stderr
-            assert ("--convert" in done.stderr) == units.are_convertible(text, "m/s^2")
+@pytest.mark.parametrize("text", SPELLINGS[0])
+def test_other_spellings_of_the_unit_are_forecast(folder, tmp_path, text):
+    path = write(tmp_path / "file.csv", text, "()")
+    done = commands.ok("forecast", folder / "model", path, "-o", tmp_path / "out", "-n", 2)
+    assert "unit" not in done.stderr
 
 
 def test_converting_gives_the_forecast_of_the_values_in_the_models_unit(folder, tmp_path):
@@ -140,12 +147,123 @@ def test_a_file_without_a_unit_gets_a_note(folder, tmp_path):
     assert "it names no unit: acc in m/s^2, as the model was trained" in done.stderr
 
 
-def test_units_of_covariates_are_compared(tmp_path):
-    lines = [f"{k},{k % 7},{k % 5}" for k in range(300)]
-    for unit in ("kW", "W"):
-        (tmp_path / f"{unit}.csv").write_text("\n".join([f"t [s],load,plan [{unit}]", *lines]) + "\n")
-    commands.ok("train", tmp_path / "kW.csv", "-o", tmp_path / "m", "--exogenous", "plan", *SMALL)
-    message = commands.refused("forecast", tmp_path / "m", tmp_path / "W.csv", "-o", tmp_path / "out")
+def planned(path, unit, factor=1.0):
+    """Write 300 hourly rows of a load and a plan, and 20 more of the plan alone."""
+    stamps = pd.date_range("2024-03-04", periods=320, freq="h").astype(str)
+    plan = np.sin(np.arange(320) * 2 * np.pi / 24) + np.arange(320) % 5
+    load = [f"{value + k % 3:.4f}" if k < 300 else "" for k, value in enumerate(plan)]
+    rows = [f"{stamp},{a},{factor * b:.9g}" for stamp, a, b in zip(stamps, load, plan, strict=True)]
+    path.write_text("\n".join([f"time,load,plan{unit}", *rows]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("role", ["--exogenous", "--known"])
+def test_units_of_covariates_are_compared_and_converted(tmp_path, role):
+    kilowatts, watts = planned(tmp_path / "a.csv", " [kW]"), planned(tmp_path / "b.csv", " [W]", 1000)
+    covariates = ("--column", "load", role, "plan", "--calendar", "hour-of-day")
+    more = ("--missing", "split") if role == "--exogenous" else ()
+    commands.ok("train", kilowatts, "-o", tmp_path / "m", *covariates, *more, *SMALL)
+    message = commands.refused("forecast", tmp_path / "m", watts, "-o", tmp_path / "out")
     assert "column 'plan': it is in W; expected kW" in message
-    assert "--convert" in message
-    commands.ok("forecast", tmp_path / "m", tmp_path / "W.csv", "-o", tmp_path / "out", "--convert", "--overwrite")
+    assert "Add --convert to convert it to kW." in message
+    args = ("-o", tmp_path / "out", "--overwrite", "-n", 15)
+    done = commands.ok("forecast", tmp_path / "m", watts, *args, "--convert")
+    assert "plan converted from W to kW" in done.stderr
+    commands.ok("forecast", tmp_path / "m", kilowatts, "-o", tmp_path / "plain", "-n", 15)
+    in_watts, plain = (pd.read_csv(tmp_path / path)["y_hat"] for path in ("out/b.forecast.csv", "plain/a.forecast.csv"))
+    np.testing.assert_allclose(in_watts, plain, rtol=1e-6, atol=1e-6)
+    bare = commands.ok("forecast", tmp_path / "m", planned(tmp_path / "c.csv", ""), *args)
+    assert "it names no unit: plan in kW, as the model was trained" in bare.stderr
+
+
+def test_a_model_that_does_not_know_its_units_says_so(tmp_path):
+    commands.ok("train", planned(tmp_path / "a.csv", ""), "-o", tmp_path / "m", "--known", "plan", *SMALL)
+    done = commands.ok("forecast", tmp_path / "m", planned(tmp_path / "b.csv", " [W]"), "-o", tmp_path / "out")
+    assert "plan in W: the model does not say in which unit it was trained" in done.stderr
+
+
+def test_a_unit_told_of_the_training_does_not_hide_that_of_a_file(folder, tmp_path):
+    rows = synthesis.to_csv("sine", 400, 100.0, 1).decode().splitlines()[1:]
+    (tmp_path / "bare.csv").write_text("\n".join(["time [s],acc", *rows]) + "\n")
+    commands.ok("train", tmp_path / "bare.csv", "-o", tmp_path / "m", "--unit", "g", *SMALL)
+    done = commands.ok("forecast", tmp_path / "m", tmp_path / "bare.csv", "-o", tmp_path / "out")
+    assert "bare [g]" in done.output
+    assert "note: it" not in done.stderr
+    message = commands.refused("forecast", tmp_path / "m", folder / "trained.csv", "-o", tmp_path / "out")
+    assert "it is in m/s^2; expected g" in message
+    assert "trained with --unit g" in message
+
+
+MODEL = Path(__file__).parent / "format1" / "ridge-headers" / "model"
+HEADERS = ("v [mm/s^2]", "vib [furlongs]", "acc (x)", "acc (y)", '"Temp, inlet"')
+
+
+@pytest.mark.parametrize(
+    ("place", "header", "says"),
+    [
+        (0, "v [m/s^2]", "column 'v': it is in m/s^2; expected mm/s^2"),
+        (0, "v (m/s^2)", "column 'v': it is in m/s^2; expected mm/s^2"),
+        (0, "v", "it names no unit: v in mm/s^2"),
+        (0, "v (mm/s2)", ""),
+        (1, "vib [m]", "column 'vib': it is in m; expected furlongs"),
+        (2, "acc (z)", "expected v [mm/s^2], vib [furlongs], acc (x), acc (y), Temp, inlet"),
+        (4, '"Temp, outlet"', "expected v [mm/s^2], vib [furlongs], acc (x), acc (y), Temp, inlet"),
+    ],
+)
+def test_a_folder_of_version_1_has_units_in_its_names(tmp_path, place, header, says):
+    lines = (MODEL.parents[1] / "signals" / "headers.csv").read_text().splitlines()[1:]
+    headers = [header if k == place else text for k, text in enumerate(HEADERS)]
+    (tmp_path / "f.csv").write_text("\n".join([",".join(["time (s)", *headers]), *lines]) + "\n")
+    done = commands.run("forecast", MODEL, tmp_path / "f.csv", "-o", tmp_path / "out")
+    assert says in done.stderr
+    assert done.exit_code == (0 if "expected" not in says else 2)
+
+
+def test_parentheses_that_alone_tell_two_columns_apart_hold_no_unit(tmp_path):
+    rows = "".join(f"{k},{k % 7},{k % 5}\n" for k in range(50))
+    for first, second, channels, named in (
+        ("phase (A)", "phase (B)", ("phase (A)", "phase (B)"), ("", "")),
+        ("T (min)", "T (max)", ("T (min)", "T (max)"), ("", "")),
+        ("T [min]", "T [max]", ("T [min]", "T [max]"), ("min", "max")),
+        ("acc (g)", "T (C)", ("acc", "T"), ("g", "C")),
+        ("acc [g]", '"T, °C"', ("acc", "T"), ("g", "°C")),
+    ):
+        (tmp_path / "f.csv").write_text(f"time [s],{first},{second}\n{rows}")
+        signal = read_signal(tmp_path / "f.csv")
+        assert (signal.channels, signal.units) == (channels, named)
+
+
+@given(
+    values=st.lists(st.floats(-1e12, 1e12), min_size=1, max_size=20),
+    pair=st.sampled_from(
+        [
+            ("mm/s^2", "m/s^2"),
+            ("kW", "W"),
+            ("g", "m/s^2"),
+            ("degF", "degC"),
+            ("psi", "kPa"),
+            ("m/s", "km/h"),
+            ("K", "C"),
+        ]
+    ),
+)
+def test_converted_values_are_exact_to_a_double(values, pair):
+    factor, offset = units.conversion(*pair)
+    exact = np.array([float(Fraction(value) * factor + offset) for value in values])
+    computed = units.converted(np.array(values), *pair)
+    # Where a sum takes most digits away, the last place is that of its terms.
+    places = np.spacing(np.maximum(np.abs(exact), abs(float(offset))))
+    assert (np.abs(computed - exact) <= places).all()
+    if not offset and 1 in (factor.numerator, factor.denominator):
+        np.testing.assert_array_equal(computed, exact)
+
+
+def test_pint_is_loaded_only_where_two_units_differ(folder, tmp_path):
+    write(tmp_path / "same.csv", "m/s²")
+    code = (
+        "import sys\nfrom forecaster.commands.group import cli\n"
+        "cli(sys.argv[1:], standalone_mode=False)\nassert 'pint' not in sys.modules\n"
+    )
+    args = ["forecast", folder / "model", tmp_path / "same.csv", "-o", tmp_path / "out"]
+    done = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -35,10 +35,11 @@ _TOP = ("predictor", "seed", "joint", "carry_state", "horizon_mode")
 def reading(explicit: Mapping[str, Any], stored: ReadingOptions | None = None) -> ReadingOptions:
     """Return the reading options `stored` with a model, with those that are `explicit` in their place.
 
-    A stored time column goes when `--no-time` is given, and the other way round.
+    A stored time column goes when `--no-time` is given, and the other way round. Units that were told of the training
+    files are not told of others, whose headers may say another.
     """
     replacing = {name: value for name, value in explicit.items() if name in READING}
-    base = {} if stored is None else stored.model_dump(exclude_defaults=True)
+    base = {} if stored is None else stored.model_dump(exclude_defaults=True, exclude={"units"})
     if replacing.get("no_time"):
         base = {name: value for name, value in base.items() if name not in ("time_columns", "time_format")}
     if replacing.get("time_columns"):

@@ -13,7 +13,7 @@ from typing import Any
 
 from forecaster.reading.file import Roles, TableFile
 from forecaster.reading.refusal import RefusalError, as_text
-from forecaster.reading.text.cells import PATTERNS, other_unit, split_line, unit_of
+from forecaster.reading.text.cells import PATTERNS, other_unit, split_line, unit_of, units_of
 from forecaster.signal.units import is_unit
 
 # How the refusal of a file begins that may hold labels alone.
@@ -113,7 +113,11 @@ def resolve(file: TableFile, name: str, option: str) -> int:
     if name.strip().isascii() and name.strip().isdigit() and 1 <= int(name) <= file.width:
         return int(name) - 1
     names = ", ".join(map(repr, file.names[:12])) + (", ..." if file.width > 12 else "")
-    raise file.refusal(f"{option} {name!r}: no such column", expected=f"one of {names}, or 1 to {file.width}")
+    raise file.refusal(
+        f"{option} {name!r}: no such column",
+        expected=f"one of {names}, or 1 to {file.width}",
+        advice="If one of them has another name here, --rename OLD=NEW gives it this one.",
+    )
 
 
 def channel_names(file: TableFile) -> tuple[str, ...]:
@@ -121,7 +125,8 @@ def channel_names(file: TableFile) -> tuple[str, ...]:
     full = [file.names[index] for index in file.roles.channels]
     if not file.header and len(full) == 1:
         return ("value",)
-    short = [unit_of(name)[0] for name in full]
+    parts = units_of(file.names)
+    short = [parts[index][0] for index in file.roles.channels]
     return tuple(short if len(set(short)) == len(short) else full)
 
 
@@ -283,7 +288,8 @@ def _with_units(file: TableFile) -> TableFile:
     Those without a name are of the targets alone.
     """
     options, roles, targets = file.options.units, file.roles, file.roles.targets
-    units = {index: unit_of(file.names[index])[1] if file.header else "" for index in roles.channels}
+    parts = units_of(file.names)
+    units = {index: parts[index][1] if file.header else "" for index in roles.channels}
     plain = [text for text in options if "=" not in text]
     if len(plain) not in (0, 1, len(targets)):
         problem = f"{len(plain)} times --unit for {len(targets)} channels"

@@ -72,6 +72,7 @@ def signal_from(
     axis, rate, error = _axis(stamps, rate_hz, where)
     later = values[rows:, len(values[0]) - len(future_covariates) :] if future_covariates else None
     units = tuple((unit if isinstance(unit, str) else (unit or {}).get(target, "")) for target in targets)
+    covariate_units = tuple("" if unit is None or isinstance(unit, str) else unit.get(name, "") for name in covariates)
     return Signal(
         name=name or (str(targets[0]) if len(targets) == 1 else ""),
         channels=tuple(map(str, targets)),
@@ -81,6 +82,7 @@ def signal_from(
         rate_error=error,
         rows=rows,
         exogenous=tuple(covariates),
+        covariate_units=covariate_units if any(covariate_units) else (),
         known=len(future_covariates),
     )
 

@@ -9,27 +9,34 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+# Units that sensors are in, as they stand alone behind a name.
 _UNITS = (
-    "g mg m/s^2 m/s2 m/s² m/s**2 ms-2 mm/s mm/s2 m/s km/h m mm cm µm um nm km V mV µV uV kV A mA µA uA kA W kW MW mW "
-    "GW VA kVA var kvar Wh kWh MWh J kJ MJ Pa hPa kPa MPa bar mbar psi N kN mN MN Nm N·m kNm °C degC °F degF K C F % "
-    "%RH rpm 1/min Hz kHz MHz GHz deg ° °/s deg/s rad rad/s dps µT uT mT T nT G lux lx dB dBA ppm ppb s ms µs us ns "
-    "min h um/m µm/m µε ue l ml l/min l/h m3/h kg t Ohm Ω kΩ MΩ mΩ pC e Gal mGal µg ug cm² cm2 mm² m² m2 m³ m3 cm3 mol"
+    "g mg m/s^2 m/s2 m/s² m/s**2 ms-2 mm/s mm/s2 m/s km/h m mm cm µm um nm km V mV µV uV kV A mA µA uA nA kA W kW "
+    "MW mW µW uW GW VA kVA var kvar Wh kWh MWh GWh J kJ MJ GJ Pa hPa kPa MPa GPa bar mbar psi ksi N kN mN MN Nm N·m "
+    "kNm °C degC °F degF K C F % %RH rpm 1/min Hz kHz MHz GHz deg ° °/s deg/s rad mrad rad/s dps µT uT mT T nT G lux "
+    "lx dB dBA dBm ppm ppb s ms µs us ns min h um/m µm/m µε ue l ml mL l/min L/min l/h m3/h kg t lbf Ohm Ω kΩ MΩ mΩ "
+    "pC e Gal mGal µg ug cm² cm2 mm² mm2 m² m2 m³ m3 cm3 mol mmol ft mph hp kcal mmHg inHg Torr atm mS µS uS mF µF uF "
+    "nF pF mH µH uH lm cd Bq kBq Sv mSv µSv uSv gpm GPM cfm CFM lpm"
 )
 UNITS = frozenset(_UNITS.split())
+# Those that mean other things where they stand alone: Temp (in), acc (L), line (S).
+_IN_PRODUCTS = "in lb oz L S H d yd mi gal cal rev Gy kgf dyn"
+IN_PRODUCTS = frozenset(_IN_PRODUCTS.split())
 # What stands for the same unit, after Greek letters and powers are written in one way.
 _SAME = {
-    "°C": "C degC deg_C celsius Celsius degreeC",
-    "°F": "F degF deg_F fahrenheit Fahrenheit degreeF",
+    "°C": "C degC degc deg_C deg_c celsius Celsius degreeC",
+    "°F": "F degF degf deg_F deg_f fahrenheit Fahrenheit degreeF",
     "K": "kelvin Kelvin degK",
     "°": "deg degree degrees",
     "1": "none unitless -",
-    "1/min": "rpm U/min r/min rev/min",
+    "1/min": "rpm RPM U/min r/min rev/min",
     "°/s": "dps deg/s",
     "m/s^2": "ms-2 mps2",
     "N·m": "Nm",
@@ -44,27 +51,40 @@ _SAME = {
     "Hz": "hz hertz Hertz",
     "Pa": "pascal",
     "%": "percent pct",
-    "l": "litre liter",
-    "l/min": "L/min",
-    "l/h": "L/h",
+    "l": "L litre liter",
+    "ml": "mL",
+    "l/min": "lpm",
+    "gal/min": "gpm GPM",
+    "ft^3/min": "cfm CFM",
+    "mi/h": "mph",
+    "h": "hr hour hours",
+    "min": "minute minutes",
     "s": "sec seconds second",
+    "d": "day days",
 }
 ALIASES = {spelling: unit for unit, spellings in _SAME.items() for spelling in spellings.split()}
 FACTOR = re.compile(r"(?P<unit>[^\W\d_]+|°[^\W\d_]?|%(?:RH)?|1)(?:\^?(?P<power>-1|-?[2-9]))?")
 # How pint writes units that it would take for another thing.
-_PINT = {"°C": "degC", "°F": "degF", "°": "degree", "%": "percent", "t": "metric_ton", "h": "hour"}
-_PINT |= {"d": "day", "Gal": "galileo", "mGal": "milligalileo", "um": "micrometer", "us": "microsecond"}
-_PINT |= {"Ohm": "ohm", "kOhm": "kiloohm", "MOhm": "megaohm", "mOhm": "milliohm"}
-_PINT |= {"uV": "microvolt", "uA": "microampere", "uT": "microtesla", "ug": "microgram"}
+_NAMES = (
+    "°C:degC °F:degF °:degree %:percent t:metric_ton h:hour d:day Gal:galileo mGal:milligalileo um:micrometer "
+    "us:microsecond hp:horsepower Ohm:ohm kOhm:kiloohm MOhm:megaohm mOhm:milliohm inHg:inch_Hg uV:microvolt "
+    "uA:microampere uT:microtesla ug:microgram uS:microsiemens uW:microwatt uF:microfarad uH:microhenry Torr:torr "
+    "in:inch lb:pound gal:gallon cal:calorie kcal:kilocalorie lbf:pound_force"
+)
+_PINT = dict(pair.split(":") for pair in _NAMES.split())
 # Quantities of one dimension that are not one quantity: apparent and real power, a level, a share of what is wet.
-UNCONVERTED = frozenset(["VA", "kVA", "var", "kvar", "dB", "dBA", "%RH", "e"])
-ANGLES = frozenset(["°", "rad"])
+_UNCONVERTED = "VA kVA var kvar dB dBA dBm %RH e Bq kBq Sv mSv uSv Gy cd lm"
+UNCONVERTED = frozenset(_UNCONVERTED.split())
+ANGLES = frozenset(["°", "rad", "mrad", "rev"])
+MASSES = frozenset(["kg", "t", "lb", "oz"])
 # Standard gravity, in whose multiples accelerometers measure: beside an acceleration, g is no gram.
 GRAVITY = {
     unit: f"{prefix}standard_gravity" for unit, prefix in (("g", ""), ("G", ""), ("mg", "milli"), ("ug", "micro"))
 }
 
 Factors = tuple[tuple[str, int], ...]
+# Whole numbers below it are doubles.
+EXACT = 2**53
 
 
 @lru_cache(maxsize=4096)
@@ -94,22 +114,31 @@ def _folded(text: str) -> str:
     """Return a unit with one letter for micro and for degree, `^` before powers, and `·` between factors."""
     plain = unicodedata.normalize("NFKC", text.strip().replace("º", "°").replace("**", "^").replace("⁻", "-"))
     plain = plain.replace("\u03a9", "Ohm")
-    plain = re.sub(r"^[dD]eg(?:rees?)?[ _.]?(?=[CFK]\b)", "deg", plain.replace("μ", "u").replace("−", "-"))
+    plain = plain.replace("μ", "u").replace("−", "-")
+    plain = re.sub(r"^deg(?:rees?)?[ _.]?(?=[CFK]\b)", "deg", plain, flags=re.IGNORECASE)
     plain = re.sub(r"\s*/\s*", "/", plain.strip("[]() "))
     return re.sub(r"\s*[*·⋅∙.]\s*|\s+", "·", plain)
 
 
-KNOWN = frozenset(unit for text in UNITS for unit, _ in factors(text) or ()) | {"m", "s", "kg", "g"}
+ALONE = frozenset(unit for text in UNITS for unit, _ in factors(text) or ())
+KNOWN = ALONE | IN_PRODUCTS
 
 
 def is_unit(text: str) -> bool:
-    """Return whether a text is a unit of the list, or a product, quotient or power of such.
+    """Return whether a text is a unit of the list, or has the form of one: a product, a quotient or a power of units.
 
-    >>> is_unit("mm/s^2"), is_unit("kg·m^-3"), is_unit("x"), is_unit("GT")
-    (True, True, False, False)
+    Of a quotient, what stands above the stroke may be anything that is counted: counts/s.
+
+    >>> is_unit("mm/s^2"), is_unit("kg·m^-3"), is_unit("counts/s"), is_unit("x"), is_unit("GT"), is_unit("in")
+    (True, True, True, False, False, False)
     """
     parts = factors(text)
-    return text.strip() in UNITS or (parts is not None and bool(parts) and all(unit in KNOWN for unit, _ in parts))
+    if text.strip() in UNITS or not parts:
+        return text.strip() in UNITS
+    if len(parts) == 1 and parts[0][1] == 1:
+        return parts[0][0] in ALONE and text.strip() not in IN_PRODUCTS
+    is_quotient = any(power < 0 for _, power in parts)
+    return all(unit in KNOWN or (is_quotient and power == 1 and len(unit) > 1) for unit, power in parts)
 
 
 def same_unit(unit: str, other: str) -> bool:
@@ -125,26 +154,46 @@ def same_unit(unit: str, other: str) -> bool:
 
 
 def converted(values: NDArray[np.float64], unit: str, other: str) -> NDArray[np.float64]:
-    """Return `values` in `unit` as values in the `other` unit.
+    """Return `values` in `unit` as values in the `other` unit, exact to the last place of a double or the one beside.
 
-    >>> converted(np.array([9806.65]), "mm/s^2", "g").round(9).tolist()
-    [1.0]
+    >>> converted(np.array([9806.65]), "mm/s^2", "g").tolist(), converted(np.array([212.0]), "degF", "degC").tolist()
+    ([1.0], [100.0])
 
     Raises:
         ValueError: The two measure different things, or one of them is not known.
     """
+    line = conversion(unit, other)
+    if line is None:
+        raise ValueError(f"{unit} cannot be converted to {other}")
+    factor, offset = line
+    # One division is rounded once, as the product with the inverse is not.
+    if not offset and factor.numerator == 1 and factor.denominator < EXACT:
+        return values / float(factor.denominator)
+    if not offset and factor.denominator == 1 and factor.numerator < EXACT:
+        return values * float(factor.numerator)
+    terms = (np.longdouble(str(term)) for part in (factor, offset) for term in (part.numerator, part.denominator))
+    up, down, add_up, add_down = terms
+    return np.asarray(values.astype(np.longdouble) * up / down + add_up / add_down, np.float64)
+
+
+@lru_cache(maxsize=4096)
+def conversion(unit: str, other: str) -> tuple[Fraction, Fraction] | None:
+    """Return the factor and what is added to it that give values in `unit` in the `other` unit; None if nothing does.
+
+    >>> conversion("mm/s^2", "m/s^2"), conversion("kW", "degC")
+    ((Fraction(1, 1000), Fraction(0, 1)), None)
+    """
     source, target = factors(unit), factors(other)
     if source is None or target is None or not _are_of_one_kind(source, target):
-        raise ValueError(f"{unit} cannot be converted to {other}")
+        return None
     import pint
 
-    registry = _registry()
+    registry, names = _registry(), (_in_pint(source, beside=target), _in_pint(target, beside=source))
     try:
-        to = registry.parse_units(_in_pint(target, beside=source))
-        quantity = registry.Quantity(np.asarray(values, np.float64), _in_pint(source, beside=target)).to(to)
+        zero, one = (registry.Quantity(Fraction(value), names[0]).to(names[1]).magnitude for value in (0, 1))
     except (pint.PintError, AssertionError, AttributeError, ValueError):
-        raise ValueError(f"{unit} cannot be converted to {other}") from None
-    return np.asarray(quantity.magnitude, np.float64)
+        return None
+    return Fraction(one - zero), Fraction(zero)
 
 
 def are_convertible(unit: str, other: str) -> bool:
@@ -153,22 +202,12 @@ def are_convertible(unit: str, other: str) -> bool:
     >>> are_convertible("kW", "W"), are_convertible("VA", "W"), are_convertible("rpm", "deg/s")
     (True, False, False)
     """
-    try:
-        converted(np.zeros(1), unit, other)
-    except ValueError:
-        return False
-    return True
+    return conversion(unit, other) is not None
 
 
 def are_one_unit(unit: str, other: str) -> bool:
     """Return whether two texts are the same unit, or two of the same size and kind such as mbar and hPa."""
-    if same_unit(unit, other):
-        return True
-    points = np.array([0.0, 1.0])
-    try:
-        return bool(np.allclose(converted(points, unit, other), points, rtol=1e-12, atol=1e-12))
-    except ValueError:
-        return False
+    return same_unit(unit, other) or conversion(unit, other) == (Fraction(1), Fraction(0))
 
 
 def _are_of_one_kind(source: Factors, target: Factors) -> bool:
@@ -181,7 +220,7 @@ def _are_of_one_kind(source: Factors, target: Factors) -> bool:
 
 def _in_pint(parts: Factors, *, beside: Factors) -> str:
     """Return a product of units as pint reads it; g is gravity unless a mass stands on the other side."""
-    is_mass = any(unit in ("kg", "t") for unit, _ in beside)
+    is_mass = any(unit in MASSES for unit, _ in beside)
     names = {**_PINT, **({} if is_mass or len(parts) > 1 else GRAVITY)}
     return "*".join(
         f"{names.get(unit, unit)}**{power}" if power != 1 else names.get(unit, unit) for unit, power in parts
@@ -193,4 +232,4 @@ def _registry() -> Any:
     """Return pint's table of units; it takes a quarter of a second to load."""
     import pint
 
-    return pint.UnitRegistry(cache_folder=None)
+    return pint.UnitRegistry(non_int_type=Fraction, cache_folder=None)

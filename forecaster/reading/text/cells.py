@@ -6,6 +6,7 @@ import csv
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 
 from forecaster.reading.source import LINE_CHARACTERS
@@ -39,7 +40,7 @@ DATA_KINDS = ("number", "stamp", "day", "clock")
 
 MISSING_WORDS = frozenset(_MISSING.split())
 # A unit behind a name: in square brackets, in parentheses, or behind a comma.
-IN_SQUARE = re.compile(r"(?P<name>.*?\S)\s*\[(?P<unit>[^()\[\]]{1,24}(?:\([^()\[\]]{1,16}\))?)\]")
+IN_SQUARE = re.compile(r"(?P<name>.*?\S)\s*\[(?P<unit>[^\[\]]{1,64})\]")
 IN_PARENTHESES = re.compile(r"(?P<name>.*?\S)\s*\((?P<unit>[^()\[\]]{1,24})\)")
 BEHIND_COMMA = re.compile(r"(?P<name>.*?[^\s,]),\s*(?P<unit>[^,]{1,24})")
 
@@ -90,6 +91,7 @@ def column_kind(cells: list[str], decimal: str) -> str:
     return "number" if counts["missing"] == filled else "text"
 
 
+@lru_cache(maxsize=65536)
 def unit_of(header: str) -> tuple[str, str]:
     """Return name and unit of a header: square brackets hold a unit, parentheses and a comma one that is known as such.
 
@@ -103,6 +105,24 @@ def unit_of(header: str) -> tuple[str, str]:
     if match and is_unit(match["unit"]):
         return match["name"], match["unit"].strip()
     return text, ""
+
+
+def units_of(headers: Sequence[str]) -> list[tuple[str, str]]:
+    """Return name and unit of each of a file's headers.
+
+    Parentheses, or what stands behind a comma, stay a part of the name where they alone tell it from another header.
+
+    >>> units_of(["acc (g)", "T (min)", "T (max)"])
+    [('acc', 'g'), ('T (min)', ''), ('T (max)', '')]
+    """
+    matches = [IN_PARENTHESES.fullmatch(header.strip()) or BEHIND_COMMA.fullmatch(header.strip()) for header in headers]
+    names = Counter(
+        match["name"] if match else unit_of(header)[0] for header, match in zip(headers, matches, strict=True)
+    )
+    return [
+        (header.strip(), "") if match and names[match["name"]] > 1 else unit_of(header)
+        for header, match in zip(headers, matches, strict=True)
+    ]
 
 
 # The units of time, in seconds.

@@ -85,24 +85,37 @@ def names(file: InputFile, rows: Rows, start: int, *, delimiter: str) -> tuple[t
 def renamed(file: InputFile, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names of columns with those of --rename in their place; a unit behind a name stays there.
 
+    A column that bears its new name already is left as it is: the option is kept with a model, and told to all files.
     Raises RefusalError for a name that no column has, old or new.
     """
     current = list(names)
     for text in file.options.rename:
-        old, mark, new = (part.strip() for part in text.partition("="))
         short = [unit_of(name)[0] for name in current]
-        if not (mark and old and new):
+        pairs = _renamings(text)
+        if not pairs:
             raise file.refusal(f"--rename {text!r}", expected="OLD=NEW")
-        if old in current or short.count(old) == 1:
+        if pair := next((pair for pair in pairs if pair[0] in current or short.count(pair[0]) == 1), None):
+            old, new = pair
             index = current.index(old) if old in current else short.index(old)
             unit_text = unit_of(current[index])[1]
             current[index] = f"{new} [{unit_text}]" if unit_text and not unit_of(new)[1] else new
-        elif new not in current and new not in short:
+        elif not any(new in current or new in short for _, new in pairs):
             listed = ", ".join(map(repr, current[:12])) + (", ..." if len(current) > 12 else "")
             raise file.refusal(f"--rename {text!r}: no such column", expected=f"one of {listed}")
     if len(set(current)) < len(current):
         raise file.refusal("--rename gives two columns one name", expected="a name of its own for each")
     return tuple(current)
+
+
+def _renamings(text: str) -> list[tuple[str, str]]:
+    """Return what OLD=NEW may mean, old name and new one: a name may have the mark in it.
+
+    >>> _renamings("P=power"), _renamings("a=b=c"), _renamings("P=")
+    ([('P', 'power')], [('a', 'b=c'), ('a=b', 'c')], [])
+    """
+    marks = [place for place, letter in enumerate(text) if letter == "="]
+    pairs = [(text[:place].strip(), text[place + 1 :].strip()) for place in marks]
+    return [(old, new) for old, new in pairs if old and new]
 
 
 def _unique(header: list[str], notes: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
