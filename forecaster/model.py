@@ -181,6 +181,7 @@ class Forecaster(FittedModel):
         trained = train(prepared.splits, config, progress, baselines=baselines, checkpoint=checkpoint)
         rows = [r.values[:b1] for r, (b1, _) in zip(prepared.recordings, prepared.bounds, strict=True)]
         fitted = tuple(p.with_training_errors(rows, prepared.scaler.scale) for p in trained.predictors)
+        until_test = [r.values[:b2] for r, (_, b2) in zip(prepared.recordings, prepared.bounds, strict=True)]
         state, quantiles = task.calibrate(fitted[0], prepared.splits, config, trained.fold_ensembles)
         manifest = manifest_of(
             signals,
@@ -188,6 +189,7 @@ class Forecaster(FittedModel):
             scaler=prepared.scaler,
             predictors=fitted,
             intervals=state,
+            training_range=task.training_range(until_test, prepared.scaler, config.window, signals[0]),
             interrupted=trained.interrupted,
         )
         notes = (*compatibility.remarks_among(signals), *trained.notes)

@@ -30,6 +30,9 @@ class FixedBands:
     def local_scale(self, origins, horizon):
         return self.scale(origins, horizon) if self.scale else np.ones((sum(map(len, origins)), 1))
 
+    def departures(self, origins):
+        return [None] * sum(map(len, origins))
+
     def effective_sample_size(self, channel, horizon):
         return self.sizes[channel] if self.sizes else None
 

@@ -30,6 +30,10 @@ def lookback(pairs):
     return {"intervals": {"levels": [50], "horizon": 4, "origins": [9, 9], "lookback": pairs}}
 
 
+def ranges(levels, spreads=None):
+    return {"training_range": {"level": levels, "segment_level": levels, "spread": spreads or levels}}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -41,6 +45,12 @@ def lookback(pairs):
             "combination names a predictor that is not",
         ),
         ({"combination": {"next": {"ridge": 1.5}}}, "less than or equal to 1"),
+        (ranges([[0, 1]]), "training_range is of other columns"),
+        (ranges([[0, 1]] * 3), "training_range is of other columns"),
+        (ranges([[1, 0]] * 2), "the ends of a range must ascend"),
+        (ranges([[0, 1]] * 2, [[-1, 1]] * 2), "a spread is not negative"),
+        (ranges([[0, 1]] * 2, [[0, 1]]), "the ranges must be of the same columns"),
+        (ranges([[0, 1e16]] * 2), "level.0.1: Input should be less than or equal to"),
         ({"intervals": {"levels": [0, 50], "horizon": 4, "origins": [9, 9]}}, "levels.0: Input should be greater"),
         ({"intervals": {"levels": [50, 50], "horizon": 4, "origins": [9, 9]}}, "the levels must ascend"),
         (

@@ -180,13 +180,13 @@ def test_no_peak_is_said_with_the_resolution():
 # --- the own score ------------------------------------------------------------------------
 
 
-@given(value=RATIOS)
-def test_a_larger_error_than_at_home_is_an_objection(value):
-    text = sentences.own_ratio(value, "squared error")
+@given(value=RATIOS, kind=st.sampled_from(["better", "same", "worse", "unknown"]))
+def test_a_larger_error_than_at_home_is_an_objection_to_better(value, kind):
+    text = sentences.own_ratio(value, "squared error", is_better=kind == "better")
     (shown,) = numbers(text)
-    assert text.startswith("but ") is (shown >= 1.5)
-    verdict = Verdict("better", "Better than every baseline: 9 % less.").beside_own(value)
-    assert verdict.text == f"Better than every baseline: 9 % less; {text}."
+    assert text.startswith("but ") is (shown >= 1.5 and kind == "better")
+    assert shown == pytest.approx(value, rel=0.06)
+    assert Verdict(kind, "It is so.").beside_own(value).text == f"It is so; {text}."
 
 
 @given(values=st.lists(RATIOS, min_size=2, max_size=6))

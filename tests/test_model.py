@@ -283,7 +283,8 @@ def test_a_forecast_far_from_its_context_is_told():
     model = Forecaster.fit([signal_of(wave(800))], CONFIG.model_copy(update={"predictor": "mean"}))
     near, far = (model.forecast([signal_of(wave(100) + offset, "other")])[0][0] for offset in (0, 30))
     assert near.warning == ""
-    assert far.warning.startswith("from step 1 on the forecast is more than 10 times as far")
+    assert far.warnings[-1].startswith("from step 1 on the forecast is more than 10 times as far")
+    assert far.warning == "; ".join(far.warnings)
 
 
 @pytest.mark.parametrize("name", ["nl\nx", "bidi\u202ex", "surrogate\udcff", "del\x7f"])

@@ -28,7 +28,10 @@ LARGEST = 1 << 30
 
 @dataclass(frozen=True)
 class Entry:
-    """One input: `status` is "ok" or "failed"; `sha256` is the output's, `input` tells the input apart."""
+    """One input: `status` is "ok" or "failed"; `sha256` is the output's, `input` tells the input apart.
+
+    `warnings` says in a line a series why its forecast is not to be trusted.
+    """
 
     path: str
     status: str
@@ -37,6 +40,7 @@ class Entry:
     error: str | None = None
     input: dict[str, Any] = field(default_factory=dict)
     picture: str | None = None
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass

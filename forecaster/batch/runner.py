@@ -26,6 +26,7 @@ from forecaster.batch.tables import Format, encode, require_parquet
 from forecaster.config import ReadingOptions
 from forecaster.errors import ForecasterError, UsageError, printable
 from forecaster.files import locked_folder, write_within
+from forecaster.forecasting.forecast import NO_BAND_THERE
 from forecaster.reading import read_signal
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Outcome:
     skipped: list[str] = field(default_factory=list)
     failed: dict[str, ForecasterError] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
+    warnings: dict[str, list[str]] = field(default_factory=dict)
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     last: list[Forecast] = field(default_factory=list)
 
@@ -143,9 +144,10 @@ class Outcome:
         self.last = encoded.forecasts
         self.notes[entry.path] = encoded.notes
         for forecast in encoded.forecasts:
-            self.reasons.update(forecast.reasons)
-            if forecast.warning:
-                self.warnings.append(f"{forecast.unique_id}: {forecast.warning}")
+            # The warning says so already of a context that is far from the training range.
+            self.reasons.update((level, why) for level, why in forecast.reasons.items() if why != NO_BAND_THERE)
+        if entry.warnings:
+            self.warnings[entry.path] = entry.warnings
 
 
 def run(
@@ -350,7 +352,14 @@ class _Batch:
     def _entry(self, encoded: EncodedForecast) -> Entry:
         output = self.names[encoded.path]
         picture = None if encoded.picture is None else picture_name(output, self.job.form)
-        return Entry(encoded.path, "ok", output, encoded.sha256, input=encoded.identity, picture=picture)
+        warnings = [
+            printable(f"{forecast.unique_id}: {forecast.warning}", 2000)
+            for forecast in encoded.forecasts
+            if forecast.warnings
+        ]
+        return Entry(
+            encoded.path, "ok", output, encoded.sha256, input=encoded.identity, picture=picture, warnings=warnings
+        )
 
     def _write(self, entry: Entry, encoded: EncodedForecast) -> None:
         write_within(self.folder, self.job.directory / str(entry.output), encoded.data)

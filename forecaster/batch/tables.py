@@ -170,7 +170,8 @@ def _bounds(mean: Array, half_width: Array | None) -> list[list[str]]:
     """Return both sides of a band as cells, empty where the band is undefined."""
     if half_width is None:
         return [[""] * mean.size] * 2
-    return [_number_cells(mean - half_width), _number_cells(mean + half_width)]
+    bounds = (_number_cells(mean - half_width), _number_cells(mean + half_width))
+    return [["" if text == "nan" else text for text in cells] for cells in bounds]
 
 
 def _number_cells(values: Array) -> list[str]:

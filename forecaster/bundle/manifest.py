@@ -20,6 +20,7 @@ from forecaster.config import MAX_COVARIATES, Frozen, Positive, RunConfig, Split
 from forecaster.conformal.bands import IntervalState
 from forecaster.errors import printable
 from forecaster.signal.signal import Signal
+from forecaster.signal.training_range import TrainingRange
 
 FORMAT = 1
 # The files of the data directory, in the order in which they are written.
@@ -149,8 +150,9 @@ class Manifest(Frozen):
     """The content of model.json.
 
     `predictors` begins with the one that makes the forecast. `combination` is there where that one
-    is an ensemble. `interrupted` tells that Ctrl-C ended the training early. `files` are the hashes
-    of the data files, and empty until `save` has written them.
+    is an ensemble. `training_range` tells where the contexts of the training lay. `interrupted`
+    tells that Ctrl-C ended the training early. `files` are the hashes of the data files, and empty
+    until `save` has written them.
     """
 
     format: Literal[1] = 1
@@ -167,6 +169,10 @@ class Manifest(Frozen):
     predictors: Annotated[tuple[PredictorState, ...], Field(min_length=1, max_length=64), FailFast()]
     combination: EnsembleState | None = None
     intervals: IntervalState
+    # Folders from before it was stored, and those of symbols, do not have the key.
+    training_range: Annotated[TrainingRange | None, Field(exclude_if=lambda training_range: training_range is None)] = (
+        None
+    )
     training_data: Annotated[tuple[TrainingData, ...], Field(max_length=MAX_CHANNELS), FailFast()] = ()
     interrupted: bool = False
     files: Annotated[dict[Name, Sha256], Field(max_length=len(FILES))] = Field(default_factory=dict)
@@ -201,6 +207,8 @@ class Manifest(Frozen):
         _check_task(self)
         _check_predictors(self)
         _check_intervals(self.intervals, self.n_channels)
+        if self.training_range and not self.n_channels <= len(self.training_range.level) <= len(self.channels.columns):
+            raise ValueError("training_range is of other columns than the model's")
         if self.n_channels * self.window.n_input > MAX_VALUES:
             raise ValueError(f"{self.n_channels} channels of {self.window.n_input} samples are too many")
         return self

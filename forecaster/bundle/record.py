@@ -27,6 +27,7 @@ from forecaster.errors import SignalError, printable
 from forecaster.predictors import Ensemble, Predictor, predictor_class
 from forecaster.signal.scaling import Scaler
 from forecaster.signal.signal import Signal
+from forecaster.signal.training_range import TrainingRange
 
 # The libraries whose versions change the bits of a training.
 LIBRARIES = ("numpy", "tensorflow", "keras")
@@ -69,6 +70,7 @@ def manifest_of(
     scaler: Scaler,
     predictors: Sequence[Predictor],
     intervals: IntervalState,
+    training_range: TrainingRange | None = None,
     interrupted: bool = False,
 ) -> Manifest:
     """Return the manifest of a training that has ended; the first of the `predictors` makes the forecast."""
@@ -98,6 +100,7 @@ def manifest_of(
         predictors=tuple(states),
         combination=weights,
         intervals=intervals,
+        training_range=training_range,
         training_data=training_data,
         interrupted=interrupted,
     )

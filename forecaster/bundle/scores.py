@@ -28,6 +28,8 @@ MAX_VERDICT = 2000
 STORED_STEPS = 2000
 # Beyond so many parts their spectra are not stored.
 MAX_SPECTRA = 100
+# Warnings that are stored.
+MAX_WARNINGS = 20
 # What the parts of one evaluation may take in metrics.json: the gate reads two of them.
 STORED_BYTES, STORED_OBJECTS = 1_500_000, 14_000
 
@@ -157,6 +159,7 @@ class StoredEvaluation(_Record):
     stride: Steps
     parts: Annotated[list[ChannelScores], FailFast()]
     verdict: str = ""
+    warnings: Annotated[list[str], FailFast()] = Field(default_factory=list)
 
 
 EVALUATIONS = TypeAdapter(Annotated[list[StoredEvaluation], FailFast()])
@@ -257,6 +260,8 @@ def thinned(evaluation: dict[str, Any]) -> dict[str, Any]:
     if len(evaluation["parts"]) > MAX_SPECTRA:
         for part in evaluation["parts"]:
             part.pop("spectrum", None)
+    if "warnings" in evaluation:
+        evaluation["warnings"] = evaluation["warnings"][:MAX_WARNINGS]
     return _first_parts(_escaped(evaluation))
 
 

@@ -128,10 +128,8 @@ def _report(terminal: Terminal, items: Sequence[Input], outcome: Outcome, foreca
         terminal.say(f"note: {CARRIED}")
     for reason in sorted(set(outcome.reasons.values())):
         terminal.warn(f"note: {reason}")
-    for warning in outcome.warnings[:SHOWN_FAILURES]:
+    for warning in _warnings(outcome, one_file=len(items) == 1):
         terminal.warn(f"warning: {warning}")
-    if len(outcome.warnings) > SHOWN_FAILURES:
-        terminal.warn(f"warning: {len(outcome.warnings) - SHOWN_FAILURES} more forecasts ran away like these")
     for path, error in list(outcome.failed.items())[:SHOWN_FAILURES]:
         message = str(error)
         terminal.warn(f"failed: {message}" if path in message else f"failed: {path}: {message}")
@@ -141,6 +139,18 @@ def _report(terminal: Terminal, items: Sequence[Input], outcome: Outcome, foreca
         _show(terminal, items[0], outcome, forecaster)
     terminal.say(_totals(outcome))
     return 1 if outcome.failed else 0
+
+
+def _warnings(outcome: Outcome, *, one_file: bool) -> list[str]:
+    """Return the warnings of a single file, and of several files in one line how many have any."""
+    listed = [text for texts in outcome.warnings.values() for text in texts]
+    if one_file:
+        more = len(listed) - SHOWN_FAILURES
+        return listed[:SHOWN_FAILURES] + ([f"{more} more, in manifest.json"] if more > 0 else [])
+    if not listed:
+        return []
+    count = f"{len(outcome.warnings)} of {_files(len(outcome.done))}"
+    return [f"the forecasts of {count} are not to be relied on: manifest.json says why. The first: {listed[0]}"]
 
 
 def _totals(outcome: Outcome) -> str:

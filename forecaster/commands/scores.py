@@ -16,13 +16,24 @@ from forecaster.evaluation import sentences
 
 # Segments of a free run that are shown.
 SEGMENTS = 5
+# Warnings that are shown.
+WARNINGS = 10
 
 
 def report(result: Mapping[str, Any], sample_rate_hz: float | None, levels: Sequence[int] = (90,)) -> str:
     """Return an evaluation laid out for people: a table and what else is known of each channel, and the verdict."""
     ahead = samples_and_time(result["horizon"], sample_rate_hz)
     head = f"{ahead} ahead, an origin every {result['stride']} samples"
-    return "\n\n".join([head, *(_part(part, sample_rate_hz, levels) for part in result["parts"]), result["verdict"]])
+    parts = [_part(part, sample_rate_hz, levels) for part in result["parts"]]
+    warnings = _warnings(result.get("warnings", []))
+    return "\n\n".join([head, *parts, *(["\n".join(warnings)] if warnings else []), result["verdict"]])
+
+
+def _warnings(warnings: Sequence[str]) -> list[str]:
+    """Return the first warnings, a line each, and how many more there are."""
+    more = len(warnings) - WARNINGS
+    lines = [f"warning: {printable(text, 800)}" for text in warnings[:WARNINGS]]
+    return lines + ([f"warning: {more} more like these"] if more > 0 else [])
 
 
 def _part(part: Mapping[str, Any], sample_rate_hz: float | None, levels: Sequence[int]) -> str:

@@ -13,6 +13,7 @@ from forecaster.conformal.bands import likely
 from forecaster.evaluation.metrics import CoverageSums
 from forecaster.evaluation.verdict import standard_error
 from forecaster.signal.origins import Origins
+from forecaster.signal.training_range import Departure
 
 Array = NDArray[np.float64]
 # The coverage of the 90 % band is always taken.
@@ -31,6 +32,9 @@ class Bands(Protocol):
 
     def local_scale(self, origins: Sequence[Origins], horizon: int) -> Array:
         """Return what the width of every band is multiplied by at each of `origins` and step, (O, H)."""
+
+    def departures(self, origins: Sequence[Origins]) -> list[Departure | None]:
+        """Return how the context of each of `origins` leaves the training range; one that does has no band."""
 
     def effective_sample_size(self, channel: int, horizon: int) -> float | None:
         """Return how many independent errors the bands were made of, None where that is not known."""

@@ -16,8 +16,10 @@ from forecaster.evaluation.results import ChannelScores, Example
 from forecaster.evaluation.scoring import ForecastFn, Place, Plan, located, too_short
 from forecaster.evaluation.spectra import LagCorrelationSums, LaggedTargets, SpectraSums, Spectrum, spectrum
 from forecaster.evaluation.verdict import compare, is_rival
+from forecaster.forecasting.forecast import NO_BAND_THERE
 from forecaster.signal.origins import Origins
 from forecaster.signal.signal import Signal
+from forecaster.signal.training_range import Departure
 
 Array = NDArray[np.float64]
 NOT_THEIRS = Score(None, "bands belong to the model alone")
@@ -81,6 +83,7 @@ class NumberChannel:
             else:
                 self._half_widths[level] = half_width
         self._coverages = {level: CoverageSums() for level in self._half_widths}
+        self._far: list[Departure] = []
 
     def add(self, block: Origins, y_true: Array, forecasts: Mapping[str, Array]) -> dict[int, Array]:
         """Add a block of origins (B, H); return half the width of the model's bands there, by level (B, H)."""
@@ -99,16 +102,25 @@ class NumberChannel:
             if sums.steps is not None:
                 sums.steps.add(y_hat)
             sums.lag_correlation.add(self._lagged, y_hat[places], transform)
-        half_widths = self._scaled_half_widths(block)
+        departures = self._departures(block)
+        self._far.extend(departure for departure in departures if departure is not None)
+        half_widths = self._scaled_half_widths(block, departures)
+        near = np.array([departure is None for departure in departures])
         for level, coverage in self._coverages.items():
-            coverage.add(y_true, forecasts["model"], half_widths[level])
+            if near.any():
+                coverage.add(y_true[near], forecasts["model"][near], half_widths[level][near])
         return half_widths
 
-    def _scaled_half_widths(self, block: Origins) -> dict[int, Array]:
-        """Return half the width of each band at each origin of a block, (B, H) by level."""
+    def _departures(self, block: Origins) -> list[Departure | None]:
+        """Return how the context of each origin of a block leaves the training range."""
+        return [None] * len(block) if self._bands is None else self._bands.departures([block])
+
+    def _scaled_half_widths(self, block: Origins, departures: Sequence[Departure | None]) -> dict[int, Array]:
+        """Return half the width of each band at each origin of a block, (B, H) by level, NaN where there is none."""
         if self._bands is None or not self._half_widths:
             return {}
-        scale = self._bands.local_scale([block], self._plan.horizon)
+        has_band = np.array([1.0 if departure is None else np.nan for departure in departures])[:, None]
+        scale = self._bands.local_scale([block], self._plan.horizon) * has_band
         return {level: scale * half_width for level, half_width in self._half_widths.items()}
 
     def result(self) -> ChannelScores:
@@ -121,6 +133,9 @@ class NumberChannel:
             )
             bands = band_scores({}, dict.fromkeys(self._levels, reason), overlap=1)
             return replace(scores, bands=bands, spectrum=self._spectrum())
+        for level, coverage in self._coverages.items():
+            if not coverage.shares:
+                self._no_band[level] = NO_BAND_THERE
         errors = {name: sums.errors for name, sums in self.sums.items()}
         recursive = self._recursive(errors)
         verdict = compare(errors, overlap=plan.overlap, own_baseline=plan.own_baseline)
@@ -136,14 +151,24 @@ class NumberChannel:
         )
         size = None if self._bands is None else self._bands.effective_sample_size(channel, plan.horizon)
         bands = band_scores(self._coverages, self._no_band, overlap=plan.overlap, effective_sample_size=size)
-        return replace(scores, bands=bands, spectrum=self._spectrum(), recursive=recursive)
+        warnings = self._warnings(scores.origins)
+        return replace(scores, bands=bands, spectrum=self._spectrum(), recursive=recursive, warnings=warnings)
+
+    def _warnings(self, origins: int) -> tuple[str, ...]:
+        """Return in a sentence how many of the `origins` are far from the training range, and how far at worst."""
+        if not self._far:
+            return ()
+        farthest = max(self._far, key=lambda departure: departure.size)
+        description = farthest.describe(self._signal.columns[farthest.column])
+        count = f"{len(self._far)} of {origins} origins are far from the training range"
+        return (f"{count}: at worst {description}; the forecasts there are extrapolated, and have no bands",)
 
     def _scores(self, name: str) -> dict[str, Score]:
         """Return all metrics of one predictor."""
         coverages = dict.fromkeys(self._levels, NOT_THEIRS)
         if name == "model":
             coverages = {level: Score(None, reason) for level, reason in self._no_band.items()}
-            coverages |= {level: sums.score() for level, sums in self._coverages.items()}
+            coverages |= {level: sums.score() for level, sums in self._coverages.items() if sums.shares}
         sums = self.sums[name]
         densities = self._target_spectra.coarse, sums.spectra.coarse
         return number_scores(MetricInputs(sums.errors, *densities, self._seasonal_error, coverages), self._levels)
@@ -177,7 +202,7 @@ class NumberChannel:
         for kind, place in chosen(self.sums["model"].errors.origin_mse, self._places).items():
             first, origin = int(place.rows[0]), located(self._signal, self._channel, place)
             forecasts = forecast_fn([origin], horizon, self._plan.names)
-            half_width = self._scaled_half_widths(origin).get(self._shown_level)
+            half_width = self._scaled_half_widths(origin, self._departures(origin)).get(self._shown_level)
             example = Example(
                 kind,
                 first,
@@ -185,7 +210,7 @@ class NumberChannel:
                 origin.values[first - context : first].astype(np.float64),
                 origin.y_true(horizon)[0],
                 {name: forecasts[name][0] for name in self._plan.names},
-                None if half_width is None else half_width[0],
+                None if half_width is None or np.isnan(half_width).any() else half_width[0],
                 self._shown_level,
             )
             examples.append(example)

@@ -52,8 +52,8 @@ class ChannelScores:
     """One channel of one signal, scored at all its origins.
 
     `scores` has by predictor and metric a number or None; `reasons` tells under ``NAME.metric`` why a number is
-    None; `by_step` has by predictor a row for each step. Only numbers have a score of each of the `bands`, a
-    `spectrum`, and `recursive` segments beyond the first.
+    None; `by_step` has by predictor a row for each step; `warnings` say which forecasts are not to be relied on. Only
+    numbers have a score of each of the `bands`, a `spectrum`, and `recursive` segments beyond the first.
     """
 
     signal: str
@@ -69,6 +69,7 @@ class ChannelScores:
     bands: tuple[BandScore, ...] | None = None
     spectrum: Spectrum | None = None
     recursive: RecursiveSegments | None = None
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -151,6 +152,15 @@ class Evaluation:
         """One plain sentence over all channels."""
         return overall([(f"{part.signal}/{part.channel}".removeprefix("/"), part.verdict) for part in self.parts])
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Which forecasts are not to be relied on, a text a channel."""
+        return tuple(
+            f"{part.signal}/{part.channel}".removeprefix("/") + f": {text}"
+            for part in self.parts
+            for text in part.warnings
+        )
+
     def to_frame(self) -> DataFrame:
         """Return the scores as a DataFrame: a row a channel and predictor, a column a metric, NaN if undefined."""
         import pandas as pd
@@ -185,4 +195,5 @@ class Evaluation:
             "stride": self.stride,
             "parts": [part.to_json() for part in self.parts],
             "verdict": self.verdict,
+            "warnings": list(self.warnings),
         }

@@ -147,11 +147,13 @@ def _rounded(frequency: float, resolution: float) -> str:
     return f"{round(frequency, decimals):.{max(0, decimals)}f}"
 
 
-def own_ratio(value: float, loss: str) -> str:
+def own_ratio(value: float, loss: str, *, is_better: bool) -> str:
     """Return a clause on the `loss` here as a multiple of that on the model's own test part.
 
-    >>> own_ratio(2.81, "squared error")
+    `is_better` says whether the sentence before has found the model better than every baseline.
+
+    >>> own_ratio(2.81, "squared error", is_better=True)
     'but its squared error here is 2.8 times that on its own test part'
     """
     text = f"its {loss} here is {ratio(value)} times that on its own test part"
-    return f"but {text}" if float(ratio(value)) >= WORSE_THAN_AT_HOME else text
+    return f"but {text}" if is_better and float(ratio(value)) >= WORSE_THAN_AT_HOME else text

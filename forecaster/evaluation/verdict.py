@@ -64,7 +64,8 @@ class Verdict:
 
     def beside_own(self, own_ratio: float) -> Verdict:
         """Return the verdict with what the loss is beside that of the model's own test part."""
-        return replace(self.and_then(sentences.own_ratio(own_ratio, self.loss)), own_ratio=own_ratio)
+        clause = sentences.own_ratio(own_ratio, self.loss, is_better=self.kind == "better")
+        return replace(self.and_then(clause), own_ratio=own_ratio)
 
     def as_baseline(self) -> Verdict:
         """Return the verdict on a model that is a baseline itself: those it was compared with are the other ones."""

@@ -25,6 +25,8 @@ REREAD = "the window is re-read for every segment, the forecast ones fed back"
 JOINT = "each channel sees all others that are forecast; in closed loop they advance together"
 # A forecast farther from the middle of its context than this many times half the context's range has run away.
 RUNAWAY = 10.0
+# Why a context that lies far from those of the training has no band.
+NO_BAND_THERE = "bands were calibrated on contexts within the training range, and hold for none far from it"
 # What makes a spreadsheet take a cell for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -47,7 +49,7 @@ class Forecast:
         history: (L,), the context; its last sample has the stamp ``first - 1``.
         bands: By level in percent the lower and the upper bound (H,), NaN at steps without one, or None.
         reasons: By level as text, why there is no band, or none at some steps.
-        warning: Says in plain words if the forecast ran away from its context, or is "".
+        warnings: In plain words, how far the context lies from the training, and whether the forecast ran away.
     """
 
     unique_id: str
@@ -60,7 +62,12 @@ class Forecast:
     bands: Bands = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     sample_rate_hz: float | None = None
-    warning: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def warning(self) -> str:
+        """All warnings in one text, "" where there is none."""
+        return "; ".join(self.warnings)
 
     def header(self, levels: Sequence[int]) -> list[str]:
         """Return the names of the columns, two for the band of each of `levels`."""
@@ -199,6 +206,11 @@ def _bound(values: Array, unique_id: str) -> list[Cell]:
     """Return one side of a band, None at the steps that have none."""
     numbers = finite(np.nan_to_num(values, nan=0.0, posinf=np.inf, neginf=-np.inf), unique_id)
     return [None if missing else number for number, missing in zip(numbers, np.isnan(values).tolist(), strict=True)]
+
+
+def far_from_training(description: str) -> str:
+    """Return the warning of a context that lies far from those of the training, as `description` says."""
+    return f"far from the training range: {description}; the forecast is extrapolated, and has no bands"
 
 
 def runaway(mean: Array, history: Array) -> str:

@@ -20,6 +20,7 @@ from forecaster.signal.context import Context
 from forecaster.signal.origins import Origins
 from forecaster.signal.scaling import Scaler
 from forecaster.signal.signal import Recording, Signal
+from forecaster.signal.training_range import TrainingRange
 from forecaster.signal.windows import WindowSplits
 
 if TYPE_CHECKING:
@@ -116,6 +117,12 @@ class Task(ABC):
     @abstractmethod
     def fit_scaler(self, training: Sequence[Array], signal: Signal) -> Scaler:
         """Return the scaler of the `training` rows of every recording; the columns are those of `signal`."""
+
+    def training_range(
+        self, parts: Sequence[Array], scaler: Scaler, window: Window, signal: Signal
+    ) -> TrainingRange | None:
+        """Return where the contexts of the training and validation `parts` of all recordings lie, None if nowhere."""
+        return None
 
     @abstractmethod
     def choice_ends(self, begins: NDArray[np.int64], ends: NDArray[np.int64], window: Window) -> NDArray[np.int64]:

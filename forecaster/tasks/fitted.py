@@ -13,8 +13,9 @@ from forecaster.config import RunConfig
 from forecaster.forecasting.rollout import VALUES, rollout, stateful_rollout
 from forecaster.predictors import Predictor, baselines
 from forecaster.signal.context import Context
-from forecaster.signal.origins import Origins, context_of
+from forecaster.signal.origins import Origins, batched, context_of
 from forecaster.signal.scaling import Scaler
+from forecaster.signal.training_range import Departure, departures
 
 Array = NDArray[np.float64]
 
@@ -67,6 +68,21 @@ class FittedModel:
     def context(self, origins: Sequence[Origins], horizon: int = 1) -> Context:
         """Return the scaled contexts of `origins`, with what `horizon` samples need of the covariates."""
         return context_of(origins, self.manifest.window, horizon).scaled(self.scaler, self.manifest.n_channels)
+
+    def departures(self, origins: Sequence[Origins]) -> list[Departure | None]:
+        """Return how the context of each of `origins` leaves the training range, None where it does not.
+
+        The members of an ensemble see a context in the same scaled units, whole or in part: one answer is theirs, too.
+        """
+        manifest = self.manifest
+        batches = batched(origins, self.rows_at_once)
+        contexts = (self.context(batch) for batch in batches)
+        columns = len(manifest.channels.columns)
+        return [
+            departure
+            for context in contexts
+            for departure in departures(context, manifest.window, manifest.training_range, columns)
+        ]
 
     def forecast_from(self, origins: Sequence[Origins], horizon: int) -> Array:
         """Return the model's forecast from `origins`, (O, H), in the channels' units."""

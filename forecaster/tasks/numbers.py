@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +15,7 @@ from forecaster.conformal.local_scale import LOOKBACK, local_scale
 from forecaster.errors import OutputError, SignalError, UsageError
 from forecaster.evaluation import Evaluation, NumberScorer, Request
 from forecaster.evaluation import evaluate as score
-from forecaster.forecasting.forecast import Forecast, runaway
+from forecaster.forecasting.forecast import NO_BAND_THERE, Forecast, far_from_training, runaway
 from forecaster.forecasting.rollout import rollout
 from forecaster.predictors import Predictor
 from forecaster.reading.survey import survey
@@ -23,6 +23,7 @@ from forecaster.signal.calendar import SCALE
 from forecaster.signal.origins import Origins
 from forecaster.signal.scaling import Scaler
 from forecaster.signal.signal import Signal
+from forecaster.signal.training_range import Departure, TrainingRange
 from forecaster.signal.windows import WindowSplits, boundaries, chosen_until, suggest
 from forecaster.tasks.base import Array, Examples, Series, Task
 from forecaster.tasks.fitted import FittedModel, in_blocks
@@ -102,6 +103,15 @@ class Numbers(Task):
         is_calendar = np.arange(len(signal.columns)) >= len(signal.columns) - 2 * len(signal.calendar)
         return Scaler(np.where(is_calendar, 0.0, scaler.mean), np.where(is_calendar, SCALE, scaler.scale))
 
+    def training_range(
+        self, parts: Sequence[Array], scaler: Scaler, window: Window, signal: Signal
+    ) -> TrainingRange | None:
+        """Return where the contexts of the training and validation `parts` of all recordings lie.
+
+        A calendar's columns, which come last, lie where the date puts them, and have no range.
+        """
+        return TrainingRange.fit(parts, scaler, window, len(signal.columns) - 2 * len(signal.calendar))
+
     def choice_ends(self, begins: NDArray[np.int64], ends: NDArray[np.int64], window: Window) -> NDArray[np.int64]:
         """Return the row at which the last third of each run's validation part begins."""
         rows = [chosen_until(int(b), int(e), window.n_input) for b, e in zip(begins, ends, strict=True)]
@@ -133,18 +143,23 @@ class Numbers(Task):
         origins, horizon = [end.origin for end in series], rolled.shape[1]
         means = model.scaler.inverse(rolled, np.array([origin.channel for origin in origins]))
         bands_of, channels = ModelBands(model), {origin.channel for origin in origins}
+        columns = model.manifest.channels.columns
         halves = {channel: bands_of.half_widths(channel, horizon, levels) for channel in channels}
         scales = np.ones((len(series), 1))
         # Past segments are forecast only where a band is scaled by their errors.
         if any(half is not None for widths in halves.values() for half, _ in widths.values()):
             scales = bands_of.local_scale(origins, horizon)
-        return [
+        forecasts = [
             self._forecast(model, end, mean, halves[end.origin.channel], scale)
             for end, mean, scale in zip(series, means, scales, strict=True)
         ]
+        return [
+            forecast if departure is None else _far(forecast, departure.describe(columns[departure.column]))
+            for forecast, departure in zip(forecasts, model.departures(origins), strict=True)
+        ]
 
     def _forecast(self, model: FittedModel, end: Series, mean: Array, halves: HalfWidths, scale: Array) -> Forecast:
-        """Return the forecast of one series; OutputError if it is not finite."""
+        """Return the forecast of one series within the training range; OutputError if it is not finite."""
         if not np.isfinite(mean).all():
             source = end.signal.path or end.signal.name
             raise OutputError(f"The forecast of {source} is not finite; nothing was written.")
@@ -158,7 +173,7 @@ class Numbers(Task):
                 for level, (half, _) in halves.items()
             },
             reasons={str(level): reason for level, (_, reason) in halves.items() if reason},
-            warning=runaway(mean, history),
+            warnings=tuple(filter(None, [runaway(mean, history)])),
         )
 
     # --- evaluation ----------------------------------------------------------------------
@@ -213,6 +228,19 @@ class Numbers(Task):
         return features
 
 
+def _far(forecast: Forecast, description: str) -> Forecast:
+    """Return a `forecast` whose context lies far from the training range, with the warning and without bands.
+
+    The predictors take the context as it is. One that forecasts relative to the level of its context would follow it.
+    """
+    return replace(
+        forecast,
+        bands=dict.fromkeys(forecast.bands),
+        reasons={str(level): NO_BAND_THERE for level in forecast.bands},
+        warnings=(far_from_training(description), *forecast.warnings),
+    )
+
+
 HalfWidths = dict[int, tuple[Array | None, str]]
 """By level: half the width of a band at local scale 1, (H,) in the channel's unit, or None and the reason."""
 
@@ -263,6 +291,10 @@ class ModelBands:
         ]
         # Beyond the calibrated steps the last scale is held.
         return np.pad(np.concatenate(scales), ((0, 0), (0, horizon - reach)), mode="edge")
+
+    def departures(self, origins: Sequence[Origins]) -> list[Departure | None]:
+        """Return how the context of each of `origins` leaves the training range."""
+        return self.model.departures(origins)
 
     def effective_sample_size(self, channel: int, horizon: int) -> float | None:
         """Return how many independent errors the bands of the next `horizon` steps were made of."""
