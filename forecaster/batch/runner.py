@@ -224,7 +224,7 @@ def _read(
         if values >= CHUNK_VALUES or (failed and job.stop_on_error):
             return signals, failed, tuple(chunk[place:])
         try:
-            signal = read_signal(item.path, job.reading, name=item.name)
+            signal = read_signal(item.path, job.reading, name=item.name, expected=forecaster.manifest.channels.columns)
             signal = forecaster.converted(signal) if job.convert else signal
         except ForecasterError as error:
             failed.append(FailedInput(item.path, error))

@@ -127,7 +127,7 @@ def _read(
     signals = []
     for item in items:
         try:
-            signal = read_signal(item.path, reading, name=item.name)
+            signal = read_signal(item.path, reading, name=item.name, expected=forecaster.manifest.channels.columns)
             signal = forecaster.converted(signal) if convert else signal
             forecaster.check(signal)
         except ForecasterError as error:

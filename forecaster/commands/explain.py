@@ -116,7 +116,7 @@ def _read(ctx: click.Context, forecaster: Forecaster, path: str) -> Signal:
     items = inputs.find([path])
     if len(items) != 1:
         raise UsageError(f"{printable(path)} is {len(items)} files.", hint="Explain one signal at a time.")
-    signal = read_signal(items[0].path, reading, name=items[0].name)
+    signal = read_signal(items[0].path, reading, name=items[0].name, expected=forecaster.manifest.channels.columns)
     return forecaster.converted(signal) if ctx.params["convert"] else signal
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,12 @@ REHEARSED_BYTES = 1 << 26
 
 
 def read_signal(
-    source: Path | str, options: ReadingOptions | None = None, *, name: str | None = None, **settings: Any
+    source: Path | str,
+    options: ReadingOptions | None = None,
+    *,
+    name: str | None = None,
+    expected: Sequence[str] = (),
+    **settings: Any,
 ) -> Signal:
     """Return the signal of a file ("-" is standard input).
 
@@ -31,6 +37,7 @@ def read_signal(
         source: The file.
         options: How it is read.
         name: The signal's name, else the file's without its suffix.
+        expected: Names of the columns that a model reads: they are taken even if they look like no measurement.
         settings: Fields of `ReadingOptions`, which replace those of `options`: ``columns="speed"``, ``rate_hz=1024``.
 
     Raises:
@@ -38,13 +45,19 @@ def read_signal(
             would read it.
         UsageError: A setting that there is not, or a value that does not fit.
     """
-    return read(source, (options or ReadingOptions()).replaced(**settings), name=name).signal
+    return read(source, (options or ReadingOptions()).replaced(**settings), name=name, expected=expected).signal
 
 
-def read(source: Path | str, options: ReadingOptions | None = None, *, name: str | None = None) -> Reading:
+def read(
+    source: Path | str,
+    options: ReadingOptions | None = None,
+    *,
+    name: str | None = None,
+    expected: Sequence[str] = (),
+) -> Reading:
     """Return the reading of one file ("-" is standard input): its signal, and how it was written and timed.
 
-    `name` is the signal's, else the file's without its suffix.
+    `name` is the signal's, else the file's without its suffix; `expected` is as in `read_signal`.
 
     Raises:
         SignalError: with path, line, column, what stands there, and the options that would read
@@ -52,15 +65,15 @@ def read(source: Path | str, options: ReadingOptions | None = None, *, name: str
     """
     path, options = str(source), options or ReadingOptions()
     try:
-        return _read(path, options, name)
+        return _read(path, options, name, tuple(expected))
     except RefusalError as refusal:
-        raise _with_tried_options(path, options, refusal) from None
+        raise _with_tried_options(path, options, refusal, tuple(expected)) from None
 
 
-def _read(path: str, options: ReadingOptions, name: str | None) -> Reading:
+def _read(path: str, options: ReadingOptions, name: str | None, expected: tuple[str, ...]) -> Reading:
     source = open_source(path, options.encoding)
     try:
-        file = InputFile(source, options, name or ("stdin" if path == "-" else Path(path).stem))
+        file = InputFile(source, options, name or ("stdin" if path == "-" else Path(path).stem), expected=expected)
         reading = formats.of(file).read(file)
         return replace(reading, signal=with_calendar(reading.signal, options.calendar))
     except UnicodeError as error:
@@ -71,7 +84,9 @@ def _read(path: str, options: ReadingOptions, name: str | None) -> Reading:
         source.close()
 
 
-def _with_tried_options(path: str, options: ReadingOptions, refusal: RefusalError) -> Exception:
+def _with_tried_options(
+    path: str, options: ReadingOptions, refusal: RefusalError, expected: tuple[str, ...]
+) -> Exception:
     """Return the error with all options that the file needs: those of one refusal after the other, until it reads.
 
     Standard input and very large files are not read again: they get the first refusal's options.
@@ -81,7 +96,7 @@ def _with_tried_options(path: str, options: ReadingOptions, refusal: RefusalErro
         return SignalError(refusal.found, hint=refusal.hint, **refusal.where)
     for _ in range(ROUNDS):
         try:
-            _read(path, applied(options, fix), None)
+            _read(path, applied(options, fix), None, expected)
             return refusal.completed(fix, True)
         except RefusalError as later:
             grown = merged(fix, later.fix)

@@ -13,6 +13,7 @@ from forecaster.config import ReadingOptions
 from forecaster.reading import checks, recordings, symbols
 from forecaster.reading.columns import channel_names, with_roles
 from forecaster.reading.file import InputFile, Table, TableFile, trailing_rows
+from forecaster.reading.measurements import without_unmeasured
 from forecaster.reading.recordings import Reading
 from forecaster.reading.text.cells import PATTERNS
 from forecaster.reading.text.header import renamed
@@ -59,10 +60,11 @@ def from_columns(
         described = replace(described, roles=roles)
     table = _table(described, list(columns.values()))
     _refuse_missing(table)
+    table = without_unmeasured(table)
     recordings.with_stamps(table)
     checks.refuse_missing_code(table)
     checks.check_numbering(table)
-    return recordings.reading(table, recordings.track_of(table), channel_names(described))
+    return recordings.reading(table, recordings.track_of(table), channel_names(table.file))
 
 
 def _described(file: InputFile, columns: Mapping[str, NDArray[Any]]) -> TableFile:
@@ -72,6 +74,7 @@ def _described(file: InputFile, columns: Mapping[str, NDArray[Any]]) -> TableFil
         file.source,
         file.options,
         file.name,
+        expected=file.expected,
         names=renamed(file, tuple(columns)),
         kinds=tuple(kinds.get(column.dtype.kind, "text") for column in columns.values()),
         sample=tuple(zip(*(_texts(column[:SAMPLE_ROWS]) for column in columns.values()), strict=True)),

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.reading.columns import letters
 from forecaster.reading.file import Table, TableFile
+from forecaster.reading.measurements import letters
 from forecaster.reading.refusal import Fix, RefusalError, as_text
 from forecaster.reading.regular import Track
 from forecaster.reading.text.cells import PATTERNS, SECONDS, TIME_UNITS, split_line

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,10 +11,21 @@ from itertools import combinations, pairwise
 from typing import Any
 
 from forecaster.reading.file import Roles, TableFile
+from forecaster.reading.measurements import (
+    DAY_NUMBERS_REASON,
+    FEWEST_ROWS,
+    compact_form,
+    is_coarse_time,
+    letters,
+    sample_numbers,
+    set_aside,
+)
 from forecaster.reading.refusal import RefusalError, as_text
-from forecaster.reading.text.cells import PATTERNS, other_unit, split_line, unit_of, units_of
+from forecaster.reading.text.cells import MISSING_WORDS, PATTERNS, other_unit, split_line, unit_of, units_of
 from forecaster.signal.units import is_unit
 
+# So many columns are listed in a message.
+MOST_LISTED = 6
 # How the refusal of a file begins that may hold labels alone.
 NO_NUMBERS = "no column of numbers"
 
@@ -23,7 +33,7 @@ _TIME = (
     "time timestamp timestamps date ds datetime datetimes epoc epoch unix unixtime elapsed elapsedtime seconds "
     "secondselapsed millis milliseconds xvalue zeit zeitstempel datum uhrzeit temps fecha hora "
     "utc timeutc utctime dateandtime dateutc datetimeutc times timesec timems timeus timens localtime recordtime "
-    "sampletime year timeseconds"
+    "sampletime year timeseconds datenum"
 )
 _SHORT_TIME = "t s sec secs ms us ns ts tms tus tns tsec"
 _INDEX = (
@@ -35,8 +45,6 @@ INDEX_NAMES = frozenset(["", *_INDEX.split()])
 # Time in French, temperatures in English: a unit tells.
 AMBIGUOUS = frozenset(["temps"])
 
-# Of fewer rows nobody can say that they rise steadily, or what their step is.
-FEWEST_ROWS = 8
 # Two clocks differ in rate if their steps do by more than this share, and not by a ratio of units of time.
 LEAST_DIFFERENCE = 0.05
 UNIT_RATIOS = (60.0, 1e3, 3.6e3, 6e4, 1e6, 3.6e6, 6e7, 1e9)
@@ -78,9 +86,19 @@ def _with_all_numbers(file: TableFile, roles: Roles, covariates: tuple[int, ...]
     """Return the file with all columns of numbers as channels that are not of another role."""
     time, group = roles.time, roles.group
     candidates, notes = _number_columns(file, time, group, timelike=timelike)
-    channels = tuple(index for index in candidates if index not in covariates)
-    blank = tuple(index for index in _of_kind(file, "empty") if index not in (*time, group))
+    candidates = [index for index in candidates if index not in covariates]
+    hollow = [index for index in candidates if not file.is_expected(index) and _holds_no_number(file, index)]
+    aside = set_aside(file, [index for index in candidates if index not in hollow])
+    channels = tuple(index for index in candidates if index not in aside and index not in hollow)
+    if hollow and not (channels or aside):
+        channels, hollow = tuple(hollow), []
+    blank = tuple(index for index in _of_kind(file, "empty") if index not in (*time, group)) + tuple(hollow)
     blank += tuple(i for i in _padding(file) if i not in {*time, *channels, *covariates, *blank, group})
+    days = next((index for index, reason in aside.items() if reason == DAY_NUMBERS_REASON), None)
+    if days is not None and not (time or file.options.no_time):
+        raise _day_numbers(file, days)
+    if not channels and aside:
+        raise _nothing_measured(file, aside)
     if not channels:
         raise file.refusal(
             f"{NO_NUMBERS} besides time" + (" and the exogenous ones" if covariates else ""),
@@ -102,7 +120,36 @@ def _with_all_numbers(file: TableFile, roles: Roles, covariates: tuple[int, ...]
         counts=tuple(i for i in numbers if i not in taken and is_index(file, i)),
         label=0 if may_be_wide else None,
     )
-    return _with_units(replace(file, roles=roles, notes=(*file.notes, *notes)))
+    named = tuple(aside.items())
+    return _with_units(replace(file, roles=roles, notes=(*file.notes, *notes), set_aside=named))
+
+
+def _holds_no_number(file: TableFile, index: int) -> bool:
+    """Return whether a sample holds nothing but words for missing."""
+    cells = [cell.strip().lower() for cell in file.sample_of(index) if cell.strip()]
+    return bool(cells) and MISSING_WORDS.issuperset(cells)
+
+
+def _day_numbers(file: TableFile, index: int) -> RefusalError:
+    """Return the refusal of a time in numbers of days, which is the only one of its file."""
+    return file.refusal(
+        f"{file.sample_of(index)[0]!r} and the others are numbers of days, the only time of the file",
+        line=file.first_line,
+        column=file.names[index],
+        expected="dates, or seconds",
+        advice="Write the dates as text to keep them; --no-time leaves them out.",
+    )
+
+
+def _nothing_measured(file: TableFile, aside: Mapping[int, str]) -> RefusalError:
+    """Return the refusal of a file in which each column of numbers is something else than a measurement."""
+    texts = [f"{file.names[index]!r} ({reason})" for index, reason in aside.items()]
+    return file.refusal(
+        f"no column of measurements besides time, but {', '.join(texts[:MOST_LISTED])}",
+        line=file.first_line,
+        expected="a column that was measured",
+        advice=f"If one was: {as_text({'columns': (file.names[min(aside)],)})}.",
+    )
 
 
 def resolve(file: TableFile, name: str, option: str) -> int:
@@ -133,16 +180,11 @@ def channel_names(file: TableFile) -> tuple[str, ...]:
 # What name and sample say of one column.
 
 
-def letters(name: str) -> str:
-    """Return a header's letters alone, without unit, number or case."""
-    return "".join(re.findall("[a-z#]+", re.sub(r"[(\[].*?[)\]]| #\d+$", "", name.lower())))
-
-
 def is_time(file: TableFile, index: int) -> bool:
     """Return whether a column is a time: by what it holds, by its name, or, without names, as a ramp in front."""
     kind, header = file.kinds[index], file.names[index]
     name = letters(header)
-    if kind in ("stamp", "day", "clock"):
+    if kind in ("stamp", "day", "clock") or (kind == "number" and compact_form(file.sample_of(index))):
         return True
     if kind not in ("number", "empty"):
         return False
@@ -152,10 +194,9 @@ def is_time(file: TableFile, index: int) -> bool:
     # A unit tells a column that only sounds like a time: s [mm], T [°C], Temps [°C].
     if other_unit(header) and (is_unit(unit_of(header)[1]) or name not in TIME_NAMES - AMBIGUOUS):
         return False
-    if name in TIME_NAMES:
-        return True
     hints = name.startswith(("time", "epoch")) or name.endswith("time") or "timestamp" in name
-    return (hints or name in SHORT_TIME_NAMES) and kind == "number" and is_ramp(file, index, jitter=10.0)
+    may_be_time = kind == "number" and (hints or name in SHORT_TIME_NAMES)
+    return name in TIME_NAMES or (may_be_time and (is_ramp(file, index, jitter=10.0) or is_coarse_time(file, index)))
 
 
 def is_ramp(file: TableFile, index: int, jitter: float = 0.3) -> bool:
@@ -174,13 +215,6 @@ def is_index(file: TableFile, index: int) -> bool:
         return False
     numbers = sample_numbers(file, index)
     return len(numbers) > 2 and all(b - a == 1 for a, b in pairwise(numbers))
-
-
-def sample_numbers(file: TableFile, index: int) -> list[float]:
-    """Return the numbers of a column's sample; none where more than a tenth of its cells are no numbers."""
-    cells = file.sample_of(index)
-    numbers = [cell for cell in cells if PATTERNS[file.decimal].fullmatch(cell)]
-    return [float(cell.replace(",", ".")) for cell in numbers] if len(numbers) >= 0.9 * len(cells) else []
 
 
 def _of_kind(file: TableFile, kind: str) -> list[int]:
@@ -209,6 +243,9 @@ def _time_columns(file: TableFile, timelike: Sequence[int]) -> tuple[int, ...]:
     clocks = [index for index in free if file.kinds[index] == "clock"]
     days = [index for index in free if file.kinds[index] == "day"]
     full = [index for index in free if index not in clocks and index not in days]
+    # The begin and end of a query stand in every row; dates as whole numbers say less than stamps.
+    full = [index for index in full if len(set(file.sample_of(index))) > 1] or full
+    full.sort(key=lambda index: bool(compact_form(file.sample_of(index))))
     if full and full[0] < min([*days, *clocks], default=file.width):
         return (full[0],)
     if days and clocks:
@@ -356,10 +393,13 @@ def _refuse_later_clock(file: TableFile, channels: tuple[int, ...], time: tuple[
     step = _mean_step_of_file(file, index)
     # Behind hours, minutes and seconds stand microseconds.
     is_part_of_clock = index == 3 and all(
-        0 <= value < limit for part, limit in enumerate((24, 60, 60)) for value in sample_numbers(file, part)
+        sample_numbers(file, part) and all(0 <= value < limit for value in sample_numbers(file, part))
+        for part, limit in enumerate((24, 60, 60))
     )
-    fix: dict[str, Any] = {"columns": later} if later else {"time_columns": (str(index + 1),)}
-    if is_part_of_clock and step > 0:
+    fix: dict[str, Any] = {"columns": later} if later else {}
+    if not (is_part_of_clock and later):
+        fix["time_columns"] = (str(index + 1),)
+    elif step > 0:
         fix["rate_hz"] = float(f"{1e6 / step:.4g}")
     raise file.refusal(
         f"rises steadily from {sample_numbers(file, index)[0]:g} in steps of about {step:.6g}, like a clock"

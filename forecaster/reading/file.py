@@ -7,7 +7,7 @@ their values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from forecaster.config import ReadingOptions
 from forecaster.reading.refusal import Fix, RefusalError
 from forecaster.reading.source import Source
+from forecaster.reading.text.cells import unit_of
 
 if TYPE_CHECKING:
     from forecaster.reading.stamps import Stamps
@@ -27,11 +28,15 @@ MOST_NAMED = 12
 
 @dataclass(frozen=True)
 class InputFile:
-    """One input: its bytes, the options with which it is read, and the name that its signal bears."""
+    """One input: its bytes, the options with which it is read, and the name that its signal bears.
+
+    `expected` are the names of the columns that a model reads: they are taken whatever they hold.
+    """
 
     source: Source
     options: ReadingOptions
     name: str
+    expected: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def path(self) -> str:
@@ -108,7 +113,9 @@ class TableFile(InputFile):
     """A file whose columns are known: one name and one kind for each, and the texts of its first rows.
 
     `kinds` has what a column holds, as `cells.column_kind` says it; `first_line` is the line of
-    the first data row. `delimiter` is empty where the file is no text.
+    the first data row. `delimiter` is empty where the file is no text. `set_aside` has the columns of
+    numbers that are no measurements, each with the reason. `marks` has those whose numbers have a mark
+    about them, each with the unit that it says: "%" or nothing.
     """
 
     names: tuple[str, ...]
@@ -120,6 +127,8 @@ class TableFile(InputFile):
     decimal: str = "."
     notes: tuple[str, ...] = ()
     roles: Roles = Roles()
+    set_aside: tuple[tuple[int, str], ...] = ()
+    marks: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def width(self) -> int:
@@ -149,6 +158,10 @@ class TableFile(InputFile):
         """Return the option that names the channels to be forecast; nothing if they are too many to type."""
         names = tuple(self.names[index] for index in self.roles.targets)
         return {"columns": names} if len(names) <= MOST_NAMED else {}
+
+    def is_expected(self, index: int) -> bool:
+        """Return whether a model reads the column `index`, by its header or by that without its unit."""
+        return bool({self.names[index], unit_of(self.names[index])[0]} & set(self.expected))
 
     def sample_of(self, index: int) -> list[str]:
         """Return the texts of a column in the first rows."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.reading.columns import letters
 from forecaster.reading.file import Table, TableFile
+from forecaster.reading.measurements import compact_form, letters
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.text.cells import SECONDS, kind, other_unit, unit_of_time
 from forecaster.signal.time_axis import TimeKind
@@ -135,7 +135,7 @@ def _numeric(values: NDArray[Any], file: TableFile) -> Stamps:
     column, name = file.time_column, file.names[file.roles.time[0]]
     low, high, unit = float(values.min()), float(values.max()), unit_of_time(name)
     are_whole, header_s = values.dtype.kind in "iu", SECONDS.get(unit)
-    if are_whole and (form := _date_form(name, low, high)):
+    if are_whole and (form := _date_form(file, low, high)):
         return _dates(values, form, file)
     if header_s is None and are_whole:
         _refuse_compact_dates(values, file)
@@ -167,11 +167,15 @@ def _epoch(low: float, high: float, header_s: float | None) -> tuple[TimeKind, f
     return None
 
 
-def _date_form(name: str, low: float, high: float) -> str:
+def _date_form(file: TableFile, low: float, high: float) -> str:
     """Return how the whole numbers of a column write dates, by its name and their size; nothing where they do not."""
+    index = file.roles.time[0]
+    name, header_s = file.names[index], SECONDS.get(unit_of_time(file.names[index]))
     if letters(name) in ("year", "years") and low >= YEARS[0] and high <= YEARS[1]:
         return "%Y"
-    return "%Y%m%d" if "date" in name.lower() and low >= 19000101 and high <= 21001231 else ""
+    if "date" in name.lower() and low >= 19000101 and high <= 21001231:
+        return "%Y%m%d"
+    return compact_form(file.sample_of(index)) if header_s is None or high * header_s > LONGEST_S else ""
 
 
 def _dates(values: NDArray[Any], form: str, file: TableFile) -> Stamps:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from forecaster.reading import checks, recordings, symbols
 from forecaster.reading.columns import channel_names, with_roles
 from forecaster.reading.file import InputFile, Table
+from forecaster.reading.measurements import without_unmeasured
 from forecaster.reading.recordings import Reading
 from forecaster.reading.text.dialect import sniff
 from forecaster.reading.text.table import load
@@ -23,7 +24,7 @@ def text_table(file: InputFile) -> Table:
     """
     described = with_roles(symbols.sniff(file) if file.options.symbols else sniff(file))
     checks.refuse_grouped_digits(described)
-    table = load(checks.check_last_rows(described))
+    table = without_unmeasured(load(checks.check_last_rows(described)))
     recordings.with_stamps(table)
     checks.refuse_missing_code(table)
     checks.refuse_long(table)

@@ -77,6 +77,7 @@ def _described(file: InputFile) -> TableFile:
         file.source,
         file.options,
         file.name,
+        expected=file.expected,
         names=("value",),
         kinds=("number",),
         sample=(),

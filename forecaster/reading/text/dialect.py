@@ -63,6 +63,7 @@ def described(
         file.source,
         file.options,
         file.name,
+        expected=file.expected,
         names=names,
         kinds=_with_clocks(kinds, names, sample),
         sample=sample,

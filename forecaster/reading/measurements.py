@@ -1,0 +1,306 @@
+"""Whether a column of numbers is a measurement: what its name, its first cells and all its values say.
+
+A column is a measurement unless something speaks against it, and what does is given as a reason in words. Names and
+first cells are judged before the file is read, values after it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.reading.file import Table, TableFile
+from forecaster.reading.text.cells import PATTERNS, unit_of, unit_of_time
+
+# Of fewer rows nobody can say what their numbers are.
+FEWEST_ROWS = 8
+# Columns are judged by so many first rows before all rows are looked at.
+HEAD_ROWS = 64
+# Whole numbers, which some loggers write with an empty fraction; from so many digits on 64 bits do not keep them.
+WHOLE, LONG_NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,]0*)?"), re.compile(r"[0-9]{16,}")
+# Dates as whole numbers, by their number of digits.
+COMPACT = {6: "%Y%m", 8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+FIRST_YEAR, LAST_YEAR = 1900, 2100
+# Parts of the date and of the time of day: names, and the numbers that they may have. `min` and `mm` are other things.
+_PARTS = {
+    "year yyyy jahr annee": (1600, 2300),
+    "month mon monat mois mes monthofyear": (1, 12),
+    "day dd tag dayofmonth dom": (1, 31),
+    "dayofyear doy yday": (1, 366),
+    "dayofweek weekday dow wday wochentag": (0, 7),
+    "week weekofyear woy woche": (0, 53),
+    "quarter quartal": (1, 4),
+    "hour hr hh stunde heure hrend hrbegin hourending hourend hourbeginning hourofday he hb": (0, 24),
+    "minute minuteofhour": (0, 59),
+}
+PARTS = {word: limits for words, limits in _PARTS.items() for word in words.split()}
+# Where parts of a time begin and end, as they are counted; of the short ones more than one turn must be seen.
+TURNS = (
+    *((0, (23,), 1), (1, (24,), 1), (0, (59,), 1), (1, (48,), 1), (1, (96,), 1), (1, (365, 366), 1)),
+    *((1, (28, 29, 30, 31), 1), (1, (12,), 2), (0, (6,), 3), (1, (7,), 3)),
+)
+MINUTES_OF_DAY = 1440
+# Words in a name that say of values whether they are good, and those that do so behind the name of another column.
+QUALITY = frozenset(["quality", "qual", "flag", "flags", "qc", "qf", "qcflag", "valid", "validity", "qualifier"])
+BESIDE_A_COLUMN = frozenset(["status", "state", "stat", "cd", "code", "q", "ok", "err", "error", "good"])
+# Codes are few: a column that holds more of them in its first rows is rather a measurement.
+MOST_CODES = 8
+# The quality codes of OPC servers: good is 192.
+OPC_GOOD, OPC_CODES = 192.0, frozenset([0, 4, 8, 12, 16, 20, 24, 28, 64, 68, 80, 84, 88, 192, 216])
+# Julian days, which no format of time reads.
+DAY_NUMBERS = frozenset(["jd", "mjd", "juliandate", "juliandaynumber"])
+DAY_NUMBERS_REASON, PART_OF_TIME, CONSTANT = "numbers of days", "a part of the date or time", "constant"
+
+
+# --- names and first cells ---------------------------------------------------------------
+
+
+def letters(name: str) -> str:
+    """Return a header's letters alone, without unit, number or case."""
+    return "".join(re.findall("[a-z#]+", re.sub(r"[(\[].*?[)\]]| #\d+$", "", name.lower())))
+
+
+def sample_numbers(file: TableFile, index: int) -> list[float]:
+    """Return the numbers of a column's sample; none where more than a tenth of its cells are no numbers."""
+    cells = file.sample_of(index)
+    numbers = [cell for cell in cells if PATTERNS[file.decimal].fullmatch(cell)]
+    return [float(cell.replace(",", ".")) for cell in numbers] if len(numbers) >= 0.9 * len(cells) else []
+
+
+def set_aside(file: TableFile, candidates: Sequence[int]) -> dict[int, str]:
+    """Return which of the `candidates` are no measurements by their names and first cells, each with the reason.
+
+    What a model reads is never among them, and codes of quality only where something is left that they speak of.
+    """
+    judged = [index for index in candidates if not file.is_expected(index)]
+    reasons = {index: reason for index in judged if (reason := _reason(file, index))}
+    left = [index for index in candidates if index not in reasons]
+    quality = {index: "codes of quality" for index in judged if index in left and _is_quality(file, index)}
+    return reasons | quality if len(quality) < len(left) else reasons
+
+
+def _reason(file: TableFile, index: int) -> str:
+    """Return why a column is no measurement, whatever stands beside it; nothing where it may be one."""
+    cells = [cell.strip() for cell in file.sample_of(index) if cell.strip()]
+    if len(cells) < FEWEST_ROWS:
+        return ""
+    header = unit_of(file.names[index])[0] if file.header else ""
+    name, numbers = re.sub("[^a-z]", "", header.lower()), sample_numbers(file, index)
+    if all(LONG_NUMBER.fullmatch(cell) for cell in cells) and len(set(map(len, cells))) == 1:
+        return f"identifiers of {len(cells[0])} digits"
+    if name in DAY_NUMBERS and numbers == sorted(numbers):
+        return DAY_NUMBERS_REASON
+    low, high = PARTS.get(name, (0, -1))
+    if all(WHOLE.fullmatch(cell) for cell in cells) and all(low <= number <= high for number in numbers):
+        return PART_OF_TIME if _moves_as_a_calendar(numbers) else ""
+    return ""
+
+
+def _moves_as_a_calendar(numbers: list[float]) -> bool:
+    """Return whether numbers stay, count on by one, or begin again, forwards or backwards, but for a few gaps."""
+    steps = [b - a for a, b in pairwise(numbers) if a != b]
+    rises, falls = steps.count(1), sum(step < -1 for step in steps)
+    backwards, jumps = steps.count(-1), sum(step > 1 for step in steps)
+    forwards = rises >= backwards and rises >= falls
+    return (rises + falls if forwards else backwards + jumps) >= 0.8 * len(steps) and (forwards or backwards >= jumps)
+
+
+def _is_quality(file: TableFile, index: int) -> bool:
+    """Return whether a column of few whole codes says by its name, or as OPC servers do, whether others are good."""
+    numbers = sample_numbers(file, index)
+    codes = set(numbers)
+    if not codes or len(codes) > MOST_CODES or not all(map(float.is_integer, codes)):
+        return False
+    if codes <= OPC_CODES and 2 * numbers.count(OPC_GOOD) > len(numbers):
+        return True
+    header, unit = unit_of(file.names[index]) if file.header else ("", "")
+    words = _words(header)
+    if unit or not words:
+        return False
+    if "status" in words:
+        # A single column of 0 and 1 is a state of the machine that was logged.
+        is_repeated = sum(_words(name) == words for name in file.names) > 1
+        return is_repeated or not codes <= {0, 1} or _belongs_to_a_column(file, index, words)
+    return bool(QUALITY & set(words)) or _belongs_to_a_column(file, index, words)
+
+
+def _belongs_to_a_column(file: TableFile, index: int, words: list[str]) -> bool:
+    """Return whether a word of quality stands before or behind the name of another column."""
+    named = {"".join(_words(unit_of(name)[0])) for place, name in enumerate(file.names) if place != index}
+    before, behind = "".join(words[:-1]), "".join(words[1:])
+    return (words[-1] in BESIDE_A_COLUMN and before in named) or (words[0] in BESIDE_A_COLUMN and behind in named)
+
+
+def _words(header: str) -> list[str]:
+    """Return the words of a header in lower case, without the number of its repetition.
+
+    >>> _words("T1 status #2"), _words("inletFlag"), _words("1_00060_cd")
+    (['t1', 'status'], ['inlet', 'flag'], ['1', '00060', 'cd'])
+    """
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", re.sub(r" #\d+$", "", header))
+    return re.findall(r"[^\W_]+", parted.lower())
+
+
+def compact_form(cells: Sequence[str]) -> str:
+    """Return the format of dates that are written as whole numbers and never step back; nothing where they are none.
+
+    The numbers must be no count: dates go on from one month to the next, or from one hour, where numbers do not.
+
+    >>> compact_form([f"202401{day}" for day in range(25, 32)] + ["20240201"])
+    '%Y%m%d'
+    >>> compact_form([str(number) for number in range(20240101, 20240109)])
+    ''
+    """
+    plain = [cell.strip() for cell in cells if cell.strip()]
+    form = COMPACT.get(len(plain[0])) if plain and plain[0].isdigit() else None
+    if form is None or len(plain) < FEWEST_ROWS or len(set(map(len, plain))) > 1:
+        return ""
+    try:
+        dates = [datetime.strptime(cell, form) for cell in plain]
+    except ValueError:
+        return ""
+    steps = [int(b) - int(a) for a, b in pairwise(plain)]
+    passes = max(steps) != min(steps) and max(steps) > 1
+    return form if dates == sorted(dates) and passes and FIRST_YEAR <= dates[0].year <= LAST_YEAR else ""
+
+
+def is_coarse_time(file: TableFile, index: int) -> bool:
+    """Return whether a column that has a short name of time holds rounded stamps: they repeat, and never fall.
+
+    With a unit of time behind it the name is clear; without one it must be in small letters, in front, and alone.
+    """
+    numbers = sample_numbers(file, index)
+    if len(numbers) < FEWEST_ROWS or numbers != sorted(numbers):
+        return False
+    header = file.names[index]
+    if unit_of(header)[1]:
+        return bool(unit_of_time(header))
+    is_alone = not any(kind in ("stamp", "day", "clock") for kind in file.kinds)
+    return index == 0 and is_alone and header == header.lower()
+
+
+# --- all values --------------------------------------------------------------------------
+
+
+def without_unmeasured(table: Table) -> Table:
+    """Return the table without targets that are no measurements by their values, and one note on all set aside.
+
+    What the user or a model names stays, with a note where it never varies; so does the last of the targets.
+    """
+    file = table.file
+    if file.options.symbols or file.options.layout != "columns":
+        return table
+    targets = file.roles.targets
+    are_chosen = bool(file.options.columns)
+    reasons = {} if len(table.measured) < FEWEST_ROWS else _reasons_of_values(table.measured[:, : len(targets)])
+    named = [place for place in range(len(targets)) if are_chosen or file.is_expected(targets[place])]
+    for place in named:
+        if reasons.pop(place, "") == CONSTANT:
+            table.notes.append(f"column {file.names[targets[place]]!r} never varies, as if the sensor were stuck")
+    if len(reasons) == len(targets):
+        reasons = {}
+    aside = [(targets[place], reason) for place, reason in sorted(reasons.items())]
+    if note := _note(file, [*file.set_aside, *aside]):
+        table.notes.append(note)
+    kept = [place for place in range(len(file.roles.channels)) if place not in reasons]
+    if not reasons:
+        return table
+    roles = file.roles
+    roles = replace(
+        roles,
+        channels=tuple(roles.channels[place] for place in kept),
+        units=tuple(unit for place, unit in enumerate(roles.units) if place not in reasons),
+    )
+    return replace(table, file=replace(file, roles=roles), values=np.ascontiguousarray(table.values[:, kept]))
+
+
+def _note(file: TableFile, aside: Sequence[tuple[int, str]]) -> str:
+    """Return one line on the columns that were set aside, grouped by the reason; nothing where there are none."""
+    names: dict[str, list[str]] = {}
+    for index, reason in aside:
+        names.setdefault(reason, []).append(repr(file.names[index]))
+    texts = [f"{', '.join(columns)} ({reason})" for reason, columns in names.items()]
+    return f"no measurements, and left out: {'; '.join(texts)}; --column NAME takes one" if texts else ""
+
+
+def _reasons_of_values(values: NDArray[np.float64]) -> dict[int, str]:
+    """Return which columns of (T, C) are constant, count the rows, hold dates or turn as a part of the time does."""
+    reasons = {place: CONSTANT for place, column in enumerate(values.T) if _is_constant(column)}
+    whole = [place for place in range(values.shape[1]) if place not in reasons and _is_whole(values[:, place])]
+    turns = {place: _turns(values[:, place]) for place in whole}
+    turning = [rows for rows in turns.values() if len(rows)]
+    for place in whole:
+        column = values[:, place]
+        if _counts_rows(column):
+            reasons[place] = "a count of the rows"
+        elif _are_dates(column):
+            reasons[place] = "dates"
+        elif len(turns[place]) or any(_advances_at(column, rows) for rows in turning):
+            reasons[place] = PART_OF_TIME
+    return reasons
+
+
+def _is_whole(column: NDArray[np.float64]) -> bool:
+    """Return whether all values are whole numbers; NaN is none."""
+    head = column[:HEAD_ROWS]
+    return bool((head == np.rint(head)).all() and (column == np.rint(column)).all())
+
+
+def _is_constant(column: NDArray[np.float64]) -> bool:
+    """Return whether all values that are there are the same, and there is one."""
+    filled = column[:HEAD_ROWS][~np.isnan(column[:HEAD_ROWS])]
+    if len(filled) and (filled != filled[0]).any():
+        return False
+    filled = column[~np.isnan(column)]
+    return len(filled) > 0 and bool((filled == filled[0]).all())
+
+
+def _counts_rows(column: NDArray[np.float64]) -> bool:
+    """Return whether whole numbers from 0 or 1 on rise by one from row to row."""
+    return column[0] in (0, 1) and column[-1] - column[0] == len(column) - 1 and bool((np.diff(column) == 1).all())
+
+
+def _are_dates(column: NDArray[np.float64]) -> bool:
+    """Return whether whole numbers are days such as 20240304, which never step back."""
+    if column[0] < FIRST_YEAR * 10_000 or column[-1] > (LAST_YEAR + 1) * 10_000 or (np.diff(column) < 0).any():
+        return False
+    days = np.unique(column).astype(np.int64)
+    months, days = days // 100 % 100, days % 100
+    return bool(((months >= 1) & (months <= 12) & (days >= 1) & (days <= 31)).all()) and len(days) > 1
+
+
+def _turns(column: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the rows at which a part of the time begins again; none where a column counts otherwise."""
+    steps = np.diff(column)
+    starts = np.flatnonzero(steps < 0) + 1
+    nothing = np.zeros(0, np.int64)
+    if not len(starts) or column.min() < 0 or column.max() > 2400:
+        return nothing
+    moves = steps[steps != 0]
+    for low, tops, fewest in TURNS:
+        counts_on = ((moves == 1) | (moves < 0)).all() and column.min() == low
+        ends = np.isin(column[starts - 1], tops) & (column[starts] == low)
+        if counts_on and ends.all() and len(starts) >= fewest and np.isin(column.max(), tops):
+            return starts
+    return starts if _is_clock(column) else nothing
+
+
+def _is_clock(column: NDArray[np.float64]) -> bool:
+    """Return whether numbers such as 2345 are hours and minutes that go on by one step, over midnight too."""
+    if column.max() < 1000 or (column % 100 >= 60).any():
+        return False
+    steps = np.diff(column // 100 * 60 + column % 100) % MINUTES_OF_DAY
+    return steps[0] > 0 and MINUTES_OF_DAY % steps[0] == 0 and bool((steps == steps[0]).all())
+
+
+def _advances_at(column: NDArray[np.float64], turns: NDArray[np.int64]) -> bool:
+    """Return whether whole numbers change at `turns` alone, and mostly by one: days beside the hours of the day."""
+    rows = np.flatnonzero(np.diff(column) != 0) + 1
+    is_there = len(rows) == len(turns) and bool((np.abs(rows - turns) <= 1).all())
+    return is_there and 2 * int((np.diff(column)[rows - 1] == 1).sum()) > len(rows)
