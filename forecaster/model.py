@@ -306,12 +306,13 @@ class Forecaster(FittedModel):
         origins = [end.origin for end in series]
         forecasts: list[Forecast] = []
         for batch in self.batches(origins):
+            context = self.context(origins[batch], horizon)
             if self.config.carry_state:
                 places = self.scaled_origins(origins[batch])
                 rolled = np.concatenate([stateful_rollout(self.predictor, place, horizon) for place in places])
             else:
-                rolled = self.task.rollout(self.predictor, self.context(origins[batch], horizon), horizon)
-            forecasts += self.task.forecasts(self, series[batch], rolled, levels)
+                rolled = self.task.rollout(self.predictor, context, horizon)
+            forecasts += self.task.forecasts(self, series[batch], context, rolled, levels)
         by_signal: list[list[Forecast]] = [[] for _ in signals]
         for number, forecast in zip(numbers, forecasts, strict=True):
             by_signal[number].append(forecast)

@@ -70,6 +70,12 @@ def test_rows_are_summed_up_in_blocks(monkeypatch):
     assert np.ravel(range_of(values)[0].spread) == pytest.approx(np.ravel(whole.spread), abs=1e-5)
 
 
+def test_the_test_part_does_not_widen_it(model):
+    values = wave(800)
+    values[-100:] += 1e3
+    assert fitted(values).manifest.training_range == model.manifest.training_range
+
+
 def test_of_very_many_columns_none_is_stored():
     assert TrainingRange.fit([np.zeros((50, 1001))], Scaler(np.zeros(1001), np.ones(1001)), WINDOW, 1001) is None
 

@@ -58,7 +58,7 @@ def _evaluation_title(evaluation: Evaluation, part: ChannelScores) -> str:
     more = f", the first of {len(evaluation.parts)} parts" if len(evaluation.parts) > 1 else ""
     reach = ahead(evaluation.horizon, part.sample_rate_hz)
     scored = f"{label}: {reach}, {part.origins} origins{more}"
-    return f"{scored}\n{textwrap.fill(printable(part.verdict.text, 300), 135)}"
+    return f"{scored}\n{textwrap.fill(printable(part.verdict.text, 500), 135)}"
 
 
 def _draw_examples(figure: SubFigure, part: ChannelScores) -> None:

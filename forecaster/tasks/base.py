@@ -153,9 +153,12 @@ class Task(ABC):
 
     @abstractmethod
     def forecasts(
-        self, model: FittedModel, series: Sequence[Series], rolled: Any, levels: Sequence[int]
+        self, model: FittedModel, series: Sequence[Series], context: Context, rolled: Any, levels: Sequence[int]
     ) -> list[Forecast]:
-        """Return the Forecast of each of `series`, made of the rollout of all of them, with bands at `levels`."""
+        """Return the Forecast of each of `series`, with bands at `levels`.
+
+        `context` has the scaled contexts of all of them, a row each, and `rolled` is their rollout.
+        """
 
     # --- evaluation ----------------------------------------------------------------------
 

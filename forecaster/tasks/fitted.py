@@ -13,7 +13,7 @@ from forecaster.config import RunConfig
 from forecaster.forecasting.rollout import VALUES, rollout, stateful_rollout
 from forecaster.predictors import Predictor, baselines
 from forecaster.signal.context import Context
-from forecaster.signal.origins import Origins, batched, context_of
+from forecaster.signal.origins import Origins, context_of
 from forecaster.signal.scaling import Scaler
 from forecaster.signal.training_range import Departure, departures
 
@@ -69,20 +69,13 @@ class FittedModel:
         """Return the scaled contexts of `origins`, with what `horizon` samples need of the covariates."""
         return context_of(origins, self.manifest.window, horizon).scaled(self.scaler, self.manifest.n_channels)
 
-    def departures(self, origins: Sequence[Origins]) -> list[Departure | None]:
-        """Return how the context of each of `origins` leaves the training range, None where it does not.
+    def departures(self, context: Context) -> list[Departure | None]:
+        """Return how each row of a scaled `context` leaves the training range, None where it does not.
 
         The members of an ensemble see a context in the same scaled units, whole or in part: one answer is theirs, too.
         """
         manifest = self.manifest
-        batches = batched(origins, self.rows_at_once)
-        contexts = (self.context(batch) for batch in batches)
-        columns = len(manifest.channels.columns)
-        return [
-            departure
-            for context in contexts
-            for departure in departures(context, manifest.window, manifest.training_range, columns)
-        ]
+        return departures(context, manifest.window, manifest.training_range, len(manifest.channels.columns))
 
     def forecast_from(self, origins: Sequence[Origins], horizon: int) -> Array:
         """Return the model's forecast from `origins`, (O, H), in the channels' units."""

@@ -20,7 +20,8 @@ from forecaster.forecasting.rollout import rollout
 from forecaster.predictors import Predictor
 from forecaster.reading.survey import survey
 from forecaster.signal.calendar import SCALE
-from forecaster.signal.origins import Origins
+from forecaster.signal.context import Context
+from forecaster.signal.origins import Origins, batched
 from forecaster.signal.scaling import Scaler
 from forecaster.signal.signal import Signal
 from forecaster.signal.training_range import Departure, TrainingRange
@@ -137,7 +138,7 @@ class Numbers(Task):
     # --- forecasting ---------------------------------------------------------------------
 
     def forecasts(
-        self, model: FittedModel, series: Sequence[Series], rolled: Array, levels: Sequence[int]
+        self, model: FittedModel, series: Sequence[Series], context: Context, rolled: Array, levels: Sequence[int]
     ) -> list[Forecast]:
         """Return the forecast of each of `series` in the channel's unit, with its bands."""
         origins, horizon = [end.origin for end in series], rolled.shape[1]
@@ -155,7 +156,7 @@ class Numbers(Task):
         ]
         return [
             forecast if departure is None else _far(forecast, departure.describe(columns[departure.column]))
-            for forecast, departure in zip(forecasts, model.departures(origins), strict=True)
+            for forecast, departure in zip(forecasts, model.departures(context), strict=True)
         ]
 
     def _forecast(self, model: FittedModel, end: Series, mean: Array, halves: HalfWidths, scale: Array) -> Forecast:
@@ -294,7 +295,8 @@ class ModelBands:
 
     def departures(self, origins: Sequence[Origins]) -> list[Departure | None]:
         """Return how the context of each of `origins` leaves the training range."""
-        return self.model.departures(origins)
+        batches = batched(origins, self.model.rows_at_once)
+        return [departure for batch in batches for departure in self.model.departures(self.model.context(batch))]
 
     def effective_sample_size(self, channel: int, horizon: int) -> float | None:
         """Return how many independent errors the bands of the next `horizon` steps were made of."""

@@ -28,6 +28,7 @@ from forecaster.predictors import Predictor, SymbolPredictor
 from forecaster.predictors.symbolic import one_hot
 from forecaster.reading.survey import survey_labels
 from forecaster.reading.symbols import listed, one_alphabet, recoded
+from forecaster.signal.context import Context
 from forecaster.signal.origins import Origins
 from forecaster.signal.scaling import Scaler
 from forecaster.signal.signal import Signal
@@ -151,7 +152,7 @@ class Symbols(Task):
     # --- forecasting ---------------------------------------------------------------------
 
     def forecasts(
-        self, model: FittedModel, series: Sequence[Series], rolled: Walk, levels: Sequence[int]
+        self, model: FittedModel, series: Sequence[Series], context: Context, rolled: Walk, levels: Sequence[int]
     ) -> list[Forecast]:
         """Return the likeliest symbols of each of `series`, and the probabilities of all; there are no bands."""
         labels, reasons = model.manifest.channels.labels, {"p": GIVEN} if rolled[0].shape[1] > 1 else {}
