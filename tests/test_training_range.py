@@ -189,6 +189,13 @@ def test_at_home_a_stored_range_changes_no_byte(model):
     pd.testing.assert_frame_equal(*frames, check_exact=True)
 
 
+def test_a_notebook_shows_the_warnings(model):
+    far = signal_of(wave(300) + 40)
+    for shown in (model.forecast(far), model.evaluate(far)):
+        assert "far from the training range" in shown._repr_html_()
+    assert "far from" not in model.forecast(signal_of(wave(60)))._repr_html_()
+
+
 def test_of_several_channels_the_one_that_is_far_is_warned_of():
     model = fitted(wave(800), wave(800, seed=1))
     near, far = model.forecast([signal_of(wave(60), wave(60) + 5)])[0]

@@ -16,6 +16,7 @@ from forecaster.evaluation.metrics import Score, StepRow
 from forecaster.evaluation.recursive import RecursiveSegments
 from forecaster.evaluation.spectra import Spectrum
 from forecaster.evaluation.verdict import Verdict, overall
+from forecaster.forecasting.forecast import SHOWN_WARNINGS
 from forecaster.signal.signal import Signal
 from forecaster.signal.time_axis import TimeAxis
 
@@ -185,7 +186,8 @@ class Evaluation:
         return self.verdict
 
     def _repr_html_(self) -> str:
-        return f"<p>{escape(self.verdict)}</p>{self.to_frame().to_html(index=False)}"
+        texts = (self.verdict, *self.warnings[:SHOWN_WARNINGS])
+        return "".join(f"<p>{escape(text)}</p>" for text in texts) + self.to_frame().to_html(index=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return the evaluation as plain data, undefined numbers as None."""

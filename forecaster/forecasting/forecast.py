@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -27,6 +28,8 @@ JOINT = "each channel sees all others that are forecast; in closed loop they adv
 RUNAWAY = 10.0
 # Why a context that lies far from those of the training has no band.
 NO_BAND_THERE = "bands were calibrated on contexts within the training range, and hold for none far from it"
+# Warnings that a notebook shows above a table.
+SHOWN_WARNINGS = 10
 # What makes a spreadsheet take a cell for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -180,7 +183,11 @@ class Forecasts(Sequence[Forecast]):
         return figure
 
     def _repr_html_(self) -> str:
-        return self.to_frame().to_html(index=False, max_rows=10)
+        warned = [forecast for forecast in self if forecast.warnings]
+        lines = [
+            f"<p>{escape(f'{forecast.unique_id}: {forecast.warning}')}</p>" for forecast in warned[:SHOWN_WARNINGS]
+        ]
+        return "".join(lines) + self.to_frame().to_html(index=False, max_rows=10)
 
 
 def safe_text(text: str) -> str:
