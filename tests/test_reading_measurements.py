@@ -1,12 +1,16 @@
 """Columns of numbers that are no measurements: set aside by name or by values, and never one that was measured."""
 
+import re
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from forecaster.config import ReadingOptions
+from forecaster.errors import SignalError
 from forecaster.reading import read_signal
 from forecaster.reading.measurements import _words, compact_form
-from tests.hints import refusal
+from tests.hints import options_of, refusal
 
 ROWS = 120
 WAVE = [round(20 + 5 * np.sin(k / 4), 2) for k in range(ROWS)]
@@ -68,7 +72,7 @@ def test_what_is_no_measurement_is_set_aside_with_its_reason_and_the_option_that
         ("status", lambda k: k // 40 % 2),
         ("state", lambda k: k // 5 % 3),
         ("gear", lambda k: 1 + k // 9 % 5),
-        ("day", lambda k: k * 37 % 31 + 1),
+        ("day", lambda k: k * k * 7 % 31 + 1),
         ("hour", lambda k: k / 2),
         ("hours", lambda k: k * 7 % 11),
         ("month", lambda k: 40 + k % 3),
@@ -173,3 +177,207 @@ def test_words_and_dates():
     assert compact_form([f"2024{month:02}" for month in range(1, 13)]) == ""
     assert compact_form(["202311", "202312", *(f"2024{month:02}" for month in range(1, 13))]) == "%Y%m"
     assert compact_form(["20240231"] * 20) == ""
+
+
+# --- headers and cells -------------------------------------------------------------------
+
+
+def reread(path):
+    """Return the signal that the options of a refusal read."""
+    words = re.search("Add `(-[^`]*)` to read it", str(refusal(path)))[1]
+    return read_signal(path, options_of(words.replace(" tab", " '\t'").replace(" space", " ' '")))
+
+
+def test_a_header_of_codes_is_no_sample(write):
+    rows = [f"1\t{100 * (k % 24) + 100}\t{value}\t{value + 7:.2f}" for k, value in enumerate(WAVE)]
+    signal = reread(write("\n".join(["94255\t2018\t1000\t2010", *rows]) + "\n"))
+    assert len(signal.channels) == 2
+    assert signal.recordings[0].values[:, 0].tolist() == WAVE
+
+
+@pytest.mark.parametrize("first", ["20,27", "21.5,940", "0,0"])
+def test_a_first_row_near_the_others_is_a_sample(write, first):
+    path = write("\n".join([first, *(f"{value},{value + 7:.2f}" for value in WAVE)]) + "\n")
+    assert len(read_signal(path).recordings[0]) == ROWS + 1
+
+
+def test_a_row_of_formats_below_the_names(write):
+    rows = [f"GAUGE\t01000000\t{stamp}\t{value}\tA" for stamp, value in zip(HOURS, WAVE, strict=False)]
+    head = ["# retrieved", "#", "agency_cd\tsite_no\tdatetime\t7_00060\t7_00060_cd", "5s\t15s\t20d\t14n\t10s"]
+    signal = reread(write("\n".join([*head, *rows]) + "\n"))
+    assert signal.channels == ("7_00060",)
+    assert signal.recordings[0].values[:, 0].tolist() == WAVE
+    assert signal.sample_rate_hz == pytest.approx(1 / 3600)
+
+
+def test_annotated_tables_have_a_time_and_a_value(write):
+    head = ["#group,false,false,true,false,false", "#datatype,string,long,dateTime,dateTime,double", "#default,_r,,,,"]
+    rows = [f",,0,2024-03-04T00:00:00Z,{stamp}:00Z,{value}" for stamp, value in zip(HOURS, WAVE, strict=False)]
+    signal = reread(write("\n".join([*head, ",result,table,_start,_time,_value", *rows]) + "\n"))
+    assert signal.channels == ("_value",)
+    assert signal.sample_rate_hz == pytest.approx(1 / 3600)
+
+
+def test_a_time_behind_other_columns_is_named_as_such(write):
+    rows = [f",,{k / 1e5 - 0.001:.6f},{value}" for k, value in enumerate(WAVE)]
+    signal = reread(write("\n".join([f"Points,{ROWS}" + rows[0][1:], *rows[1:]]) + "\n"))
+    assert signal.sample_rate_hz == pytest.approx(1e5)
+    assert signal.recordings[0].values[:, 0].tolist() == WAVE
+
+
+@pytest.mark.parametrize(
+    ("cell", "unit"),
+    [("{:.2f}%", "%"), ("{:.2f} %", "%"), ("+ {:.2f}", ""), ("+  {:.2f}", "")],
+)
+def test_numbers_with_a_mark_about_them_are_numbers(write, cell, unit):
+    signal = read_signal(write(table(["time", "v"], HOURS, [cell.format(value) for value in WAVE])))
+    assert (signal.channels, signal.units) == (("v",), (unit,))
+    assert signal.recordings[0].values[:, 0].tolist() == WAVE
+
+
+def test_a_cell_without_the_mark_of_its_column_is_refused(write):
+    cells = [f"{value}%" for value in WAVE]
+    for place, bad in ((90, "20.1"), (90, "x")):
+        error = refusal(write(table(["time", "v"], HOURS, [*cells[:place], bad, *cells[place + 1 :]])))
+        assert (error.line, error.column) == (place + 2, "v")
+
+
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\u202f"])
+def test_spaces_between_thousands_are_proposed(write, space):
+    cells = [f"1{space}{value * 10:06.2f}".replace(".", ",") for value in WAVE]
+    values = reread(write(table(["time", "v"], HOURS, cells, delimiter=";"))).recordings[0].values[:, 0]
+    np.testing.assert_allclose(values, 1000 + 10 * np.array(WAVE))
+
+
+def test_points_between_thousands_are_proposed_where_no_other_column_is_read(write):
+    cells = [f"1.{value * 10:06.2f}" for value in WAVE]
+    path = write(table(["time", "v"], HOURS, [cell[:-3] + "," + cell[-2:] for cell in cells], delimiter=";"))
+    np.testing.assert_allclose(reread(path).recordings[0].values[:, 0], 1000 + 10 * np.array(WAVE))
+
+
+@pytest.mark.parametrize("form", ["{} V", "ca. {}", "{}\u00b0C", "~{}", "{}kW"])
+def test_numbers_in_texts_are_no_labels(write, form):
+    path = write(table(["time", "v"], HOURS, [form.format(value) for value in WAVE]))
+    if form.startswith("ca"):
+        assert "no column of numbers" in str(refusal(path))
+    else:
+        assert "are numbers with something in or about them" in str(refusal(path))
+
+
+def test_labels_that_begin_with_a_digit_are_labels(write):
+    path = write(table(["time", "v"], HOURS, [f"{k % 3}a" for k in range(ROWS)]))
+    assert "no column of numbers" in str(refusal(path))
+
+
+@pytest.mark.parametrize("word", ["NaN", "null", "n/a"])
+def test_a_column_without_any_number_is_left_out(write, word):
+    signal = beside(write, "b", [word] * ROWS)
+    assert signal.channels == ("v",)
+    assert "empty columns left out: b" in signal.notes
+    late = [word] * 100 + WAVE[100:]
+    assert refusal(write(table(["time", "v", "b"], HOURS, WAVE, late))).line == 102
+
+
+def test_rows_that_interpolation_cannot_fill_are_told(write):
+    slow = [value if k % 4 == 0 else "" for k, value in enumerate(WAVE)]
+    signal = beside(write, "slow", slow, missing="interpolate")
+    assert len(signal.recordings[0]) == ROWS - 3
+    assert "3 rows at the ends left out: 'slow' has no value there" in signal.notes
+
+
+# --- random tables -----------------------------------------------------------------------
+
+MEASURED = {
+    "float": lambda rng, rows: np.round(20 + np.cumsum(rng.normal(size=rows)), 3),
+    "rounded": lambda rng, rows: np.round(20 + 5 * np.sin(np.arange(rows) / 9) + rng.normal(size=rows)),
+    "count": lambda rng, rows: rng.poisson(30 + 20 * np.sin(np.arange(rows) / 24), size=rows),
+    "integer": lambda rng, rows: rng.integers(-500, 500, size=rows),
+    "state": lambda rng, rows: (np.arange(rows) // int(rng.integers(2, 9))) % 2,
+    "meter": lambda rng, rows: 5000 + np.cumsum(rng.integers(0, 9, size=rows)),
+    "few": lambda rng, rows: rng.integers(0, 4, size=rows),
+}
+SET_ASIDE = {
+    "id": lambda rng, stamps: ["87160000000000" + str(rng.integers(1000, 9999))] * len(stamps),
+    "long tags": lambda rng, stamps: [str(10**17 + int(k)) for k in rng.integers(0, 10**9, size=len(stamps))],
+    "quality": lambda rng, stamps: rng.choice([192, 64, 0], p=[0.9, 0.06, 0.04], size=len(stamps)),
+    "hour": lambda rng, stamps: stamps.astype("datetime64[h]").astype(int) % 24,
+    "month": lambda rng, stamps: stamps.astype("datetime64[M]").astype(int) % 12 + 1,
+    "weekday": lambda rng, stamps: (stamps.astype("datetime64[D]").astype(int) + 3) % 7,
+    "No": lambda rng, stamps: np.arange(len(stamps)) + 1,
+    "counter": lambda rng, stamps: np.arange(len(stamps)),
+    "constant": lambda rng, stamps: [round(float(rng.normal()), 2)] * len(stamps),
+    "dates": lambda rng, stamps: [str(day).replace("-", "") for day in stamps.astype("datetime64[D]")],
+}
+NAMES = {
+    "id": ("EAN", "id", "meter_id", "x"),
+    "long tags": ("tag", "uuid", "x"),
+    "quality": ("quality", "QC", "q_flag", "z"),
+    "hour": ("hour", "Hour", "HH"),
+    "month": ("month", "Month"),
+    "weekday": ("weekday", "dow"),
+    "No": ("No", "index", "RECORD", "k"),
+    "counter": ("counter", "zz"),
+    "constant": ("gain", "site_no", "Scale [V]"),
+    "dates": ("day", "YYYYMMDD", "date2"),
+}
+
+
+def random_table(seed):
+    """Return a text with columns in a random order, and the measured ones by name."""
+    rng = np.random.default_rng(seed)
+    rows = int(rng.integers(50, 400))
+    step = int(rng.choice([1, 2, 3, 6]))
+    stamps = np.datetime64("2023-01-01T00:00") + (np.arange(rows) + int(rng.integers(0, 5000))) * np.timedelta64(
+        step, "h"
+    )
+    measured = {}
+    for place in range(int(rng.integers(1, 4))):
+        kind = rng.choice(list(MEASURED) if place else ["float", "rounded", "count", "integer"])
+        measured[f"{kind}{place}"] = MEASURED[kind](rng, rows)
+    aside = {}
+    for kind in rng.choice(list(SET_ASIDE), size=int(rng.integers(1, 5)), replace=False):
+        aside[str(rng.choice([name for name in NAMES[kind] if name not in aside]))] = SET_ASIDE[kind](rng, stamps)
+    columns = {"time": stamps, **measured, **aside}
+    order = [str(name) for name in rng.permutation(list(columns))]
+    return table(order, *(columns[name] for name in order)), measured
+
+
+def outcome(path, measured):
+    """Return what becomes of a file: read, or refused with options that read it, or refused; or how it is wrong."""
+    try:
+        signal, kind = read_signal(path), "read"
+    except SignalError as error:
+        words = re.search("Add `(-[^`]*)` to read it", str(error))
+        if words is None:
+            return "refused"
+        signal, kind = read_signal(path, options_of(words[1])), "refused with options that read it"
+    values = np.concatenate([recording.values for recording in signal.recordings])
+    expected = {name: np.asarray(column, float) for name, column in measured.items()}
+    if set(signal.channels) != set(expected):
+        return f"wrong: channels {sorted(signal.channels)} for {sorted(expected)}"
+    is_same = all(np.array_equal(values[:, c], expected[name]) for c, name in enumerate(signal.channels))
+    return kind if is_same else "wrong: other values"
+
+
+def counted(write, seeds):
+    """Return how many tables come out how, and print it."""
+    outcomes = {}
+    for seed in seeds:
+        text, measured = random_table(seed)
+        outcomes[seed] = outcome(write(text), measured)
+    wrong = {seed: text for seed, text in outcomes.items() if text.startswith("wrong")}
+    print(Counter(text.partition(":")[0] for text in outcomes.values()), wrong)
+    return outcomes, wrong
+
+
+def test_of_random_tables_the_measured_columns_come_out(write):
+    outcomes, wrong = counted(write, range(60))
+    assert not wrong
+    assert sum(text != "refused" for text in outcomes.values()) >= 0.8 * len(outcomes)
+
+
+@pytest.mark.slow
+def test_of_500_random_tables_the_measured_columns_come_out(write):
+    outcomes, wrong = counted(write, range(1000, 1500))
+    assert not wrong
+    assert sum(text != "refused" for text in outcomes.values()) >= 400

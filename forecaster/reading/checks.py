@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecaster.reading.columns import resolve
 from forecaster.reading.file import Table, TableFile
 from forecaster.reading.measurements import letters
 from forecaster.reading.refusal import Fix, RefusalError, as_text
 from forecaster.reading.regular import Track
-from forecaster.reading.text.cells import PATTERNS, SECONDS, TIME_UNITS, split_line
+from forecaster.reading.text.cells import PATTERNS, SECONDS, TIME_UNITS, mark_pattern, split_line
 
 # Names of columns that number recordings, machines or channels, alone or before one of the suffixes.
 _NUMBERING = (
@@ -195,9 +196,11 @@ def refuse_grouped_digits(file: TableFile) -> None:
     """Raise RefusalError for a column of text that holds numbers with thousands marks: it would be dropped."""
     if file.options.columns or file.options.symbols or file.options.thousands is not None:
         return
+    named = {"--time-column": file.options.time_columns, "--group-column": (file.options.group_column or "",)}
+    taken = {resolve(file, name, option) for option, names in named.items() for name in names if name}
     for index, kind in enumerate(file.kinds):
         cells = [cell.strip() for cell in file.sample_of(index)]
-        is_free = kind == "text" and index not in {*file.roles.time, file.roles.group}
+        is_free = kind == "text" and index not in taken
         mark, fix = _grouping(file, cells) if is_free else (None, {})
         if mark is not None:
             raise file.refusal(
@@ -234,7 +237,7 @@ def grouped_mark(cells: list[str], decimal: str) -> str | None:
     """
     point = re.escape(decimal)
     for mark in ",.' _":
-        grouped = re.compile(rf"[+-]?[0-9]{{1,3}}(?:{re.escape(mark)}[0-9]{{3}})+(?:{point}[0-9]*)?")
+        grouped = re.compile(rf"[+-]?[0-9]{{1,3}}(?:{mark_pattern(mark)}[0-9]{{3}})+(?:{point}[0-9]*)?")
         filled = [cell for cell in cells if cell]
         fits = [bool(grouped.fullmatch(cell)) for cell in filled]
         plain = (PATTERNS[decimal].fullmatch(cell) for cell in filled)

@@ -17,6 +17,7 @@ from forecaster.reading.measurements import (
     compact_form,
     is_coarse_time,
     letters,
+    refuse_numbers_in_texts,
     sample_numbers,
     set_aside,
 )
@@ -100,6 +101,7 @@ def _with_all_numbers(file: TableFile, roles: Roles, covariates: tuple[int, ...]
     if not channels and aside:
         raise _nothing_measured(file, aside)
     if not channels:
+        refuse_numbers_in_texts(file, (*time, group))
         raise file.refusal(
             f"{NO_NUMBERS} besides time" + (" and the exogenous ones" if covariates else ""),
             line=file.first_line,
@@ -243,14 +245,17 @@ def _time_columns(file: TableFile, timelike: Sequence[int]) -> tuple[int, ...]:
     clocks = [index for index in free if file.kinds[index] == "clock"]
     days = [index for index in free if file.kinds[index] == "day"]
     full = [index for index in free if index not in clocks and index not in days]
-    # The begin and end of a query stand in every row; dates as whole numbers say less than stamps.
-    full = [index for index in full if len(set(file.sample_of(index))) > 1] or full
-    full.sort(key=lambda index: bool(compact_form(file.sample_of(index))))
+    # The begin of a query stands in every row, and a date in those of its day: they say less than other stamps.
+    full.sort(key=lambda index: _repeats(file.sample_of(index)))
     if full and full[0] < min([*days, *clocks], default=file.width):
         return (full[0],)
     if days and clocks:
         return (days[0], clocks[0])
     return ((full or days or clocks)[0],)
+
+
+def _repeats(cells: Sequence[str]) -> bool:
+    return len(set(cells)) < len(cells)
 
 
 def _named_columns(file: TableFile, time: tuple[int, ...], group: int | None) -> Sequence[tuple[int, ...]]:
@@ -326,7 +331,8 @@ def _with_units(file: TableFile) -> TableFile:
     """
     options, roles, targets = file.options.units, file.roles, file.roles.targets
     parts = units_of(file.names)
-    units = {index: parts[index][1] if file.header else "" for index in roles.channels}
+    headers = {index: parts[index][1] if file.header else "" for index in roles.channels}
+    units = {index: unit or file.marks.get(index, "") for index, unit in headers.items()}
     plain = [text for text in options if "=" not in text]
     if len(plain) not in (0, 1, len(targets)):
         problem = f"{len(plain)} times --unit for {len(targets)} channels"

@@ -7,6 +7,7 @@ first cells are judged before the file is read, values after it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -46,6 +47,9 @@ TURNS = (
     *((1, (28, 29, 30, 31), 1), (1, (12,), 2), (0, (6,), 3), (1, (7,), 3)),
 )
 MINUTES_OF_DAY = 1440
+# A number with a few signs about it, such as a unit: one that is seldom the same again is no label.
+NUMBER_IN_TEXT = re.compile(r"[^\w\s]{0,3}\s?[+-]?\s?\d[\d.,'\s_\u2019]*(?:[eE][+-]?\d+)?\s*[^\d\s]{0,8}")
+FEWEST_DISTINCT = 0.5
 # Words in a name that say of values whether they are good, and those that do so behind the name of another column.
 QUALITY = frozenset(["quality", "qual", "flag", "flags", "qc", "qf", "qcflag", "valid", "validity", "qualifier"])
 BESIDE_A_COLUMN = frozenset(["status", "state", "stat", "cd", "code", "q", "ok", "err", "error", "good"])
@@ -103,12 +107,18 @@ def _reason(file: TableFile, index: int) -> str:
 
 
 def _moves_as_a_calendar(numbers: list[float]) -> bool:
-    """Return whether numbers stay, count on by one, or begin again, forwards or backwards, but for a few gaps."""
+    """Return whether numbers stay, count on by one step, or begin again, forwards or backwards, but for a few gaps."""
     steps = [b - a for a, b in pairwise(numbers) if a != b]
-    rises, falls = steps.count(1), sum(step < -1 for step in steps)
-    backwards, jumps = steps.count(-1), sum(step > 1 for step in steps)
-    forwards = rises >= backwards and rises >= falls
-    return (rises + falls if forwards else backwards + jumps) >= 0.8 * len(steps) and (forwards or backwards >= jumps)
+    if not steps:
+        return True
+    counts = Counter(steps)
+    # Of two that are as common, the longer one is the return.
+    usual = max(counts, key=lambda step: (counts[step], -abs(step)))
+    rises = counts[usual]
+    returns = sum(step * usual < 0 and abs(step) > abs(usual) for step in steps)
+    # An even day has as many steps on as back: noon and midnight.
+    alternates = len(set(map(abs, steps))) == 1
+    return rises >= returns and (alternates or rises + returns >= 0.8 * len(steps))
 
 
 def _is_quality(file: TableFile, index: int) -> bool:
@@ -183,6 +193,26 @@ def is_coarse_time(file: TableFile, index: int) -> bool:
         return bool(unit_of_time(header))
     is_alone = not any(kind in ("stamp", "day", "clock") for kind in file.kinds)
     return index == 0 and is_alone and header == header.lower()
+
+
+def refuse_numbers_in_texts(file: TableFile, taken: Sequence[int | None]) -> None:
+    """Raise RefusalError for a column of text in which nearly every cell is another number with something about it.
+
+    It is neither read as numbers nor a column of labels.
+    """
+    for index, kind in enumerate(file.kinds):
+        cells = [cell.strip() for cell in file.sample_of(index) if cell.strip()]
+        if kind != "text" or index in taken or len(cells) < FEWEST_ROWS:
+            continue
+        alike = sum(NUMBER_IN_TEXT.fullmatch(cell) is not None for cell in cells)
+        if alike >= 0.9 * len(cells) and len(set(cells)) > FEWEST_DISTINCT * len(cells):
+            raise file.refusal(
+                f"{cells[0]!r} and others are numbers with something in or about them",
+                line=file.first_line,
+                column=file.names[index],
+                expected="plain decimal numbers",
+                advice="Write them plainly; a unit belongs into the header.",
+            )
 
 
 # --- all values --------------------------------------------------------------------------

@@ -145,11 +145,20 @@ def note_counts(notes: list[str], *, filled: int, gaps: int = 0, inserted: int =
 def _note_lost_rows(track: Track, recordings: list[Recording], channels: tuple[str, ...], notes: list[str]) -> None:
     """Note which channel costs the most rows, where cutting at missing cells costs many."""
     kept, rows = sum(map(len, recordings)), len(track.values)
-    if kept < KEPT_SHARE * rows and len(channels) > 1:
+    if track.file.options.missing == "interpolate" and kept < rows:
+        lost_rows = "1 row" if rows - kept == 1 else f"{rows - kept} rows"
+        notes.append(f"{lost_rows} at the ends left out: {_lacking_at_ends(track, channels)} has no value there")
+    elif kept < KEPT_SHARE * rows and len(channels) > 1:
         lost = np.isnan(track.values).sum(axis=0)
         worst = int(np.argmax(lost))
         lacks = f"{channels[worst]!r} lacks {lost[worst]}"
         notes.append(f"{kept} of {rows} rows are whole: {lacks}; --column chooses channels")
+
+
+def _lacking_at_ends(track: Track, channels: tuple[str, ...]) -> str:
+    """Return the channel that lacks the most values in the rows that are still incomplete after interpolation."""
+    missing = np.isnan(track.values)
+    return repr(channels[int(np.argmax(missing.sum(axis=0)))])
 
 
 # Recordings: cut at blocks, gaps and missing cells.

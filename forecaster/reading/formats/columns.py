@@ -22,8 +22,9 @@ def text_table(file: InputFile) -> Table:
 
     Raises RefusalError at the first stage that cannot go on.
     """
-    described = with_roles(symbols.sniff(file) if file.options.symbols else sniff(file))
-    checks.refuse_grouped_digits(described)
+    sniffed = symbols.sniff(file) if file.options.symbols else sniff(file)
+    checks.refuse_grouped_digits(sniffed)
+    described = with_roles(sniffed)
     table = without_unmeasured(load(checks.check_last_rows(described)))
     recordings.with_stamps(table)
     checks.refuse_missing_code(table)

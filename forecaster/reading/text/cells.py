@@ -67,6 +67,40 @@ def kind(text: str, decimal: str = ".") -> str:
     return "text"
 
 
+# Spaces that part thousands: the plain one, and those at which no line breaks.
+SPACES = " \u00a0\u202f\u2009"
+# A sign with blanks behind it.
+SIGN_APART = re.compile(r"([+-])[ \u00a0]+(?=[0-9.,])")
+
+
+def mark_pattern(mark: str) -> str:
+    """Return a regular expression of a mark between thousands; a blank stands for any space."""
+    return f"[{SPACES}]" if mark == " " else re.escape(mark)
+
+
+def mark_of(cells: Sequence[str], decimal: str) -> str | None:
+    """Return what stands about the numbers of a column: "%" behind all, "" a sign apart from some; None for texts.
+
+    >>> mark_of(["20 %", "21.5%"], "."), mark_of(["+ 20", "- 1"], "."), mark_of(["20", "20 V"], ".")
+    ('%', '', None)
+    """
+    filled = [cell for cell in cells if kind(cell, decimal) not in ("empty", "missing")]
+    for mark in ("%", ""):
+        if filled and all(PATTERNS[decimal].fullmatch(without_mark(cell, mark)) for cell in filled):
+            return mark
+    return None
+
+
+def without_mark(cell: str, mark: str) -> str:
+    """Return the number of a cell without the `mark` behind it or blanks behind its sign; nothing if it lacks the mark.
+
+    >>> without_mark("- 20.5 %", "%"), without_mark("20.5", "%"), without_mark("+ 3", "")
+    ('-20.5', '', '+3')
+    """
+    text = cell.strip()
+    return SIGN_APART.sub(r"\1", text.removesuffix(mark).rstrip(), count=1) if text.endswith(mark) else ""
+
+
 def split_line(line: str, delimiter: str) -> list[str]:
     """Return the cells of one line, quoted or not; a delimiter of one space stands for any run of white space."""
     if '"' in line:

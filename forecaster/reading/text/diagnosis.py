@@ -14,7 +14,7 @@ from forecaster.errors import printable
 from forecaster.reading.file import TableFile
 from forecaster.reading.refusal import Fix, RefusalError
 from forecaster.reading.symbols import check_cell
-from forecaster.reading.text.cells import MISSING_WORDS, PATTERNS, split_line, unit_of
+from forecaster.reading.text.cells import MISSING_WORDS, PATTERNS, mark_pattern, split_line, unit_of, without_mark
 
 # Cells of a row without content: white space, and delimiters of any kind.
 BLANK = ",; \t"
@@ -52,7 +52,8 @@ def _check_row(file: TableFile, cells: list[str], line: int) -> None:
     missing = frozenset() if options.missing == "error" else frozenset(["", *options.na])
     for index in (*roles.channels, *roles.counts):
         text = cells[index]
-        if text in missing or _is_number(file, text):
+        plain = without_mark(text, file.marks[index]) if index in file.marks else text
+        if text in missing or _is_number(file, plain):
             continue
         if index in roles.counts:
             raise _no_count(file, text, index, line)
@@ -77,13 +78,13 @@ def _pattern_of(decimal: str, thousands: str | None) -> re.Pattern[str]:
     """Return what a cell of numbers looks like."""
     if not thousands:
         return PATTERNS[decimal]
-    mark, point = re.escape(thousands), re.escape(decimal)
+    mark, point = mark_pattern(thousands), re.escape(decimal)
     digits = rf"(?:[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+|[0-9]+)"
     return re.compile(rf"[ \t]*[+-]?(?:{digits}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*")
 
 
 def _value(text: str, decimal: str, thousands: str | None) -> float:
-    plain = text.replace(thousands, "") if thousands else text
+    plain = re.sub(mark_pattern(thousands), "", text) if thousands else text
     return float(plain.replace(",", ".") if decimal == "," else plain)
 
 
@@ -103,8 +104,11 @@ def _is_number(file: TableFile, text: str) -> bool:
     return True
 
 
-def with_thousands(file: TableFile, cells: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the numbers of a column with thousands marks. Raises ValueError at the first cell that is none."""
+def numbers(file: TableFile, cells: NDArray[Any], index: int) -> NDArray[np.float64]:
+    """Return the numbers of the column `index` with marks in or about them.
+
+    Raises ValueError at the first cell that is none.
+    """
     decimal, thousands = file.decimal, file.options.thousands
     pattern = _pattern_of(decimal, thousands)
     if thousands == decimal:
@@ -112,9 +116,10 @@ def with_thousands(file: TableFile, cells: NDArray[Any]) -> NDArray[np.float64]:
     values = np.full(len(cells), np.nan)
     for row, cell in enumerate(cells):
         if isinstance(cell, str):
-            if not pattern.fullmatch(cell):
+            text = without_mark(cell, file.marks[index]) if index in file.marks else cell
+            if not pattern.fullmatch(text):
                 raise ValueError(f"{cell!r} is not a number")
-            values[row] = _value(cell, decimal, thousands)
+            values[row] = _value(text, decimal, thousands)
     return values
 
 

@@ -9,7 +9,16 @@ from forecaster.config import ReadingOptions
 from forecaster.reading.file import InputFile, TableFile
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.text import header
-from forecaster.reading.text.cells import CLOCK, DATA_KINDS, column_kind, kind, split_line
+from forecaster.reading.text.cells import (
+    CLOCK,
+    DATA_KINDS,
+    column_kind,
+    kind,
+    mark_of,
+    mark_pattern,
+    split_line,
+    without_mark,
+)
 
 SAMPLE_LINES = 40
 # The delimiters that are tried, and how options spell them.
@@ -42,6 +51,7 @@ def sniff(file: InputFile) -> TableFile:
         raise header.preamble(file, rows, start, delimiter=delimiter, decimal=decimal)
     if start == 0 and not options.no_header:
         header.refuse_column_numbers(file, rows)
+        header.refuse_codes(file, rows, decimal)
     return described(file, rows, start, delimiter=delimiter, decimal=decimal, notes=notes)
 
 
@@ -58,7 +68,12 @@ def described(
     names, name_notes = header.names(file, rows, start, delimiter=delimiter)
     names = header.renamed(file, names)
     kinds = tuple(column_kind([row[i] for row in data if i < len(row)], decimal) for i in range(len(names)))
-    sample = tuple(tuple(row) for row in data)
+    marks = {} if file.options.symbols else _marks_of(data, kinds, decimal)
+    kinds = tuple("number" if i in marks else column_kind for i, column_kind in enumerate(kinds))
+    sample = tuple(
+        tuple(without_mark(cell, marks[i]) or cell if i in marks else cell for i, cell in enumerate(row))
+        for row in data
+    )
     return TableFile(
         file.source,
         file.options,
@@ -72,7 +87,15 @@ def described(
         delimiter=delimiter,
         decimal=decimal,
         notes=(*notes, *name_notes),
+        marks=marks,
     )
+
+
+def _marks_of(data: Rows, kinds: tuple[str, ...], decimal: str) -> dict[int, str]:
+    """Return the columns of text that hold numbers with a mark about them, each with the mark."""
+    texts = [i for i, column_kind in enumerate(kinds) if column_kind == "text"]
+    marks = {i: mark_of([row[i] for row in data if i < len(row)], decimal) for i in texts}
+    return {i: mark for i, mark in marks.items() if mark is not None}
 
 
 def _with_clocks(
@@ -95,7 +118,7 @@ def _without_thousands(body: list[str], options: ReadingOptions) -> list[str]:
     mark = options.thousands
     if mark is None:
         return body
-    between = re.compile(rf"(?<=[0-9]){re.escape(mark)}(?=[0-9]{{3}}(?![0-9]))")
+    between = re.compile(rf"(?<=[0-9]){mark_pattern(mark)}(?=[0-9]{{3}}(?![0-9]))")
     delimiter = chosen_delimiter(options) or ";"
     return [between.sub("", line) if mark != delimiter or '"' in line else line for line in body]
 

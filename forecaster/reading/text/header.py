@@ -49,6 +49,13 @@ TIMES = frozenset([*SECONDS, "µs"])
 BRACKETED = re.compile(r"[(\[]([^()\[\]]{1,16})[)\]]")
 FORMAT = re.compile(r"(?=.{4})(?:[yY]{2,4}|[mM]{2,3}|[dD]{2}|[hH]{2}|[sS]{2,3}|[-/.: T])+")
 
+# The width of a column and what it holds, numbers, dates or texts, as archives of gauges write it below the names.
+FIELD_FORMAT = re.compile(r"[0-9]{1,3}[nsd]")
+# Of fewer rows nobody can say what their numbers are.
+FEWEST_ROWS = 8
+# A code that heads a column is this far from its values, in widths of their range.
+FAR = 3.0
+
 Rows = list[list[str]]
 
 
@@ -164,7 +171,9 @@ def _names_fields(above: list[str], first: list[str]) -> bool:
     """Return whether a row holds the names of the fields of the one below; the ends of both may be empty."""
     name_count, field_count = _filled(above), _filled(first)
     even = len(above) == len(first) or name_count == field_count
-    return even and name_count >= field_count and all(kind(cell) == "text" for cell in above[:name_count])
+    # A column without a name may be one without values.
+    named = [cell for cell, value in zip(above[:name_count], first, strict=False) if cell.strip() or value.strip()]
+    return even and name_count >= field_count and all(kind(cell) == "text" for cell in named)
 
 
 def refuse_column_numbers(file: InputFile, rows: Rows) -> None:
@@ -185,6 +194,39 @@ def refuse_column_numbers(file: InputFile, rows: Rows) -> None:
         )
 
 
+def refuse_codes(file: InputFile, rows: Rows, decimal: str) -> None:
+    """Raise RefusalError for a first row of whole numbers far from all below them: codes that head the columns.
+
+    Fractions must stand below a code, for a count that begins anew is far from what follows, too.
+    """
+    first, below = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
+    if len(below) < FEWEST_ROWS or not all(cell.strip().isdigit() for cell in first):
+        return
+    columns = [[row[column].strip() for row in below] for column in range(len(first))]
+    if not all(kind(cell, decimal) == "number" for cells in columns for cell in cells):
+        return
+    are_far = [
+        _is_far(float(cell), [float(text.replace(",", ".")) for text in cells])
+        for cell, cells in zip(first, columns, strict=True)
+    ]
+    heads_fractions = [far and decimal in "".join(cells) for far, cells in zip(are_far, columns, strict=True)]
+    if any(heads_fractions) and 2 * sum(are_far) > len(first):
+        line = file.options.skip_rows + 1
+        raise file.refusal(
+            f"{' '.join(first)[:60]!r}: whole numbers far from all below them, codes and not values",
+            line=line,
+            expected="a header or numbers",
+            fix={"skip_rows": line, "no_header": True},
+            advice="If they were measured: `--no-header`.",
+        )
+
+
+def _is_far(number: float, values: list[float]) -> bool:
+    """Return whether a number lies outside of values, by more than they are apart."""
+    low, high = min(values), max(values)
+    return not low - FAR * (high - low) <= number <= high + FAR * (high - low)
+
+
 def refuse_logger_table(file: InputFile, lines: list[str]) -> None:
     """Raise RefusalError for a table of a Campbell logger (TOA5), with the option that reads it."""
     begins = [line.replace('"', "").partition(",")[0] for line in lines[:3:2]]
@@ -198,7 +240,8 @@ def with_unit_row(rows: Rows, start: int, decimal: str, options: ReadingOptions)
     places = _unit_row_above(rows, start, decimal) if start else None
     if places is None or places[0] or any(cell.strip() in options.na for cell in rows[1] if cell.strip()):
         return rows, start, ()
-    note = f"line {options.skip_rows + 2} holds the units"
+    content = "formats" if _is_row_of_formats(rows[1]) else "units"
+    note = f"line {options.skip_rows + 2} holds the {content}"
     return [_joined(rows[0], rows[1]), *rows[1:]], places[1], (note,)
 
 
@@ -243,7 +286,13 @@ def _unit_row_above(rows: Rows, start: int, decimal: str) -> tuple[int, int] | N
 
 def _is_unit_row(row: list[str]) -> bool:
     """Return whether a row holds nothing but units, and at least one; or is marked as such by a logger."""
-    return row[0].strip() == "TS" or (all(unit(cell) is not None for cell in row) and any(map(unit, row)))
+    is_marked = row[0].strip() == "TS" or _is_row_of_formats(row)
+    return is_marked or (all(unit(cell) is not None for cell in row) and any(map(unit, row)))
+
+
+def _is_row_of_formats(row: list[str]) -> bool:
+    """Return whether a row holds nothing but formats of columns, such as 5s, 20d and 14n."""
+    return all(FIELD_FORMAT.fullmatch(cell.strip()) for cell in row)
 
 
 def _is_between(row: list[str]) -> bool:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from forecaster.reading import symbols
 from forecaster.reading.file import Table, TableFile, trailing_rows
 from forecaster.reading.refusal import RefusalError
-from forecaster.reading.text.cells import split_line
-from forecaster.reading.text.diagnosis import BLANK, check_quotes, diagnose, with_thousands
+from forecaster.reading.text.cells import MISSING_WORDS, split_line
+from forecaster.reading.text.diagnosis import BLANK, check_quotes, diagnose, numbers
 
 CHUNK_BYTES = 1 << 23
 TAIL_BYTES = 1 << 20
@@ -63,10 +63,12 @@ def _parse(file: TableFile) -> Arrays:
     import pandas as pd
 
     options, roles = file.options, file.roles
-    numbers = (*roles.channels, *roles.counts)
+    numeric = (*roles.channels, *roles.counts)
     # As float64, pandas refuses every cell that is not a number.
     dtypes: dict[int, Any] = dict.fromkeys(roles.needed, object)
-    dtypes.update(dict.fromkeys(numbers, object if options.symbols or options.thousands else np.float64))
+    dtypes.update(dict.fromkeys(numeric, object if options.symbols or options.thousands else np.float64))
+    marked = [index for index in numeric if index in file.marks]
+    dtypes.update(dict.fromkeys(marked, object))
     for index in roles.time:
         # Without a type the reader tells integers from fractions: nanoseconds need all 64 bits.
         if file.kinds[index] == "number" and options.time_format is None:
@@ -94,8 +96,8 @@ def _parse(file: TableFile) -> Arrays:
     is_one_block = len(set(frame.dtypes)) == 1
     columns = list(frame.to_numpy().T) if is_one_block else [frame[name].to_numpy() for name in frame.columns]
     arrays = dict(zip(roles.needed, columns, strict=True))
-    if options.thousands and not options.symbols:
-        arrays.update({index: with_thousands(file, arrays[index]) for index in numbers})
+    texts = () if options.symbols else numeric if options.thousands else marked
+    arrays.update({index: numbers(file, arrays[index], index) for index in texts})
     return arrays
 
 
@@ -211,7 +213,8 @@ def _check_blank_columns(file: TableFile, arrays: Arrays) -> list[str]:
         # Padding made of other delimiters counts as empty.
         is_padding = file.names[index] == f"column_{index + 1}"
         for row, text in enumerate(arrays[index]):
-            if isinstance(text, str) and text.strip(BLANK if is_padding else " \t"):
+            content = text.strip(BLANK if is_padding else " \t") if isinstance(text, str) else ""
+            if content and content.lower() not in MISSING_WORDS:
                 raise file.refusal(
                     f"{text!r} in a column whose first {len(file.sample)} rows are empty",
                     line=file.first_line + row,
