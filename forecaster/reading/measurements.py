@@ -307,9 +307,12 @@ def _are_dates(column: NDArray[np.float64]) -> bool:
 
 def _turns(column: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the rows at which a part of the time begins again; none where a column counts otherwise."""
+    nothing, head = np.zeros(0, np.int64), np.diff(column[:HEAD_ROWS])
+    # Most whole numbers are told from a part of the time by their first rows.
+    if (head > 1).any() and not _steps_as_a_clock(column[:HEAD_ROWS]):
+        return nothing
     steps = np.diff(column)
     starts = np.flatnonzero(steps < 0) + 1
-    nothing = np.zeros(0, np.int64)
     if not len(starts) or column.min() < 0 or column.max() > 2400:
         return nothing
     moves = steps[steps != 0]
@@ -318,12 +321,12 @@ def _turns(column: NDArray[np.float64]) -> NDArray[np.int64]:
         ends = np.isin(column[starts - 1], tops) & (column[starts] == low)
         if counts_on and ends.all() and len(starts) >= fewest and np.isin(column.max(), tops):
             return starts
-    return starts if _is_clock(column) else nothing
+    return starts if column.max() >= 1000 and _steps_as_a_clock(column) else nothing
 
 
-def _is_clock(column: NDArray[np.float64]) -> bool:
+def _steps_as_a_clock(column: NDArray[np.float64]) -> bool:
     """Return whether numbers such as 2345 are hours and minutes that go on by one step, over midnight too."""
-    if column.max() < 1000 or (column % 100 >= 60).any():
+    if (column % 100 >= 60).any():
         return False
     steps = np.diff(column // 100 * 60 + column % 100) % MINUTES_OF_DAY
     return steps[0] > 0 and MINUTES_OF_DAY % steps[0] == 0 and bool((steps == steps[0]).all())
