@@ -147,6 +147,15 @@ def test_a_file_without_a_unit_gets_a_note(folder, tmp_path):
     assert "it names no unit: acc in m/s^2, as the model was trained" in done.stderr
 
 
+def test_of_many_files_a_note_says_how_many_name_no_unit(folder, tmp_path):
+    rows = synthesis.to_csv("sine", 400, 100.0, 1).decode().splitlines()[1:]
+    for name in "ab":
+        (tmp_path / f"{name}.csv").write_text("\n".join(["time [s],acc", *rows]) + "\n")
+    write(tmp_path / "c.csv", "m/s2")
+    done = commands.ok("forecast", folder / "model", *tmp_path.glob("?.csv"), "-o", tmp_path / "out")
+    assert "note: 2 of 3 files: it names no unit: acc in m/s^2, as the model was trained" in done.stderr
+
+
 def planned(path, unit, factor=1.0):
     """Write 300 hourly rows of a load and a plan, and 20 more of the plan alone."""
     stamps = pd.date_range("2024-03-04", periods=320, freq="h").astype(str)
@@ -220,7 +229,7 @@ def test_a_folder_of_version_1_has_units_in_its_names(tmp_path, place, header, s
 
 
 def test_parentheses_that_alone_tell_two_columns_apart_hold_no_unit(tmp_path):
-    rows = "".join(f"{k},{k % 7},{k % 5}\n" for k in range(50))
+    rows = "".join(f"{k},{k * k % 7 + 0.5},{k * k % 11 + 0.25}\n" for k in range(50))
     for first, second, channels, named in (
         ("phase (A)", "phase (B)", ("phase (A)", "phase (B)"), ("", "")),
         ("T (min)", "T (max)", ("T (min)", "T (max)"), ("", "")),

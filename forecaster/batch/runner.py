@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -78,7 +78,8 @@ class Job:
 class EncodedForecast:
     """The forecast of one input as bytes to be written, and what a summary says of it.
 
-    `identity` tells the input apart when a later batch asks whether it has changed.
+    `identity` tells the input apart when a later batch asks whether it has changed. `notes` are those of the reader,
+    `remarks` say in what the input differs from what the model was trained on.
     """
 
     path: str
@@ -88,6 +89,7 @@ class EncodedForecast:
     picture: bytes | None
     forecasts: list[Forecast]
     notes: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ class Outcome:
     reasons: dict[str, str] = field(default_factory=dict)
     warnings: dict[str, list[str]] = field(default_factory=dict)
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    remarks: Counter[str] = field(default_factory=Counter)
     last: list[Forecast] = field(default_factory=list)
 
     @property
@@ -142,7 +145,8 @@ class Outcome:
         self.ledger.add(entry)
         self.done.append(entry.path)
         self.last = encoded.forecasts
-        self.notes[entry.path] = encoded.notes
+        self.notes[entry.path] = (*encoded.notes, *encoded.remarks)
+        self.remarks.update(encoded.remarks)
         for forecast in encoded.forecasts:
             # The warning says so already of a context that is far from the training range.
             self.reasons.update((level, why) for level, why in forecast.reasons.items() if why != NO_BAND_THERE)
@@ -279,8 +283,8 @@ def _encoded(
             continue
         picture = None if job.figure is None else job.figure(forecasts)
         identity, sha256 = ledgers.identify(item.path, signal.sha256), hashlib.sha256(data).hexdigest()
-        notes = (*signal.notes, *compatibility.remarks(signal, forecaster.manifest))
-        yield EncodedForecast(item.path, identity, data, sha256, picture, forecasts, notes)
+        remarks = tuple(compatibility.remarks(signal, forecaster.manifest))
+        yield EncodedForecast(item.path, identity, data, sha256, picture, forecasts, signal.notes, remarks)
 
 
 def _refuse_own_inputs(inputs: Sequence[Input], names: dict[str, str], job: Job) -> None:

@@ -128,6 +128,8 @@ def _report(terminal: Terminal, items: Sequence[Input], outcome: Outcome, foreca
         terminal.say(f"note: {CARRIED}")
     for reason in sorted(set(outcome.reasons.values())):
         terminal.warn(f"note: {reason}")
+    for remark in _remarks(outcome) if len(items) > 1 else ():
+        terminal.say(f"note: {remark}")
     for warning in _warnings(outcome, one_file=len(items) == 1):
         terminal.warn(f"warning: {warning}")
     for path, error in list(outcome.failed.items())[:SHOWN_FAILURES]:
@@ -139,6 +141,15 @@ def _report(terminal: Terminal, items: Sequence[Input], outcome: Outcome, foreca
         _show(terminal, items[0], outcome, forecaster)
     terminal.say(_totals(outcome))
     return 1 if outcome.failed else 0
+
+
+def _remarks(outcome: Outcome) -> list[str]:
+    """Return in what several files differ from what the model was trained on, those of many files first."""
+    listed = [
+        f"{count} of {_files(len(outcome.done))}: {printable(text)}" for text, count in outcome.remarks.most_common()
+    ]
+    more = len(listed) - SHOWN_FAILURES
+    return listed[:SHOWN_FAILURES] + ([f"{more} more like these"] if more > 0 else [])
 
 
 def _warnings(outcome: Outcome, *, one_file: bool) -> list[str]:
