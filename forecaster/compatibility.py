@@ -284,13 +284,15 @@ def _renaming(signal: Signal, manifest: Manifest) -> str:
         }
     if not missing or len(pairs) < len(missing):
         return "Name the columns with --column, or give them the model's names with --rename OLD=NEW, once for each."
-    options = (f"--rename {shlex.quote(f'{signal.columns[pairs[name]]}={name}')}" for name in missing)
+    options = [f"--rename {shlex.quote(f'{signal.columns[pairs[name]]}={name}')}" for name in missing]
+    expected = {place: manifest.channels.unit_of(name) for name, place in (places | pairs).items() if place is not None}
+    options += ["--convert"] * any(_differing(signal, expected))
     return f"Add `{' '.join(options)}` if they are the same."
 
 
 def _have_one_name(signal: Signal, place: int, name: str, manifest: Manifest) -> bool:
-    """Return whether two columns have the same letters and digits for a name, and no two units."""
-    return _letters(signal.columns[place]) == _letters(name) and not _have_two_units(signal, place, name, manifest)
+    """Return whether two columns have the same letters and digits for a name, and may have one unit."""
+    return _letters(signal.columns[place]) == _letters(name) and _may_have_one_unit(signal, place, name, manifest)
 
 
 def _have_one_unit(signal: Signal, place: int, name: str, manifest: Manifest) -> bool:
@@ -301,15 +303,15 @@ def _have_one_unit(signal: Signal, place: int, name: str, manifest: Manifest) ->
 
 
 def _begins_the_other(signal: Signal, place: int, name: str, manifest: Manifest) -> bool:
-    """Return whether the name of one of two columns begins that of the other, and they have no two units."""
+    """Return whether the name of one of two columns begins that of the other, and they may have one unit."""
     short, long = sorted((_letters(signal.columns[place]), _letters(name)), key=len)
-    return bool(short) and long.startswith(short) and not _have_two_units(signal, place, name, manifest)
+    return bool(short) and long.startswith(short) and _may_have_one_unit(signal, place, name, manifest)
 
 
-def _have_two_units(signal: Signal, place: int, name: str, manifest: Manifest) -> bool:
-    """Return whether the units of two columns are known and differ."""
+def _may_have_one_unit(signal: Signal, place: int, name: str, manifest: Manifest) -> bool:
+    """Return whether the unit of one of two columns is not known, or can be converted to that of the other."""
     unit, expected = column_units(signal)[place], manifest.channels.unit_of(name)
-    return bool(unit and expected) and not are_one_unit(unit, expected)
+    return not (unit and expected) or are_one_unit(unit, expected) or are_convertible(unit, expected)
 
 
 def _letters(name: str) -> str:

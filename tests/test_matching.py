@@ -190,7 +190,7 @@ def test_a_file_without_time_gets_a_note(kilohertz, tmp_path):
 
 
 def two_channels(path, first, second):
-    lines = [f"{k},{k % 7},{k % 5}" for k in range(300)]
+    lines = [f"{k},{k * k % 7 + 0.5},{k * k % 11 + 0.25}" for k in range(300)]
     path.write_text("\n".join([f"t [s],{first},{second}", *lines]) + "\n")
     return path
 
@@ -200,6 +200,8 @@ def two_channels(path, first, second):
     [
         ("Temperature [degC]", "P [kW]", "--rename Temperature=temp --rename P=power"),
         ("temp [degC]", "P [kW]", "--rename P=power"),
+        ("T [degF]", "P [W]", "--rename T=temp --rename P=power --convert"),
+        ("temp [degC]", "P=1 [kW]", "--rename P=1=power"),
         ("Temp [degC]", "Power", "--rename Temp=temp --rename Power=power"),
         ("A [kW]", "B [kW]", ""),
         ("TEMP [kW]", "POWER [degC]", ""),
