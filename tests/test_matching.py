@@ -123,6 +123,7 @@ def test_a_rate_is_said_as_far_as_stamps_tell_it():
 
     milliseconds = np.round(np.arange(1000) / 1024, 3)
     assert error(milliseconds) == pytest.approx(1e-3, rel=0.05)
+    assert error(np.arange(20_000) / 1000) == pytest.approx(0.001 / 19.999)
     assert error(np.arange(1000) * 3_600_000_000_000) < 1e-6
     # Doubles hold seconds since 1970 to a quarter of a microsecond.
     epochs = 1_700_000_000 + np.arange(6000) / 204_800
