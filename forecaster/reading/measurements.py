@@ -41,11 +41,8 @@ _PARTS = {
     "minute minuteofhour": (0, 59),
 }
 PARTS = {word: limits for words, limits in _PARTS.items() for word in words.split()}
-# Where parts of a time begin and end, as they are counted; of the short ones more than one turn must be seen.
-TURNS = (
-    *((0, (23,), 1), (1, (24,), 1), (0, (59,), 1), (1, (48,), 1), (1, (96,), 1), (1, (365, 366), 1)),
-    *((1, (28, 29, 30, 31), 1), (1, (12,), 2), (0, (6,), 3), (1, (7,), 3)),
-)
+# Where parts of a time begin and end, as they are counted; months and weekdays are too short to tell without a name.
+TURNS = ((0, (23,)), (1, (24,)), (0, (59,)), (1, (48,)), (1, (96,)), (1, (365, 366)), (1, (28, 29, 30, 31)))
 MINUTES_OF_DAY = 1440
 # A number with a few signs about it, such as a unit: one that is seldom the same again is no label.
 NUMBER_IN_TEXT = re.compile(r"[^\w\s]{0,3}\s?[+-]?\s?\d[\d.,'\s_\u2019]*(?:[eE][+-]?\d+)?\s*[^\d\s]{0,8}")
@@ -82,11 +79,16 @@ def set_aside(file: TableFile, candidates: Sequence[int]) -> dict[int, str]:
 
     What a model reads is never among them, and codes of quality only where something is left that they speak of.
     """
-    judged = [index for index in candidates if not file.is_expected(index)]
+    judged = [index for index in candidates if not (file.is_expected(index) or _has_unit(file, index))]
     reasons = {index: reason for index in judged if (reason := _reason(file, index))}
     left = [index for index in candidates if index not in reasons]
     quality = {index: "codes of quality" for index in judged if index in left and _is_quality(file, index)}
     return reasons | quality if len(quality) < len(left) else reasons
+
+
+def _has_unit(file: TableFile, index: int) -> bool:
+    """Return whether the header names a unit that is none of time, as that of a measurement does."""
+    return file.header and bool(unit_of(file.names[index])[1]) and not unit_of_time(file.names[index])
 
 
 def _reason(file: TableFile, index: int) -> str:
@@ -129,9 +131,8 @@ def _is_quality(file: TableFile, index: int) -> bool:
         return False
     if codes <= OPC_CODES and 2 * numbers.count(OPC_GOOD) > len(numbers):
         return True
-    header, unit = unit_of(file.names[index]) if file.header else ("", "")
-    words = _words(header)
-    if unit or not words:
+    words = _words(unit_of(file.names[index])[0]) if file.header else []
+    if not words:
         return False
     if "status" in words:
         # A single column of 0 and 1 is a state of the machine that was logged.
@@ -225,10 +226,11 @@ def without_unmeasured(table: Table) -> Table:
     """
     file = table.file
     if file.options.symbols or file.options.layout != "columns":
+        table.notes.extend(filter(None, [_note(file, file.set_aside)]))
         return table
     targets = file.roles.targets
     are_chosen = bool(file.options.columns)
-    reasons = {} if len(table.measured) < FEWEST_ROWS else _reasons_of_values(table.measured[:, : len(targets)])
+    reasons = {} if len(table.measured) < FEWEST_ROWS else _reasons_of_values(file, table.measured[:, : len(targets)])
     named = [place for place in range(len(targets)) if are_chosen or file.is_expected(targets[place])]
     for place in named:
         if reasons.pop(place, "") == CONSTANT:
@@ -259,10 +261,11 @@ def _note(file: TableFile, aside: Sequence[tuple[int, str]]) -> str:
     return f"no measurements, and left out: {'; '.join(texts)}; --column NAME takes one" if texts else ""
 
 
-def _reasons_of_values(values: NDArray[np.float64]) -> dict[int, str]:
-    """Return which columns of (T, C) are constant, count the rows, hold dates or turn as a part of the time does."""
+def _reasons_of_values(file: TableFile, values: NDArray[np.float64]) -> dict[int, str]:
+    """Return which targets (T, C) are constant, count the rows, hold dates or turn as a part of the time does."""
     reasons = {place: CONSTANT for place, column in enumerate(values.T) if _is_constant(column)}
-    whole = [place for place in range(values.shape[1]) if place not in reasons and _is_whole(values[:, place])]
+    open_places = [place for place in range(values.shape[1]) if place not in reasons]
+    whole = [p for p in open_places if not _has_unit(file, file.roles.targets[p]) and _is_whole(values[:, p])]
     turns = {place: _turns(values[:, place]) for place in whole}
     turning = [rows for rows in turns.values() if len(rows)]
     for place in whole:
@@ -316,10 +319,10 @@ def _turns(column: NDArray[np.float64]) -> NDArray[np.int64]:
     if not len(starts) or column.min() < 0 or column.max() > 2400:
         return nothing
     moves = steps[steps != 0]
-    for low, tops, fewest in TURNS:
+    for low, tops in TURNS:
         counts_on = ((moves == 1) | (moves < 0)).all() and column.min() == low
         ends = np.isin(column[starts - 1], tops) & (column[starts] == low)
-        if counts_on and ends.all() and len(starts) >= fewest and np.isin(column.max(), tops):
+        if counts_on and ends.all() and np.isin(column.max(), tops):
             return starts
     return starts if column.max() >= 1000 and _steps_as_a_clock(column) else nothing
 
