@@ -70,7 +70,8 @@ def check_rate(signal: Signal, rate_hz: float | None, owner: str, error: float =
             f"it is sampled at {_rate_text(signal.sample_rate_hz or 0.0)}{_apart(share)}",
             path=signal.path,
             expected=f"{_rate_text(rate_hz)}, as {owner}",
-            hint=f"Resample it first. If its stamps are wrong, read it with --no-time --rate {rate_hz:.9g}.",
+            hint=f"Resample it to {_rate_text(rate_hz)} first. "
+            f"If its stamps are wrong, read it with --no-time --rate {rate_hz:.9g}.",
         )
 
 
@@ -88,7 +89,7 @@ def rate_difference(signal: Signal, rate_hz: float | None, error: float = 0.0) -
 def _rate_remarks(signal: Signal, rate_hz: float | None, owner: str, error: float = 0.0) -> list[str]:
     """Return a sentence if the rate of `signal` is a little off the one of `owner`."""
     share = rate_difference(signal, rate_hz, error)
-    apart = f"{abs(share) * 1e6:.3g} ppm"
+    apart = f"{float(f'{abs(share) * 1e6:.3g}'):g} ppm"
     return [f"its rate is {signal.sample_rate_hz:.9g} Hz, {apart} from the {rate_hz:.9g} Hz {owner}"] if share else []
 
 
@@ -143,12 +144,11 @@ def column_units(signal: Signal) -> tuple[str, ...]:
 
     A header whose unit stayed a part of the name, because other columns differ from it by the unit alone, has one, too.
     """
-    count, headers = len(signal.channels), signal.headers or signal.columns
-    units = [*signal.units, *[""] * (count - len(signal.units)), *signal.covariate_units]
+    # Calendars are columns without a header.
+    headers = signal.headers + signal.columns[len(signal.headers) :]
+    units = [*signal.units, *[""] * (len(signal.channels) - len(signal.units)), *signal.covariate_units]
     units += [""] * (len(signal.columns) - len(units))
-    return tuple(unit or unit_of(header)[1] for unit, header in zip(units, headers, strict=False)) + tuple(
-        units[len(headers) :]
-    )
+    return tuple(unit or unit_of(header)[1] for unit, header in zip(units, headers, strict=True))
 
 
 def _columns(signal: Signal) -> str:

@@ -221,6 +221,18 @@ def test_names_of_another_machine(tmp_path, first, second, proposed):
         assert "b/power [kW]" in done.output
 
 
+def test_a_model_keeps_the_names_that_it_was_trained_with(tmp_path):
+    trained = two_channels(tmp_path / "a.csv", "Temperature [degC]", "P [kW]")
+    renaming = ("--rename", "Temperature=temp", "--rename", "P=power")
+    commands.ok("train", trained, "-o", tmp_path / "m", *renaming, *SMALL)
+    shown = commands.ok("inspect", tmp_path / "m").stdout
+    assert "temp [degC], power [kW]" in shown
+    commands.ok("forecast", tmp_path / "m", trained, "-o", tmp_path / "same")
+    other = two_channels(tmp_path / "b.csv", "power [kW]", "temp [degC]")
+    done = commands.ok("forecast", tmp_path / "m", other, "-o", tmp_path / "out")
+    assert "b/power [kW]" in done.output
+
+
 def test_rename_says_which_name_it_does_not_find(tmp_path):
     path = two_channels(tmp_path / "a.csv", "temp", "power")
     message = commands.refused("check", path, "--rename", "heat=temperature")

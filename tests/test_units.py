@@ -172,6 +172,7 @@ def test_units_of_covariates_are_compared_and_converted(tmp_path, role):
     covariates = ("--column", "load", role, "plan", "--calendar", "hour-of-day")
     more = ("--missing", "split") if role == "--exogenous" else ()
     commands.ok("train", kilowatts, "-o", tmp_path / "m", *covariates, *more, *SMALL)
+    assert "plan [kW]" in commands.ok("inspect", tmp_path / "m").stdout
     message = commands.refused("forecast", tmp_path / "m", watts, "-o", tmp_path / "out")
     assert "column 'plan': it is in W; expected kW" in message
     assert "Add --convert to convert it to kW." in message

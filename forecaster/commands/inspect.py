@@ -74,7 +74,7 @@ def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
     window, split, rate_hz = manifest.window, manifest.split, manifest.sample_rate_hz
     channels = manifest.channels
     past, future = channels.past_covariates, channels.future_covariates
-    names = [f"{name} [{unit}]" if unit else name for name, unit in zip(channels.target, channels.units, strict=True)]
+    names = {name: f"{name} [{unit}]" if (unit := channels.unit_of(name)) else name for name in channels.columns}
     counts = _parameter_counts(forecaster)
     # An ensemble has a recipe for each of its networks, a single network one without a name.
     recipes = manifest.config.recipes or {"": manifest.config.recipe}
@@ -89,11 +89,11 @@ def _facts(forecaster: Forecaster, model: Path) -> list[tuple[str, str]]:
         ("horizon", samples_and_time(window.n_input, rate_hz)),
         ("beyond it", CARRIED if manifest.config.carry_state else REREAD),
         ("sample rate", "not known" if rate_hz is None else f"{rate_hz:.6g} Hz"),
-        ("channels", ", ".join(names)),
+        ("channels", ", ".join(names[name] for name in channels.target)),
         *([("joint", JOINT)] if window.others else []),
         *forecaster.task.facts(channels.labels),
-        *([("exogenous", ", ".join(past))] if past else []),
-        *([("known", ", ".join(future))] if future else []),
+        *([("exogenous", ", ".join(names[name] for name in past))] if past else []),
+        *([("known", ", ".join(names[name] for name in future))] if future else []),
         ("split", f"{split.training:g}/{split.validation:g}/{split.test:g} percent"),
         *([("training", "interrupted: not the whole one")] if manifest.interrupted else []),
         ("seed", str(manifest.seed)),
