@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from forecaster.bundle import Manifest
 from forecaster.durations import duration
 from forecaster.errors import SignalError, TooShortError
-from forecaster.reading.text.cells import unit_of
+from forecaster.reading.text.cells import begins_other, plain_name, unit_of
 from forecaster.signal.calendar import future, names
 from forecaster.signal.covariates import Covariates
 from forecaster.signal.origins import Origins
@@ -292,30 +292,25 @@ def _renaming(signal: Signal, manifest: Manifest) -> str:
 
 def _have_one_name(signal: Signal, place: int, name: str, manifest: Manifest) -> bool:
     """Return whether two columns have the same letters and digits for a name, and may have one unit."""
-    return _letters(signal.columns[place]) == _letters(name) and _may_have_one_unit(signal, place, name, manifest)
+    return plain_name(signal.columns[place]) == plain_name(name) and _may_have_one_unit(signal, place, name, manifest)
 
 
 def _have_one_unit(signal: Signal, place: int, name: str, manifest: Manifest) -> bool:
     """Return whether two columns have one unit, and the one in the file not the name of another of the model."""
     unit, expected = column_units(signal)[place], manifest.channels.unit_of(name)
-    is_other = _letters(signal.columns[place]) in map(_letters, manifest.channels.columns)
+    is_other = plain_name(signal.columns[place]) in map(plain_name, manifest.channels.columns)
     return bool(unit and expected) and are_one_unit(unit, expected) and not is_other
 
 
 def _begins_the_other(signal: Signal, place: int, name: str, manifest: Manifest) -> bool:
     """Return whether the name of one of two columns begins that of the other, and they may have one unit."""
-    short, long = sorted((_letters(signal.columns[place]), _letters(name)), key=len)
-    return bool(short) and long.startswith(short) and _may_have_one_unit(signal, place, name, manifest)
+    return begins_other(signal.columns[place], name) and _may_have_one_unit(signal, place, name, manifest)
 
 
 def _may_have_one_unit(signal: Signal, place: int, name: str, manifest: Manifest) -> bool:
     """Return whether the unit of one of two columns is not known, or can be converted to that of the other."""
     unit, expected = column_units(signal)[place], manifest.channels.unit_of(name)
     return not (unit and expected) or are_one_unit(unit, expected) or are_convertible(unit, expected)
-
-
-def _letters(name: str) -> str:
-    return "".join(letter for letter in unit_of(name)[0].casefold() if letter.isalnum())
 
 
 def _expected_units(places: Sequence[int], manifest: Manifest) -> dict[int, str]:

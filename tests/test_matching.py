@@ -233,6 +233,27 @@ def test_a_model_keeps_the_names_that_it_was_trained_with(tmp_path):
     assert "b/power [kW]" in done.output
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "proposed"),
+    [
+        ("Temperature [degC]", "P [kW]", "--rename P=power --rename Temperature=temp"),
+        ("temp [degC]", "Power", "--rename Power=power"),
+        ("P1", "P2", ""),
+        ("x", "y", ""),
+    ],
+)
+def test_columns_that_the_training_named_are_found_by_their_names(tmp_path, first, second, proposed):
+    trained = two_channels(tmp_path / "a.csv", "temp [degC]", "power [kW]")
+    commands.ok("train", trained, "-o", tmp_path / "m", "--column", "power", "--exogenous", "temp", *SMALL)
+    other = two_channels(tmp_path / "b.csv", first, second)
+    message = commands.refused("forecast", tmp_path / "m", other, "-o", tmp_path / "out")
+    assert ("Add `" in message) == bool(proposed)
+    if proposed:
+        assert f"Add `{proposed}` to read it." in message
+        args = ("-o", tmp_path / "out", "--overwrite", *shlex.split(proposed))
+        commands.ok("forecast", tmp_path / "m", other, *args)
+
+
 def test_rename_says_which_name_it_does_not_find(tmp_path):
     path = two_channels(tmp_path / "a.csv", "temp", "power")
     message = commands.refused("check", path, "--rename", "heat=temperature")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecaster.reading import read_signal
@@ -44,6 +44,28 @@ def test_spellings_are_told_apart_and_together():
     for line, text in lines:
         for other_line, other in lines:
             assert units.are_one_unit(text, other) == (line == other_line), (text, other)
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        "mW MW",
+        "nm Nm",
+        "mN MN",
+        "PA Pa",
+        "ms MS",
+        "s S",
+        "Mbar mbar",
+        "kw kW",
+        "K k",
+        "m M",
+        "mg Mg",
+        "l/min l",
+        "m m2",
+    ],
+)
+def test_units_that_differ_in_case_or_power_are_two(pair):
+    assert not units.are_one_unit(*pair.split())
 
 
 @pytest.mark.parametrize(
@@ -243,6 +265,8 @@ def test_parentheses_that_alone_tell_two_columns_apart_hold_no_unit(tmp_path):
         assert (signal.channels, signal.units) == (channels, named)
 
 
+# The table of units is loaded within the first example.
+@settings(deadline=None)
 @given(
     values=st.lists(st.floats(-1e12, 1e12), min_size=1, max_size=20),
     pair=st.sampled_from(

@@ -23,6 +23,7 @@ from forecaster.reading.measurements import (
 )
 from forecaster.reading.refusal import RefusalError, as_text
 from forecaster.reading.text.cells import MISSING_WORDS, PATTERNS, other_unit, split_line, unit_of, units_of
+from forecaster.reading.text.header import renaming
 from forecaster.signal.units import is_unit
 
 # So many columns are listed in a message.
@@ -165,6 +166,7 @@ def resolve(file: TableFile, name: str, option: str) -> int:
     raise file.refusal(
         f"{option} {name!r}: no such column",
         expected=f"one of {names}, or 1 to {file.width}",
+        fix=renaming(file),
         advice="If one of them has another name here, --rename OLD=NEW gives it this one.",
     )
 

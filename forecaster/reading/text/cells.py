@@ -159,6 +159,21 @@ def units_of(headers: Sequence[str]) -> list[tuple[str, str]]:
     ]
 
 
+def plain_name(header: str) -> str:
+    """Return the letters and digits of a header's name, in lower case.
+
+    >>> plain_name("Temp In [degC]"), plain_name("temp_in")
+    ('tempin', 'tempin')
+    """
+    return "".join(letter for letter in unit_of(header)[0].casefold() if letter.isalnum())
+
+
+def begins_other(header: str, other: str) -> bool:
+    """Return whether the name of one of two headers begins that of the other: P and power."""
+    short, long = sorted((plain_name(header), plain_name(other)), key=len)
+    return bool(short) and long.startswith(short)
+
+
 # The units of time, in seconds.
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _SPELLED = {

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 
 from forecaster.config import ReadingOptions
-from forecaster.reading.file import InputFile
+from forecaster.reading.file import InputFile, TableFile
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.text.cells import (
     DATA_KINDS,
     IN_BRACKETS,
     SECONDS,
     TIME_UNITS,
+    begins_other,
     column_kind,
     kind,
+    plain_name,
     unit_of,
+    unit_of_time,
 )
 from forecaster.signal.units import UNITS, is_unit
 
@@ -123,6 +126,31 @@ def _renamings(text: str) -> list[tuple[str, str]]:
     marks = [place for place, letter in enumerate(text) if letter == "="]
     pairs = [(text[:place].strip(), text[place + 1 :].strip()) for place in marks]
     return [(old, new) for old, new in pairs if old and new]
+
+
+def renaming(file: TableFile) -> dict[str, tuple[str, ...]]:
+    """Return the --rename that gives columns the names that a model reads, where names leave no choice; else nothing.
+
+    Each name that no column has must begin that of one column of numbers alone, or the other way round.
+    """
+    options, short = file.options, [unit_of(name)[0] for name in file.names]
+    wanted = [*options.columns, *options.exogenous, *options.known] if file.expected else []
+    missing = [name for name in wanted if name not in {*file.names, *short}]
+    free = [
+        name
+        for name, header, holds in zip(short, file.names, file.kinds, strict=True)
+        if holds == "number" and not {name, header} & set(wanted) and not _sounds_like_time(header)
+    ]
+    alike = [[name for name in free if begins_other(name, new)] for new in missing]
+    chosen = {names[0] for names in alike if len(names) == 1}
+    if not missing or len(chosen) < len(missing):
+        return {}
+    return {"rename": tuple(f"{names[0]}={new}" for names, new in zip(alike, missing, strict=True))}
+
+
+def _sounds_like_time(header: str) -> bool:
+    name = plain_name(header)
+    return name in TIME_UNITS or name in ("t", "ts") or name.startswith("time") or bool(unit_of_time(header))
 
 
 def _unique(header: list[str], notes: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
