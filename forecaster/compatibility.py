@@ -55,8 +55,23 @@ def remarks_among(signals: Sequence[Signal]) -> tuple[str, ...]:
     return tuple(
         f"{signal.name}: {remark}"
         for signal in signals[1:]
-        for remark in _rate_remarks(signal, first.sample_rate_hz, f"of {first.name}", first.rate_error)
+        for remark in (
+            *_rate_remarks(signal, first.sample_rate_hz, f"of {first.name}", first.rate_error),
+            *_unit_remarks(signal, first),
+        )
     )
+
+
+def _unit_remarks(signal: Signal, first: Signal) -> list[str]:
+    """Return a sentence for each column whose unit one of two signals of the same columns alone names."""
+    triples = zip(signal.columns, column_units(signal), column_units(first), strict=True)
+    return [
+        f"{name} is in {unit}, and {first.name} names no unit"
+        if unit
+        else f"it names no unit: {name} in {first_unit}, as {first.name} is"
+        for name, unit, first_unit in triples
+        if bool(unit) != bool(first_unit)
+    ]
 
 
 def check_rate(signal: Signal, rate_hz: float | None, owner: str, error: float = 0.0) -> None:

@@ -47,6 +47,15 @@ def test_files_in_two_units_do_not_train_one_model(folder, tmp_path):
     assert "it is in mg; expected g, as" in message
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "says"),
+    [("g", "none", "note: none: it names no unit: acc in g, as g is"), ("none", "g", "note: g: acc is in g, and none")],
+)
+def test_files_of_a_training_of_which_one_alone_names_a_unit(folder, tmp_path, first, second, says):
+    paths = (folder / f"{name}.csv" for name in (first, second))
+    assert says in commands.ok("train", *paths, "-o", tmp_path / "m", *SMALL).stderr
+
+
 @pytest.mark.parametrize(("trained", "name"), [("g", "none"), ("m_s^2", "m_s\u00b2"), ("\u00b5m", "um")])
 def test_no_unit_and_other_spellings_pass(folder, tmp_path, trained, name):
     commands.ok("forecast", folder / f"of {trained}", folder / f"{name}.csv", "-o", tmp_path / "out")
