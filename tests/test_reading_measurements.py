@@ -170,11 +170,65 @@ def test_a_temperature_called_t_is_a_channel(write):
     assert signal.channels == ("t",)
 
 
-@pytest.mark.parametrize("name", ["jd", "MJD"])
-def test_days_that_cannot_be_read_are_refused(write, name):
-    path = write(table([name, "v"], [60000 + k / 24 for k in range(ROWS)], WAVE))
+@pytest.mark.parametrize(("name", "begin"), [("jd", 2460000), ("MJD", 60000)])
+def test_days_that_cannot_be_read_are_refused(write, name, begin):
+    path = write(table([name, "v"], [begin + k / 24 for k in range(ROWS)], WAVE))
     assert "numbers of days" in str(refusal(path))
     assert read_signal(path, no_time=True).channels == ("v",)
+
+
+@pytest.mark.parametrize("begin", [739315, 45355])
+def test_days_as_spreadsheets_count_them_are_no_channel_whatever_their_name(write, begin):
+    path = write(table(["x", "v"], [f"{begin + k / 24:.9f}" for k in range(ROWS)], WAVE))
+    assert "serial dates" in str(refusal(path))
+
+
+@pytest.mark.parametrize(
+    ("names", "dates", "first"),
+    [
+        (None, [f"{year}{month:02}" for year in range(2014, 2024) for month in range(1, 13)], "2014-01-01"),
+        (["period", "v"], [f"2024{month:02}" for month in range(1, 13)], "2024-01-01"),
+        (None, [str(stamp)[:16].translate({45: "", 58: "", 84: ""}) for stamp in HOURS], "2024-03-04"),
+    ],
+)
+def test_months_and_hours_as_whole_numbers_are_the_time(write, names, dates, first):
+    signal = read_signal(write(table(names, dates, WAVE)))
+    assert len(signal.channels) == 1
+    assert str(signal.recordings[0].time.stamps(0, 1)[0])[:10] == first
+
+
+def test_whole_numbers_that_may_be_dates_or_a_count_are_refused_with_both_options(write):
+    path = write(table(["x", "v"], DAYS[:30], WAVE))
+    error = refusal(path)
+    assert "--time-column x --time-format %Y%m%d" in error.hint
+    assert "--no-time" in error.hint
+    assert reread(path).channels == ("v",)
+
+
+def test_descending_dates_are_a_time_out_of_order(write):
+    signal = reread(write(table(None, DAYS[:ROWS][::-1], WAVE)))
+    assert signal.recordings[0].values[:, 0].tolist() == WAVE[::-1]
+
+
+@pytest.mark.parametrize("names", [["year", "month", "day", "v"], ["YYYY", "MM", "DD", "v"]])
+def test_a_time_in_parts_alone_is_refused_and_never_dropped_without_a_word(write, names):
+    parts = [[str(day)[a:b] for day in DAYS[:ROWS]] for a, b in ((0, 4), (4, 6), (6, 8))]
+    path = write(table(names, *parts, WAVE))
+    assert isinstance(refusal(path), SignalError)
+    assert read_signal(path, no_time=True).channels == ("v",)
+
+
+def test_a_count_before_dates_is_not_the_time(write):
+    signal = read_signal(write(table(None, range(1, ROWS + 1), DAYS, WAVE)))
+    assert len(signal.channels) == 1
+    assert signal.sample_rate_hz == pytest.approx(1 / 86400)
+
+
+@pytest.mark.parametrize("names", [None, ["time", "T", "QT", "P", "QP"]])
+def test_codes_behind_each_value(write, names):
+    first, second = ([9 if k % step == 0 else 1 for k in range(ROWS)] for step in (9, 11))
+    signal = read_signal(write(table(names, HOURS, WAVE, first, WAVE[::-1], second)))
+    assert signal.channels == (("T", "P") if names else ("column_2", "column_4"))
 
 
 def test_words_and_dates():

@@ -12,9 +12,12 @@ from typing import Any
 
 from forecaster.reading.file import Roles, TableFile
 from forecaster.reading.measurements import (
+    DAY_NUMBERS,
     DAY_NUMBERS_REASON,
     FEWEST_ROWS,
+    PART_OF_TIME,
     compact_form,
+    counts_days,
     is_coarse_time,
     letters,
     refuse_numbers_in_texts,
@@ -96,9 +99,9 @@ def _with_all_numbers(file: TableFile, roles: Roles, covariates: tuple[int, ...]
         channels, hollow = tuple(hollow), []
     blank = tuple(index for index in _of_kind(file, "empty") if index not in (*time, group)) + tuple(hollow)
     blank += tuple(i for i in _padding(file) if i not in {*time, *channels, *covariates, *blank, group})
-    days = next((index for index, reason in aside.items() if reason == DAY_NUMBERS_REASON), None)
-    if days is not None and not (time or file.options.no_time):
-        raise _day_numbers(file, days)
+    parts = [index for index, reason in aside.items() if reason in (DAY_NUMBERS_REASON, PART_OF_TIME)]
+    if parts and not (time or file.options.no_time):
+        raise _time_in_parts(file, parts)
     if not channels and aside:
         raise _nothing_measured(file, aside)
     if not channels:
@@ -133,14 +136,16 @@ def _holds_no_number(file: TableFile, index: int) -> bool:
     return bool(cells) and MISSING_WORDS.issuperset(cells)
 
 
-def _day_numbers(file: TableFile, index: int) -> RefusalError:
-    """Return the refusal of a time in numbers of days, which is the only one of its file."""
+def _time_in_parts(file: TableFile, parts: Sequence[int]) -> RefusalError:
+    """Return the refusal of a file whose only time are numbers of days, or parts of a date or time."""
+    names = ", ".join(repr(file.names[index]) for index in parts[:MOST_LISTED])
+    are_days, measured = letters(file.names[parts[0]]) in DAY_NUMBERS, as_text({"columns": (file.names[parts[0]],)})
     return file.refusal(
-        f"{file.sample_of(index)[0]!r} and the others are numbers of days, the only time of the file",
+        f"{names}: {'numbers of days' if are_days else 'parts of the date or time'}, the only time of the file",
         line=file.first_line,
-        column=file.names[index],
-        expected="dates, or seconds",
-        advice="Write the dates as text to keep them; --no-time leaves them out.",
+        column=file.names[parts[0]],
+        expected="a column of time, such as 2022-08-05 15:26:13",
+        advice=f"Write the time in one column to keep it; --no-time leaves it out, {measured} takes one as measured.",
     )
 
 
@@ -188,7 +193,7 @@ def is_time(file: TableFile, index: int) -> bool:
     """Return whether a column is a time: by what it holds, by its name, or, without names, as a ramp in front."""
     kind, header = file.kinds[index], file.names[index]
     name = letters(header)
-    if kind in ("stamp", "day", "clock") or (kind == "number" and compact_form(file.sample_of(index))):
+    if kind in ("stamp", "day", "clock") or (kind == "number" and _holds_dates(file, index)):
         return True
     if kind not in ("number", "empty"):
         return False
@@ -201,6 +206,13 @@ def is_time(file: TableFile, index: int) -> bool:
     hints = name.startswith(("time", "epoch")) or name.endswith("time") or "timestamp" in name
     may_be_time = kind == "number" and (hints or name in SHORT_TIME_NAMES)
     return name in TIME_NAMES or (may_be_time and (is_ramp(file, index, jitter=10.0) or is_coarse_time(file, index)))
+
+
+def _holds_dates(file: TableFile, index: int) -> bool:
+    """Return whether numbers are dates, as 20240304 or as a spreadsheet or MATLAB counts days."""
+    if compact_form(file.sample_of(index), file.names[index]):
+        return True
+    return letters(file.names[index]) not in DAY_NUMBERS and counts_days(sample_numbers(file, index))
 
 
 def is_ramp(file: TableFile, index: int, jitter: float = 0.3) -> bool:
@@ -247,13 +259,18 @@ def _time_columns(file: TableFile, timelike: Sequence[int]) -> tuple[int, ...]:
     clocks = [index for index in free if file.kinds[index] == "clock"]
     days = [index for index in free if file.kinds[index] == "day"]
     full = [index for index in free if index not in clocks and index not in days]
-    # The begin of a query stands in every row, and a date in those of its day: they say less than other stamps.
-    full.sort(key=lambda index: _repeats(file.sample_of(index)))
+    # The begin of a query stands in every row, and a date in those of its day: they say less than other stamps, as a
+    # count of the rows in front does.
+    full.sort(key=lambda index: _repeats(file.sample_of(index)) or (not file.header and _counts(file, index)))
     if full and full[0] < min([*days, *clocks], default=file.width):
         return (full[0],)
     if days and clocks:
         return (days[0], clocks[0])
     return ((full or days or clocks)[0],)
+
+
+def _counts(file: TableFile, index: int) -> bool:
+    return file.kinds[index] == "number" and all(b - a == 1 for a, b in pairwise(sample_numbers(file, index)))
 
 
 def _repeats(cells: Sequence[str]) -> bool:

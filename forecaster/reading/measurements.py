@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.reading.file import Table, TableFile
+from forecaster.reading.refusal import RefusalError
 from forecaster.reading.text.cells import PATTERNS, unit_of, unit_of_time
 
 # Of fewer rows nobody can say what their numbers are.
@@ -28,6 +29,10 @@ WHOLE, LONG_NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,]0*)?"), re.compile(r"[0-9]{1
 # Dates as whole numbers, by their number of digits.
 COMPACT = {6: "%Y%m", 8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 FIRST_YEAR, LAST_YEAR = 1900, 2100
+# Names of columns whose whole numbers are dates, if they can be.
+DATE_NAMES = frozenset(
+    ["period", "month", "yearmonth", "yyyymm", "ym", "monat", "mois", "mes", "day", "yyyymmdd", "ymd"]
+)
 # Parts of the date and of the time of day: names, and the numbers that they may have. `min` and `mm` are other things.
 _PARTS = {
     "year yyyy jahr annee": (1600, 2300),
@@ -41,6 +46,9 @@ _PARTS = {
     "minute minuteofhour": (0, 59),
 }
 PARTS = {word: limits for words, limits in _PARTS.items() for word in words.split()}
+# Shorter names, which are parts of the date or time beside one of those above.
+_SHORT_PARTS = {"y yy yr": (0, 2300), "mm mo m": (0, 59), "d dy": (1, 31), "h": (0, 24), "min mi mn": (0, 59)}
+SHORT_PARTS = {word: limits for words, limits in _SHORT_PARTS.items() for word in words.split()}
 # Where parts of a time begin and end, as they are counted; months and weekdays are too short to tell without a name.
 TURNS = ((0, (23,)), (1, (24,)), (0, (59,)), (1, (48,)), (1, (96,)), (1, (365, 366)), (1, (28, 29, 30, 31)))
 MINUTES_OF_DAY = 1440
@@ -49,14 +57,19 @@ NUMBER_IN_TEXT = re.compile(r"[^\w\s]{0,3}\s?[+-]?\s?\d[\d.,'\s_\u2019]*(?:[eE][
 FEWEST_DISTINCT = 0.5
 # Words in a name that say of values whether they are good, and those that do so behind the name of another column.
 QUALITY = frozenset(["quality", "qual", "flag", "flags", "qc", "qf", "qcflag", "valid", "validity", "qualifier"])
+# Words that say that something was counted or computed, whatever else the name says.
+COUNTED = frozenset(["count", "counts", "index", "total", "number", "ratio", "rate", "sum"])
 BESIDE_A_COLUMN = frozenset(["status", "state", "stat", "cd", "code", "q", "ok", "err", "error", "good"])
 # Codes are few: a column that holds more of them in its first rows is rather a measurement.
 MOST_CODES = 8
 # The quality codes of OPC servers: good is 192.
 OPC_GOOD, OPC_CODES = 192.0, frozenset([0, 4, 8, 12, 16, 20, 24, 28, 64, 68, 80, 84, 88, 192, 216])
+# Counts of days of the years 1954 to 2119, and 1889 to 2108.
+DAY_COUNTS = ((20_000, 80_000), (690_000, 770_000))
 # Julian days, which no format of time reads.
 DAY_NUMBERS = frozenset(["jd", "mjd", "juliandate", "juliandaynumber"])
-DAY_NUMBERS_REASON, PART_OF_TIME, CONSTANT = "numbers of days", "a part of the date or time", "constant"
+DAY_NUMBERS_REASON, PART_OF_TIME = "numbers of days", "a part of the date or time"
+DATES, CONSTANT = "dates", "constant"
 
 
 # --- names and first cells ---------------------------------------------------------------
@@ -82,7 +95,8 @@ def set_aside(file: TableFile, candidates: Sequence[int]) -> dict[int, str]:
     judged = [index for index in candidates if not (file.is_expected(index) or _has_unit(file, index))]
     reasons = {index: reason for index in judged if (reason := _reason(file, index))}
     left = [index for index in candidates if index not in reasons]
-    quality = {index: "codes of quality" for index in judged if index in left and _is_quality(file, index)}
+    codes = {index for index in judged if index in left and _is_quality(file, index)} | _paired_codes(file, left)
+    quality = dict.fromkeys(sorted(codes), "codes of quality")
     return reasons | quality if len(quality) < len(left) else reasons
 
 
@@ -102,10 +116,15 @@ def _reason(file: TableFile, index: int) -> str:
         return f"identifiers of {len(cells[0])} digits"
     if name in DAY_NUMBERS and numbers == sorted(numbers):
         return DAY_NUMBERS_REASON
-    low, high = PARTS.get(name, (0, -1))
+    low, high = (PARTS | SHORT_PARTS if _has_part(file) else PARTS).get(name, (0, -1))
     if all(WHOLE.fullmatch(cell) for cell in cells) and all(low <= number <= high for number in numbers):
         return PART_OF_TIME if _moves_as_a_calendar(numbers) else ""
     return ""
+
+
+def _has_part(file: TableFile) -> bool:
+    """Return whether a header is the clear name of a part of the date or time."""
+    return file.header and any(re.sub("[^a-z]", "", name.lower()) in PARTS for name in file.names)
 
 
 def _moves_as_a_calendar(numbers: list[float]) -> bool:
@@ -132,7 +151,7 @@ def _is_quality(file: TableFile, index: int) -> bool:
     if codes <= OPC_CODES and 2 * numbers.count(OPC_GOOD) > len(numbers):
         return True
     words = _words(unit_of(file.names[index])[0]) if file.header else []
-    if not words:
+    if not words or COUNTED & set(words):
         return False
     if "status" in words:
         # A single column of 0 and 1 is a state of the machine that was logged.
@@ -141,9 +160,25 @@ def _is_quality(file: TableFile, index: int) -> bool:
     return bool(QUALITY & set(words)) or _belongs_to_a_column(file, index, words)
 
 
+def _paired_codes(file: TableFile, candidates: Sequence[int]) -> set[int]:
+    """Return the columns of codes of a file without names: two or more, each behind fractions, mostly of one code."""
+    if file.header:
+        return set()
+    numbers = {index: sample_numbers(file, index) for index in candidates}
+    whole = {index for index in candidates if numbers[index] and all(map(float.is_integer, numbers[index]))}
+    behind = {index for index in whole if index - 1 in numbers and index - 1 not in whole}
+    few = {index for index in behind if 1 < len(set(numbers[index])) <= MOST_CODES}
+    usual = {index: Counter(numbers[index]).most_common(1)[0] for index in few}
+    are_mostly_one = all(2 * count > len(numbers[index]) for index, (_, count) in usual.items())
+    return few if len(few) > 1 and are_mostly_one and len({code for code, _ in usual.values()}) == 1 else set()
+
+
 def _belongs_to_a_column(file: TableFile, index: int, words: list[str]) -> bool:
     """Return whether a word of quality stands before or behind the name of another column."""
     named = {"".join(_words(unit_of(name)[0])) for place, name in enumerate(file.names) if place != index}
+    joined = "".join(words)
+    if any(joined.removeprefix(mark) in named or joined.removesuffix(mark) in named for mark in QUALITY | {"q"}):
+        return True
     before, behind = "".join(words[:-1]), "".join(words[1:])
     return (words[-1] in BESIDE_A_COLUMN and before in named) or (words[0] in BESIDE_A_COLUMN and behind in named)
 
@@ -158,10 +193,11 @@ def _words(header: str) -> list[str]:
     return re.findall(r"[^\W_]+", parted.lower())
 
 
-def compact_form(cells: Sequence[str]) -> str:
-    """Return the format of dates that are written as whole numbers and never step back; nothing where they are none.
+def compact_form(cells: Sequence[str], name: str = "") -> str:
+    """Return the format of dates that are written as whole numbers, in order; nothing where they are none.
 
-    The numbers must be no count: dates go on from one month to the next, or from one hour, where numbers do not.
+    The numbers must be no count: by the `name` of the column, or as dates go on from one month to the next, or from
+    one hour, where numbers do not.
 
     >>> compact_form([f"202401{day}" for day in range(25, 32)] + ["20240201"])
     '%Y%m%d'
@@ -177,8 +213,23 @@ def compact_form(cells: Sequence[str]) -> str:
     except ValueError:
         return ""
     steps = [int(b) - int(a) for a, b in pairwise(plain)]
-    passes = max(steps) != min(steps) and max(steps) > 1
-    return form if dates == sorted(dates) and passes and FIRST_YEAR <= dates[0].year <= LAST_YEAR else ""
+    passes = max(steps) != min(steps) and max(map(abs, steps)) > 1
+    is_in_order = dates in (sorted(dates), sorted(dates, reverse=True)) and dates[0] != dates[-1]
+    is_in_range = FIRST_YEAR <= dates[0].year <= LAST_YEAR
+    return form if is_in_order and is_in_range and (passes or letters(name) in DATE_NAMES) else ""
+
+
+def counts_days(numbers: Sequence[float]) -> bool:
+    """Return whether numbers rise by a share of a day, and are days of our time as spreadsheets or MATLAB count."""
+    is_in_range = any(low < min(numbers, default=0) and max(numbers, default=0) < high for low, high in DAY_COUNTS)
+    if len(numbers) < FEWEST_ROWS or not is_in_range:
+        return False
+    step = (numbers[-1] - numbers[0]) / (len(numbers) - 1)
+    is_even = all(abs(b - a - step) < 0.01 * step for a, b in pairwise(numbers))
+    # 0.0416667 is an hour; 0.25 may be anything.
+    is_odd, seconds = abs(step - round(step, 4)) > 1e-6, step * 86400
+    is_clock = round(seconds) >= 1 and abs(seconds - round(seconds)) < 1e-3 * seconds
+    return is_even and is_odd and is_clock
 
 
 def is_coarse_time(file: TableFile, index: int) -> bool:
@@ -237,6 +288,9 @@ def without_unmeasured(table: Table) -> Table:
             table.notes.append(f"column {file.names[targets[place]]!r} never varies, as if the sensor were stuck")
     if len(reasons) == len(targets):
         reasons = {}
+    dates = next((targets[place] for place, reason in reasons.items() if reason == DATES), None)
+    if dates is not None and not (table.time or file.options.no_time):
+        raise _dates_alone(file, dates)
     aside = [(targets[place], reason) for place, reason in sorted(reasons.items())]
     if note := _note(file, [*file.set_aside, *aside]):
         table.notes.append(note)
@@ -250,6 +304,19 @@ def without_unmeasured(table: Table) -> Table:
         units=tuple(unit for place, unit in enumerate(roles.units) if place not in reasons),
     )
     return replace(table, file=replace(file, roles=roles), values=np.ascontiguousarray(table.values[:, kept]))
+
+
+def _dates_alone(file: TableFile, index: int) -> RefusalError:
+    """Return the refusal of whole numbers that can be dates, or a count, in a file without another time."""
+    name = file.names[index]
+    return file.refusal(
+        f"{file.sample_of(index)[0]!r} and the others can be read as dates, the only time of the file",
+        line=file.first_line,
+        column=name,
+        expected="a column that is known to be the time",
+        fix={"time_columns": (name,), "time_format": "%Y%m%d"},
+        advice="If they were measured, or to leave them out: --no-time, and --column for the channels.",
+    )
 
 
 def _note(file: TableFile, aside: Sequence[tuple[int, str]]) -> str:
@@ -273,7 +340,7 @@ def _reasons_of_values(file: TableFile, values: NDArray[np.float64]) -> dict[int
         if _counts_rows(column):
             reasons[place] = "a count of the rows"
         elif _are_dates(column):
-            reasons[place] = "dates"
+            reasons[place] = DATES
         elif len(turns[place]) or any(_advances_at(column, rows) for rows in turning):
             reasons[place] = PART_OF_TIME
     return reasons
@@ -300,8 +367,12 @@ def _counts_rows(column: NDArray[np.float64]) -> bool:
 
 
 def _are_dates(column: NDArray[np.float64]) -> bool:
-    """Return whether whole numbers are days such as 20240304, which never step back."""
-    if column[0] < FIRST_YEAR * 10_000 or column[-1] > (LAST_YEAR + 1) * 10_000 or (np.diff(column) < 0).any():
+    """Return whether whole numbers are days such as 20240304, in order."""
+    ends = sorted([column[0], column[-1]])
+    if ends[0] < FIRST_YEAR * 10_000 or ends[1] > (LAST_YEAR + 1) * 10_000:
+        return False
+    steps = np.diff(column)
+    if (steps < 0).any() and (steps > 0).any():
         return False
     days = np.unique(column).astype(np.int64)
     months, days = days // 100 % 100, days % 100

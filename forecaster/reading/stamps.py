@@ -175,7 +175,7 @@ def _date_form(file: TableFile, low: float, high: float) -> str:
         return "%Y"
     if "date" in name.lower() and low >= 19000101 and high <= 21001231:
         return "%Y%m%d"
-    return compact_form(file.sample_of(index)) if header_s is None or high * header_s > LONGEST_S else ""
+    return compact_form(file.sample_of(index), name) if header_s is None or high * header_s > LONGEST_S else ""
 
 
 def _dates(values: NDArray[Any], form: str, file: TableFile) -> Stamps:

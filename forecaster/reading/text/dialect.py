@@ -169,10 +169,15 @@ def _score(body: list[str], delimiter: str, decimal: str) -> float:
     rows = [split_line(line, delimiter) for line in body[1:] or body if line.strip()]
     if not rows:
         return 0.0
-    kinds = [kind(cell, decimal) for row in rows for cell in row[:64]]
-    share = sum(cell_kind != "text" for cell_kind in kinds) / len(kinds)
+    are_data = [kind(cell, decimal) != "text" or _is_marked(cell, decimal) for row in rows for cell in row[:64]]
+    share = sum(are_data) / len(are_data)
     width, usual = Counter(map(len, rows)).most_common(1)[0]
     return share * (0.5 + 0.5 * usual / len(rows)) + (1e-3 if width > 1 else 0)
+
+
+def _is_marked(cell: str, decimal: str) -> bool:
+    """Return whether a cell of text is a number with a percent sign behind it, or with its sign apart."""
+    return any(cell.strip().endswith(mark) and mark_of([cell], decimal) == mark for mark in ("%", ""))
 
 
 def _is_one_column_of_decimal_commas(body: list[str]) -> bool:
