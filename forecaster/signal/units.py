@@ -190,10 +190,10 @@ def conversion(unit: str, other: str) -> tuple[Fraction, Fraction] | None:
 
     registry, names = _registry(), (_in_pint(source, beside=target), _in_pint(target, beside=source))
     try:
-        zero, one = (registry.Quantity(Fraction(value), names[0]).to(names[1]).magnitude for value in (0, 1))
+        at_zero, at_one = (registry.Quantity(Fraction(value), names[0]).to(names[1]).magnitude for value in (0, 1))
     except (pint.PintError, AssertionError, AttributeError, ValueError):
         return None
-    return Fraction(one - zero), Fraction(zero)
+    return Fraction(at_one - at_zero), Fraction(at_zero)
 
 
 def are_convertible(unit: str, other: str) -> bool:
