@@ -2,7 +2,9 @@
 
 import datetime
 import re
+from decimal import Decimal
 
+import numpy as np
 import pytest
 
 from forecaster.config import ReadingOptions
@@ -165,3 +167,14 @@ def test_numbers_in_other_signs_are_not_called_missing(refused, text, plain):
 def test_a_format_that_is_none_is_refused(refused, form):
     error = refused(table("Time", dated("%Y-%m-%d %H:%M:%S", seconds=1)), time_format=form)
     assert f"--time-format {form!r} is no format (" in error.message
+
+
+@pytest.mark.parametrize("rate_hz", [51_200, 204_800, 1_000_000])
+def test_epoch_seconds_go_on_at_the_rates_of_acoustics(reads, rate_hz):
+    text = table("time", [f"{1_700_000_000 + Decimal(k) / rate_hz:.7f}" for k in range(6000)])
+    signal = reads(text)
+    stamps = signal.recordings[0].time.stamps(6000, 6000)
+    assert signal.sample_rate_hz == pytest.approx(rate_hz, rel=1e-4)
+    assert (np.diff(stamps) > 0).all()
+    expected = np.arange(6000, 12_000) / signal.sample_rate_hz
+    assert np.abs(stamps - 1_700_000_000 - expected).max() <= np.spacing(1.7e9)

@@ -1,5 +1,8 @@
 """Stamps continue a time axis as the file wrote it."""
 
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -138,3 +141,17 @@ def test_the_last_stamp_of_an_axis_is_the_largest(axis):
 def test_seconds_have_no_last_stamp():
     assert TimeAxis("seconds", 0.0, 0.5).room == float("inf")
     assert TimeAxis().room > 10**18
+
+
+@given(
+    rate_hz=st.floats(0.5, 1e6),
+    start=st.decimals(10**8, 4 * 10**9, places=7).map(float),
+    first=st.integers(0, 10**9),
+)
+def test_stamps_of_epoch_seconds_are_exact_at_any_rate(rate_hz, start, first):
+    step = 1 / rate_hz
+    stamps = TimeAxis("epoch-s", start, step).stamps(first, 50)
+    assert (np.diff(stamps) > 0).all()
+    for index, stamp in enumerate(stamps.tolist(), start=first):
+        error = abs(Fraction(stamp) - Fraction(Decimal(repr(start))) - index * Fraction(step))
+        assert error <= max(Fraction(1, 2 * 10**9), Fraction(float(np.spacing(stamp))))

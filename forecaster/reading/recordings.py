@@ -277,7 +277,8 @@ def _axis(track: Track, grid: Grid | None, start: int, stop: int) -> TimeAxis:
         step = float(track.t[stop - 1] - first) / (count - 1)
     if are_whole and grid.jitter == 0 and step == int(step):
         step = int(step)
-    begin = first.item() if are_whole else float(f"{first:.15g}")
+    # Seconds lose the noise of binary fractions; epochs need all their digits.
+    begin = first.item() if are_whole or kind == "epoch-s" else float(f"{first:.15g}")
     return TimeAxis(kind, begin, step, offset, grid.calendar)
 
 

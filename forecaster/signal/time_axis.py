@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ EPOCH_NS = {"epoch-s": 10**9, "epoch-ms": 10**6, "epoch-us": 10**3, "epoch-ns": 
 """Nanoseconds in the unit of an epoch."""
 RATE_TOLERANCE = 1e-3
 """The share by which two sample rates may differ: clocks differ by parts per million."""
+NANOSECOND_DIGITS = 9
 LAST_DIGITS = tuple(10**digits for digits in range(9, -1, -1))
 LARGEST, LAST_MONTH = 2**63 - 1 - 10**9, np.datetime64("2262-03", "M")
 """The last stamp that 64 bits hold, with a second to spare for rounding; of a calendar, the last month."""
@@ -54,6 +56,8 @@ class TimeAxis:
             return self._texts(first, count)
         index = np.arange(first, first + count)
         is_whole = float(self.start).is_integer() and (float(self.step).is_integer() or self.kind != "epoch-s")
+        if self.kind == "epoch-s" and not is_whole:
+            return _epoch_seconds(float(self.start), index * float(self.step))
         if self.kind == "seconds" or not is_whole:
             return np.round(self.start + index * float(self.step), _decimals(self.start, self.step, first + count))
         if isinstance(self.step, float) and not self.step.is_integer():
@@ -160,6 +164,19 @@ def months_error(alias: str) -> float:
     (0.107, 0.009)
     """
     return 3 / (28 * _months_of(alias)[0])
+
+
+def _epoch_seconds(start: float, offsets: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ``start + offsets`` to the nanosecond, or as near to it as floats are.
+
+    >>> _epoch_seconds(1700000000.1, np.array([0.2, 4.8828125e-6])).tolist()
+    [1700000000.3, 1700000000.100005]
+    """
+    whole = math.floor(start)
+    # What a float writes as .1 is less by 1e-7 in binary: the digits are meant.
+    fraction = float(Decimal(repr(start)) - whole)
+    # The small parts are added first, so that one addition alone rounds to the precision of the large number.
+    return whole + np.round(fraction + offsets, NANOSECOND_DIGITS)
 
 
 def _decimals(start: float, step: float, last: int) -> int:
