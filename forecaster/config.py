@@ -76,6 +76,7 @@ class ReadingOptions(Frozen):
     symbols: bool = False
     # Options that folders of earlier versions do not have are written where they are set.
     rename: Annotated[Texts, Field(exclude_if=lambda names: not names)] = ()
+    time_zone: Annotated[Text | None, Field(exclude_if=lambda name: name is None)] = None
 
     def replaced(self, **settings: Any) -> ReadingOptions:
         """Return the options with some `settings` replaced; a text stands for a list of one.

@@ -234,6 +234,7 @@ reading = joined(
     option("--time-column", "time_columns", type=Listed(), multiple=True, help="Time column; twice for date and time."),
     option("--no-time", is_flag=True, default=None, help="There is no time column."),
     option("--time-format", metavar="FORMAT", help="strptime format of the time stamps."),
+    option("--time-zone", metavar="AREA/CITY", help="Zone of a local clock with summer time, such as Europe/Berlin."),
     option("--rate", "--fs", "rate_hz", type=click.FloatRange(0, min_open=True), metavar="HZ", help="Sample rate."),
     option("--unit", "units", type=Listed(), multiple=True, help="Unit of all channels, or NAME=UNIT; repeatable."),
     option("--delimiter", callback=_character, metavar="CHAR", help="Field separator; `tab` is understood."),

@@ -127,7 +127,9 @@ class Forecast:
         columns = dict(zip(self.header(levels), self.columns(levels), strict=True))
         frame = pd.DataFrame(columns)
         if self.time.kind == "timestamps":
-            frame["ds"] = pd.to_datetime(frame["ds"], utc=bool(self.time.utc_offset))
+            frame["ds"] = pd.to_datetime(frame["ds"], utc=bool(self.time.utc_offset or self.time.zone))
+            if self.time.zone:
+                frame["ds"] = frame["ds"].dt.tz_convert(self.time.zone)
         bounds = [name for name in self.header(levels) if name.startswith(("y_hat-", "p-"))]
         return frame.astype(dict.fromkeys(bounds, float))
 

@@ -151,7 +151,9 @@ class TimeScale:
     def label(self) -> str:
         """The text below the axis."""
         if self.time.kind == "timestamps":
-            return f"time ({self.time.utc_offset})" if self.time.utc_offset else "time"
+            return (
+                "time (UTC)" if self.time.zone else f"time ({self.time.utc_offset})" if self.time.utc_offset else "time"
+            )
         if self.dated:
             return "time (UTC)"
         return "time, s" if self.time.kind == "seconds" or self.sample_rate_hz else "sample"

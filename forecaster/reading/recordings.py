@@ -269,9 +269,10 @@ def _axis(track: Track, grid: Grid | None, start: int, stop: int) -> TimeAxis:
     """Return the axis of rows [start, stop): from its first stamp, and with jitter on to its last."""
     first, count = track.t[start], stop - start
     kind, offset = track.kind, track.stamps.utc_offset if track.stamps else ""
+    zone = track.stamps.zone if track.stamps else ""
     are_whole = track.t.dtype.kind in "iu"
     if grid is None:
-        return TimeAxis(kind, first.item(), 1, offset)
+        return TimeAxis(kind, first.item(), 1, offset, zone=zone)
     step = grid.mean
     if grid.calendar is None and grid.jitter > 0 and count > 1:
         step = float(track.t[stop - 1] - first) / (count - 1)
@@ -279,7 +280,7 @@ def _axis(track: Track, grid: Grid | None, start: int, stop: int) -> TimeAxis:
         step = int(step)
     # Seconds lose the noise of binary fractions; epochs need all their digits.
     begin = first.item() if are_whole or kind == "epoch-s" else float(f"{first:.15g}")
-    return TimeAxis(kind, begin, step, offset, grid.calendar)
+    return TimeAxis(kind, begin, step, offset, grid.calendar, zone)
 
 
 # Future covariates: rows after the last measured one, in which the targets are empty and the plan stands.

@@ -18,6 +18,7 @@ from forecaster.config import ReadingOptions
 from forecaster.reading.file import TableFile
 from forecaster.reading.refusal import RefusalError
 from forecaster.reading.stamps import Stamps
+from forecaster.reading.time_zones import ZONE_ADVICE, clock_change
 from forecaster.signal.time_axis import TimeKind, months_error, rate_error
 
 # Rows that an integer can count.
@@ -148,6 +149,7 @@ def put_in_order(track: Track, options: ReadingOptions) -> int:
     if len(back):
         if not options.sort:
             at = int(back[0]) + 1
+            _refuse_end_of_summer_time(track, back)
             _refuse_restart(track, back)
             problem = f"the time steps back from {track.show(at - 1)} to {track.show(at)} ({len(back)} in all)"
             raise track.refusal(problem, at, expected="later stamps in later rows", fix={"sort": True})
@@ -157,6 +159,7 @@ def put_in_order(track: Track, options: ReadingOptions) -> int:
         return 0
     if options.duplicates == "error":
         at = int(same[0]) + 1
+        _refuse_end_of_summer_time(track, same)
         problem = f"the time {track.show(at)} stands twice ({len(same)} in all)"
         raise track.refusal(problem, at, expected="one row a stamp", fix={"duplicates": "mean"})
     _merge_equal(track, options)
@@ -190,6 +193,46 @@ def _two_rates(track: Track) -> str:
         return ""
     rates = f"{1 / first_s:.4g} Hz in the first half of the rows, {1 / second_s:.4g} in the second"
     return f" It was not constant: {rates}."
+
+
+def _refuse_end_of_summer_time(track: Track, rows: NDArray[np.int64]) -> None:
+    """Raise RefusalError if the steps at `rows`, back or of nothing, are those of clocks that leave summer time.
+
+    Rows that were sorted have lost the order that tells the two hours apart.
+    """
+    if track.row is not None or not _is_local(track):
+        return
+    steps = np.diff(track.t)
+    usual = float(np.median(steps[track.joint()]))
+    if all(clock_change(int(track.t[row]), int(track.t[row + 1]), usual) == "end" for row in rows.tolist()):
+        at = int(rows[0]) + 1
+        raise track.refusal(
+            f"the clock goes back from {track.show(at - 1)} to {track.show(at)}: the end of summer time",
+            at,
+            expected="a time zone, or stamps without summer time",
+            advice=ZONE_ADVICE,
+        )
+
+
+def _refuse_start_of_summer_time(track: Track, gaps: NDArray[np.int64], usual: float) -> None:
+    """Raise RefusalError if one of the gaps is the hour that local clocks skip: nothing is missing there."""
+    if not _is_local(track):
+        return
+    for row in gaps.tolist():
+        if clock_change(int(track.t[row]), int(track.t[row + 1]), usual) == "start":
+            raise track.refusal(
+                f"the clock goes forward from {track.show(row)} to {track.show(row + 1)}: the start of summer time",
+                row + 1,
+                expected="a time zone, or stamps without summer time",
+                advice=ZONE_ADVICE,
+            )
+
+
+def _is_local(track: Track) -> bool:
+    """Return whether the stamps are dates with a clock, and nothing says how far it is ahead of UTC."""
+    return (
+        track.kind == "timestamps" and track.stamps is not None and not (track.stamps.utc_offset or track.stamps.zone)
+    )
 
 
 def _refuse_restart(track: Track, back: NDArray[np.int64]) -> None:
@@ -351,6 +394,8 @@ def handle_gaps(track: Track, grid: Grid, options: ReadingOptions) -> tuple[int,
         return len(gaps), 0
     lost = np.round(np.minimum(sizes, MOST_LOST)).astype(np.int64) - 1
     can_be_filled = (lost <= LONGEST_FILLED).all() and (np.abs(sizes - np.round(sizes)) <= JITTER + 1e-9).all()
+    if options.missing == "error" and track.row is None and grid.months is None:
+        _refuse_start_of_summer_time(track, gaps, grid.median)
     if options.missing == "error" or not can_be_filled:
         raise _gap(track, gaps, sizes, can_be_filled=bool(can_be_filled), options=options)
     _fill_gaps(track, grid, gaps, lost)

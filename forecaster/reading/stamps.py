@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from forecaster.signal.time_axis import TimeKind
 
 # The years that nanoseconds in 64 bits hold.
 YEARS = (1678, 2261)
+DAY_NS = 86_400 * 10**9
 NO_TIME = {"no_time": True}
 MEND = "Mend or delete the line."
 
@@ -40,7 +41,7 @@ DATED = frozenset(_DATED.split())
 
 @dataclass
 class Stamps:
-    """Stamps of all rows in the unit of `kind`; `unit_s` is that unit in seconds."""
+    """Stamps of all rows in the unit of `kind`; `unit_s` is that unit in seconds. In a `zone` they count in UTC."""
 
     kind: TimeKind
     values: NDArray[Any]
@@ -48,6 +49,7 @@ class Stamps:
     column: str
     utc_offset: str = ""
     notes: tuple[str, ...] = ()
+    zone: str = ""
 
 
 def parse(table: Table) -> Stamps | None:
@@ -57,6 +59,47 @@ def parse(table: Table) -> Stamps | None:
     """
     if not table.time:
         return None
+    stamps = _parsed(table)
+    return _in_zone(stamps, table.file) if table.file.options.time_zone else stamps
+
+
+def _in_zone(stamps: Stamps, file: TableFile) -> Stamps:
+    """Return the stamps of a local clock, or with a UTC offset, in the zone of --time-zone."""
+    from forecaster.reading.time_zones import NoSuchTimeError, utc_of, zone_of
+
+    try:
+        zone = zone_of(str(file.options.time_zone))
+    except ValueError as error:
+        expected = "a name such as Europe/Berlin (the package tzdata has all of them)"
+        raise file.refusal(f"--time-zone: {error}", expected=expected) from None
+    if stamps.kind != "timestamps":
+        raise file.refusal("--time-zone for times without a date", column=stamps.column, expected="dates with a clock")
+    if stamps.utc_offset:
+        return replace(stamps, values=stamps.values - offset_ns(stamps.utc_offset), utc_offset="", zone=zone.key)
+    if len(stamps.values) and (stamps.values % DAY_NS == stamps.values[0] % DAY_NS).all():
+        note = "one time of day in all rows: --time-zone changes nothing"
+        return replace(stamps, notes=(*stamps.notes, note))
+    try:
+        return replace(stamps, values=utc_of(stamps.values, zone), zone=zone.key)
+    except NoSuchTimeError as error:
+        line, expected = file.first_line + error.row, "times of that clock"
+        raise file.refusal(str(error), line=line, column=stamps.column, expected=expected) from None
+
+
+def offset_ns(text: str) -> int:
+    """Return a UTC offset in nanoseconds.
+
+    >>> offset_ns("+01:30") // 10**9, offset_ns("-0500") // 10**9, offset_ns("Z")
+    (5400, -18000, 0)
+    """
+    if text in ("Z", "UTC"):
+        return 0
+    digits = text[1:].replace(":", "").ljust(4, "0")
+    minutes = 60 * int(digits[:2]) + int(digits[2:])
+    return (-minutes if text.startswith("-") else minutes) * 60 * 10**9
+
+
+def _parsed(table: Table) -> Stamps:
     file, first = table.file, table.time[0]
     if first.dtype.kind == "M":
         return _datetimes(first, file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ EPOCH_NS = {"epoch-s": 10**9, "epoch-ms": 10**6, "epoch-us": 10**3, "epoch-ns": 
 RATE_TOLERANCE = 1e-3
 """The share by which two sample rates may differ: clocks differ by parts per million."""
 NANOSECOND_DIGITS = 9
+QUARTER_NS = 900 * 10**9
 LAST_DIGITS = tuple(10**digits for digits in range(9, -1, -1))
 LARGEST, LAST_MONTH = 2**63 - 1 - 10**9, np.datetime64("2262-03", "M")
 """The last stamp that 64 bits hold, with a second to spare for rounding; of a calendar, the last month."""
@@ -31,7 +33,8 @@ class TimeAxis:
     step may be a fraction), or, for timestamps, nanoseconds since 1970 (int, with
     `utc_offset` the text to put behind each stamp, such as ``+01:00`` or ``Z``). `calendar`
     is a pandas frequency alias (``MS``, ``QS``, ``YS`` ...) where months, quarters or years
-    step on, else None.
+    step on, else None. In a `zone`, such as Europe/Berlin, timestamps count in UTC and are
+    written as its clocks show them, with the UTC offset of each.
     """
 
     kind: TimeKind = "samples"
@@ -39,6 +42,7 @@ class TimeAxis:
     step: float = 1
     utc_offset: str = ""
     calendar: str | None = None
+    zone: str = ""
 
     def stamps(self, first: int, count: int) -> NDArray[Any]:
         """Return the stamps of samples `first` to `first + count - 1` as a file's `ds` column has them.
@@ -94,7 +98,8 @@ class TimeAxis:
         if not self.is_absolute:
             raise ValueError(f"{self.kind} are no instants")
         if self.kind == "timestamps":
-            return self._counted(first, count)
+            counted = self._counted(first, count)
+            return counted + zone_offsets(counted, self.zone) if self.zone else counted
         return np.round(self.stamps(first, count) * EPOCH_NS[self.kind]).astype(np.int64)
 
     def _counted(self, first: int, count: int) -> NDArray[np.int64]:
@@ -110,8 +115,13 @@ class TimeAxis:
         stamps = self._counted(first, count)
         unit, size = _clock_unit(int(self.start), 0 if self.calendar else self.step)
         rounded = (stamps + size // 2) // size * size if size > 1 else stamps
-        texts = np.datetime_as_string(rounded.astype("datetime64[ns]"), unit=unit)
-        return np.array([text.replace("T", " ") + self.utc_offset for text in texts.tolist()])
+        offsets = zone_offsets(rounded, self.zone) if self.zone else np.zeros_like(rounded)
+        texts = np.datetime_as_string((rounded + offsets).astype("datetime64[ns]"), unit=unit).tolist()
+        if not self.zone:
+            return np.array([text.replace("T", " ") + self.utc_offset for text in texts])
+        shown = {offset: _offset_text(offset) for offset in set(offsets.tolist())}
+        pairs = zip(texts, offsets.tolist(), strict=True)
+        return np.array([text.replace("T", " ") + shown[offset] for text, offset in pairs])
 
     def _calendar_ns(self, first: int, count: int) -> NDArray[np.int64]:
         """Step on by months: the time within the first (or, for an end alias, before the end of the) month stays."""
@@ -123,6 +133,29 @@ class TimeAxis:
             left = (month + 1).astype("datetime64[ns]") - start
             return ((months_of_stamps + 1).astype("datetime64[ns]") - left).astype(np.int64)
         return (months_of_stamps.astype("datetime64[ns]") + (start - month.astype("datetime64[ns]"))).astype(np.int64)
+
+
+def zone_offsets(utc_ns: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
+    """Return by how much the clocks of a zone are ahead of UTC at each of the instants (T,), in nanoseconds.
+
+    >>> zone_offsets(np.array([0, 180 * 86400 * 10**9]), "America/New_York") // (3600 * 10**9)
+    array([-5, -4])
+    """
+    from zoneinfo import ZoneInfo
+
+    clock = ZoneInfo(zone)
+    # Zones change at full quarters of an hour, if at all.
+    quarters, which = np.unique(utc_ns // QUARTER_NS, return_inverse=True)
+    begin = datetime(1970, 1, 1, tzinfo=UTC)
+    times = ((begin + timedelta(minutes=15 * quarter)).astimezone(clock) for quarter in quarters.tolist())
+    offsets = [(time.utcoffset() or timedelta()) // timedelta(seconds=1) for time in times]
+    return (np.array(offsets, np.int64) * 10**9)[which]
+
+
+def _offset_text(offset_ns: int) -> str:
+    """Return a UTC offset as stamps have it: +01:00."""
+    minutes = abs(offset_ns) // (60 * 10**9)
+    return f"{'-' if offset_ns < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}"
 
 
 def stamp_resolution(stamps: NDArray[Any]) -> float:
@@ -166,7 +199,7 @@ def months_error(alias: str) -> float:
     return 3 / (28 * _months_of(alias)[0])
 
 
-def _epoch_seconds(start: float, offsets: NDArray[np.float64]) -> NDArray[np.float64]:
+def _epoch_seconds(start: float, offsets: NDArray[Any]) -> NDArray[Any]:
     """Return ``start + offsets`` to the nanosecond, or as near to it as floats are.
 
     >>> _epoch_seconds(1700000000.1, np.array([0.2, 4.8828125e-6])).tolist()
