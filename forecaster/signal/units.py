@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 # Units that sensors are in, as they stand alone behind a name.
 _UNITS = (
@@ -186,6 +188,8 @@ def conversion(unit: str, other: str) -> tuple[Fraction, Fraction] | None:
     source, target = factors(unit), factors(other)
     if source is None or target is None or not _are_of_one_kind(source, target):
         return None
+    from fractions import Fraction
+
     import pint
 
     registry, names = _registry(), (_in_pint(source, beside=target), _in_pint(target, beside=source))
@@ -207,7 +211,10 @@ def are_convertible(unit: str, other: str) -> bool:
 
 def are_one_unit(unit: str, other: str) -> bool:
     """Return whether two texts are the same unit, or two of the same size and kind such as mbar and hPa."""
-    return same_unit(unit, other) or conversion(unit, other) == (Fraction(1), Fraction(0))
+    if same_unit(unit, other):
+        return True
+    line = conversion(unit, other)
+    return line is not None and line[0] == 1 and line[1] == 0
 
 
 def _are_of_one_kind(source: Factors, target: Factors) -> bool:
@@ -229,7 +236,9 @@ def _in_pint(parts: Factors, *, beside: Factors) -> str:
 
 @lru_cache(maxsize=1)
 def _registry() -> Any:
-    """Return pint's table of units; it takes a quarter of a second to load."""
+    """Return pint's table of units; it takes half a second to load."""
+    from fractions import Fraction
+
     import pint
 
     return pint.UnitRegistry(non_int_type=Fraction, cache_folder=None)
