@@ -122,8 +122,14 @@ def _folded(text: str) -> str:
     return re.sub(r"\s*[*·⋅∙.]\s*|\s+", "·", plain)
 
 
-ALONE = frozenset(unit for text in UNITS for unit, _ in factors(text) or ())
-KNOWN = ALONE | IN_PRODUCTS
+@lru_cache(maxsize=1)
+def _alone() -> frozenset[str]:
+    """Return the units of the list in one spelling; a start without a question about units does not need them."""
+    return frozenset(unit for text in UNITS for unit, _ in factors(text) or ())
+
+
+def _is_known(unit: str) -> bool:
+    return unit in IN_PRODUCTS or unit in _alone()
 
 
 def is_unit(text: str) -> bool:
@@ -138,9 +144,9 @@ def is_unit(text: str) -> bool:
     if text.strip() in UNITS or not parts:
         return text.strip() in UNITS
     if len(parts) == 1 and parts[0][1] == 1:
-        return parts[0][0] in ALONE and text.strip() not in IN_PRODUCTS
+        return parts[0][0] in _alone() and text.strip() not in IN_PRODUCTS
     is_quotient = any(power < 0 for _, power in parts)
-    return all(unit in KNOWN or (is_quotient and power == 1 and len(unit) > 1) for unit, power in parts)
+    return all(_is_known(unit) or (is_quotient and power == 1 and len(unit) > 1) for unit, power in parts)
 
 
 def same_unit(unit: str, other: str) -> bool:
@@ -222,7 +228,7 @@ def _are_of_one_kind(source: Factors, target: Factors) -> bool:
     units, other_units = ({unit for unit, _ in parts} for parts in (source, target))
     either = units | other_units
     have_angles = bool(units & ANGLES) == bool(other_units & ANGLES)
-    return have_angles and not either & UNCONVERTED and either <= KNOWN
+    return have_angles and not either & UNCONVERTED and all(map(_is_known, either))
 
 
 def _in_pint(parts: Factors, *, beside: Factors) -> str:
