@@ -20,17 +20,17 @@ from forecaster.reading.measurements import (
     counts_days,
     is_coarse_time,
     letters,
+    nothing_measured,
     refuse_numbers_in_texts,
     sample_numbers,
     set_aside,
+    time_in_parts,
 )
 from forecaster.reading.refusal import RefusalError, as_text
 from forecaster.reading.text.cells import MISSING_WORDS, PATTERNS, other_unit, split_line, unit_of, units_of
 from forecaster.reading.text.header import renaming
 from forecaster.signal.units import is_unit
 
-# So many columns are listed in a message.
-MOST_LISTED = 6
 # How the refusal of a file begins that may hold labels alone.
 NO_NUMBERS = "no column of numbers"
 
@@ -101,9 +101,9 @@ def _with_all_numbers(file: TableFile, roles: Roles, covariates: tuple[int, ...]
     blank += tuple(i for i in _padding(file) if i not in {*time, *channels, *covariates, *blank, group})
     parts = [index for index, reason in aside.items() if reason in (DAY_NUMBERS_REASON, PART_OF_TIME)]
     if parts and not (time or file.options.no_time):
-        raise _time_in_parts(file, parts)
+        raise time_in_parts(file, parts)
     if not channels and aside:
-        raise _nothing_measured(file, aside)
+        raise nothing_measured(file, aside)
     if not channels:
         refuse_numbers_in_texts(file, (*time, group))
         raise file.refusal(
@@ -134,30 +134,6 @@ def _holds_no_number(file: TableFile, index: int) -> bool:
     """Return whether a sample holds nothing but words for missing."""
     cells = [cell.strip().lower() for cell in file.sample_of(index) if cell.strip()]
     return bool(cells) and MISSING_WORDS.issuperset(cells)
-
-
-def _time_in_parts(file: TableFile, parts: Sequence[int]) -> RefusalError:
-    """Return the refusal of a file whose only time are numbers of days, or parts of a date or time."""
-    names = ", ".join(repr(file.names[index]) for index in parts[:MOST_LISTED])
-    are_days, measured = letters(file.names[parts[0]]) in DAY_NUMBERS, as_text({"columns": (file.names[parts[0]],)})
-    return file.refusal(
-        f"{names}: {'numbers of days' if are_days else 'parts of the date or time'}, the only time of the file",
-        line=file.first_line,
-        column=file.names[parts[0]],
-        expected="a column of time, such as 2022-08-05 15:26:13",
-        advice=f"Write the time in one column to keep it; --no-time leaves it out, {measured} takes one as measured.",
-    )
-
-
-def _nothing_measured(file: TableFile, aside: Mapping[int, str]) -> RefusalError:
-    """Return the refusal of a file in which each column of numbers is something else than a measurement."""
-    texts = [f"{file.names[index]!r} ({reason})" for index, reason in aside.items()]
-    return file.refusal(
-        f"no column of measurements besides time, but {', '.join(texts[:MOST_LISTED])}",
-        line=file.first_line,
-        expected="a column that was measured",
-        advice=f"If one was: {as_text({'columns': (file.names[min(aside)],)})}.",
-    )
 
 
 def resolve(file: TableFile, name: str, option: str) -> int:

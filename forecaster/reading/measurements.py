@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
@@ -17,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.reading.file import Table, TableFile
-from forecaster.reading.refusal import RefusalError
+from forecaster.reading.refusal import RefusalError, as_text
 from forecaster.reading.text.cells import PATTERNS, unit_of, unit_of_time
 
+# So many columns are listed in a message.
+MOST_LISTED = 6
 # Of fewer rows nobody can say what their numbers are.
 FEWEST_ROWS = 8
 # Columns are judged by so many first rows before all rows are looked at.
@@ -111,9 +113,12 @@ def _reason(file: TableFile, index: int) -> str:
     if len(cells) < FEWEST_ROWS:
         return ""
     header = unit_of(file.names[index])[0] if file.header else ""
-    name, numbers = re.sub("[^a-z]", "", header.lower()), sample_numbers(file, index)
+    name = re.sub("[^a-z]", "", header.lower())
     if all(LONG_NUMBER.fullmatch(cell) for cell in cells) and len(set(map(len, cells))) == 1:
         return f"identifiers of {len(cells[0])} digits"
+    if name not in DAY_NUMBERS | PARTS.keys() | SHORT_PARTS.keys():
+        return ""
+    numbers = sample_numbers(file, index)
     if name in DAY_NUMBERS and numbers == sorted(numbers):
         return DAY_NUMBERS_REASON
     low, high = (PARTS | SHORT_PARTS if _has_part(file) else PARTS).get(name, (0, -1))
@@ -144,6 +149,10 @@ def _moves_as_a_calendar(numbers: list[float]) -> bool:
 
 def _is_quality(file: TableFile, index: int) -> bool:
     """Return whether a column of few whole codes says by its name, or as OPC servers do, whether others are good."""
+    first = next(iter(file.sample_of(index)), "").strip()
+    # Most columns are told from codes by their first cell.
+    if PATTERNS[file.decimal].fullmatch(first) and not WHOLE.fullmatch(first):
+        return False
     numbers = sample_numbers(file, index)
     codes = set(numbers)
     if not codes or len(codes) > MOST_CODES or not all(map(float.is_integer, codes)):
@@ -265,6 +274,30 @@ def refuse_numbers_in_texts(file: TableFile, taken: Sequence[int | None]) -> Non
                 expected="plain decimal numbers",
                 advice="Write them plainly; a unit belongs into the header.",
             )
+
+
+def time_in_parts(file: TableFile, parts: Sequence[int]) -> RefusalError:
+    """Return the refusal of a file whose only time are numbers of days, or parts of a date or time."""
+    names = ", ".join(repr(file.names[index]) for index in parts[:MOST_LISTED])
+    are_days, measured = letters(file.names[parts[0]]) in DAY_NUMBERS, as_text({"columns": (file.names[parts[0]],)})
+    return file.refusal(
+        f"{names}: {'numbers of days' if are_days else 'parts of the date or time'}, the only time of the file",
+        line=file.first_line,
+        column=file.names[parts[0]],
+        expected="a column of time, such as 2022-08-05 15:26:13",
+        advice=f"Write the time in one column to keep it; --no-time leaves it out, {measured} takes one as measured.",
+    )
+
+
+def nothing_measured(file: TableFile, aside: Mapping[int, str]) -> RefusalError:
+    """Return the refusal of a file in which each column of numbers is something else than a measurement."""
+    texts = [f"{file.names[index]!r} ({reason})" for index, reason in aside.items()]
+    return file.refusal(
+        f"no column of measurements besides time, but {', '.join(texts[:MOST_LISTED])}",
+        line=file.first_line,
+        expected="a column that was measured",
+        advice=f"If one was: {as_text({'columns': (file.names[min(aside)],)})}.",
+    )
 
 
 # --- all values --------------------------------------------------------------------------
