@@ -23,7 +23,7 @@ def main() -> None:
 
 
 def _occupy_closed_streams() -> None:
-    """Open the null device in place of every standard stream that is closed."""
+    """Open the null device in place of every standard stream that is closed: that costs its text, and nothing else."""
     # Else the next file that is opened, a result, gets that number, and what a library prints goes into it.
     for number in (0, 1, 2):
         try:
@@ -31,6 +31,9 @@ def _occupy_closed_streams() -> None:
         except OSError:
             # It gets the lowest number that is free, which is this one.
             os.open(os.devnull, os.O_RDWR)
+    # Python has no object for a stream that was closed when it started.
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ next. It is one paragraph of at most 2 KB, with control characters escaped.
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 # Characters of a message with its hint.
@@ -31,6 +32,23 @@ def printable(text: object, limit: int = 200) -> str:
     """
     escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
     return escaped if len(escaped) <= limit else escaped[: limit - 3] + "..."
+
+
+def shell_quoted(text: str) -> str:
+    r"""Return `text` as one word of a shell; control characters are escaped as bash, zsh and ksh read them.
+
+    >>> print(shell_quoted("my file.csv"), shell_quoted("a\x1b[2J.csv"))
+    'my file.csv' $'a\x1b[2J.csv'
+    """
+    if text.isprintable():
+        return shlex.quote(text)
+    plain = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{''.join(c if c.isprintable() else _bytes_escaped(c) for c in plain)}'"
+
+
+def _bytes_escaped(character: str) -> str:
+    # A byte that is no character of UTF-8 stands in a file name as a surrogate.
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
 class ForecasterError(Exception):

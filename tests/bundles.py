@@ -53,7 +53,7 @@ def manifest(*, seed=0, levels=(50, 90), horizon=4, **changes):
         "ridge": {"alpha": 1.0, "taps": 12, "low": -3.0, "high": 3.0},
         "last-value": {},
         "repeat-segment": {},
-        "seasonal-naive": {"lags": [3, 4], "errors": [0.5, 0.25]},
+        "seasonal-naive": {"lags": (3, 4), "errors": (0.5, 0.25)},
     }
     states = [
         PredictorState(name=name, parameters=values, tensors=tuple(predictors.specs(name, values, window, 2)))
@@ -79,7 +79,9 @@ def manifest(*, seed=0, levels=(50, 90), horizon=4, **changes):
 def tensors(seed=0, levels=2, horizon=4):
     random = np.random.default_rng(seed)
     shapes = {"ridge/kernel": (12, 4), "ridge/bias": (4,), "intervals/quantiles": (2, horizon, levels)}
-    return {name: random.normal(size=shape).astype("f4") for name, shape in shapes.items()}
+    values = {name: random.normal(size=shape).astype("f4") for name, shape in shapes.items()}
+    # Half widths are not negative, and wider for a higher level.
+    return values | {"intervals/quantiles": np.sort(np.abs(values["intervals/quantiles"]), axis=2)}
 
 
 def write(path, seed=0, **options):

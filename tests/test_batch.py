@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecaster import batch
-from forecaster.batch import runner
+from forecaster.batch import runner, tables
 from forecaster.batch.ledger import check_template, output_names, picture_name, safe_stem
 from forecaster.config import ReadingOptions, RunConfig
 from forecaster.errors import ForecasterError, OutputError, SignalError, UsageError
 from forecaster.files import TEMPORARY, locked_folder
-from forecaster.forecasting.forecast import Forecast
+from forecaster.forecasting.forecast import Forecast, safe_text
 from forecaster.model import Forecaster
 from forecaster.reading import inputs, read_signal
 from forecaster.signal import synthesis
@@ -245,6 +246,12 @@ class TestRun:
         changed.write_bytes(synthesis.to_csv("sine", 300, 100.0, 77))
         third = batch.run(forecaster, model, items, job(tmp_path / "out"))
         assert third.done == [str(changed)]
+        # As many bytes and the same time: the hash tells.
+        status, content = changed.stat(), changed.read_bytes()
+        changed.write_bytes(content[:-2] + bytes([content[-2] ^ 1]) + content[-1:])
+        os.utime(changed, ns=(status.st_atime_ns, status.st_mtime_ns))
+        fourth = batch.run(forecaster, model, items, job(tmp_path / "out"))
+        assert fourth.done == [str(changed)]
 
     def test_a_forecast_that_is_gone_or_altered_is_made_again(
         self, forecaster: Forecaster, model: Path, signals: Path, tmp_path: Path
@@ -425,3 +432,15 @@ class TestRun:
 
 def _name(path: str, root: Path) -> str:
     return next(item.name for item in inputs.find([str(root)]) if item.path == path)
+
+
+@pytest.mark.parametrize("text", ["x;=1+1", "a|b", "a\tb", 'a"b', "a,b", "plain", "m/s²"])
+def test_a_cell_with_any_separator_reads_back(text: str) -> None:
+    line = tables.cell(text)
+    assert next(csv.reader([line])) == [text]
+    assert line == text or line.startswith('"')
+
+
+@pytest.mark.parametrize("text", ["=1", "  =1", "\u00a0@a", "\t=1", "＝1", "＋1", " －1", "＠a", "-1", "+1"])
+def test_no_spreadsheet_takes_a_cell_for_a_formula(text: str) -> None:
+    assert safe_text(text).startswith("'")

@@ -24,7 +24,7 @@ from forecaster.bundle import (
 )
 from forecaster.bundle import manifest as manifests
 from forecaster.bundle.strict_json import AGAIN
-from forecaster.errors import MESSAGE_LIMIT, ModelError
+from forecaster.errors import MESSAGE_LIMIT, ModelError, OutputError
 from tests.bundles import TEXTS, manifest, message, tensors, write
 
 HERE = Path(__file__).parent
@@ -596,3 +596,88 @@ def test_a_reader_that_lost_a_race_reads_a_whole_model(tmp_path, monkeypatch, co
     monkeypatch.setattr(gate, "read_file", raced)
     assert load(tmp_path / "m").manifest.seed == seed
     assert done
+
+
+def sealed(document, folder):
+    """Write `document` as model.json of `folder`, with its data under the name that belongs to it."""
+    content = json.dumps(document).encode()
+    (folder / "model.json").write_bytes(content)
+    data_of(folder).rename(folder / manifests.data_name(content))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda quantiles: -quantiles, "half width -"),
+        (lambda quantiles: quantiles[..., ::-1], "descend"),
+    ],
+)
+def test_half_widths_that_no_calibration_gives_are_refused(tmp_path, change, words):
+    values = tensors()
+    values["intervals/quantiles"] = np.ascontiguousarray(change(values["intervals/quantiles"]))
+    with pytest.raises(OutputError, match=words):
+        save(tmp_path / "m", manifest(), values, TEXTS)
+
+
+@pytest.mark.parametrize(("shown", "is_loaded"), [(None, True), ({"mean": 1.0}, False), ({}, False)])
+def test_the_weights_that_are_shown_are_those_that_are_stored(tmp_path, shown, is_loaded):
+    folder = Path(shutil.copytree(HERE / "format1" / "auto" / "model", tmp_path / "m"))
+    document = json.loads((folder / "model.json").read_text())
+    if shown is not None:
+        document["combination"] = {"next": shown, "fed_back": {}} if shown else None
+    sealed(document, folder)
+    if is_loaded:
+        assert load(folder).manifest.combination is not None
+    else:
+        assert "auto/weights" in message(load, folder)
+
+
+@pytest.mark.parametrize("wrong", ["1", True])
+def test_a_parameter_has_exactly_its_type(model, wrong):
+    edit(model, at("predictors", 0, "parameters", "alpha", value=wrong))
+    assert "alpha" in message(load, model)
+
+
+def test_the_predictor_of_the_configuration_exists(model):
+    edit(model, at("config", "predictor", value="nobody"))
+    assert "'nobody'" in message(load, model)
+
+
+PEAK = """
+import sys, tracemalloc
+from forecaster.bundle import gate
+from forecaster.bundle.checkpoint import CheckpointFile
+from forecaster.bundle.strict_json import parse, validated
+from forecaster.errors import ModelError
+content = open(sys.argv[1], "rb").read()
+tracemalloc.start()
+try:
+    if sys.argv[2] == "manifest":
+        gate.parse_manifest(content, "model.json")
+    else:
+        validated(CheckpointFile, parse(content, "checkpoint.json", longest=2000), "checkpoint.json")
+except ModelError as error:
+    print(tracemalloc.get_traced_memory()[1])
+"""
+EMOJI = '"\U0001f600"'
+KEYS = {str(number): 1 for number in range(1000)}
+# Each holds a list "x", which the test fills.
+BIG = {
+    "strings, and no key that there must be": {"format": 1, "x": []},
+    "strings where the configuration stands": {"format": 1, "config": {"x": []}},
+    "a parameter of many types": {"format": 1, "predictors": [{"name": "ridge", "parameters": {"a": {"x": []}}}]},
+    "unknown keys": {"format": 1, "config": {"recipes": {str(k): KEYS for k in range(64)}}, "x": []},
+}
+
+
+@pytest.mark.parametrize("name", BIG)
+@pytest.mark.parametrize("kind", ["manifest", "checkpoint"])
+def test_refusing_a_document_takes_at_most_64_megabytes(tmp_path, name, kind):
+    count = (380_000 if kind == "checkpoint" else 140_000) if name != "unknown keys" else 0
+    text = json.dumps(BIG[name], separators=(",", ":")).replace('"x":[]', f'"x":[{",".join([EMOJI] * count)}]')
+    (tmp_path / "content").write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, str(tmp_path / "content"), kind],
+        capture_output=True, text=True, check=True, cwd=HERE.parent,
+    )  # fmt: skip
+    assert 0 < int(done.stdout) <= 64 * 2**20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ try:
 finally:
     open(report, "w").write(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 """
+WINDOW = ("--n-step", "5", "--n-input", "5", "-q")
 HEAVY = {"tensorflow", "keras", "sklearn"}
 
 
@@ -162,3 +164,45 @@ def test_ctrl_c_while_it_is_still_starting_is_no_traceback(tmp_path: Path) -> No
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (130, "")
+
+
+class TestStreams:
+    """A stream that is closed, or that nobody reads, costs its text and nothing else."""
+
+    @pytest.fixture
+    def arguments(self, tmp_path: Path) -> list[str]:
+        stamps = "".join(f"{row / 100},{row % 7}\n" for row in range(2000))
+        (tmp_path / "in.csv").write_text(f"t,value\n{stamps}")
+        trained = start("train", tmp_path / "in.csv", "-o", tmp_path / "m", "--predictor", "ridge", *WINDOW)
+        assert trained.returncode == 0, trained.stderr
+        return ["forecast", str(tmp_path / "m"), str(tmp_path / "in.csv"), "-n", "3", "-o", str(tmp_path / "out")]
+
+    @pytest.mark.parametrize("closing", ["2>&-", ">&-", ">&- 2>&-"])
+    def test_closed(self, arguments: list[str], tmp_path: Path, closing: str) -> None:
+        command = shlex.join([sys.executable, str(CLI), *arguments])
+        done = subprocess.run(["bash", "-c", f"{command} {closing}"], capture_output=True, timeout=240)
+        assert done.returncode == 0
+        assert {path.name for path in (tmp_path / "out").iterdir()} == {"in.forecast.csv", "manifest.json"}
+
+    @pytest.mark.parametrize("stream", ["stdout", "stderr"])
+    def test_unread(self, arguments: list[str], tmp_path: Path, stream: str) -> None:
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+        streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: write_end}
+        done = subprocess.run([sys.executable, str(CLI), *arguments], timeout=240, **streams)
+        os.close(write_end)
+        assert done.returncode == 0
+        assert {path.name for path in (tmp_path / "out").iterdir()} == {"in.forecast.csv", "manifest.json"}
+
+    def test_control_characters_of_a_name_reach_no_stream(self, tmp_path: Path) -> None:
+        path = tmp_path / "a\x1b[2J\u202e\n'.csv"
+        path.write_text("t,value\n" + "".join(f"{row / 100},{row % 7}\n" for row in range(500)))
+        done = start("check", path)
+        assert done.returncode == 0
+        suggested = next(line for line in done.stdout.splitlines() if " train " in line)
+        assert all(line.isprintable() for line in done.stdout.splitlines())
+        # As bash reads the command that was printed, it names the file.
+        words = subprocess.run(
+            ["bash", "-c", "printf '%s\\0' " + suggested.partition(" train ")[2]], capture_output=True, check=True
+        )
+        assert os.fsencode(path) in words.stdout.split(b"\0")

@@ -151,11 +151,10 @@ def model_identity(path: Path) -> dict[str, str]:
 
 
 def _is_unchanged(path: str, identity: Mapping[str, Any]) -> bool:
-    """Tell whether the input has this `identity` still: by size and time, else by its hash."""
+    """Tell whether the input has this `identity` still: by its size, which is quick to compare, and its hash."""
+    # Its time may be the same though it has changed: copies keep times, and some disks know but whole seconds.
     now = identify(path, "")
-    if "size" not in now or now["size"] != identity.get("size"):
-        return False
-    return now["mtime_ns"] == identity.get("mtime_ns") or _digest(Path(path)) == identity.get("sha256")
+    return "size" in now and now["size"] == identity.get("size") and _digest(Path(path)) == identity.get("sha256")
 
 
 def _digest(path: Path) -> str | None:

@@ -15,6 +15,7 @@ text that reads back to the same number, so that every score can be taken again 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,6 +32,8 @@ from forecaster.signal.signal import Signal
 from forecaster.signal.time_axis import TimeAxis
 
 Format = Literal["csv", "json", "parquet"]
+# What a reader or a spreadsheet may be set to take for the end of a cell.
+SEPARATORS = re.compile(r'[",;|\t\r\n]')
 
 
 def encode(forecasts: Sequence[Forecast], levels: Sequence[int], form: Format) -> bytes:
@@ -70,7 +73,7 @@ def cell(value: Cell) -> str:
         return ""
     if not isinstance(value, str):
         return repr(value)
-    return '"' + value.replace('"', '""') + '"' if "," in value or '"' in value else value
+    return '"' + value.replace('"', '""') + '"' if SEPARATORS.search(value) else value
 
 
 def require_parquet() -> None:

@@ -22,13 +22,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from forecaster.bundle import gate
 from forecaster.bundle import tensors as tensor_file
 from forecaster.bundle.manifest import Count, Name, Number, Sha256
 from forecaster.bundle.record import Run, listed
-from forecaster.bundle.strict_json import first_error, parse, refused
+from forecaster.bundle.strict_json import parse, refused, validated
 from forecaster.bundle.tensors import Specs, Tensors
 from forecaster.config import Frozen
 from forecaster.errors import ModelError, OutputError, UsageError, printable
@@ -150,11 +150,7 @@ class Checkpoint:
         with _hint_to_begin_anew():
             where = f"{self.place}/{STATE}"
             content = self._read(STATE, MAX_STATE)
-            parse(content, where, longest=MAX_NOTE)
-            try:
-                stored = CheckpointFile.model_validate_json(content, strict=True)
-            except ValidationError as error:
-                raise refused(where, first_error(error)) from None
+            stored = validated(CheckpointFile, parse(content, where, longest=MAX_NOTE), where)
         differences = self.run.differences(stored.run)
         if differences:
             message = f"--resume: the training that was interrupted is another one: {listed(differences)}."

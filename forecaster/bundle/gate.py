@@ -19,13 +19,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from forecaster.bundle import tensors as tensor_file
 from forecaster.bundle.card import parse_card
 from forecaster.bundle.manifest import FILES, FORMAT, Manifest, data_name
 from forecaster.bundle.scores import History, parse_history, parse_metrics
-from forecaster.bundle.strict_json import first_error, parse, refused
+from forecaster.bundle.strict_json import parse, refused, validated
 from forecaster.bundle.tensors import Tensors
 from forecaster.errors import ModelError, printable
 from forecaster.files import FOLDER_FLAGS, kind_of, reason_of
@@ -102,11 +100,7 @@ def parse_manifest(buffer: bytes, where: str) -> Manifest:
     if document.get("format") != FORMAT:
         hint = "A newer version of forecaster may read it; or train the model again."
         raise refused(where, f"format {printable(repr(document.get('format')), 40)}", f"format {FORMAT}", hint=hint)
-    try:
-        # From the bytes: of JSON a strict model takes a list for a tuple, of Python's objects it does not.
-        return Manifest.model_validate_json(buffer, strict=True)
-    except ValidationError as error:
-        raise refused(where, first_error(error, document)) from None
+    return validated(Manifest, document, where)
 
 
 def check_files(manifest: Manifest, files: dict[str, bytes], specs: tensor_file.Specs, where: str) -> Loaded:
@@ -119,6 +113,7 @@ def check_files(manifest: Manifest, files: dict[str, bytes], specs: tensor_file.
         if sha256 != manifest.files[name]:
             raise refused(f"{where}/{name}", f"the sha256 {sha256[:16]}...", f"{manifest.files[name][:16]}...")
     tensors = tensor_file.parse_tensors(files["tensors.safetensors"], specs, f"{where}/tensors.safetensors")
+    tensor_file.check_values(manifest, tensors, f"{where}/tensors.safetensors")
     history = parse_history(files["history.csv"], f"{where}/history.csv")
     metrics = parse_metrics(files["metrics.json"], f"{where}/metrics.json")
     parse_card(files["README.md"], f"{where}/README.md")

@@ -13,11 +13,13 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from forecaster.errors import ModelError, printable
+
+Record = TypeVar("Record", bound=BaseModel)
 
 AGAIN = "Train the model again, or fetch the folder again from where it came."
 
@@ -82,6 +84,26 @@ def parse(buffer: bytes, where: str, *, longest: int = 256, objects: int = MAX_O
     del text
     _check_strings(document, where, longest)
     return document
+
+
+def validated(record: type[Record], document: Any, where: str) -> Record:
+    """Return what `parse` returned for the file `where` as a `record`, every value of exactly its type.
+
+    Raises: ModelError.
+    """
+    try:
+        # Of the values that were parsed, and not of the bytes: then a complaint points to its value. Of
+        # bytes each would hold a copy, that of a missing key one of the whole document.
+        return record.model_validate(_with_tuples(document), strict=True)
+    except ValidationError as error:
+        raise refused(where, first_error(error, document)) from None
+
+
+def _with_tuples(document: Any) -> Any:
+    """Return a tree of JSON with tuples for its lists, which a strict record takes for no tuples."""
+    if isinstance(document, dict):
+        return {key: _with_tuples(value) for key, value in document.items()}
+    return tuple(map(_with_tuples, document)) if isinstance(document, list) else document
 
 
 def complaint(text: str, longest: int = 256) -> str | None:

@@ -39,6 +39,9 @@ def implied(manifest: Manifest, where: str) -> Specs:
     Raises: ModelError if a predictor is unknown, or its parameters or tensors do not agree.
     """
     specs: Specs = {}
+    if manifest.config.predictor not in predictors.names():
+        expected = "the name of a predictor"
+        raise refused(where, f"the predictor {manifest.config.predictor!r} in config", expected, hint=NEWER)
     for state in manifest.predictors:
         of_predictor = _specs_of(state, manifest, where)
         if predictors.predictor_class(state.name).task != manifest.task:
@@ -85,6 +88,42 @@ def parse_tensors(buffer: bytes, specs: Specs, where: str) -> Tensors:
     return {name: _array(buffer, offsets[name], name, spec, where) for name, spec in specs.items()}
 
 
+def check_values(manifest: Manifest, tensors: Tensors, where: str) -> None:
+    """Refuse numbers that no training gives: half widths that are negative or descend, weights that model.json denies.
+
+    Raises: ModelError.
+    """
+    # A channel at a time, so that the comparison takes little memory.
+    for half_widths in tensors[QUANTILES]:
+        if half_widths.size and half_widths.min() < 0:
+            raise refused(where, f"the half width {half_widths.min():g} in {QUANTILES!r}", "none below 0")
+        if (half_widths[:, 1:] < half_widths[:, :-1]).any():
+            raise refused(where, f"half widths that descend in {QUANTILES!r}", "a wider band for a higher level")
+    _check_weights(manifest, tensors, where)
+
+
+def _check_weights(manifest: Manifest, tensors: Tensors, where: str) -> None:
+    """Refuse weights of an ensemble of which `combination` does not hold the means."""
+    first, shown = manifest.predictors[0], manifest.combination
+    if first.name != Ensemble.name:
+        if shown is not None:
+            raise refused(where, "no weights, and a combination in model.json", "an ensemble, or no combination")
+        return
+    parameters = Ensemble.Parameters.model_validate(first.parameters, strict=True)
+    weights = {"weights": tensors[f"{Ensemble.name}/weights"]}
+    ensemble = Ensemble.restore(parameters, weights, manifest.window)
+    stored = {"next": ensemble.mean_weights(0, 1), "fed_back": ensemble.mean_weights(1)}
+    if shown is None or not all(_are_close(stored[name], getattr(shown, name)) for name in stored):
+        expected = "those that the combination in model.json shows"
+        raise refused(where, f"the mean weights {printable(stored['next'], 200)} in 'auto/weights'", expected)
+
+
+def _are_close(stored: dict[str, float], shown: dict[str, float]) -> bool:
+    """Tell whether both hold the same mean weights, up to the digits that are written."""
+    names = stored.keys() | shown.keys()
+    return all(abs(stored.get(name, 0.0) - shown.get(name, 0.0)) <= 2e-6 for name in names)
+
+
 def format_tensors(tensors: Tensors, specs: Specs) -> bytes:
     """Return the file's bytes; the same tensors give the same bytes.
 
@@ -127,7 +166,7 @@ def _check_ensemble(manifest: Manifest, where: str) -> None:
     first = manifest.predictors[0]
     if first.name != Ensemble.name:
         raise refused(where, f"{Ensemble.name!r} behind {first.name!r}", "an ensemble before its members")
-    members = Ensemble.Parameters.model_validate(first.parameters).model_dump()["members"]
+    members = Ensemble.Parameters.model_validate(first.parameters, strict=True).model_dump()["members"]
     missing = [name for name in members if name not in names]
     if missing:
         raise refused(where, f"no predictor {missing[0]!r}, a member of the ensemble", "every member of it")

@@ -7,7 +7,6 @@ bad single signal; 130 Ctrl-C; 143 SIGTERM.
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import sys
 import threading
@@ -16,7 +15,7 @@ from typing import Any
 
 import click
 
-from forecaster.commands.terminal import Terminal, refusal, written_out
+from forecaster.commands.terminal import Terminal, refusal, unless_unread, written_out
 from forecaster.errors import MESSAGE_LIMIT, ForecasterError, printable
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -54,17 +53,13 @@ def guarded(run: Callable[[], Any], terminal: Terminal) -> int:
 
 def _explain(error: BaseException, terminal: Terminal) -> int:
     """Print what `error` means to the user, and return the exit code."""
-    if isinstance(error, BrokenPipeError):
-        # Nobody reads the standard output any more: the interpreter must not stumble over it at its end.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     message, code = _message_and_code(_stop(error) or error)
     if terminal.verbose and isinstance(error, Exception):
         import traceback
 
-        click.echo("".join(traceback.format_exception(error)), err=True)
-    with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), unless_unread(sys.stderr):
+            click.echo("".join(traceback.format_exception(error)), err=True)
+    with contextlib.suppress(OSError), unless_unread(sys.stderr):
         click.echo(f"Error: {message}"[:MESSAGE_LIMIT], err=True)
     return code
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import errno
 import math
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from forecaster.errors import OutputError, printable
+from forecaster.errors import OutputError, printable, shell_quoted
 from forecaster.installing import interpreter
 
 if TYPE_CHECKING:
@@ -49,12 +50,12 @@ class Terminal:
         """Print something on stderr, unless `-q` was given."""
         if not self.quiet:
             # A log on a full disk must not end an hour's training.
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError), unless_unread(sys.stderr):
                 click.echo(text, err=True)
 
     def warn(self, text: str) -> None:
         """Print something on stderr that `-q` must not hide."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), unless_unread(sys.stderr):
             click.echo(printable(text, 2000), err=True)
 
     def training(self) -> TrainingBar | TrainingLines | None:
@@ -68,18 +69,28 @@ class Terminal:
 def written_out() -> Iterator[None]:
     """Turn a failed write within the block into an error that names the standard output, for no file failed.
 
+    That nobody reads it any more is no failure: `forecaster ... | head` goes on to its end.
+
     Raises:
         OutputError: the standard output could not be written.
-        BrokenPipeError: nobody reads it any more.
     """
     try:
-        yield
-    except BrokenPipeError:
-        # `boundary` ends the program without a word: `forecaster ... | head` is no failure.
-        raise
+        with unless_unread(sys.stdout):
+            yield
     except OSError as error:
         hint = "What the command wrote to files stands."
         raise OutputError(f"the standard output could not be written: {refusal(error)}.", hint=hint) from error
+
+
+@contextlib.contextmanager
+def unless_unread(stream: TextIO | None) -> Iterator[None]:
+    """Drop what is written to `stream` in the block, and after it, once nobody reads it any more."""
+    try:
+        yield
+    except BrokenPipeError:
+        # The interpreter must not stumble over the rest of the text at its end either.
+        with contextlib.suppress(OSError, ValueError, AttributeError), open(os.devnull, "w") as null:
+            os.dup2(null.fileno(), stream.fileno())  # type: ignore[union-attr]
 
 
 def refusal(error: OSError) -> str:
@@ -93,12 +104,10 @@ def refusal(error: OSError) -> str:
 
 def program() -> str:
     """Return how the user called this program, ready to be pasted into a shell."""
-    import shlex
-
     script = Path(sys.argv[0])
     if script.name == "__main__.py":
         return f"{interpreter()} -m forecaster"
-    return f"{interpreter()} {shlex.quote(sys.argv[0])}" if script.suffix == ".py" else "forecaster"
+    return f"{interpreter()} {shell_quoted(sys.argv[0])}" if script.suffix == ".py" else "forecaster"
 
 
 def shell(args: Iterable[object]) -> str:
@@ -107,9 +116,7 @@ def shell(args: Iterable[object]) -> str:
     >>> shell(["train", "my file.csv", "-o", Path("-m")])
     "train 'my file.csv' -o ./-m"
     """
-    import shlex
-
-    return shlex.join(texts(args))
+    return " ".join(map(shell_quoted, texts(args)))
 
 
 def texts(args: Iterable[object]) -> list[str]:

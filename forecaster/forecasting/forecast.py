@@ -30,8 +30,8 @@ RUNAWAY = 10.0
 NO_BAND_THERE = "bands were calibrated on contexts within the training range, and hold for none far from it"
 # Warnings that a notebook shows above a table.
 SHOWN_WARNINGS = 10
-# What makes a spreadsheet take a cell for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What makes a spreadsheet take a cell for a formula: the full-width forms, too.
+FORMULA = tuple("=+-@＝＋－＠")
 
 Array = NDArray[np.float64]
 Bands = dict[int, tuple[Array, Array] | None]
@@ -195,10 +195,12 @@ class Forecasts(Sequence[Forecast]):
 def safe_text(text: str) -> str:
     r"""Return `text` as a cell that no spreadsheet runs, control characters escaped.
 
-    >>> safe_text("=1+1"), safe_text("pump\n1")
-    ("'=1+1", 'pump\\n1')
+    >>> safe_text("=1+1"), safe_text(" =1+1"), safe_text("pump\n1")
+    ("'=1+1", "' =1+1", 'pump\\n1')
     """
-    return printable(f"'{text}" if text.startswith(FORMULA) else text, 4096)
+    # Spreadsheets may cut the spaces in front, and a tab and a line's end are spaces to them.
+    is_formula = text.startswith(("\t", "\r")) or text.lstrip().startswith(FORMULA)
+    return printable(f"'{text}" if is_formula else text, 4096)
 
 
 def finite(values: Array, unique_id: str) -> list[Cell]:

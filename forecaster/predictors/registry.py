@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from forecaster import networks
-from forecaster.config import TaskName, Window
+from forecaster.config import Frozen, TaskName, Window
 from forecaster.errors import ModelError, UsageError
 from forecaster.predictors.base import Predictor, Specs
 from forecaster.predictors.ensemble import Ensemble
@@ -125,15 +125,21 @@ def specs(name: str, parameters: dict[str, Any], window: Window, n_channels: int
     """Return the tensors that a model folder must hold for a predictor; ModelError if its parameters are not valid."""
     stored = _stored_class(name)
     try:
-        return dict(stored.specs(stored.Parameters.model_validate(parameters), window, n_channels))
+        return dict(stored.specs(_strict(stored.Parameters, parameters), window, n_channels))
     except (ValidationError, ValueError) as error:
         raise ModelError(f"The parameters of {name!r} in model.json are not valid: {_first_line(error)}") from None
+
+
+def _strict(fields: type[Frozen], parameters: Mapping[str, Any]) -> Frozen:
+    """Return stored `parameters` as `fields`: no text for a number, and no true for a 1; a list is a tuple."""
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in parameters.items()}
+    return fields.model_validate(values, strict=True)
 
 
 def restore(name: str, parameters: dict[str, Any], tensors: dict[str, NDArray], window: Window) -> Predictor:
     """Return a predictor from what a model folder holds; its tensors have passed `specs`."""
     stored = _stored_class(name)
-    return stored.restore(stored.Parameters.model_validate(parameters), tensors, window)
+    return stored.restore(_strict(stored.Parameters, parameters), tensors, window)
 
 
 def restore_all(

@@ -5,7 +5,6 @@ Every number is taken over all recordings of a channel; runs never cross from on
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Split
+from forecaster.errors import shell_quoted
 from forecaster.files import as_argument
 from forecaster.signal.signal import Signal
 from forecaster.signal.spectrum import dominant_period
@@ -236,7 +236,7 @@ def _clipped(runs: Sequence[Array], extremes: tuple[float, float]) -> int:
 def _command(signal: Signal, window: tuple[int, int]) -> str:
     """Return the command of a training that fits this file, ready to be copied into a shell."""
     name = "".join(c if c.isalnum() or c in "-_." else "-" for c in signal.name.rsplit("/", 1)[-1]).strip("-.")
-    path = shlex.quote(as_argument(signal.path or "-"))
+    path = shell_quoted(as_argument(signal.path or "-"))
     return f"forecaster train {path} -o models/{name or 'model'} --n-step {window[0]} --n-input {window[1]}"
 
 
