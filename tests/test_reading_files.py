@@ -59,7 +59,7 @@ CASES = [
     ("ugly/airquality_semicolon_decimalcomma.csv", "the value -200 stands", "--na -200 --missing split",
      air_quality),
     ("ugly/elcentro_headerless.csv", "", "", lambda p: plain(p, header=None)[[1]].to_numpy()),
-    ("ugly/excel_rounded_time.csv", "2447 of 3658 stamps equal", "--no-time --rate 3.748",
+    ("ugly/excel_rounded_time.csv", "2447 of 3658 stamps equal", "--no-time --rate 3.74117",
      lambda p: columns(p, "x", "y", "z")),
     ("ugly/labview_long.lvm", "LabVIEW", "--skip-rows 21 --delimiter tab --rate 1024 --recording-rows 8192",
      lambda p: columns(p, 1, 2, 3, sep="\t", skiprows=22, header=None)),

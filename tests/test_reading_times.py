@@ -178,3 +178,58 @@ def test_epoch_seconds_go_on_at_the_rates_of_acoustics(reads, rate_hz):
     assert (np.diff(stamps) > 0).all()
     expected = np.arange(6000, 12_000) / signal.sample_rate_hz
     assert np.abs(stamps - 1_700_000_000 - expected).max() <= np.spacing(1.7e9)
+
+
+@pytest.mark.parametrize("rate_hz", [7, 100, 128])
+@pytest.mark.parametrize("begin_s", [36_000.0, 36_000.37])
+def test_the_rate_of_stamps_cut_to_seconds_counts_the_rows_between_changes(refused, begin_s, rate_hz):
+    seconds = [int(begin_s + k / rate_hz) for k in range(6 * rate_hz)]
+    error = refused(table("time", [f"{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}" for s in seconds]))
+    assert proposed(error)["rate_hz"] == pytest.approx(rate_hz, abs=0.5)
+    low, high = map(float, re.search(r"it is (\S+) to (\S+) Hz", error.hint).groups())
+    assert low <= rate_hz <= high
+
+
+@pytest.mark.parametrize("mark", ["+01", "+0100", "+01:00", "+01:00[Europe/Berlin]"])
+def test_offsets_as_they_are_written(reads, mark):
+    stamps = [f"2024-03-{4 + k // 24:02}T{k % 24:02}:00:00{mark}" for k in range(COUNT)]
+    axis = reads(table("time", stamps)).recordings[0].time
+    assert axis.stamps(0, 1).tolist() == [f"2024-03-04 00:00:00{mark.partition('[')[0]}"]
+    assert axis.step == 3600 * 10**9
+
+
+def test_the_hour_24_is_the_next_midnight(reads):
+    stamps = [f"2024-03-{4 + k // 24:02} {k % 24 + 1:02}:00" for k in range(COUNT)]
+    axis = reads(table("time", stamps)).recordings[0].time
+    assert axis.stamps(0, 1).tolist() == ["2024-03-04 01:00:00"]
+    assert (axis.step, len(stamps)) == (3600 * 10**9, COUNT)
+
+
+def test_an_hour_24_that_opens_a_day_is_refused(refused):
+    refused(table("time", [f"2024-03-{4 + k // 24:02} {k % 24 or 24:02}:00" for k in range(COUNT)]))
+
+
+def test_hours_go_on_over_24_in_durations(reads):
+    seconds = [1800 * k for k in range(COUNT)]
+    signal = reads(table("Elapsed", [f"{s // 3600}:{s // 60 % 60:02}:{s % 60:02}.5" for s in seconds]))
+    axis = signal.recordings[0].time
+    assert (axis.kind, axis.start, axis.step) == ("seconds", 0.5, 1800.0)
+
+
+@pytest.mark.parametrize(
+    ("stamps", "words"),
+    [
+        ([f"{month}-{year}" for year in range(90, 95) for month in ("Jan", "Apr", "Jul", "Oct")], "'Jan-90'.*1990-01"),
+        ([f"May {year}" for year in range(1990, 2010)], "a month by its name"),
+        ([f"2024-03-04 {k:02}:00 to 2024-03-04 {k + 1:02}:00" for k in range(20)], "an interval.*begin"),
+        ([f"04/03/2024 {k:02}:00 - {k + 1:02}:00" for k in range(20)], "an interval.*begin"),
+    ],
+)
+def test_months_by_name_and_intervals_are_not_left_out(refused, reads, stamps, words):
+    error = refused(table("Period", stamps))
+    assert re.search(words, str(error))
+    assert reads(table("Period", stamps), no_time=True).rows == len(stamps)
+
+
+def test_words_that_hold_a_month_are_text(reads):
+    assert reads(table("label", ["Jan Smit", "May", "Mark-90", "March past"] * 5)).channels == ("v",)

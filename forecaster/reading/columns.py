@@ -27,10 +27,21 @@ from forecaster.reading.measurements import (
     time_in_parts,
 )
 from forecaster.reading.refusal import RefusalError, as_text
-from forecaster.reading.text.cells import MISSING_WORDS, PATTERNS, other_unit, split_line, unit_of, units_of
+from forecaster.reading.text.cells import (
+    FROM_TO,
+    MISSING_WORDS,
+    MONTH_AND_YEAR,
+    PATTERNS,
+    other_unit,
+    split_line,
+    unit_of,
+    units_of,
+)
 from forecaster.reading.text.header import renaming
 from forecaster.signal.units import is_unit
 
+# Texts are times if so many of them look like one.
+TIMELIKE_SHARE = 0.9
 # How the refusal of a file begins that may hold labels alone.
 NO_NUMBERS = "no column of numbers"
 
@@ -75,6 +86,7 @@ def with_roles(file: TableFile) -> TableFile:
     timelike = [index for index in range(file.width) if index != group and is_time(file, index)]
     time = _time_columns(file, timelike)
     if not time:
+        _refuse_months_and_intervals(file)
         _refuse_unknown_time(file)
     if options.symbols and not options.columns:
         labels = _label_column(file, taken=(*time, group), timelike=(*timelike, *time, group))
@@ -347,6 +359,27 @@ def _with_units(file: TableFile) -> TableFile:
 
 
 # Columns of time that are easily overlooked.
+
+
+def _refuse_months_and_intervals(file: TableFile) -> None:
+    """Raise RefusalError for a column of months by name or of intervals: left out, its rows would have no time."""
+    if file.options.no_time or file.options.symbols or "number" not in file.kinds:
+        return
+    kinds = {
+        MONTH_AND_YEAR: ("a month by its name", "months such as 1990-01"),
+        FROM_TO: ("an interval", "the begin of each interval alone"),
+    }
+    for index in _of_kind(file, "text"):
+        cells = [cell.strip() for cell in file.sample_of(index) if cell.strip()]
+        for pattern, (problem, expected) in kinds.items():
+            if cells and sum(pattern.fullmatch(cell) is not None for cell in cells) >= TIMELIKE_SHARE * len(cells):
+                raise file.refusal(
+                    f"{problem}, {cells[0]!r}",
+                    line=file.first_line,
+                    column=file.names[index],
+                    expected=expected,
+                    advice="Write the column so, or leave time out: --no-time.",
+                )
 
 
 def _refuse_unknown_time(file: TableFile) -> None:

@@ -175,24 +175,44 @@ def _refuse_rounded(track: Track) -> None:
         return
     fix: dict[str, Any] = {"no_time": True}
     advice = ""
-    span_s = float(track.t[-1] - track.t[0]) * track.unit_s
-    if span_s > 0:
-        fix["rate_hz"] = float(f"{(len(track.t) - 1) / span_s:.4g}")
-        advice = "The rate is the mean of all rows; put the logger's own rate if you know it." + _two_rates(track)
+    if rate := _rate_between_changes(track.t, track.unit_s):
+        low, rate_hz, high = rate
+        fix["rate_hz"] = float(f"{rate_hz:.6g}")
+        counted = "The rate counts the rows between the first and the last change of stamp"
+        extent = _two_rates(track) or f"it is {low:.5g} to {high:.5g} Hz"
+        advice = f"{counted}; {extent}. Put the logger's own rate if you know it."
+    # Rounding may put one stamp below the one before; what steps back further or more often is another order.
+    if (steps < 0).sum() > 1 or -steps.min() > steps.max():
+        fix, advice = {}, "Put the rows in order of time first."
     at = int(np.flatnonzero(joint & (np.diff(track.t) == 0))[0]) + 1
     problem = f"{equal} of {len(steps)} stamps equal the one before: they are rounded (first {track.show(at)})"
     raise track.refusal(problem, at, expected="a stamp for each row", fix=fix, advice=advice)
 
 
 def _two_rates(track: Track) -> str:
-    """Return a sentence if the first half of the rows came faster or slower than the second."""
+    """Return words that say so if the first half of the rows came faster or slower than the second."""
     half = len(track.t) // 2
-    first_s = float(track.t[half] - track.t[0]) * track.unit_s / half
-    second_s = float(track.t[-1] - track.t[half]) * track.unit_s / (len(track.t) - 1 - half)
-    if min(first_s, second_s) <= 0 or abs(first_s - second_s) <= 0.02 * min(first_s, second_s):
+    first = _rate_between_changes(track.t[:half], track.unit_s)
+    second = _rate_between_changes(track.t[half:], track.unit_s)
+    if first is None or second is None or (first[0] <= 1.02 * second[2] and second[0] <= 1.02 * first[2]):
         return ""
-    rates = f"{1 / first_s:.4g} Hz in the first half of the rows, {1 / second_s:.4g} in the second"
-    return f" It was not constant: {rates}."
+    return f"it was not constant: {first[1]:.4g} Hz in the first half of the rows, {second[1]:.4g} in the second"
+
+
+def _rate_between_changes(t: NDArray[Any], unit_s: float) -> tuple[float, float, float] | None:
+    """Return the least, the likely and the largest rate in Hz of cut stamps; None if they change less than twice.
+
+    What stands before the first change and behind the last is cut off at a place that is not seen. A
+    stamp changes up to a row late.
+
+    >>> _rate_between_changes(np.array([0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3]), 1.0)
+    (3.5, 4.0, 4.5)
+    """
+    changes = np.flatnonzero(np.diff(t)) + 1
+    if len(changes) < 2 or t[changes[-1]] <= t[changes[0]]:
+        return None
+    rows, span_s = int(changes[-1] - changes[0]), float(t[changes[-1]] - t[changes[0]]) * unit_s
+    return (rows - 1) / span_s, rows / span_s, (rows + 1) / span_s
 
 
 def _refuse_end_of_summer_time(track: Track, rows: NDArray[np.int64]) -> None:

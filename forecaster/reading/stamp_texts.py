@@ -13,7 +13,12 @@ from forecaster.reading.refusal import RefusalError
 from forecaster.reading.stamps import MEND, NO_TIME, YEARS, Stamps, is_few, nanoseconds
 from forecaster.reading.text.cells import CLOCK, DAY, STAMP
 
-OFFSET_TEXT = re.compile(r"[ ]?(Z|UTC|[+-]\d{2}:?\d{2})\s*$")
+OFFSET_TEXT = re.compile(r"[ ]?(Z|UTC|[+-]\d{2}:?\d{2}|(?<!-\d{2})[+-]\d{2})(?:\[[A-Za-z_/+-]+\])?\s*$")
+# The name of a zone behind an offset adds nothing to it.
+ZONE_TEXT = re.compile(r"\[[A-Za-z_/+-]+\]\s*$")
+# The end of a day in place of the begin of the next.
+MIDNIGHT_OF_24 = re.compile(r"(?P<before>\d[T ])24(?P<behind>:00(?::00(?:[.,]0+)?)?)\s*$")
+DURATION = re.compile(r"(?P<hours>\d{1,5}):(?P<minutes>[0-5]\d):(?P<seconds>[0-5]\d(?:\.\d{1,9})?)")
 # A logger that writes whole seconds may be off by one.
 CLOCK_SECOND_NS = 1_500_000_000
 DAY_NS = 86_400_000_000_000
@@ -38,8 +43,12 @@ def from_texts(texts: NDArray[Any], file: TableFile) -> Stamps:
     offset, plain = _without_offsets(texts) if parts.get("z") else ("", texts)
     if offset == "mixed":
         return _mixed_offsets(texts, file)
+    if (durations := _durations(texts)) is not None:
+        return Stamps("seconds", durations, 1.0, column, notes=("hours above 23: the time is a duration, in seconds",))
     forms = _forms(parts)
-    readings: dict[str, Any] = {form: _parsed(plain, form) for form in forms}
+    within_days, days_later = _without_midnights_of_24(plain)
+    readings: dict[str, Any] = {form: _parsed(within_days, form) for form in forms}
+    readings = {form: None if t is None else _days_later(t, days_later) for form, t in readings.items()}
     fitting = [form for form in forms if readings[form] is not None]
     if not fitting:
         raise _first_bad(plain, forms, file)
@@ -52,6 +61,42 @@ def from_texts(texts: NDArray[Any], file: TableFile) -> Stamps:
     if all(parts.get(group) is None for group in ("p", "Y", "d", "ym")):
         return _times_of_day(values - (values[0] - values[0] % DAY_NS), column)
     return Stamps("timestamps", values, 1e-9, column, offset, notes)
+
+
+def _without_midnights_of_24(texts: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return dated texts with 00:00 for 24:00, and the rows in which they are to be a day later."""
+    rows = np.array([row for row, text in enumerate(texts) if " 24:" in text or "T24:" in text], np.int64)
+    rows = np.array([row for row in rows.tolist() if MIDNIGHT_OF_24.search(texts[row])], np.int64)
+    plain = texts.copy() if len(rows) else texts
+    for row in rows.tolist():
+        plain[row] = MIDNIGHT_OF_24.sub(r"\g<before>00\g<behind>", texts[row])
+    return plain, rows
+
+
+def _days_later(t: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Return stamps with those of `rows` a day later; None where they do not rise from the row before and to the next.
+
+    The hour 24 that closes a day follows its hour 23; one that opens the day means another midnight.
+    """
+    if not len(rows):
+        return t
+    later = t.copy()
+    later[rows] += DAY_NS
+    around = np.concatenate((rows[rows > 0] - 1, rows[rows < len(t) - 1]))
+    return later if bool((np.diff(later)[around] > 0).all()) else None
+
+
+def _durations(texts: NDArray[Any]) -> NDArray[np.float64] | None:
+    """Return texts such as 25:30:00 in seconds; None unless all are of this form, never fall, and pass hour 23."""
+    last = DURATION.fullmatch(str(texts[-1]).strip())
+    if last is None or int(last["hours"]) < 24:
+        return None
+    matches = [match for text in texts if (match := DURATION.fullmatch(str(text).strip()))]
+    if len(matches) < len(texts):
+        return None
+    parts = np.array([match.group("hours", "minutes", "seconds") for match in matches], np.float64)
+    seconds = np.round(parts @ [3600.0, 60.0, 1.0], 9)
+    return seconds if bool((np.diff(seconds) >= 0).all()) else None
 
 
 def _times_of_day(values: NDArray[np.int64], column: str) -> Stamps:
@@ -196,7 +241,7 @@ def _without_offsets(texts: NDArray[Any]) -> tuple[str, NDArray[Any]]:
         return "mixed", texts
     plain = np.empty(len(texts), object)
     plain[:] = [str(text)[: -len(suffix)] for text in texts]
-    return suffix.strip(), plain
+    return ZONE_TEXT.sub("", suffix.strip()), plain
 
 
 def _mixed_offsets(texts: NDArray[Any], file: TableFile) -> Stamps:
@@ -204,6 +249,7 @@ def _mixed_offsets(texts: NDArray[Any], file: TableFile) -> Stamps:
     import pandas as pd
 
     column = file.time_column
+    texts = np.array([ZONE_TEXT.sub("", str(text)) for text in texts], object)
     try:
         stamps = pd.to_datetime(texts, format="ISO8601", utc=True)
     except (ValueError, OverflowError, TypeError):

@@ -30,10 +30,15 @@ TIME = (
     r"(?P<h>\d{1,2})(?P<t>[:.])(?P<m>\d{2})(?:(?P=t)(?P<s>\d{2})(?:(?P<f>[.,:])(?P<frac>\d{1,9})\d*)?)?"
     r"(?P<ap>[ ]?[AaPp][Mm])?"
 )
-OFFSET = r"(?P<z>[ ]?(?:Z|UTC|[+-]\d{2}:?\d{2}))?"
+OFFSET = r"(?P<z>[ ]?(?:Z|UTC|[+-]\d{2}(?::?\d{2})?)(?:\[[A-Za-z_/+-]+\])?)?"
 STAMP = re.compile(rf"[ ]*{DATE}(?P<g>[T ]|, ?){TIME}{OFFSET}[ ]*", re.ASCII)
 DAY = re.compile(rf"[ ]*(?:{DATE}|(?P<ym>\d{{4}}-\d{{2}}))[ ]*", re.ASCII)
 CLOCK = re.compile(rf"[ ]*{TIME}[ ]*", re.ASCII)
+
+# Months as Jan-90 or January 1990, and two stamps with words between: times, but no stamps.
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}"
+MONTH_AND_YEAR = re.compile(rf"{_MONTH}[ -](?:\d{{4}}|\d{{2}})", re.IGNORECASE)
+FROM_TO = re.compile(rf"{DATE}(?:[T ]|, ?){TIME} ?(?:to|bis|until|-|/|\.\.) ?.*\d.*", re.ASCII | re.IGNORECASE)
 
 # The kinds of cells that a row of data holds.
 DATA_KINDS = ("number", "stamp", "day", "clock")
