@@ -335,7 +335,7 @@ class TestEvaluate:
 
     def test_json_has_the_fields_that_scripts_rely_on(self, model: Path, sine_csv: Path) -> None:
         document = json.loads(ok("evaluate", model, sine_csv, "--json", "--stride", 7, "-n", "0.4s").stdout)
-        assert set(document) == {"model", "horizon", "stride", "parts", "verdict"}
+        assert set(document) == {"model", "horizon", "stride", "parts", "verdict", "warnings"}
         assert (document["horizon"], document["stride"]) == (40, 7)
         (part,) = document["parts"]
         assert {"signal", "channel", "origins", "scores", "by_step", "reasons", "verdict"} <= set(part)
@@ -434,7 +434,7 @@ class TestForecast:
         ok("train", sine_csv, "-o", tmp_path / "m", "--predictor", "mean", *SMALL)
         (tmp_path / "far.csv").write_text("x\n" + "\n".join(str(50 + k % 2) for k in range(120)) + "\n")
         result = ok("forecast", tmp_path / "m", tmp_path / "far.csv", "-o", tmp_path / "out", "--no-time", "-q")
-        assert "warning: far: from step 1 on the forecast is more than 10 times" in result.stderr
+        assert "; from step 1 on the forecast is more than 10 times" in result.stderr
 
     def test_one_file(self, model: Path, sine_csv: Path, tmp_path: Path) -> None:
         result = ok("forecast", model, sine_csv, "-o", tmp_path / "out", "-n", "0.3s", "--level", 50, "--level", 90)
