@@ -233,3 +233,10 @@ def test_months_by_name_and_intervals_are_not_left_out(refused, reads, stamps, w
 
 def test_words_that_hold_a_month_are_text(reads):
     assert reads(table("label", ["Jan Smit", "May", "Mark-90", "March past"] * 5)).channels == ("v",)
+
+
+def test_irregular_rows_from_the_newest_on_are_never_counted_in_the_order_of_the_file(refused):
+    days = [datetime.date(2024, 12, 4) - datetime.timedelta(days=30 * k + k * k % 9) for k in range(COUNT)]
+    error = refused(table("Bill Date", days))
+    assert "--no-time" not in error.hint
+    assert "--sort" in error.hint

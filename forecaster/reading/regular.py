@@ -347,6 +347,10 @@ def _irregular(track: Track, steps: NDArray[np.float64], median: float, *, bad: 
     if track.kind != "samples":
         fix["rate_hz"] = float(f"{1 / (median * track.unit_s):.6g}")
     problem = f"a step of {step} among steps of {usual} ({int(bad.sum())} irregular)"
+    if track.row is not None:
+        # Rows that were put in order would be counted in the order of the file.
+        advice = "Resample it to regular steps first."
+        return track.refusal(problem, at, expected="regular steps", advice=advice)
     advice = "Rows then count as evenly spaced: do so only if the stamps are wrong and the rows right."
     return track.refusal(problem, at, expected="regular steps", fix=fix, advice=advice)
 
