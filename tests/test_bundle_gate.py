@@ -632,6 +632,13 @@ def test_the_weights_that_are_shown_are_those_that_are_stored(tmp_path, shown, i
         assert "auto/weights" in message(load, folder)
 
 
+def test_weights_that_are_no_weights_are_refused_with_their_file(tmp_path):
+    loaded = load(HERE / "format1" / "auto" / "model")
+    values = {**loaded.tensors, "auto/weights": loaded.tensors["auto/weights"] * 2}
+    with pytest.raises(OutputError, match=r"tensors.safetensors: found .* add up to 1"):
+        save(tmp_path / "m", loaded.manifest, values, loaded.texts)
+
+
 @pytest.mark.parametrize("wrong", ["1", True])
 def test_a_parameter_has_exactly_its_type(model, wrong):
     edit(model, at("predictors", 0, "parameters", "alpha", value=wrong))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from forecaster import networks, predictors
 from forecaster.bundle.manifest import Manifest, PredictorState
 from forecaster.bundle.strict_json import MAX_MAGNITUDE, parse, refused
-from forecaster.errors import ForecasterError, printable
+from forecaster.errors import ForecasterError, ModelError, printable
 from forecaster.predictors import Ensemble, TensorSpec
 
 # With the 8 bytes of its length the header takes at most 64 KiB.
@@ -111,7 +111,10 @@ def _check_weights(manifest: Manifest, tensors: Tensors, where: str) -> None:
         return
     parameters = Ensemble.Parameters.model_validate(first.parameters, strict=True)
     weights = {"weights": tensors[f"{Ensemble.name}/weights"]}
-    ensemble = Ensemble.restore(parameters, weights, manifest.window)
+    try:
+        ensemble = Ensemble.restore(parameters, weights, manifest.window)
+    except ModelError as error:
+        raise refused(where, error.message.rstrip(".")) from None
     stored = {"next": ensemble.mean_weights(0, 1), "fed_back": ensemble.mean_weights(1)}
     if shown is None or not all(_are_close(stored[name], getattr(shown, name)) for name in stored):
         expected = "those that the combination in model.json shows"
