@@ -7,10 +7,11 @@ import pytest
 from forecaster.config import ReadingOptions
 from forecaster.errors import SignalError
 from forecaster.reading import read
-from forecaster.reading.refusal import FLAGS, NAMES
+from forecaster.reading.refusal import FLAGS, NAMES, SPELLED
 
 FIELDS = {option: field for field, option in (NAMES | FLAGS).items()}
-LISTS = ("columns", "time_columns", "units", "na")
+LISTS = ("columns", "time_columns", "units", "na", "rename")
+CHARACTERS = {name: character for character, name in SPELLED.items()}
 
 
 def options_of(text):
@@ -23,7 +24,8 @@ def options_of(text):
         elif field in LISTS:
             options[field] = (*options.get(field, ()), words.pop(0))
         else:
-            options[field] = words.pop(0)
+            word = words.pop(0)
+            options[field] = CHARACTERS.get(word, word)
     return ReadingOptions(**options)
 
 

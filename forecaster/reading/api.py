@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from forecaster.config import ReadingOptions
 from forecaster.errors import SignalError
 from forecaster.reading import formats
@@ -21,6 +23,8 @@ from forecaster.signal.signal import Signal
 ROUNDS = 8
 # A larger file is not read again to try them.
 REHEARSED_BYTES = 1 << 26
+# Options that would keep fewer of the rows are not proposed.
+LEAST_KEPT = 0.5
 
 
 def read_signal(
@@ -96,11 +100,22 @@ def _with_tried_options(
         return SignalError(refusal.found, hint=refusal.hint, **refusal.where)
     for _ in range(ROUNDS):
         try:
-            _read(path, applied(options, fix), None, expected)
-            return refusal.completed(fix, True)
+            reading = _read(path, applied(options, fix), None, expected)
+            doubt = _doubt(reading.signal, applied(options, fix).layout)
+            return refusal.completed(fix, reads=True, doubt=doubt)
         except RefusalError as later:
             grown = merged(fix, later.fix)
             if not later.fix or grown == fix:
                 break
             fix, last = grown, later
-    return refusal.completed(dict(refusal.fix) if last is refusal else fix, False)
+    return refusal.completed(dict(refusal.fix) if last is refusal else fix, reads=False)
+
+
+def _doubt(signal: Signal, layout: str) -> str:
+    """Return why what was read with proposed options is hardly what is meant; nothing where it may be."""
+    kept = sum(map(len, signal.recordings))
+    if layout == "columns" and kept < LEAST_KEPT * signal.rows:
+        return f"only {kept} of its {signal.rows} rows would be kept"
+    values = np.concatenate([recording.values[:, : len(signal.channels)] for recording in signal.recordings])
+    is_constant = bool((values.min(axis=0) == values.max(axis=0)).all())
+    return "all values would be the same" if is_constant and not signal.symbols and kept > 1 else ""

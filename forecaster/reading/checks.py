@@ -339,7 +339,7 @@ def refuse_long(table: Table) -> None:
         is_number = file.kinds[index] == "number"
         are_labels = file.kinds[index] == "text" or all(re.fullmatch(r"\d{1,9}", label) for label in labels)
         if 1 < len(set(labels)) <= rows / 3 and are_labels and _rise_within(labels, t):
-            if letters(file.names[index]) in TIME_UNITS and is_number:
+            if is_number and (letters(file.names[index]) in TIME_UNITS or _are_hours(labels)):
                 raise _part_of_time(file, index, labels)
             raise _long_table(file, index, labels, t)
 
@@ -354,11 +354,18 @@ def _rise_within(labels: list[str], t: NDArray[Any]) -> bool:
     return True
 
 
+def _are_hours(labels: list[str]) -> bool:
+    """Return whether labels are 0 to 23, 1 to 24, or as many halves or quarters of hours: no machine counts so."""
+    numbers = sorted({int(label) for label in labels})
+    return numbers[0] in (0, 1) and len(numbers) in (24, 48, 96) and numbers[-1] - numbers[0] + 1 == len(numbers)
+
+
 def _part_of_time(file: TableFile, index: int, labels: list[str]) -> RefusalError:
-    """Return the refusal of a column of seconds or milliseconds beside the time: no option adds it to the stamps."""
+    """Return the refusal of a column of seconds, or of the hours of a day, beside the time that it is a part of."""
     name = file.names[index]
     steps = [abs(int(b) - int(a)) for a, b in pairwise(labels) if int(b) != int(a)]
-    step_s = SECONDS[TIME_UNITS[letters(name)]] * sorted(steps)[len(steps) // 2]
+    unit = TIME_UNITS.get(letters(name))
+    step_s = SECONDS[unit] * sorted(steps)[len(steps) // 2] if unit else SECONDS["d"] / len(set(labels))
     channels = tuple(file.names[i] for i in file.roles.channels if i != index)
     return file.refusal(
         f"column {name!r} counts on within one and the same time: it seems to be a part of it",
@@ -375,7 +382,8 @@ def _long_table(file: TableFile, index: int, labels: list[str], t: NDArray[Any])
     name = file.names[index]
     channels = [i for i in file.roles.channels if i != index]
     one_block_each = sum(a != b for a, b in pairwise(labels)) + 1 == len(set(labels))
-    are_shared = len(np.unique(t)) < len(t)
+    # Channels measured side by side have the same stamps; machines of which each was there for a while do not.
+    are_shared = len(np.unique(t)) * len(set(labels)) == len(t)
     fix: dict[str, Any] = {"group_column": name}
     if not one_block_each or (are_shared and len(channels) == 1):
         fix = {"layout": "long", **fix}

@@ -27,6 +27,7 @@ from forecaster.reading.measurements import (
     time_in_parts,
 )
 from forecaster.reading.refusal import RefusalError, as_text
+from forecaster.reading.rows import refuse_series_in_turn
 from forecaster.reading.text.cells import (
     FROM_TO,
     MISSING_WORDS,
@@ -38,10 +39,12 @@ from forecaster.reading.text.cells import (
     units_of,
 )
 from forecaster.reading.text.header import renaming
+from forecaster.reading.time_parts import refuse_day_a_row, refuse_parts_of_time
 from forecaster.signal.units import is_unit
 
 # Texts are times if so many of them look like one.
 TIMELIKE_SHARE = 0.9
+
 # How the refusal of a file begins that may hold labels alone.
 NO_NUMBERS = "no column of numbers"
 
@@ -85,6 +88,7 @@ def with_roles(file: TableFile) -> TableFile:
     group = None if options.group_column is None else resolve(file, options.group_column, "--group-column")
     timelike = [index for index in range(file.width) if index != group and is_time(file, index)]
     time = _time_columns(file, timelike)
+    refuse_parts_of_time(file, time)
     if not time:
         _refuse_months_and_intervals(file)
         _refuse_unknown_time(file)
@@ -127,6 +131,8 @@ def _with_all_numbers(file: TableFile, roles: Roles, covariates: tuple[int, ...]
     _refuse_later_clock(file, channels, time)
     if not (time or file.options.no_time):
         notes += _notes_on_ramps(file, channels)
+    refuse_day_a_row(file, channels)
+    refuse_series_in_turn(replace(file, roles=roles), channels)
     numbers = _of_kind(file, "number")
     # A first column of text beside many numbers may name one series a row.
     may_be_wide = not time and group is None and file.kinds[0] == "text" and len(numbers) >= 3
@@ -234,8 +240,9 @@ def _time_columns(file: TableFile, timelike: Sequence[int]) -> tuple[int, ...]:
     if options.no_time and (options.time_columns or options.time_format):
         raise file.refusal("--no-time together with --time-column or --time-format", expected="one of them")
     if options.time_columns:
-        if len(options.time_columns) > 2:
-            raise file.refusal(f"{len(options.time_columns)} time columns", expected="one, or date and time")
+        if len(options.time_columns) > 2 and options.time_format is None:
+            expected = "one, or date and time; --time-format says how to read more"
+            raise file.refusal(f"{len(options.time_columns)} time columns", expected=expected)
         chosen = tuple(resolve(file, name, "--time-column") for name in options.time_columns)
         if len(set(chosen)) < len(chosen):
             raise file.refusal("the same column twice as --time-column", expected="a date and a time")

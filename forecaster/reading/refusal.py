@@ -54,10 +54,14 @@ class RefusalError(SignalError):
         hint = " ".join(part for part in (f"`{as_text(self.fix)}` would accept it." if fix else "", advice) if part)
         super().__init__(problem, hint=hint, **where)
 
-    def completed(self, fix: Fix, reads: bool) -> SignalError:
-        """Return the final error, whose hint names all options that the file needs; `reads` says whether they do."""
+    def completed(self, fix: Fix, *, reads: bool, doubt: str = "") -> SignalError:
+        """Return the final error, whose hint names all options that the file needs; `reads` says whether they do.
+
+        `doubt` says why what they read is hardly what is meant: then they are not to be added without a thought.
+        """
         text = as_text(fix)
         hint = f"Add `{text}` to read it." if reads else f"`{text}` gets past this, but not yet the whole file."
+        hint = f"With `{text}`, {doubt}." if doubt else hint
         return SignalError(self.found, hint=" ".join(p for p in (hint if text else "", self.advice) if p), **self.where)
 
 

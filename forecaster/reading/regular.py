@@ -37,6 +37,8 @@ LAST_DAY = 28
 # More gaps than this share of the steps are no gaps, but irregular steps.
 IRREGULAR_SHARE = 0.2
 DAY_NS = 86_400 * 10**9
+# Values of equal stamps differ grossly if they do by so many times the step that nine of ten steps do not exceed.
+GROSSLY, USUAL_STEP = 3.0, 0.9
 
 
 @dataclass
@@ -161,7 +163,8 @@ def put_in_order(track: Track, options: ReadingOptions) -> int:
         at = int(same[0]) + 1
         _refuse_end_of_summer_time(track, same)
         problem = f"the time {track.show(at)} stands twice ({len(same)} in all)"
-        raise track.refusal(problem, at, expected="one row a stamp", fix={"duplicates": "mean"})
+        expected, advice = "one row a stamp", _on_duplicates(track, same)
+        raise track.refusal(problem, at, expected=expected, fix={} if advice else {"duplicates": "mean"}, advice=advice)
     _merge_equal(track, options)
     return len(same)
 
@@ -269,6 +272,29 @@ def _refuse_restart(track: Track, back: NDArray[np.int64]) -> None:
         expected="later stamps in later rows",
         fix={"recording_rows": int(lengths[0])} if are_even else {},
         advice="" if are_even else advice,
+    )
+
+
+def _on_duplicates(track: Track, same: NDArray[np.int64]) -> str:
+    """Return why rows of equal stamps are not to be averaged: their values differ grossly; or nothing.
+
+    Two readings of one time differ by no more than readings of neighbouring times do.
+    """
+    values, is_step = np.nan_to_num(track.values), np.ones(len(track.values) - 1, bool)
+    is_step[same] = False
+    if not is_step.any():
+        return ""
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = np.abs(np.diff(values, axis=0))
+        usual, worst = np.quantile(steps[is_step], USUAL_STEP, axis=0), steps[same].max(axis=0)
+        excess = np.nan_to_num(worst - GROSSLY * usual)
+    column = int(np.argmax(excess))
+    if excess[column] <= 0:
+        return ""
+    name = track.file.names[track.file.roles.channels[column]]
+    return (
+        f"Values of {name!r} at equal stamps differ by up to {worst[column]:.4g}, steps from row to row by about "
+        f"{usual[column]:.4g}: they are no two readings of one time. Mend the stamps, or keep one row of each."
     )
 
 

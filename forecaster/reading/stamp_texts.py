@@ -118,7 +118,8 @@ def _forms(parts: dict[str, str | None]) -> list[str]:
             return ["iso"]
         return [f"%Y{parts['a']}%m{parts['a']}%d{time}"]
     if parts.get("d") is not None:
-        return [f"%d{parts['c']}%b{parts['c']}%Y{time}"]
+        year = "%Y" if len(parts["yy"] or "") == 4 else "%y"
+        return [f"%d{parts['c']}%b{parts['c']}{year}{time}"]
     if parts.get("p") is not None:
         mark, year = parts["b"], "%Y" if len(parts["y"] or "") == 4 else "%y"
         day_first, month_first = f"%d{mark}%m{mark}{year}{time}", f"%m{mark}%d{mark}{year}{time}"

@@ -116,9 +116,9 @@ def _parsed(table: Table) -> Stamps:
 
     if len(table.time) == 1:
         return from_texts(first, file)
-    # A column of dates and one of clocks are read as one.
+    # A column of dates and one of clocks are read as one, and so are those of year, month, day and hour.
     joined = np.empty(len(first), object)
-    joined[:] = [f"{str(day).strip()} {str(clock).strip()}" for day, clock in zip(*table.time, strict=True)]
+    joined[:] = [" ".join(str(part).strip() for part in parts) for parts in zip(*table.time, strict=True)]
     return from_texts(joined, file)
 
 

@@ -7,6 +7,7 @@ from forecaster.reading.columns import channel_names, with_roles
 from forecaster.reading.file import InputFile, Table
 from forecaster.reading.measurements import without_unmeasured
 from forecaster.reading.recordings import Reading
+from forecaster.reading.rows import refuse_total_row
 from forecaster.reading.text.dialect import sniff
 from forecaster.reading.text.table import load
 
@@ -26,6 +27,7 @@ def text_table(file: InputFile) -> Table:
     checks.refuse_grouped_digits(sniffed)
     described = with_roles(sniffed)
     table = without_unmeasured(load(checks.check_last_rows(described)))
+    refuse_total_row(table)
     recordings.with_stamps(table)
     checks.refuse_missing_code(table)
     checks.refuse_long(table)

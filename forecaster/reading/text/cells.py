@@ -24,7 +24,7 @@ _MISSING = "nan na n/a #n/a null none nil missing inf -inf +inf infinity -infini
 DATE = (
     r"(?:(?P<Y>\d{4})(?P<a>[-/.])(?P<M>\d{1,2})(?P=a)(?P<D>\d{1,2})"
     r"|(?P<p>0?[1-9]|[12]\d|3[01])(?P<b>[-/.])(?P<q>0?[1-9]|[12]\d|3[01])(?P=b)(?P<y>\d{4}|\d{2})"
-    r"|(?P<d>\d{1,2})(?P<c>[- ])(?P<mon>[A-Za-z]{3})(?P=c)(?P<yy>\d{4}))"
+    r"|(?P<d>\d{1,2})(?P<c>[- ])(?P<mon>[A-Za-z]{3})(?P=c)(?P<yy>\d{4}|\d{2}))"
 )
 TIME = (
     r"(?P<h>\d{1,2})(?P<t>[:.])(?P<m>\d{2})(?:(?P=t)(?P<s>\d{2})(?:(?P<f>[.,:])(?P<frac>\d{1,9})\d*)?)?"

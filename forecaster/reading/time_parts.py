@@ -1,0 +1,98 @@
+"""A time that stands in several columns, or above them: year, month, day, hour; an hour beside the date; a day a row.
+
+Such files are refused with the options that join the columns to one time, where there are some.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from forecaster.reading.file import TableFile
+from forecaster.reading.measurements import letters, sample_numbers
+
+# The parts of a time, how they are written one behind the other, their numbers, and what their columns are called.
+_PARTS = {
+    "%Y": ((1600, 2300), "year yyyy yr jahr annee"),
+    "%m": ((1, 12), "month mon mo mm monat mois mes monthofyear"),
+    "%d": ((1, 31), "day dd dy tag dayofmonth dom"),
+    "%H": ((0, 24), "hour hours hr hrs hh stunde heure hrend hrbegin hourending hourend hourofday he hb"),
+    "%M": ((0, 59), "minute minutes mi mins minuteofhour"),
+    "%S": ((0, 59), "second seconds ss sekunde seconde"),
+}
+LAST_HOUR = 24
+# Formats of dates that are read in one way alone.
+DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d-%b-%y", "%d-%b-%Y", "%d.%m.%Y")
+# What a column that holds one time of each day is called: 00:00-01:00, 13.30, H07.
+CLOCK_NAME = re.compile(r"[0-2]?\d[:.][0-5]\d(?!\d)|(?:[Hh](?:our|r)?|HE)[ _]?[0-2]?\d$")
+FEWEST_CLOCKS = 12
+
+
+def refuse_parts_of_time(file: TableFile, time: tuple[int, ...]) -> None:
+    """Raise RefusalError for a time in columns of its own: year, month, day and more, or an hour beside the date."""
+    if file.options.no_time or file.options.time_columns or file.options.symbols or not file.header:
+        return
+    parts = {form: index for form in _PARTS if (index := _column_of(file, form)) is not None}
+    if len(time) == 1 and file.kinds[time[0]] in ("day", "number") and "%H" in parts and time[0] not in parts.values():
+        date_format = _date_format(file.sample_of(time[0]))
+        columns: dict[str, int] = {
+            date_format: time[0],
+            **{form: parts[form] for form in ("%H", "%M", "%S") if form in parts},
+        }
+        if not _repeats(file.sample_of(time[0])):
+            return
+    elif {"%Y", "%m", "%d"} <= parts.keys() and set(time) <= {parts["%Y"]}:
+        date_format, columns = "%Y", parts
+    else:
+        return
+    names = tuple(file.names[index] for index in columns.values())
+    # The hour 24 ends a day, where 0 begins one: a format reads the one and not the other.
+    ends_at_24 = "%H" in parts and max(sample_numbers(file, parts["%H"])) == LAST_HOUR
+    form = "" if ends_at_24 or not date_format else " ".join(columns)
+    raise file.refusal(
+        "the time stands in several columns: " + ", ".join(map(repr, names)),
+        line=file.first_line,
+        column=names[0],
+        expected="one column of time, or a date and a time",
+        fix={"time_columns": names, "time_format": form} if form else {},
+        advice="" if form else "Write them in one column, with hours from 0 to 23.",
+    )
+
+
+def refuse_day_a_row(file: TableFile, channels: Sequence[int]) -> None:
+    """Raise RefusalError for columns that are called by the times of a day: each row holds a day."""
+    clocks = [index for index in channels if CLOCK_NAME.match(file.names[index].strip())]
+    if file.header and len(clocks) >= FEWEST_CLOCKS and 2 * len(clocks) > len(channels):
+        raise file.refusal(
+            f"{len(clocks)} columns are called by times such as {file.names[clocks[0]]!r}: each row holds a day",
+            line=file.first_line,
+            expected="one sample a row",
+            advice="Write the values of each day below one another, each with its time.",
+        )
+
+
+def _column_of(file: TableFile, form: str) -> int | None:
+    """Return the first column that is called a part of the time, and holds nothing but numbers of that part."""
+    (low, high), words = _PARTS[form]
+    for index, name in enumerate(file.names):
+        numbers = sample_numbers(file, index) if letters(name.replace("_", "")) in words.split() else []
+        if numbers and all(number.is_integer() and low <= number <= high for number in numbers):
+            return index
+    return None
+
+
+def _date_format(cells: Sequence[str]) -> str:
+    """Return the one format that fits all dates, or nothing."""
+    return next((form for form in DATE_FORMATS if _fits(cells, form)), "")
+
+
+def _fits(cells: Sequence[str], form: str) -> bool:
+    try:
+        return bool([datetime.strptime(cell.strip(), form) for cell in cells if cell.strip()])
+    except ValueError:
+        return False
+
+
+def _repeats(cells: Sequence[str]) -> bool:
+    return len(set(cells)) < len(cells)
