@@ -77,6 +77,7 @@ class ReadingOptions(Frozen):
     # Options that folders of earlier versions do not have are written where they are set.
     rename: Annotated[Texts, Field(exclude_if=lambda names: not names)] = ()
     time_zone: Annotated[Text | None, Field(exclude_if=lambda name: name is None)] = None
+    skip_end: Annotated[int, Field(ge=0, le=10**9, exclude_if=lambda rows: rows == 0)] = 0
 
     def replaced(self, **settings: Any) -> ReadingOptions:
         """Return the options with some `settings` replaced; a text stands for a list of one.

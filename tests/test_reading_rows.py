@@ -19,7 +19,9 @@ def test_a_total_row_is_refused_whatever_its_stamp(write, stamp):
     path = write(lines("time,a,b", HOURS, WAVE, 2 * WAVE) + f"{stamp},{WAVE.sum():.2f},{2 * WAVE.sum():.2f}\n")
     error = refusal(path)
     assert "the last row is the sum of the 48 rows above it" in str(error)
-    assert "--" not in error.hint
+    assert error.hint == "Add `--skip-end 1` to read it."
+    assert read_signal(path, skip_end=1).recordings[0].values[:, 0].tolist() == WAVE.tolist()
+    assert "leaves nothing of" in str(refusal(path, skip_end=49))
 
 
 def test_growth_is_no_total(write):

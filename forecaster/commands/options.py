@@ -245,6 +245,7 @@ reading = joined(
     ),
     option("--no-header", is_flag=True, default=None, help="The first row holds data."),
     option("--skip-rows", type=click.IntRange(0), metavar="ROWS", help="Lines to skip at the top."),
+    option("--skip-end", type=click.IntRange(0), metavar="ROWS", help="Rows to leave out at the end, such as a total."),
     option("--encoding", metavar="NAME", help="utf-8, utf-16, latin-1 ..."),
     option("--na", type=Listed(), multiple=True, metavar="VALUE", help="What stands for a missing value; repeatable."),
     option("--missing", type=click.Choice(["error", "split", "interpolate"]), help="What to do at gaps.  [error]"),

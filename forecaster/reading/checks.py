@@ -280,6 +280,7 @@ def _last_rows(file: TableFile) -> list[list[str]]:
     lines = lines[file.first_line - 1 :] if file.source.size <= LAST_BYTES else lines[1:]
     while lines and not lines[-1].strip(",; \t" + file.delimiter):
         lines.pop()
+    lines = lines[: len(lines) - file.options.skip_end]
     rows = [split_line(line, file.delimiter) for line in lines[-LAST_ROWS:]]
     return rows if all(len(row) == file.width for row in rows) else []
 
@@ -300,7 +301,7 @@ def _refuse_summary(file: TableFile, index: int, run: int) -> None:
             line=line,
             column=file.names[index],
             expected="samples in all rows",
-            advice="Delete the line." if run == 1 else f"Delete the last {run} lines.",
+            fix={"skip_end": file.options.skip_end + run},
         )
 
 

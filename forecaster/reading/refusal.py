@@ -31,6 +31,7 @@ NAMES = {
     "recording_rows": "--recording-rows",
     "layout": "--layout",
     "rename": "--rename",
+    "skip_end": "--skip-end",
     "time_zone": "--time-zone",
 }
 FLAGS = {"no_time": "--no-time", "no_header": "--no-header", "sort": "--sort"}

@@ -39,6 +39,8 @@ IRREGULAR_SHARE = 0.2
 DAY_NS = 86_400 * 10**9
 # Values of equal stamps differ grossly if they do by so many times the step that nine of ten steps do not exceed.
 GROSSLY, USUAL_STEP = 3.0, 0.9
+# A step so many times as long as the others is a jump.
+JUMP = 3.0
 
 
 @dataclass
@@ -373,8 +375,9 @@ def _irregular(track: Track, steps: NDArray[np.float64], median: float, *, bad: 
     if track.kind != "samples":
         fix["rate_hz"] = float(f"{1 / (median * track.unit_s):.6g}")
     problem = f"a step of {step} among steps of {usual} ({int(bad.sum())} irregular)"
-    if track.row is not None:
-        # Rows that were put in order would be counted in the order of the file.
+    is_reordered = track.row is not None or track.file.options.layout == "long"
+    if is_reordered or steps[bad].max() > JUMP * median:
+        # Rows that were put in order would be counted in the order of the file, and a jump is no uneven step.
         advice = "Resample it to regular steps first."
         return track.refusal(problem, at, expected="regular steps", advice=advice)
     advice = "Rows then count as evenly spaced: do so only if the stamps are wrong and the rows right."

@@ -15,6 +15,8 @@ FEWEST_ROWS = 8
 TOTAL_SHARE, TOTAL_TIMES = 1e-3, 3.0
 # Values of series in turn differ from row to row by so many times what they do within each series.
 IN_TURN = 4.0
+# So many channels are looked at.
+MOST_CHANNELS = 8
 
 
 def refuse_total_row(table: Table) -> None:
@@ -32,22 +34,20 @@ def refuse_total_row(table: Table) -> None:
             line=file.first_line + len(above),
             column=file.names[file.roles.channels[0]],
             expected="samples in all rows",
-            advice="Delete the line.",
+            fix={"skip_end": file.options.skip_end + 1},
         )
 
 
 def refuse_series_in_turn(file: TableFile, channels: tuple[int, ...]) -> None:
-    """Raise RefusalError for rows of several series in turn: their values go on within each label of a text column."""
-    if file.options.layout != "columns" or file.options.group_column or len(channels) != 1:
+    """Raise RefusalError for rows of several series in turn: all values go on within each label of a text column."""
+    if file.options.layout != "columns" or file.options.group_column:
         return
-    numbers = [
-        float(cell.replace(",", ".")) if PATTERNS[file.decimal].fullmatch(cell) else np.nan
-        for cell in file.sample_of(channels[0])
-    ]
+    samples = [file.sample_of(channel) for channel in channels[:MOST_CHANNELS]]
+    varying = [[_number(cell, file.decimal) for cell in sample] for sample in samples if len(set(sample)) > 1]
     for index, kind in enumerate(file.kinds):
         labels = file.sample_of(index)
-        is_label = kind == "text" and index not in file.roles.time and len(labels) == len(numbers)
-        if is_label and 2 <= len(set(labels)) <= len(labels) / 4 and _are_in_turn(labels, numbers):
+        is_label = kind == "text" and index not in file.roles.time and 2 <= len(set(labels)) <= len(labels) / 4
+        if is_label and varying and all(_are_in_turn(labels, numbers) for numbers in varying):
             first, second = list(dict.fromkeys(labels))[:2]
             raise file.refusal(
                 f"rows of {len(set(labels))} series in turn ({first!r}, {second!r}, ...)",
@@ -59,15 +59,19 @@ def refuse_series_in_turn(file: TableFile, channels: tuple[int, ...]) -> None:
             )
 
 
+def _number(cell: str, decimal: str) -> float:
+    return float(cell.replace(",", ".")) if PATTERNS[decimal].fullmatch(cell) else np.nan
+
+
 def _are_in_turn(labels: list[str], numbers: list[float]) -> bool:
     """Return whether labels change often, and numbers differ far more where they do than within a label."""
     last: dict[str, float] = {}
     within: list[float] = []
-    for label, number in zip(labels, numbers, strict=True):
+    for label, number in zip(labels, numbers, strict=False):
         if label in last:
             within.append(abs(number - last[label]))
         last[label] = number
-    changes = [abs(b - a) for (a, b), (x, y) in zip(pairwise(numbers), pairwise(labels), strict=True) if x != y]
+    changes = [abs(b - a) for (a, b), (x, y) in zip(pairwise(numbers), pairwise(labels), strict=False) if x != y]
     across, inside = (np.asarray(steps)[~np.isnan(steps)] for steps in (changes, within))
     if len(across) <= len(labels) / 4 or not len(inside):
         return False

@@ -13,6 +13,9 @@ from forecaster.reading.formats.columns import text_table
 from forecaster.reading.recordings import Reading
 from forecaster.reading.regular import Track
 
+# Channels are filled in where they lack fewer of their values than this leaves.
+LEAST_SHARED = 0.8
+
 
 def read(file: InputFile) -> Reading:
     """Return the reading of a text with one value a row. Raises RefusalError."""
@@ -72,11 +75,14 @@ def _refuse_uneven(
         )
     if options.missing == "error" and (count == 0).any():
         stamp, channel = np.argwhere(count == 0)[0]
+        # Channels that hardly share a stamp were measured at times of their own.
+        share = float((count > 0).mean())
         raise file.refusal(
             f"no value at the {stamp + 1}. stamp ({int((count == 0).sum())} missing)",
             column=names[channel],
             expected="every channel at every stamp",
-            fix={"missing": "interpolate"},
+            fix={"missing": "interpolate"} if share > LEAST_SHARED else {},
+            advice="" if share > LEAST_SHARED else "Write each channel, with its own stamps, into a file of its own.",
         )
 
 

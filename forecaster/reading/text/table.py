@@ -31,6 +31,7 @@ def load(file: TableFile) -> Table:
     if facts.quotes:
         check_quotes(file)
     rows, notes = _without_end(file, arrays)
+    rows = _without_skipped_end(file, rows)
     arrays = {index: column[:rows] for index, column in arrays.items()}
     roles = file.roles
     alphabet: tuple[str, ...] = ()
@@ -158,6 +159,16 @@ def _without_end(file: TableFile, arrays: Arrays) -> tuple[int, list[str]]:
     if blank >= rows:
         raise file.refusal("no row of numbers, only empty rows", line=file.first_line)
     return rows - blank, [f"{with_delimiters} empty rows at the end left out"] if with_delimiters else []
+
+
+def _without_skipped_end(file: TableFile, rows: int) -> int:
+    """Return the number of rows without those that --skip-end leaves out. Raises RefusalError if none is left."""
+    left = rows - file.options.skip_end
+    if left < 1:
+        raise file.refusal(
+            f"--skip-end {file.options.skip_end} leaves nothing of {rows} rows", expected="rows of numbers"
+        )
+    return left
 
 
 def _is_blank(value: Any) -> bool:
