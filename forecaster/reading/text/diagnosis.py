@@ -148,7 +148,8 @@ def bad_cell(file: TableFile, text: str, line: int, column: str) -> RefusalError
     advice = _how_to_mend(text, column)
     if text in ("", *options.na):
         fix = missing
-    elif len(text) > 256 or advice:
+    elif len(text) > 256 or advice or "\\" in printable(text, 256):
+        # What has to be shown escaped cannot be pasted.
         fix = {}
     elif (mark := _thousands_mark(text.strip(), file)) is not None:
         fix = {} if _may_be_decimal(text, file) else {"thousands": mark}
