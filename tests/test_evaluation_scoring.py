@@ -154,7 +154,7 @@ def test_default_stride_is_the_smaller_of_horizon_and_segment():
 def test_the_json_has_exactly_the_promised_keys():
     result = _evaluate([_signal(channels=2)], [[0]], band=lambda level, channel, horizon: (np.full(horizon, 0.4), ""))
     data = json.loads(json.dumps(result.to_json(), allow_nan=False))
-    assert list(data) == ["model", "horizon", "stride", "parts", "verdict"]
+    assert list(data) == ["model", "horizon", "stride", "parts", "verdict", "warnings"]
     assert [part["channel"] for part in data["parts"]] == ["c0", "c1"]
     part = data["parts"][0]
     promised = ["signal", "channel", "origins", "scores", "by_step", "reasons", "verdict"]
