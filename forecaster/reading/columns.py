@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -26,12 +24,18 @@ from forecaster.reading.measurements import (
     set_aside,
     time_in_parts,
 )
+from forecaster.reading.overlooked_times import (
+    SHORT_TIME_NAMES,
+    TIME_NAMES,
+    refuse_day_a_row,
+    refuse_months_and_intervals,
+    refuse_parts_of_time,
+    refuse_unknown_time,
+)
 from forecaster.reading.refusal import RefusalError, as_text
 from forecaster.reading.rows import refuse_series_in_turn
 from forecaster.reading.text.cells import (
-    FROM_TO,
     MISSING_WORDS,
-    MONTH_AND_YEAR,
     PATTERNS,
     other_unit,
     split_line,
@@ -39,27 +43,14 @@ from forecaster.reading.text.cells import (
     units_of,
 )
 from forecaster.reading.text.header import renaming
-from forecaster.reading.time_parts import refuse_day_a_row, refuse_parts_of_time
 from forecaster.signal.units import is_unit
-
-# Texts are times if so many of them look like one.
-TIMELIKE_SHARE = 0.9
 
 # How the refusal of a file begins that may hold labels alone.
 NO_NUMBERS = "no column of numbers"
 
-_TIME = (
-    "time timestamp timestamps date ds datetime datetimes epoc epoch unix unixtime elapsed elapsedtime seconds "
-    "secondselapsed millis milliseconds xvalue zeit zeitstempel datum uhrzeit temps fecha hora "
-    "utc timeutc utctime dateandtime dateutc datetimeutc times timesec timems timeus timens localtime recordtime "
-    "sampletime year timeseconds datenum"
-)
-_SHORT_TIME = "t s sec secs ms us ns ts tms tus tns tsec"
 _INDEX = (
     "index idx i n no nr number # row record sample samples samplenumber unnamed counter count cnt point recno scan id"
 )
-# The short names may name other things: such a column must rise like a time too.
-TIME_NAMES, SHORT_TIME_NAMES = frozenset(_TIME.split()), frozenset(_SHORT_TIME.split())
 INDEX_NAMES = frozenset(["", *_INDEX.split()])
 # Time in French, temperatures in English: a unit tells.
 AMBIGUOUS = frozenset(["temps"])
@@ -67,16 +58,6 @@ AMBIGUOUS = frozenset(["temps"])
 # Two clocks differ in rate if their steps do by more than this share, and not by a ratio of units of time.
 LEAST_DIFFERENCE = 0.05
 UNIT_RATIOS = (60.0, 1e3, 3.6e3, 6e4, 1e6, 3.6e6, 6e7, 1e9)
-
-# Formats of time that are not looked for, but proposed where one fits.
-PROPOSED_FORMATS = (
-    *("%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M", "%Y%m%d-%H%M%S", "%Y%m%d_%H%M%S", "%Y%m%d %H%M%S"),
-    *("%Y-%m-%d %H", "%Y-%m-%dT%H", "%Y:%m:%d %H:%M:%S", "%Y:%m:%d %H:%M", "%Y_%m_%d_%H_%M_%S", "%Y-%m-%d-%H:%M:%S"),
-    *("%d-%b-%y %H:%M:%S", "%d-%b-%y %H:%M", "%d-%b-%y", "%d %b %y %H:%M:%S", "%d %b %y %H:%M", "%d %b %y"),
-    *("%d %B %Y %H:%M:%S", "%d %B %Y %H:%M", "%d %B %Y", "%d %b %Y %H:%M", "%B %d, %Y", "%B %d, %Y %H:%M", "%b %d, %Y"),
-    *("%a, %d %b %Y %H:%M:%S", "%a, %d %b %Y %H:%M:%S %z", "%a %b %d %H:%M:%S %Y", "%b-%Y", "%b %Y", "%B %Y"),
-    *("%Y-%j", "%Y%j", "%Y-%jT%H:%M:%S", "%G-W%V-%u"),
-)
 
 
 def with_roles(file: TableFile) -> TableFile:
@@ -90,8 +71,8 @@ def with_roles(file: TableFile) -> TableFile:
     time = _time_columns(file, timelike)
     refuse_parts_of_time(file, time)
     if not time:
-        _refuse_months_and_intervals(file)
-        _refuse_unknown_time(file)
+        refuse_months_and_intervals(file)
+        refuse_unknown_time(file)
     if options.symbols and not options.columns:
         labels = _label_column(file, taken=(*time, group), timelike=(*timelike, *time, group))
         return replace(file, roles=Roles(time, (labels,), group, units=("",)))
@@ -113,7 +94,7 @@ def _with_all_numbers(file: TableFile, roles: Roles, covariates: tuple[int, ...]
     channels = tuple(index for index in candidates if index not in aside and index not in hollow)
     if hollow and not (channels or aside):
         channels, hollow = tuple(hollow), []
-    blank = tuple(index for index in _of_kind(file, "empty") if index not in (*time, group)) + tuple(hollow)
+    blank = tuple(index for index in file.of_kind("empty") if index not in (*time, group)) + tuple(hollow)
     blank += tuple(i for i in _padding(file) if i not in {*time, *channels, *covariates, *blank, group})
     parts = [index for index, reason in aside.items() if reason in (DAY_NUMBERS_REASON, PART_OF_TIME)]
     if parts and not (time or file.options.no_time):
@@ -133,7 +114,7 @@ def _with_all_numbers(file: TableFile, roles: Roles, covariates: tuple[int, ...]
         notes += _notes_on_ramps(file, channels)
     refuse_day_a_row(file, channels)
     refuse_series_in_turn(replace(file, roles=roles), channels)
-    numbers = _of_kind(file, "number")
+    numbers = file.of_kind("number")
     # A first column of text beside many numbers may name one series a row.
     may_be_wide = not time and group is None and file.kinds[0] == "text" and len(numbers) >= 3
     taken = {*timelike, *time, *covariates, group}
@@ -227,10 +208,6 @@ def is_index(file: TableFile, index: int) -> bool:
     return len(numbers) > 2 and all(b - a == 1 for a, b in pairwise(numbers))
 
 
-def _of_kind(file: TableFile, kind: str) -> list[int]:
-    return [index for index, column_kind in enumerate(file.kinds) if column_kind == kind]
-
-
 # The choice of columns.
 
 
@@ -297,8 +274,8 @@ def _named_columns(file: TableFile, time: tuple[int, ...], group: int | None) ->
 
 def _label_column(file: TableFile, *, taken: Sequence[int | None], timelike: Sequence[int | None]) -> int:
     """Return the column of labels: the only one of text, else the only one that is neither time nor a count of rows."""
-    texts = [index for index in _of_kind(file, "text") if index not in taken]
-    numbers = [index for index in _of_kind(file, "number") if index not in timelike]
+    texts = [index for index in file.of_kind("text") if index not in taken]
+    numbers = [index for index in file.of_kind("number") if index not in timelike]
     candidates = texts or [index for index in numbers if not is_index(file, index)] or numbers
     if len(candidates) == 1:
         return candidates[0]
@@ -366,60 +343,6 @@ def _with_units(file: TableFile) -> TableFile:
 
 
 # Columns of time that are easily overlooked.
-
-
-def _refuse_months_and_intervals(file: TableFile) -> None:
-    """Raise RefusalError for a column of months by name or of intervals: left out, its rows would have no time."""
-    if file.options.no_time or file.options.symbols or "number" not in file.kinds:
-        return
-    kinds = {
-        MONTH_AND_YEAR: ("a month by its name", "months such as 1990-01"),
-        FROM_TO: ("an interval", "the begin of each interval alone"),
-    }
-    for index in _of_kind(file, "text"):
-        cells = [cell.strip() for cell in file.sample_of(index) if cell.strip()]
-        for pattern, (problem, expected) in kinds.items():
-            if cells and sum(pattern.fullmatch(cell) is not None for cell in cells) >= TIMELIKE_SHARE * len(cells):
-                raise file.refusal(
-                    f"{problem}, {cells[0]!r}",
-                    line=file.first_line,
-                    column=file.names[index],
-                    expected=expected,
-                    advice="Write the column so, or leave time out: --no-time.",
-                )
-
-
-def _refuse_unknown_time(file: TableFile) -> None:
-    """Raise RefusalError for a column of text that is called time: order, gaps and rate stand in it."""
-    if file.options.no_time or file.options.symbols or not file.header or "number" not in file.kinds:
-        return
-    for index in _of_kind(file, "text"):
-        name, text = file.names[index], next(iter(file.sample_of(index)), "")
-        if not (any(c.isdigit() for c in text) and letters(name) in TIME_NAMES):
-            continue
-        fix: dict[str, Any] = {"no_time": True}
-        option = f"--time-column {shlex.quote(name)} --time-format FORMAT"
-        advice = f"If it is the time, `{option}` says how it is written."
-        form = _format_of(text)
-        if form:
-            fix, advice = {"time_columns": (name,), "time_format": form}, "Or leave time out: --no-time."
-        raise file.refusal(
-            f"{text!r} is no time stamp of a known kind",
-            line=file.first_line,
-            column=name,
-            expected="such as 2022-08-05 15:26:13",
-            fix=fix,
-            advice=advice,
-        )
-
-
-def _format_of(text: str) -> str:
-    """Return the first of the proposed formats that fits a stamp, or nothing."""
-    for form in PROPOSED_FORMATS:
-        with contextlib.suppress(ValueError):
-            datetime.strptime(text.strip(), form)
-            return form
-    return ""
 
 
 def _refuse_later_clock(file: TableFile, channels: tuple[int, ...], time: tuple[int, ...]) -> None:

@@ -163,6 +163,10 @@ class TableFile(InputFile):
         """Return whether a model reads the column `index`, by its header or by that without its unit."""
         return bool({self.names[index], unit_of(self.names[index])[0]} & set(self.expected))
 
+    def of_kind(self, kind: str) -> list[int]:
+        """Return the columns that hold a kind of cells."""
+        return [index for index, column_kind in enumerate(self.kinds) if column_kind == kind]
+
     def sample_of(self, index: int) -> list[str]:
         """Return the texts of a column in the first rows."""
         return [row[index] for row in self.sample if index < len(row)]

@@ -1,17 +1,42 @@
-"""A time that stands in several columns, or above them: year, month, day, hour; an hour beside the date; a day a row.
+"""Times that are easily overlooked: texts of an unknown form, parts in columns of their own, a day a row.
 
-Such files are refused with the options that join the columns to one time, where there are some.
+Order, gaps and rate stand in them, so such files are refused, with the options that read the time where there are some.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
+import shlex
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from forecaster.reading.file import TableFile
 from forecaster.reading.measurements import letters, sample_numbers
+from forecaster.reading.text.cells import FROM_TO, MONTH_AND_YEAR
 
+_TIME = (
+    "time timestamp timestamps date ds datetime datetimes epoc epoch unix unixtime elapsed elapsedtime seconds "
+    "secondselapsed millis milliseconds xvalue zeit zeitstempel datum uhrzeit temps fecha hora "
+    "utc timeutc utctime dateandtime dateutc datetimeutc times timesec timems timeus timens localtime recordtime "
+    "sampletime year timeseconds datenum"
+)
+_SHORT_TIME = "t s sec secs ms us ns ts tms tus tns tsec"
+# The short names may name other things: such a column must rise like a time too.
+TIME_NAMES, SHORT_TIME_NAMES = frozenset(_TIME.split()), frozenset(_SHORT_TIME.split())
+# Texts are times if so many of them look like one.
+TIMELIKE_SHARE = 0.9
+
+# Formats of time that are not looked for, but proposed where one fits.
+PROPOSED_FORMATS = (
+    *("%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M", "%Y%m%d-%H%M%S", "%Y%m%d_%H%M%S", "%Y%m%d %H%M%S"),
+    *("%Y-%m-%d %H", "%Y-%m-%dT%H", "%Y:%m:%d %H:%M:%S", "%Y:%m:%d %H:%M", "%Y_%m_%d_%H_%M_%S", "%Y-%m-%d-%H:%M:%S"),
+    *("%d-%b-%y %H:%M:%S", "%d-%b-%y %H:%M", "%d-%b-%y", "%d %b %y %H:%M:%S", "%d %b %y %H:%M", "%d %b %y"),
+    *("%d %B %Y %H:%M:%S", "%d %B %Y %H:%M", "%d %B %Y", "%d %b %Y %H:%M", "%B %d, %Y", "%B %d, %Y %H:%M", "%b %d, %Y"),
+    *("%a, %d %b %Y %H:%M:%S", "%a, %d %b %Y %H:%M:%S %z", "%a %b %d %H:%M:%S %Y", "%b-%Y", "%b %Y", "%B %Y"),
+    *("%Y-%j", "%Y%j", "%Y-%jT%H:%M:%S", "%G-W%V-%u"),
+)
 # The parts of a time, how they are written one behind the other, their numbers, and what their columns are called.
 _PARTS = {
     "%Y": ((1600, 2300), "year yyyy yr jahr annee"),
@@ -27,6 +52,60 @@ DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d-%b-%y", "%d-%b-%Y", "%d.%m
 # What a column that holds one time of each day is called: 00:00-01:00, 13.30, H07.
 CLOCK_NAME = re.compile(r"[0-2]?\d[:.][0-5]\d(?!\d)|(?:[Hh](?:our|r)?|HE)[ _]?[0-2]?\d$")
 FEWEST_CLOCKS = 12
+
+
+def refuse_months_and_intervals(file: TableFile) -> None:
+    """Raise RefusalError for a column of months by name or of intervals: left out, its rows would have no time."""
+    if file.options.no_time or file.options.symbols or "number" not in file.kinds:
+        return
+    kinds = {
+        MONTH_AND_YEAR: ("a month by its name", "months such as 1990-01"),
+        FROM_TO: ("an interval", "the begin of each interval alone"),
+    }
+    for index in file.of_kind("text"):
+        cells = [cell.strip() for cell in file.sample_of(index) if cell.strip()]
+        for pattern, (problem, expected) in kinds.items():
+            if cells and sum(pattern.fullmatch(cell) is not None for cell in cells) >= TIMELIKE_SHARE * len(cells):
+                raise file.refusal(
+                    f"{problem}, {cells[0]!r}",
+                    line=file.first_line,
+                    column=file.names[index],
+                    expected=expected,
+                    advice="Write the column so, or leave time out: --no-time.",
+                )
+
+
+def refuse_unknown_time(file: TableFile) -> None:
+    """Raise RefusalError for a column of text that is called time: order, gaps and rate stand in it."""
+    if file.options.no_time or file.options.symbols or not file.header or "number" not in file.kinds:
+        return
+    for index in file.of_kind("text"):
+        name, text = file.names[index], next(iter(file.sample_of(index)), "")
+        if not (any(c.isdigit() for c in text) and letters(name) in TIME_NAMES):
+            continue
+        fix: dict[str, Any] = {"no_time": True}
+        option = f"--time-column {shlex.quote(name)} --time-format FORMAT"
+        advice = f"If it is the time, `{option}` says how it is written."
+        form = _format_of(text)
+        if form:
+            fix, advice = {"time_columns": (name,), "time_format": form}, "Or leave time out: --no-time."
+        raise file.refusal(
+            f"{text!r} is no time stamp of a known kind",
+            line=file.first_line,
+            column=name,
+            expected="such as 2022-08-05 15:26:13",
+            fix=fix,
+            advice=advice,
+        )
+
+
+def _format_of(text: str) -> str:
+    """Return the first of the proposed formats that fits a stamp, or nothing."""
+    for form in PROPOSED_FORMATS:
+        with contextlib.suppress(ValueError):
+            datetime.strptime(text.strip(), form)
+            return form
+    return ""
 
 
 def refuse_parts_of_time(file: TableFile, time: tuple[int, ...]) -> None:
