@@ -22,7 +22,7 @@ from forecaster.evaluation.metrics import ErrorSums
 from forecaster.evaluation.verdict import Kind, weigh
 from forecaster.model import Forecaster, Shared
 from forecaster.predictors import Predictor, baselines, names, predictor_class
-from forecaster.predictors.threads import one_blas_thread
+from forecaster.predictors.base import one_blas_thread
 from forecaster.signal.signal import Signal
 from forecaster.tasks import NUMBERS
 from forecaster.training import Progress

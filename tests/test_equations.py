@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from forecaster.equations.activations import relu, sigmoid
-from forecaster.equations.feedforward import folded_convolution, samples
 from forecaster.equations.gru import gru
 from forecaster.equations.gru import trace as gru_trace
+from forecaster.equations.linear import by_blocks, folded_convolution, samples
 from forecaster.equations.lstm import lstm, textbook_gates, trace
-from forecaster.equations.products import by_blocks
 from forecaster.equations.recurrent import basic_rnn, jordan
 
 X = np.array([[[0.1, 0.4], [0.7, 0.9]]])

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from forecaster.equations.activations import softmax
-from forecaster.equations.feedforward import folded_convolution
 from forecaster.equations.gru import gru
+from forecaster.equations.linear import folded_convolution
 from forecaster.equations.lstm import lstm, textbook_gates
 from forecaster.equations.recurrent import basic_rnn, jordan, softmax_rnn
 from forecaster.layers.gru import GRU

@@ -229,7 +229,7 @@ POSITIONS = """
 import numpy as np
 from forecaster.config import Window
 from forecaster.networks import names, network
-from forecaster.predictors.threads import one_blas_thread
+from forecaster.predictors.base import one_blas_thread
 from tests.test_networks import FORMS, drawn, segments
 window = Window(n_step=6, n_input=100, exogenous=1)
 x = segments(20, window)

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.equations.activations import sigmoid
-from forecaster.equations.products import by_blocks, by_windows
+from forecaster.equations.linear import by_blocks, by_windows
 
 Mix = Literal["update-keeps", "update-takes"]
 Reset = Literal["before", "after"]

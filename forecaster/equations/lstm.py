@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.equations.activations import sigmoid
-from forecaster.equations.products import by_blocks, by_windows
+from forecaster.equations.linear import by_blocks, by_windows
 
 Form = Literal["add", "forget", "input", "sigmoid-state"]
 

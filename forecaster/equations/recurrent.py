@@ -40,7 +40,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.equations.activations import relu
-from forecaster.equations.products import by_blocks, by_windows
+from forecaster.equations.linear import by_blocks, by_windows
 
 Activation = Literal["tanh", "relu"]
 ACTIVATIONS: dict[str, Callable[[NDArray], NDArray]] = {"tanh": np.tanh, "relu": relu}

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.predictors import Predictor
-from forecaster.predictors.threads import one_blas_thread
+from forecaster.predictors.base import one_blas_thread
 from forecaster.signal.context import Context
 
 Array = NDArray[np.float64]

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 from forecaster.config import Window
 from forecaster.errors import OutputError, UsageError
-from forecaster.predictors.base import Predictor, SymbolPredictor, likeliest
-from forecaster.predictors.threads import one_blas_thread
+from forecaster.predictors.base import Predictor, SymbolPredictor, likeliest, one_blas_thread
 from forecaster.signal.context import Array, Context, Index
 from forecaster.signal.covariates import Covariates
 from forecaster.signal.origins import Origins, context_of, reach

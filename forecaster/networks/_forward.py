@@ -10,7 +10,7 @@ from pydantic import Field
 
 from forecaster.equations import lstm
 from forecaster.equations.activations import relu
-from forecaster.equations.feedforward import dense
+from forecaster.equations.linear import dense
 from forecaster.networks import Shapes, Tensors
 
 Units = Annotated[int, Field(ge=1, le=4096)]

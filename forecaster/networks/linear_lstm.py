@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Window
-from forecaster.equations.feedforward import dense
+from forecaster.equations.linear import dense
 from forecaster.networks import Setting, Shapes, Tensors, stacked_lstm
 from forecaster.networks._forward import Quantities, normalised
 from forecaster.networks.stacked_lstm import Parameters

@@ -32,7 +32,7 @@ from pydantic import Field
 from forecaster.config import Frozen, Window
 from forecaster.equations import gru
 from forecaster.equations.activations import relu
-from forecaster.equations.feedforward import dense, dense_at_each_step
+from forecaster.equations.linear import dense, dense_at_each_step
 from forecaster.networks import Setting, Shapes, Tensors
 from forecaster.networks._forward import Quantities, Units, layer_weights, levelled, normalised
 

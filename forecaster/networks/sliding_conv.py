@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from forecaster.config import Frozen, Window
-from forecaster.equations.feedforward import folded_convolution, samples
+from forecaster.equations.linear import folded_convolution, samples
 from forecaster.networks import Setting, Shapes, Tensors
 from forecaster.networks._forward import Units, head, head_shapes
 

@@ -1,4 +1,4 @@
-"""The base class of every predictor, from the last value of the context to a network.
+"""What all predictors share: their base class, and the one thread in which they compute.
 
 A predictor forecasts the next segment of a context, in scaled units. It is fitted on windows pooled
 over all channels, and each context says which channel it is of. It is made in two ways: by `fit`
@@ -6,13 +6,18 @@ from training windows (a network: by `forecaster.training`), and by `restore` fr
 
 What a predictor is and can do, it says by attributes; nothing outside this package asks for its
 name or class.
+
+A predictor's matrices are small: a second BLAS thread makes their products slower, and makes their
+last bits vary.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -180,3 +185,23 @@ def likeliest(probabilities: Array) -> Array:
     [[1.0], [0.0]]
     """
     return probabilities.argmax(axis=1).astype(np.float64)[:, None]
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Return a context in which the linear algebra libraries (BLAS) behind NumPy and SciPy use one thread.
+
+    >>> import numpy as np
+    >>> with one_blas_thread():
+    ...     np.ones((2, 2)) @ np.ones(2)
+    array([2., 2.])
+    """
+    return _blas_libraries().limit(limits=1)
+
+
+@cache
+def _blas_libraries() -> Any:
+    # The search for the loaded libraries takes milliseconds, so it is made once; threadpoolctl is imported
+    # with the first product, so that commands that compute nothing start without it.
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")

@@ -21,11 +21,10 @@ from numpy.typing import NDArray
 from pydantic import FailFast, Field
 
 from forecaster.config import Frozen, Window
-from forecaster.equations.products import by_blocks
+from forecaster.equations.linear import by_blocks
 from forecaster.errors import ModelError
-from forecaster.predictors.base import Array, Predictor, Specs, TensorSpec
+from forecaster.predictors.base import Array, Predictor, Specs, TensorSpec, one_blas_thread
 from forecaster.predictors.fitting import longest_stretch, training_examples
-from forecaster.predictors.threads import one_blas_thread
 from forecaster.signal.context import Context
 from forecaster.signal.spectrum import MOST, layouts, separate
 from forecaster.signal.windows import WindowSplits

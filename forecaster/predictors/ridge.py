@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from forecaster.config import MAX_CONTEXT, Frozen, Window
-from forecaster.equations.products import by_blocks
+from forecaster.equations.linear import by_blocks
 from forecaster.predictors.base import Array, Predictor, Specs, TensorSpec
 from forecaster.predictors.fitting import Gram
 from forecaster.signal.context import Context

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from forecaster.config import Window
-from forecaster.equations.products import by_blocks
+from forecaster.equations.linear import by_blocks
 from forecaster.errors import ModelError
 from forecaster.predictors.base import Array, Specs, TensorSpec
 from forecaster.predictors.ensemble import convex

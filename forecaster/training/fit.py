@@ -11,7 +11,7 @@ from forecaster.config import RunConfig, TaskName
 from forecaster.errors import DivergedError
 from forecaster.predictors import Ensemble, Predictor, as_loaded, closed_form_members, direct, predictor_class
 from forecaster.predictors import baselines as baselines_of
-from forecaster.predictors.threads import one_blas_thread
+from forecaster.predictors.base import one_blas_thread
 from forecaster.signal.windows import WindowSplits
 from forecaster.training.tensorflow import check_tensorflow
 
