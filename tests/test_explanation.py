@@ -15,8 +15,7 @@ from forecaster.commands.group import cli
 from forecaster.config import ReadingOptions, Recipe, RunConfig, Window
 from forecaster.errors import OutputError, UsageError
 from forecaster.explanation import explain, reach
-from forecaster.explanation.gates import UNCLEAR, Quantity, followed, saturated
-from forecaster.explanation.lags import LagGradient, lag_gradient
+from forecaster.explanation.measures import UNCLEAR, LagGradient, Quantity, followed, lag_gradient, saturated
 from forecaster.model import Forecaster
 from forecaster.networks import Setting, network
 from forecaster.predictors.ridge import Ridge, RidgeParameters

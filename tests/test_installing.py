@@ -163,7 +163,7 @@ def test_the_demo_of_a_predictor_in_closed_form_needs_no_tensorflow(tmp_path, mo
 
 def test_tensorflow_that_is_there_and_broken_is_told_as_such(tmp_path):
     (tmp_path / "tensorflow.py").write_text("raise ImportError('no such instruction')\n")
-    code = "from forecaster.training.tensorflow import tensorflow\ntensorflow()"
+    code = "from forecaster.training.network import tensorflow\ntensorflow()"
     done = subprocess.run(
         [sys.executable, "-c", code], env={"PYTHONPATH": f"{tmp_path}:{ROOT}"},
         capture_output=True, text=True, timeout=120, check=False,

@@ -13,8 +13,7 @@ from forecaster.signal.context import Context
 from forecaster.training import Silent, train
 from forecaster.training.callbacks import learning_rate
 from forecaster.training.fit import notes_on
-from forecaster.training.network import Outcome, batches, in_order, shuffled, train_network
-from forecaster.training.tensorflow import stderr_aside
+from forecaster.training.network import Outcome, batches, in_order, shuffled, stderr_aside, train_network
 from tests.test_predictors import parts_of
 
 WINDOW = Window(n_step=4, n_input=10)

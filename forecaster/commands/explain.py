@@ -71,7 +71,7 @@ def command(ctx: click.Context, /, model: Path, signal: str, output: Path, **cho
 
 def report(explanation: Explanation, written: Sequence[Path]) -> str:
     """Return an explanation laid out for people, with the files that were `written`."""
-    from forecaster.explanation.gates import summary
+    from forecaster.explanation.measures import summary
 
     predictor = explanation.predictor
     name = f"{printable(explanation.signal)} / {printable(explanation.channel)}"

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.errors import OutputError, UsageError
-from forecaster.explanation.gates import Quantity, quantities
-from forecaster.explanation.lags import LagGradient, lag_gradient
+from forecaster.explanation.measures import LagGradient, Quantity, lag_gradient, quantities
 from forecaster.model import Forecaster
 from forecaster.predictors.ensemble import Ensemble
 from forecaster.predictors.network import NetworkPredictor

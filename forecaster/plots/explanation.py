@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from forecaster.explanation import Explanation, Reach
-    from forecaster.explanation.gates import Quantity
-    from forecaster.explanation.lags import LagGradient
+    from forecaster.explanation.measures import LagGradient, Quantity
 
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8c6d31", "#7b4173")
 # The smallest relative gradient that is drawn: a logarithmic axis has no place for zero.

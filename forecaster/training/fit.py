@@ -13,7 +13,6 @@ from forecaster.predictors import Ensemble, Predictor, as_loaded, closed_form_me
 from forecaster.predictors import baselines as baselines_of
 from forecaster.predictors.base import one_blas_thread
 from forecaster.signal.windows import WindowSplits
-from forecaster.training.tensorflow import check_tensorflow
 
 # Both import what forecasting never needs, so they are imported when a training begins.
 if TYPE_CHECKING:
@@ -68,6 +67,8 @@ class Trained:
 def check_installed(names: Iterable[str]) -> None:
     """Raise UsageError, before any work, if one of the predictors `names` needs TensorFlow and it is not installed."""
     if not {Ensemble.name, *networks.names()}.isdisjoint(names):
+        from forecaster.training.network import check_tensorflow
+
         check_tensorflow()
 
 

@@ -5,33 +5,38 @@ default recipe warms the learning rate up and lets it fall along a cosine (Loshc
 Hutter, "SGDR", 2017), clips the gradient's global norm, adds noise to the input and drops states
 out, and stops when validation has not improved for a while. The lecture's recipe does none of that.
 
-The windows as TensorFlow takes them: batches gathered as they are needed, in a shuffled order.
+Batches of windows are gathered as they are needed. Step k takes windows ``k * B`` to ``(k + 1) * B - 1``
+of an endless sequence; each pass over all windows is shuffled by a permutation of its own, computed an
+index at a time from (seed, epoch). So the order needs no memory, differs in every epoch, and can be
+computed at any step.
 
-Step k takes windows ``k * B`` to ``(k + 1) * B - 1`` of an endless sequence; each pass over all
-windows is shuffled by a permutation of its own, computed an index at a time from (seed, epoch).
-So the order needs no memory, differs in every epoch, and can be computed at any step.
+TensorFlow is imported when the first training begins, without its dozen lines on standard error.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import math
-from collections.abc import Callable, Mapping
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster import networks
+from forecaster import installing, networks
 from forecaster.config import Recipe, RunConfig, Window
-from forecaster.errors import DivergedError
+from forecaster.errors import DivergedError, TrainingError, UsageError
 from forecaster.networks import Setting, network
 from forecaster.predictors import Predictor, TensorSpec, parameters, predictor_class
 from forecaster.signal.windows import Windows, WindowSplits
 from forecaster.tasks import Task, task_of
 from forecaster.tasks.base import Examples
 from forecaster.training.state import read_state, restore_state, weight_name
-from forecaster.training.tensorflow import stderr_aside, tensorflow
 
 if TYPE_CHECKING:
     from forecaster.bundle.checkpoint import NetworkCheckpoint, TrainingState
@@ -43,6 +48,65 @@ if TYPE_CHECKING:
 MAX_VALIDATION = 2048
 VALIDATION_BATCH = 256
 MAX_VALUES = 50_000_000
+
+
+# --- importing TensorFlow ---------------------------------------------------------------
+
+
+def check_tensorflow() -> None:
+    """Raise UsageError if TensorFlow is not installed; it is not imported, which would take seconds."""
+    if importlib.util.find_spec("tensorflow") is None:
+        raise UsageError("Training a network needs TensorFlow, which is not installed.", hint=_how_to_install())
+
+
+def _how_to_install() -> str:
+    install = installing.command(installing.TENSORFLOW)
+    return f"Install it with: {install}. Forecasting, evaluating and predictors in closed form work without it."
+
+
+def tensorflow() -> Any:
+    """Import and return TensorFlow; UsageError if it is not installed, TrainingError if it cannot be imported.
+
+    What it prints while it is imported goes to a temporary file, and is shown only if the
+    import fails.
+    """
+    check_tensorflow()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    try:
+        with stderr_aside():
+            import tensorflow
+
+            tensorflow.constant(0.0)
+            # Several networks in one process are several functions: no reason to warn of tracing.
+            tensorflow.get_logger().setLevel("ERROR")
+    except ImportError as error:
+        raise TrainingError(
+            f"Training a network needs TensorFlow, which cannot be imported ({error}).", hint=_how_to_install()
+        ) from None
+    return tensorflow
+
+
+@contextmanager
+def stderr_aside() -> Iterator[None]:
+    """Send file descriptor 2 to a temporary file, and back; show the file if an exception passes."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as log:
+        kept = os.dup(2)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except Exception:  # an interruption is none of its doing
+            os.dup2(kept, 2)
+            log.seek(0)
+            os.write(2, log.read()[-4000:])
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+# --- one training -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -214,6 +278,9 @@ def _run_fit(
             raise
     finally:
         best.progress.finish()
+
+
+# --- the windows as TensorFlow takes them -----------------------------------------------
 
 
 def batches(
