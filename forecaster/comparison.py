@@ -34,8 +34,7 @@ Watch = Callable[[str, int, int], Progress | None]
 Keep = Callable[[str, Forecaster], str]
 """Saves the model of a predictor, and returns the path."""
 Status = Literal["done", "interrupted", "failed"]
-# What is compared: predictors of numbers.
-# What is compared are forecasts of numbers.
+# Predictors of numbers are compared.
 TASK = NUMBERS.name
 
 

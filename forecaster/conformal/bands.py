@@ -211,10 +211,7 @@ def _quantiles(residuals: NDArray, horizon: int, effective_size: NDArray) -> NDA
     # The rank in whole numbers, so that no rounding moves it by one.
     ranks = [-(-(n * (level * (m + 1) - 50) + 50 * m) // (100 * m)) for level in LEVELS]
     half_widths = np.take_along_axis(ordered, np.clip(np.array(ranks), 1, np.maximum(n, 1)) - 1, axis=0)
-    return _rounded_up(np.minimum(half_widths.T, LARGEST))
-
-
-def _rounded_up(values: NDArray) -> NDArray[np.float32]:
-    """Return `values` in float32, rounded up, so that a bound still covers the residual it was taken from."""
-    nearest = values.astype(np.float32)
-    return np.where(nearest < values, np.nextafter(nearest, np.float32(np.inf)), nearest)
+    # Rounded up to float32, so that a bound still covers the residual that it was taken from.
+    exact = np.minimum(half_widths.T, LARGEST)
+    nearest = exact.astype(np.float32)
+    return np.where(nearest < exact, np.nextafter(nearest, np.float32(np.inf)), nearest)

@@ -30,7 +30,7 @@ from forecaster.plots.figures import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.figure import Figure
 
     from forecaster.comparison import Comparison, Horizon, Row
     from forecaster.evaluation import ChannelScores, Evaluation, Example
@@ -45,7 +45,11 @@ def evaluation(evaluation: Evaluation) -> Figure:
             return figure
         figure.suptitle(_evaluation_title(evaluation, part), x=0.01, ha="left", fontsize=12)
         rows: Any = figure.subfigures(2, 1, height_ratios=(1.15, 1))
-        _draw_examples(rows[0], part)
+        panels = rows[0].subplots(1, len(part.examples), sharey=True, squeeze=False)[0]
+        for axes, example in zip(panels, part.examples, strict=True):
+            _draw_example(axes, example, part)
+        panels[0].set_ylabel(quantity(part.channel, part.unit))
+        rows[0].legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
         by_step, bars = rows[1].subplots(1, 2, width_ratios=(2, 1))
         _draw_error_by_step(by_step, part)
         _draw_errors(bars, part)
@@ -59,15 +63,6 @@ def _evaluation_title(evaluation: Evaluation, part: ChannelScores) -> str:
     reach = ahead(evaluation.horizon, part.sample_rate_hz)
     scored = f"{label}: {reach}, {part.origins} origins{more}"
     return f"{scored}\n{textwrap.fill(printable(part.verdict.text, 500), 135)}"
-
-
-def _draw_examples(figure: SubFigure, part: ChannelScores) -> None:
-    """Draw the kept origins side by side on one y axis, with a legend for all."""
-    panels = figure.subplots(1, len(part.examples), sharey=True, squeeze=False)[0]
-    for axes, example in zip(panels, part.examples, strict=True):
-        _draw_example(axes, example, part)
-    panels[0].set_ylabel(quantity(part.channel, part.unit))
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
 
 
 def _draw_example(axes: Axes, example: Example, part: ChannelScores) -> None:

@@ -122,9 +122,13 @@ def training_examples(splits: WindowSplits, channel: int) -> tuple[Array, Array]
     return examples(splits.training, channel, splits.channels) or examples(splits.validation, channel, splits.channels)
 
 
-def longest_stretch(splits: WindowSplits, channel: int) -> NDArray[np.float32]:
-    """Return the longest training stretch of `channel`, (T,); nothing if it has none."""
+def training_stretches(splits: WindowSplits, channel: int) -> list[NDArray[np.float32]]:
+    """Return the stretches (T,) of all recordings that the training windows of `channel` cover."""
     training = splits.training
     runs = np.flatnonzero((training.runs.channel == channel) & (training.count > 0))
-    stretches = [training.stretch(int(r)) for r in runs]
-    return max(stretches, key=len) if stretches else np.zeros(0, dtype=np.float32)
+    return [training.stretch(int(r)) for r in runs]
+
+
+def longest_stretch(splits: WindowSplits, channel: int) -> NDArray[np.float32]:
+    """Return the longest training stretch of `channel`, (T,); an empty array if it has none."""
+    return max(training_stretches(splits, channel), key=len, default=np.zeros(0, dtype=np.float32))

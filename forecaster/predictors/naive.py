@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Annotated, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import FailFast, Field
 
 from forecaster.config import MAX_CONTEXT, Frozen, Window
 from forecaster.predictors.base import Array, Predictor, Specs
+from forecaster.predictors.fitting import training_stretches
 from forecaster.signal.context import Context
 from forecaster.signal.spectrum import best_lag
 from forecaster.signal.windows import WindowSplits
@@ -124,9 +124,7 @@ class SeasonalNaive(Predictor):
 
 def _season(splits: WindowSplits, channel: int) -> tuple[int, float]:
     """Return the channel's best lag, and the mean absolute error of repeating it."""
-    training = splits.training
-    runs = np.flatnonzero((training.runs.channel == channel) & (training.count > 0))
-    stretches: list[NDArray[np.float32]] = [training.stretch(int(r)) for r in runs]
+    stretches = training_stretches(splits, channel)
     if not stretches:
         return 1, 0.0
     lag = best_lag(max(stretches, key=len), splits.window.context, horizon=splits.window.n_input) or 1

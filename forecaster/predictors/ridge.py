@@ -190,7 +190,8 @@ def solve(splits: WindowSplits, taps: int, relatives: Sequence[bool] = (False, T
         mean = np.zeros(len(training.total)) if relative else training.mean
         moments, validation_moments = training.centred(mean), validation.centred(mean)
         fitted_to = relative_to(moments[:taps], last_value) if relative else moments
-        for alpha, kernel in _kernels(fitted_to, taps):
+        for alpha in ALPHAS:
+            kernel = penalised_map(fitted_to[:taps, :taps], fitted_to[:taps, taps:], alpha)
             if relative:
                 # As a map of the values themselves: the weights of each column sum to 1.
                 kernel[-1] += 1 - kernel.sum(axis=0)
@@ -200,13 +201,15 @@ def solve(splits: WindowSplits, taps: int, relatives: Sequence[bool] = (False, T
     return solutions
 
 
-def _kernels(moments: Array, taps: int) -> Iterator[tuple[float, Array]]:
-    """Yield each alpha and the linear map (taps, K N) that it gives by the `moments` of the windows."""
+def penalised_map(square: Array, cross: Array, alpha: float) -> Array:
+    """Return the linear map (taps, K N) that the penalty `alpha` gives.
+
+    `square` (taps, taps) has the moments of the samples looked back on, `cross` (taps, K N) those with the targets.
+    """
+    # Forecasts do without scipy.linalg, so it is imported when a predictor is fitted.
     from scipy.linalg import cho_factor, cho_solve
 
-    square, cross = moments[:taps, :taps], moments[:taps, taps:]
-    for alpha in ALPHAS:
-        yield alpha, cho_solve(cho_factor(square + alpha * np.eye(taps)), cross)
+    return np.asarray(cho_solve(cho_factor(square + alpha * np.eye(len(square))), cross))
 
 
 def relative_to(moments: Array, level: Array) -> Array:

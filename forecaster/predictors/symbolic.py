@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,48 +104,70 @@ class LastSymbol(SymbolPredictor):
 
 
 @dataclass(frozen=True)
-class MostFrequent(SymbolPredictor):
+class CountedShares(SymbolPredictor):
+    """Probabilities that were counted in the training part. They are the one tensor of the predictor.
+
+    A subclass has in `tensor` the tensor's name, and in `axes` how many axes of K it has.
+    """
+
+    tensor: ClassVar[str]
+    axes: ClassVar[int]
+    shares: NDArray[np.float32]
+
+    @classmethod
+    def counted(cls, counts: NDArray, splits: WindowSplits) -> Self:
+        """Return the predictor whose probabilities are the rows of `counts` (..., K), one added to each count."""
+        plus_one = counts.astype(np.float64) + 1
+        shares = (plus_one / plus_one.sum(axis=-1, keepdims=True)).astype(np.float32)
+        return cls(NoParameters(), splits.window, shares)
+
+    @classmethod
+    def specs(cls, parameters: NoParameters, window: Window, channels: int) -> Specs:
+        """Return the tensor of probabilities; ValueError without an alphabet."""
+        return {cls.tensor: TensorSpec("F32", (_alphabet(window),) * cls.axes)}
+
+    @classmethod
+    def restore(cls, parameters: NoParameters, tensors: dict[str, NDArray], window: Window) -> Self:
+        """Return the predictor that was stored; ModelError for a probability that is not above 0."""
+        shares = tensors[cls.tensor]
+        if not (shares > 0).all():
+            raise ModelError("The model folder holds a probability that is not above 0.", hint="Train the model again.")
+        return cls(parameters, window, shares)
+
+    def tensors(self) -> dict[str, NDArray]:
+        """Return the probabilities."""
+        return {self.tensor: self.shares}
+
+
+class MostFrequent(CountedShares):
     """The symbol that was most frequent in training, whatever came before: P(x) = (n_x + 1) / (n + K)."""
 
     name = "most-frequent"
     label = "naming the most frequent symbol"
     is_baseline = True
-    shares: NDArray[np.float32]
+    tensor, axes = "shares", 1
 
     @classmethod
     def fit(cls, splits: WindowSplits) -> Self:
         """Return the predictor with the share of each symbol in the training part."""
         symbols = _alphabet(splits.window)
-        counts = sum(np.bincount(codes, minlength=symbols) for codes in _training_codes(splits))
-        return cls(NoParameters(), splits.window, _shares(np.asarray(counts, np.float64)))
-
-    @classmethod
-    def specs(cls, parameters: NoParameters, window: Window, channels: int) -> Specs:
-        """Return the share of each symbol, (K,)."""
-        return {"shares": TensorSpec("F32", (_alphabet(window),))}
-
-    @classmethod
-    def restore(cls, parameters: NoParameters, tensors: dict[str, NDArray], window: Window) -> Self:
-        """Return the predictor that was stored; ModelError for a share that is not above 0."""
-        return cls(parameters, window, _positive(tensors["shares"]))
-
-    def tensors(self) -> dict[str, NDArray]:
-        """Return the shares."""
-        return {"shares": self.shares}
+        counts = np.zeros(symbols)
+        for codes in _training_codes(splits):
+            counts += np.bincount(codes, minlength=symbols)
+        return cls.counted(counts, splits)
 
     def probabilities(self, context: Context) -> Array:
         """Return the same probabilities for every context, (B, K)."""
         return np.repeat(_normalised(self.shares[None]), len(context.values), axis=0)
 
 
-@dataclass(frozen=True)
-class Markov(SymbolPredictor):
+class Markov(CountedShares):
     """The first-order Markov chain: how often y followed x in training, P(y | x) = (n_xy + 1) / (n_x + K)."""
 
     name = "markov"
     label = "the Markov chain"
     is_baseline = True
-    transitions: NDArray[np.float32]
+    tensor, axes = "transitions", 2
 
     @classmethod
     def fit(cls, splits: WindowSplits) -> Self:
@@ -154,26 +176,11 @@ class Markov(SymbolPredictor):
         counts = np.zeros((symbols, symbols))
         for codes in _training_codes(splits):
             np.add.at(counts, (codes[:-1], codes[1:]), 1)
-        return cls(NoParameters(), splits.window, _shares(counts))
-
-    @classmethod
-    def specs(cls, parameters: NoParameters, window: Window, channels: int) -> Specs:
-        """Return the probability of each symbol after each, (K, K)."""
-        symbols = _alphabet(window)
-        return {"transitions": TensorSpec("F32", (symbols, symbols))}
-
-    @classmethod
-    def restore(cls, parameters: NoParameters, tensors: dict[str, NDArray], window: Window) -> Self:
-        """Return the predictor that was stored; ModelError for a share that is not above 0."""
-        return cls(parameters, window, _positive(tensors["transitions"]))
-
-    def tensors(self) -> dict[str, NDArray]:
-        """Return the transitions."""
-        return {"transitions": self.transitions}
+        return cls.counted(counts, splits)
 
     def probabilities(self, context: Context) -> Array:
         """Return the probability of each symbol to come next, (B, K)."""
-        return _normalised(self.transitions[context.values[:, -1].astype(np.int64)])
+        return _normalised(self.shares[context.values[:, -1].astype(np.int64)])
 
 
 def _alphabet(window: Window) -> int:
@@ -188,19 +195,6 @@ def _training_codes(splits: WindowSplits) -> Iterator[NDArray[np.int64]]:
     training = splits.training
     for r in np.flatnonzero(training.count):
         yield training.stretch(int(r)).astype(np.int64)
-
-
-def _positive(shares: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return `shares` from a model folder; ModelError if one is not above 0."""
-    if not (shares > 0).all():
-        raise ModelError("The model folder holds a probability that is not above 0.", hint="Train the model again.")
-    return shares
-
-
-def _shares(counts: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the rows of `counts` (..., K) as probabilities, one added to each count."""
-    plus_one = counts + 1
-    return (plus_one / plus_one.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
 def _normalised(rows: NDArray) -> Array:

@@ -36,6 +36,7 @@ from forecaster.predictors.ridge import (
     Solution,
     as_stored,
     limits,
+    penalised_map,
     squared_error,
 )
 from forecaster.signal.context import Context
@@ -210,8 +211,6 @@ def fit_template(stretch: NDArray[np.float32], fundamental: float, count: int) -
 
 def _solutions(splits: WindowSplits, templates: tuple[Template | None, ...], taps: int) -> Iterator[Solution]:
     """Yield for each alpha the mixture of ridges on the residuals."""
-    from scipy.linalg import cho_factor, cho_solve
-
     flat = _residuals(splits, templates)
     training, validation = (
         Gram.of(replace(windows, runs=replace(windows.runs, flat=flat)), taps)
@@ -224,7 +223,7 @@ def _solutions(splits: WindowSplits, templates: tuple[Template | None, ...], tap
         for kernel, share in zip(kernels, SHARES, strict=True):
             begin = taps - max(1, round(taps * share))
             square, cross = moments[begin:taps, begin:taps], moments[begin:taps, taps:]
-            kernel[begin:] = cho_solve(cho_factor(square + alpha * np.eye(len(square))), cross)
+            kernel[begin:] = penalised_map(square, cross, alpha)
         mixture = np.tensordot(convex(_error_products(validation_moments, kernels)), kernels, axes=1)
         bias = mean[taps:] - mean[:taps] @ mixture
         yield Solution(squared_error(validation_moments, mixture), alpha, False, mixture, bias)

@@ -37,8 +37,12 @@ class Scaler:
         kept = [part for part in parts if len(part)]
         rows = sum(len(part) for part in kept)
         mean = np.asarray(sum(part.mean(axis=0) * (len(part) / rows) for part in kept))
-        square = np.asarray(sum(_centred_square(part, mean) for part in kept)) / rows
-        return cls(mean, _usable(np.sqrt(square), mean))
+        # Column by column, so that no (T, C) copy is made at once.
+        squares = ([np.sum(np.square(part[:, c] - mean[c])) for c in range(part.shape[1])] for part in kept)
+        spread = np.sqrt(np.asarray(sum(map(np.array, squares))) / rows)
+        # A spread of this size is zero, or only the rounding of a large offset.
+        smallest = np.maximum(np.abs(mean) * np.finfo(np.float64).eps * 4, np.finfo(np.float64).tiny)
+        return cls(mean, np.where(spread > smallest, spread, 1.0))
 
     @classmethod
     def identity(cls) -> Scaler:
@@ -78,15 +82,3 @@ def _refuse(values: Array, limit: Array, channels: Sequence[str], *, path: str, 
         problem = f"a value of {extremes[int(beyond[1, c]), c]:g}"
         hint = "If it stands for a missing value, name it with --na and choose --missing split."
         raise SignalError(problem, path=path, column=channels[c], expected=expected, hint=hint)
-
-
-def _centred_square(part: Array, mean: Array) -> Array:
-    """Sum the squared distances from `mean` column by column, so that no (T, C) copy is made at once."""
-    return np.array([np.sum(np.square(part[:, c] - mean[c])) for c in range(part.shape[1])])
-
-
-def _usable(scale: Array, mean: Array) -> Array:
-    """Replace a spread that is zero, or only rounding of a large offset, by 1."""
-    rounding = np.abs(mean) * np.finfo(np.float64).eps * 4
-    floor = np.maximum(rounding, np.finfo(np.float64).tiny)
-    return np.where(scale > floor, scale, 1.0)

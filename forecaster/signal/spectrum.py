@@ -1,14 +1,13 @@
-"""What repeats in a signal: its autocorrelation, its best lag, its dominant period, its spectrum.
+"""What repeats in a signal: its autocorrelation, its best lag, its dominant period, its spectrum, its sinusoids.
 
-Periods and lags are in samples; whoever knows the sample rate turns them into hertz.
+Periods and lags are in samples, frequencies in cycles a sample: whoever knows the sample rate turns
+them into hertz.
 
-The lines of a spectrum, each placed between the bins of the Fourier transform.
+A sinusoid is first a peak of the Hann-windowed spectrum, in one of its bins. It is then placed between
+the bins, where the Fourier transform at any frequency is largest. A fundamental is placed where all its
+harmonics together are largest, because the k-th harmonic fixes the frequency k times as precisely.
 
-A line is found as a peak of the Hann-windowed spectrum, then placed where the transform at any
-frequency is largest. A fundamental is placed where all its harmonics together are largest: the k-th harmonic fixes the
-frequency k times as precisely.
-
-Source: Rife and Boorstyn, "Single-Tone Parameter Estimation" (1974), for one line; Nehorai and
+Source: Rife and Boorstyn, "Single-Tone Parameter Estimation" (1974), for one sinusoid; Nehorai and
 Porat, "Adaptive Comb Filtering for Harmonic Signal Enhancement" (1986), for a fundamental.
 """
 
@@ -21,8 +20,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-LONGEST = 1 << 20
-"""Samples looked at: the last million or so, which bounds the time and the memory."""
+LONGEST, ALL = 200_000, 20_000_000
+"""Samples looked at: the last of a channel, and of all channels together. It bounds the time and the memory."""
 RISE = 0.02
 """How far a peak must rise above what lies before it to count as a return, not as noise."""
 ROUNDING = (8 * np.finfo(np.float64).eps) ** 2
@@ -92,17 +91,17 @@ def dominant_period(values: Array) -> float | None:
     x = _scaled(values)
     if len(x) < 16:
         return None
-    x = _detrended(x)
+    # Less the straight line of least squares: a drift is no period.
+    t = np.arange(len(x)) - (len(x) - 1) / 2
+    x = x - x.mean()
+    x = x - t * (t @ x / (t @ t))
     if np.mean(np.square(x)) <= ROUNDING:
         return None
     power = np.square(np.abs(np.fft.rfft(x * np.hanning(len(x)))))
-    peaks = np.flatnonzero((power[1:-1] > power[:-2]) & (power[1:-1] >= power[2:])) + 1
+    peaks = _maxima(power)
     peaks = peaks[peaks >= 3]
     strongest = peaks[np.argsort(-power[peaks], kind="stable")][:20]
-    return next(
-        (len(x) / _vertex(power, int(k)) for k in strongest if _stands_out(power, int(k))),
-        None,
-    )
+    return next((len(x) / _vertex(power, int(k)) for k in strongest if _stands_out(power, int(k))), None)
 
 
 def welch_psd(rows: Array, sample_rate_hz: float | None = None, *, longest: int = COARSE) -> tuple[Array, Array]:
@@ -127,7 +126,7 @@ def peak(density: Array) -> float | None:
     >>> round(float(1 / (peak(density) * frequency[1])), 1)
     40.0
     """
-    maxima = np.flatnonzero((density[1:-1] > density[:-2]) & (density[1:-1] >= density[2:])) + 1
+    maxima = _maxima(density)
     maxima = maxima[maxima >= 2]
     if not len(maxima):
         return None
@@ -180,7 +179,7 @@ def _returns(alike: Array) -> NDArray[np.intp]:
     """Return the lags of the local maxima that rise by `RISE` above the lowest point before them."""
     if len(alike) < 3:
         return np.zeros(0, dtype=np.intp)
-    peaks = np.flatnonzero((alike[1:-1] > alike[:-2]) & (alike[1:-1] >= alike[2:])) + 1
+    peaks = _maxima(alike)
     return peaks[alike[peaks] - np.minimum.accumulate(alike)[peaks] >= RISE]
 
 
@@ -193,11 +192,9 @@ def _over_horizon(alike: Array, lag: int, horizon: int) -> float:
     return float(np.average(alike[apart[known]], weights=steps[known]))
 
 
-def _detrended(x: Array) -> Array:
-    """Subtract the straight line of least squares."""
-    t = np.arange(len(x)) - (len(x) - 1) / 2
-    x = x - x.mean()
-    return x - t * (t @ x / (t @ t))
+def _maxima(values: Array) -> NDArray[np.intp]:
+    """Return the places of the local maxima of `values` (T,); of equal neighbours the first is one."""
+    return np.flatnonzero((values[1:-1] > values[:-2]) & (values[1:-1] >= values[2:])) + 1
 
 
 def _vertex(power: Array, k: int) -> float:
@@ -229,8 +226,6 @@ PARTS = 9
 """A strong line may be the first to the eighth harmonic of the fundamental."""
 TRIED = 3
 """Lines that are taken for a harmonic, and fundamentals that are placed."""
-LONGEST, ALL = 200_000, 20_000_000
-"""Samples looked at: the last of a channel, and of all channels together."""
 BLOCKS = 64
 """Parts whose Fourier sums are kept: within one, a frequency this near turns by a thirtieth of a cycle at most."""
 ROUNDS, GRID = 7, 17
@@ -253,7 +248,7 @@ def layouts(values: NDArray[np.floating], taps: int, channels: int = 1) -> list[
         return []
     lines = [placed(x, f, np.ones(1)) for f in peaks]
     free = separate(lines, apart)
-    return [free, *(_harmonics(x, f, apart) for f in _fundamentals(power, lines[:TRIED], (len(x), apart)))]
+    return [free, *(_harmonics(x, f, apart) for f in _fundamentals(power, lines[:TRIED], len(x), apart))]
 
 
 def fundamentals(values: NDArray[np.floating], taps: int, channels: int = 1) -> list[float]:
@@ -269,7 +264,7 @@ def rhythms(values: NDArray[np.floating], taps: int, channels: int = 1) -> tuple
     apart = max(1 / taps, 4 / len(x))
     power = np.square(np.abs(np.fft.rfft(x)))
     lines = [placed(x, f, np.ones(1)) for f in _peaks(power, len(x), apart)[:TRIED]]
-    candidates = _fundamentals(power, lines, (len(x), apart))
+    candidates = _fundamentals(power, lines, len(x), apart)
     return lines, [placed(x, placed(x, f, _orders(f, apart)[:MOST]), _orders(f, apart)[:MOST]) for f in candidates]
 
 
@@ -316,7 +311,7 @@ def _demodulated(x: Array, frequencies: Array) -> tuple[NDArray[np.complex128], 
 
 def _peaks(power: Array, length: int, apart: float) -> list[float]:
     """Return the strongest local maxima of the spectrum, the strongest first, none too near to another."""
-    bins = np.flatnonzero((power[1:-1] > power[:-2]) & (power[1:-1] >= power[2:])) + 1
+    bins = _maxima(power)
     strongest = bins[np.argsort(-power[bins], kind="stable")][:2048]
     return list(separate((strongest / length).tolist(), apart))
 
@@ -332,13 +327,12 @@ def separate(frequencies: Iterable[float], apart: float) -> tuple[float, ...]:
     return tuple(kept)
 
 
-def _fundamentals(power: Array, lines: list[float], sizes: tuple[int, float]) -> list[float]:
+def _fundamentals(power: Array, lines: list[float], length: int, apart: float) -> list[float]:
     """Return the most likely fundamentals: `lines` and whole parts of them whose harmonics carry the most power.
 
     `sizes` are the length and how far apart harmonics must be. Of two that carry about the same,
     the higher one is meant: half of it has all its harmonics too.
     """
-    length, apart = sizes
     wide = np.maximum(power, np.maximum(np.append(power[1:], 0), np.append(0, power[:-1])))
     scored = []
     for f in lines:

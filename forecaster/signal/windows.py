@@ -13,9 +13,8 @@ parts, as it does in use.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -26,14 +25,6 @@ from forecaster.signal.context import NO_COVARIATES, Context
 from forecaster.signal.covariates import Covariates
 
 Index = NDArray[np.int64]
-
-
-class View(NamedTuple):
-    """All windows of one run as views: `inputs` (W, S, N), `targets` (W, N), and its channel."""
-
-    inputs: NDArray[np.float32]
-    targets: NDArray[np.float32]
-    channel: int
 
 
 @dataclass(frozen=True)
@@ -216,24 +207,11 @@ class Windows:
         """Return the channels of the windows `index`, (B,)."""
         return self.places(np.asarray(index))[1]
 
-    def views(self) -> Iterator[View]:
-        """Yield the windows of each run that has any, without a copy."""
-        for r in np.flatnonzero(self.count):
-            stretch = self.stretch(int(r))
-            rows = sliding_window_view(stretch, self.span)[:: self.window.stride]
-            yield View(self._segments(rows), rows[:, self.window.context :], int(self.runs.channel[r]))
-
     def stretch(self, r: int) -> NDArray[np.float32]:
         """Return the part of run r that its windows cover, a view."""
         length = (int(self.count[r]) - 1) * self.window.stride + self.span
         begin = int(self.runs.start[r] + self.first[r])
         return self.runs.flat[begin : begin + length]
-
-    def _segments(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """View the context of `rows` (W, L + N) as (W, S, N), copying nothing."""
-        w, (row, sample) = self.window, rows.strides
-        shape, strides = (len(rows), w.n_step, w.n_input), (row, w.n_input * sample, sample)
-        return np.lib.stride_tricks.as_strided(rows, shape, strides, writeable=False)
 
 
 def suggest(training_rows: int, period: float | None) -> tuple[int, int] | None:

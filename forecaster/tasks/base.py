@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from forecaster.bundle import Channels
 from forecaster.config import Recipe, RunConfig, Split, TaskName, Window
 from forecaster.conformal.bands import IntervalState
-from forecaster.evaluation import Evaluation, Request
+from forecaster.evaluation import Evaluation, ForecastFn, Request, evaluate
+from forecaster.evaluation.scoring import Scorer
 from forecaster.forecasting.forecast import Forecast
 from forecaster.predictors import Predictor, names, predictor_class
 from forecaster.signal.context import Context
@@ -163,10 +164,32 @@ class Task(ABC):
     # --- evaluation ----------------------------------------------------------------------
 
     @abstractmethod
+    def forecast_fn(self, model: FittedModel) -> ForecastFn:
+        """Return the function that forecasts with several of the predictors of `model` at once."""
+
+    @abstractmethod
+    def scorer(self, model: FittedModel, levels: Sequence[int]) -> Scorer:
+        """Return what scores the forecasts of `model`, and its bands at `levels`."""
+
     def evaluate(
         self, model: FittedModel, signals: Sequence[Signal], first_targets: Sequence[Sequence[int]], request: Request
     ) -> Evaluation:
         """Score the model and the predictors beside it; recording r of signal i from row first_targets[i][r] on."""
+        return evaluate(
+            signals,
+            first_targets,
+            self.forecast_fn(model),
+            names=tuple(model.scored),
+            window=model.manifest.window,
+            horizon=request.horizon,
+            stride=request.stride,
+            scorer=self.scorer(model, request.levels),
+            grouped=model.manifest.window.others > 0,
+            model=model.name,
+            own_baseline=model.own_baseline,
+            reuse=request.reuse,
+            keep=request.keep,
+        )
 
     # --- showing -------------------------------------------------------------------------
 

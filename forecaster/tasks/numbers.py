@@ -13,8 +13,7 @@ from forecaster.config import Recipe, RunConfig, Split, Window
 from forecaster.conformal import bands, residuals
 from forecaster.conformal.local_scale import LOOKBACK, local_scale
 from forecaster.errors import OutputError, SignalError, UsageError
-from forecaster.evaluation import Evaluation, NumberScorer, Request
-from forecaster.evaluation import evaluate as score
+from forecaster.evaluation import ForecastFn, NumberScorer
 from forecaster.forecasting.forecast import NO_BAND_THERE, Forecast, far_from_training, runaway
 from forecaster.forecasting.rollout import rollout
 from forecaster.predictors import Predictor
@@ -179,14 +178,12 @@ class Numbers(Task):
 
     # --- evaluation ----------------------------------------------------------------------
 
-    def evaluate(
-        self, model: FittedModel, signals: Sequence[Signal], first_targets: Sequence[Sequence[int]], request: Request
-    ) -> Evaluation:
-        """Score the model, the baselines and the ensemble's members."""
+    def forecast_fn(self, model: FittedModel) -> ForecastFn:
+        """Return the function that forecasts with several predictors at once, in blocks that fit into memory."""
         grouped = model.manifest.window.others > 0
 
         def forecast_fn(group: Sequence[Origins], horizon: int, names: Collection[str]) -> dict[str, Array]:
-            """Return the forecasts from the same rows of all channels, in blocks that fit into memory."""
+            """Return the forecasts from the same rows of all channels."""
             size = model.rows_at_once if grouped else len(group[0])
             blocks = [model.forecasts_from(block, horizon, names) for block in in_blocks(group, size)]
             shape = (len(group), -1, horizon)
@@ -195,21 +192,11 @@ class Numbers(Task):
                 for name in names
             }
 
-        return score(
-            signals,
-            first_targets,
-            forecast_fn,
-            names=tuple(model.scored),
-            window=model.manifest.window,
-            horizon=request.horizon,
-            stride=request.stride,
-            scorer=NumberScorer(_mase_scale(model), ModelBands(model), request.levels),
-            grouped=grouped,
-            model=model.name,
-            own_baseline=model.own_baseline,
-            reuse=request.reuse,
-            keep=request.keep,
-        )
+        return forecast_fn
+
+    def scorer(self, model: FittedModel, levels: Sequence[int]) -> NumberScorer:
+        """Return what scores numbers by their squared errors, and the bands by how often they hold the target."""
+        return NumberScorer(_mase_scale(model), ModelBands(model), tuple(levels))
 
     # --- showing -------------------------------------------------------------------------
 

@@ -20,8 +20,7 @@ from forecaster import networks
 from forecaster.config import Recipe, RunConfig, Split, Window
 from forecaster.conformal import bands
 from forecaster.errors import OutputError, SignalError, UsageError, printable
-from forecaster.evaluation import Evaluation, Request, SymbolScorer
-from forecaster.evaluation import evaluate as score
+from forecaster.evaluation import ForecastFn, SymbolScorer
 from forecaster.forecasting.forecast import Cell, Forecast, finite, safe_text
 from forecaster.forecasting.rollout import rollout_symbols
 from forecaster.predictors import Predictor, SymbolPredictor
@@ -170,10 +169,8 @@ class Symbols(Task):
 
     # --- evaluation ----------------------------------------------------------------------
 
-    def evaluate(
-        self, model: FittedModel, signals: Sequence[Signal], first_targets: Sequence[Sequence[int]], request: Request
-    ) -> Evaluation:
-        """Score the model and the baselines; there are no bands whose levels could be asked for."""
+    def forecast_fn(self, model: FittedModel) -> ForecastFn:
+        """Return the function that forecasts symbols, and their probabilities, with several predictors at once."""
 
         def forecast_fn(group: Sequence[Origins], horizon: int, names: Collection[str]) -> dict[str, Walk]:
             context = model.context(group)
@@ -181,19 +178,11 @@ class Symbols(Task):
                 name: rollout_symbols(cast(SymbolPredictor, model.scored[name]), context, horizon) for name in names
             }
 
-        return score(
-            signals,
-            first_targets,
-            forecast_fn,
-            names=tuple(model.scored),
-            window=model.manifest.window,
-            horizon=request.horizon,
-            stride=request.stride,
-            scorer=SymbolScorer(),
-            model=model.name,
-            own_baseline=model.own_baseline,
-            keep=request.keep,
-        )
+        return forecast_fn
+
+    def scorer(self, model: FittedModel, levels: Sequence[int]) -> SymbolScorer:
+        """Return what scores symbols by their probabilities; there are no bands whose levels could be asked for."""
+        return SymbolScorer()
 
     # --- showing -------------------------------------------------------------------------
 
