@@ -291,11 +291,11 @@ def _renaming(signal: Signal, manifest: Manifest) -> str:
             for name in missing
             if name not in pairs
         }
-        wanted = Counter(place for candidates in alike.values() for place in candidates)
+        claims = Counter(place for candidates in alike.values() for place in candidates)
         pairs |= {
             name: candidates[0]
             for name, candidates in alike.items()
-            if len(candidates) == 1 and wanted[candidates[0]] == 1
+            if len(candidates) == 1 and claims[candidates[0]] == 1
         }
     if not missing or len(pairs) < len(missing):
         return "Name the columns with --column, or give them the model's names with --rename OLD=NEW, once for each."

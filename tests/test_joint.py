@@ -27,8 +27,8 @@ from forecaster.signal.sampling import far
 from forecaster.signal.signal import Recording, Signal
 from forecaster.signal.time_axis import TimeAxis
 from forecaster.signal.windows import Runs, Windows
+from forecaster.tasks import base as tasks
 from forecaster.tasks import fitted as fitted_models
-from forecaster.tasks import numbers
 from forecaster.training.preparation import prepare, resolved
 from tests.commands import ok, refused
 
@@ -311,8 +311,8 @@ def test_scores_are_those_of_each_channel_forecast_by_itself(three, monkeypatch)
     with monkeypatch.context() as patched:
         patched.setattr(fitted_models, "VALUES", 1)  # one origin after the other
         assert three.evaluate([signal], horizon=12).to_json() == kept
-    evaluate = numbers.score
-    monkeypatch.setattr(numbers, "score", lambda *given, **options: evaluate(*given, **options | {"grouped": False}))
+    evaluate = tasks.evaluate
+    monkeypatch.setattr(tasks, "evaluate", lambda *given, **options: evaluate(*given, **options | {"grouped": False}))
     assert three.evaluate([signal], horizon=12).to_json() == kept
 
 

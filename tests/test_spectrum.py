@@ -62,6 +62,12 @@ def test_best_lag_of_a_whole_period(period):
     assert spectrum.best_lag(_sine(period, noise=0.05), period + period // 2) == period
 
 
+def test_lags_are_looked_for_in_the_last_million_samples():
+    values = np.concatenate((np.sin(np.arange(400_000) * 2 * np.pi / 50), np.zeros(300_000)))
+    assert spectrum.best_lag(values, 200) == 50
+    assert spectrum.best_lag(np.concatenate((values, np.zeros(1 << 20))), 200) is None
+
+
 def test_best_lag_takes_two_turns_where_one_falls_between_samples():
     assert spectrum.best_lag(_sine(20.5, rows=8000), 60) == 41
 

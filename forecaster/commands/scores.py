@@ -76,8 +76,8 @@ def _spectrum(spectrum: Mapping[str, Any] | None, sample_rate_hz: float | None) 
     model, actual, unit = spectrum["predictors"]["model"], spectrum["truth"], spectrum["unit"]
     lines = []
     if (spectrum["resolution"] or 0.0) > 0:
-        found = sentences.peaks(actual["peak"], model["peak"], spectrum["resolution"], unit)
-        lines.append(f"spectrum: {found}")
+        peaks = sentences.peaks(actual["peak"], model["peak"], spectrum["resolution"], unit)
+        lines.append(f"spectrum: {peaks}")
     edges = spectrum["edges"]
     if model["energy"] and actual["energy"] and len(model["energy"]) == len(actual["energy"]) == len(edges) - 1:
         spans = [f"{number(low, 3)}-{number(high, 3)}" for low, high in pairwise(edges)]

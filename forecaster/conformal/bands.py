@@ -1,7 +1,7 @@
 """Conformal bands: quantiles of the residuals on the validation part, step by step.
 
-For each channel and step the absolute residuals of the calibration origins are sorted. The half width of the band that
-is to cover the share p is the one of the n residuals whose place, the smallest first, is
+For each channel and step the absolute residuals of the n calibration origins are sorted, the smallest first. The half
+width of the band that is to cover the share p is the residual at the place
 
     rank = ceil(n (p + (p - 1/2) / m) + 1/2)
 
@@ -76,16 +76,16 @@ def calibrate(
     lookback: tuple[Lookback, Lookback] = DEFAULT_LOOKBACK,
     reason: str = "",
 ) -> tuple[IntervalState, NDArray[np.float32]]:
-    """Return the quantiles (C, H, 99) of the absolute residuals, and the state that says what they are good for.
+    """Return the state that says what the quantiles are good for, and the quantiles (C, H, 99) of absolute residuals.
 
-    A level that n origins cannot give, for its rank exceeds n, holds the largest residual, and `band` refuses it. With
-    no origin in any channel the state has horizon 0 and the `reason`.
+    A level whose rank exceeds the number of origins holds the largest residual, and `band` refuses it. With no origin
+    in any channel the state has horizon 0 and the `reason`.
 
     Args:
         errors: The residuals (O, H) of each channel, scaled; NaN where there is none, so steps may have fewer origins.
         effective_sizes: For each channel how many independent residuals those of each step are worth, (H,). All, if
             left out.
-        n_input: The steps of the next segment, which the state tells from those beyond; None: all of them.
+        n_input: How many steps the next segment has, which the state tells from those beyond; all of them if None.
         reference: The reference MSE of each channel, kept for residuals in units of a local scale.
         lookback: What counts in the local scale, kept with it.
         reason: Why there is no band, where it is known.
@@ -111,9 +111,9 @@ def calibrate(
 
 
 def effective_sample_size(state: IntervalState, channel: int, horizon: int, n_input: int) -> float | None:
-    """Return how many independent errors the band of the next `horizon` steps was made of; None where not known.
+    """Return how many independent errors the band of the next `horizon` steps was made of; None if that is not known.
 
-    Steps are averaged in 1 / sqrt(m), so that those with few independent errors weigh most.
+    The mean over the steps is taken of 1 / sqrt(m), so that steps with few independent errors weigh most.
     """
     near, far = state.separate[channel] if channel < len(state.separate) else (0, 0)
     first = min(horizon, n_input)
@@ -178,7 +178,10 @@ def unavailable(state: IntervalState, level: int, *, channel: int, horizon: int)
 
 
 def rank(level: int, origins: int) -> int:
-    """Return which smallest of `origins` residuals bounds `level` percent: ceil((n + 1) p / 100)."""
+    """Return the rank, counted from the smallest, of the residual that bounds `level` percent of n `origins`.
+
+    It is ceil((n + 1) p / 100).
+    """
     return -(-(origins + 1) * level // 100)
 
 
@@ -198,7 +201,7 @@ def _near_and_far(effective_sizes: NDArray, n_input: int) -> tuple[int, int]:
 
 
 def _mean_size(effective_sizes: ArrayLike, steps: Sequence[int] | None = None) -> float:
-    """Return what `effective_sizes` come to, each that of so many `steps`: (mean of 1/sqrt(m))^-2."""
+    """Return the mean of `effective_sizes` m, each weighted by its number of `steps`: (mean of 1/sqrt(m))^-2."""
     return float(np.average(np.asarray(effective_sizes, dtype=np.float64) ** -0.5, weights=steps) ** -2)
 
 

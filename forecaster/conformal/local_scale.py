@@ -1,11 +1,11 @@
 """The local scale: bands are as much wider or narrower as the forecast's last errors were.
 
 A machine that has become noisier is not exchangeable with the part that the bands were calibrated on. So each residual
-counts in units of the local error. That is the root mean square of two sorts of error: those of the last third of the
-validation part, and those of the same predictor over the last segments before the origin. Each of these segments is
-forecast from its own beginning, and nothing after the origin is looked at. Of recursive segments the very last errors
-tell less, so more of them count there, and
-the reference error as much as all of them.
+counts in units of the local error. That is the root mean square of two sorts of error: the reference error, which is
+that of the last third of the validation part, and the errors of the same predictor over the last segments before the
+origin. Each of these segments is forecast from its own beginning, and nothing after the origin is looked at. The last
+few errors tell less about recursive segments. So more of them count there, and the reference error as much as all of
+them together.
 
 Source: Lei, G'Sell, Rinaldo, Tibshirani, Wasserman 2018, "Distribution-Free Predictive Inference for Regression",
 section 5.2, with the last errors in place of a fitted spread.
@@ -63,7 +63,10 @@ def local_scale(
 
 
 def _scale(relative: Array, weight: float) -> Array:
-    """Return the root mean of the `relative` square errors (O, .), NaN where there is none, and of the reference, 1."""
+    """Return the root of the mean of the `relative` square errors (O, .) and of the reference, which is 1, (O,).
+
+    The reference counts `weight` times, and an error that is NaN not at all.
+    """
     is_known = ~np.isnan(relative)
     scale = np.sqrt((weight + np.where(is_known, relative, 0.0).sum(axis=1)) / (weight + is_known.sum(axis=1)))
     return np.minimum(np.nan_to_num(scale, nan=LARGEST), LARGEST)

@@ -1,15 +1,14 @@
-"""Residuals: the errors of a forecast on the validation part, in units of its local scale. The bands are made of them.
+"""Residuals on the validation part, of which the bands are made, and how many independent ones they are worth.
 
-The weights of an ensemble are found on the validation part, too. So the residuals of each fold of it, a third, are
-those of weights that were found without that fold.
+A residual is the error of a forecast in units of its local scale. The weights of an ensemble are found on the
+validation part, too. So the residuals of each fold of it, a third, are those of weights that were found without that
+fold.
+
+Origins lie a few samples apart, so their targets overlap and their errors resemble each other. A quantile of them is as
+uncertain as one of far fewer independent errors. That number is the effective sample size.
 
 Source: Vovk 2015, "Cross-conformal predictors"; Barber, Candes, Ramdas, Tibshirani 2021, "Predictive inference with the
 jackknife+", section 3.
-
-The effective sample size: how many independent residuals overlapping ones are worth.
-
-Origins lie a few samples apart, so their targets overlap and their errors resemble each other. A quantile of them is as
-uncertain as one of far fewer independent errors.
 """
 
 from __future__ import annotations
@@ -63,27 +62,27 @@ def residuals(
 ) -> list[Residuals]:
     """Return the residuals of each channel on the validation part.
 
-    The next segment has more origins than the recursive segments beyond it, which reach as far ahead as their last
+    The next segment has more origins than the recursive segments beyond it. These reach so far ahead that their last
     step still has a third of the targets.
 
     Args:
         predictor: What forecasts.
         splits: The windows of the validation part.
-        fold_predictors: For each fold the predictor as it was found without that fold; `predictor` if left out.
+        fold_predictors: For each fold the predictor that was found without it; `predictor` for all if left out.
         stateful: Whether the predictor's state runs on over each whole recording.
     """
     n_input, windows = splits.window.n_input, splits.folds()
     if not windows:
         return [Residuals(np.zeros((0, n_input)), np.ones(n_input, dtype=np.int64), 0.0)] * splits.channels
-    pairs = zip(fold_predictors or [predictor] * len(windows), windows, strict=True)
-    folds = [Fold(partial(rollout_from, found, stateful=stateful), part) for found, part in pairs]
+    fitted = fold_predictors or [predictor] * len(windows)
+    folds = [Fold(partial(rollout_from, p, stateful=stateful), part) for p, part in zip(fitted, windows, strict=True)]
     affordable = MAX_QUANTILES // (99 * splits.channels * n_input)
     segments = max(1, min(sampling.segments(splits.whole_validation()), affordable))
     return [_residuals_of(folds, channel, segments) for channel in range(splits.channels)]
 
 
 def _residuals_of(folds: Sequence[Fold], channel: int, segments: int) -> Residuals:
-    """Return the residuals of one channel: those of the many near origins, then those of the fewer far ones."""
+    """Return the residuals of one channel: those of the many near origins, then those of the few far ones."""
     samples, errors = _errors(folds, channel, 1)
     reference_mse = _mean_square(errors[-1])
     near, near_sizes = _in_local_units(folds, samples, errors, reference_mse)
@@ -91,7 +90,7 @@ def _residuals_of(folds: Sequence[Fold], channel: int, segments: int) -> Residua
         return Residuals(near, near_sizes, reference_mse)
     far, far_sizes = _in_local_units(folds, *_errors(folds, channel, segments), reference_mse)
     n_input = near.shape[1]
-    # The next segment is told by the near origins alone, what is recursive by the far ones.
+    # The near origins alone tell how wide the next segment's bands are, the far ones those of recursive segments.
     far[:, :n_input] = np.nan
     near = np.pad(near, ((0, 0), (0, far.shape[1] - n_input)), constant_values=np.nan)
     sizes = np.concatenate((near_sizes, far_sizes[n_input:]))
@@ -134,6 +133,8 @@ def _in_local_units(
     return np.concatenate(scaled), effective_sample_sizes(samples, scaled)
 
 
+# --- the effective sample size ----------------------------------------------------------
+
 # Errors are compared by whether they exceed the bound that covers this share: that of the default band.
 COVERED = 0.9
 # A residual beyond this counts as this.
@@ -158,10 +159,10 @@ def effective_sample_sizes(samples: Sequence[sampling.Sample], errors: Sequence[
 
 
 def _centred(errors: Sequence[Array]) -> list[Array]:
-    """Return the centred series (O, H) whose autocorrelation is used.
+    """Return for each fold the centred series (O, H) whose autocorrelation is used.
 
-    Bands are bounds on the errors. So the series says whether an error exceeds the bound of 90 % of all, or, where too
-    few do, its size.
+    Bands are bounds on the errors. So the series says whether an error exceeds the bound of 90 % of all errors. Where
+    too few do, it has the size of each error instead.
 
     Source: Vehtari, Gelman, Simpson, Carpenter, Buerkner 2021, "Rank-normalization, folding, and localization", section
     4: the effective sample size of a quantile.

@@ -21,17 +21,19 @@ NOT_COMPARABLE = "the loss on the model's own test part is 0, or too large to be
 LONGEST_TEXT = 2000
 
 
-def beside_own_scores(evaluation: Evaluation, stored: Sequence[Mapping[str, Any]], own: Sequence[bool]) -> Evaluation:
+def beside_own_scores(
+    evaluation: Evaluation, stored: Sequence[Mapping[str, Any]], are_own: Sequence[bool]
+) -> Evaluation:
     """Return the `evaluation` of other files, each verdict with how many times the loss on the own test part it has.
 
     Args:
         evaluation: The scores.
         stored: The evaluations of the model's test part, as JSON.
-        own: For each part of the evaluation whether it belongs to the model's own test part: it stays as it is.
+        are_own: For each part of the evaluation whether it belongs to the model's own test part: it stays as it is.
     """
     parts = [
         part if is_own or not part.origins else _beside_own(part, stored)
-        for part, is_own in zip(evaluation.parts, own, strict=True)
+        for part, is_own in zip(evaluation.parts, are_own, strict=True)
     ]
     return replace(evaluation, parts=tuple(parts))
 
@@ -53,8 +55,8 @@ def loss_ratio(part: ChannelScores, stored: Sequence[Mapping[str, Any]]) -> tupl
     here = _losses([{"origins": part.origins, "by_step": part.by_step}], horizon)
     candidates: list[tuple[list[float], list[float]]] = []
     for evaluation in stored:
-        own = [row for row in evaluation["parts"] if row["channel"] == channel and row["origins"]]
-        losses = _losses(own, horizon)
+        same_channel = [row for row in evaluation["parts"] if row["channel"] == channel and row["origins"]]
+        losses = _losses(same_channel, horizon)
         steps = sorted(here.keys() & losses.keys())
         candidates.append(([here[step] for step in steps], [losses[step] for step in steps]))
     losses_here, own_losses = max(candidates, key=lambda pair: len(pair[0]), default=([], []))

@@ -1,13 +1,13 @@
-"""What predictors in closed form are fitted by: the Gram matrix of all windows, a few examples of a channel.
+"""What predictors in closed form are fitted to: the Gram matrix of all windows, and a few examples of a channel.
 
-The Gram matrix is that of all windows of a signal at stride 1, without ever laying out a window.
+The Gram matrix is that of all windows of a signal at stride 1, and no window is ever laid out for it.
 Neighbouring windows share all samples but one, so the Gram matrix G of the rows
 ``x[t : t + P]``, t = 0 .. W - 1, has a recursion along its diagonals:
 
     G[i + 1, j + 1] = G[i, j] - x[i] x[j] + x[W + i] x[W + j]
 
-Its first row is a correlation, done by FFT in blocks. Time is O(T log P + P^2), memory O(P^2),
-whatever the recording's length.
+Its first row is a correlation, which is computed by FFT in blocks. The time is O(T log P + P^2), and the
+memory O(P^2), whatever the recording's length.
 """
 
 from __future__ import annotations
@@ -99,7 +99,10 @@ def correlate(x: NDArray, rows: int, width: int) -> Array:
 
 
 def examples(windows: Windows, channel: int, channels: int) -> tuple[Array, Array] | None:
-    """Return contexts (W, L) and targets (W, N) of one of `channels`, evenly over its `windows`; None without any."""
+    """Return contexts (W, L) and targets (W, N) of one of `channels`, spread evenly over its `windows`.
+
+    Returns None if the channel has no window.
+    """
     runs = np.flatnonzero((windows.runs.channel == channel) & (windows.count > 0))
     if not len(runs):
         return None
@@ -116,8 +119,8 @@ def examples(windows: Windows, channel: int, channels: int) -> tuple[Array, Arra
 def training_examples(splits: WindowSplits, channel: int) -> tuple[Array, Array] | None:
     """Return examples of the training part, or of the validation part where training has none of `channel`.
 
-    A choice among a few sizes cannot overfit them, and the validation part stays new to what was chosen: it has
-    to say later how far that is to be trusted.
+    A choice among a few sizes cannot overfit them. And the validation part, which has to say later how far the
+    choice is to be trusted, stays new to it.
     """
     return examples(splits.training, channel, splits.channels) or examples(splits.validation, channel, splits.channels)
 

@@ -106,7 +106,7 @@ class Harmonic(Predictor):
 
 
 def continued(values: Array, count: int, frequencies: Frequency) -> Array:
-    """Fit sines of the `frequencies` to `values` (B, taps) and return their next `count` samples, (B, count).
+    """Return the next `count` samples (B, count) of the sines of `frequencies` that fit `values` (B, taps) best.
 
     >>> t = np.arange(100)
     >>> bool(abs(continued(5 + np.sin(t / 7)[None, :90], 10, (1 / 14 / np.pi,))[0, -1] - 5 - np.sin(99 / 7)) < 1e-5)
@@ -160,7 +160,7 @@ def _geometric_sum(f: Array, taps: int) -> NDArray[np.complex128]:
 
 
 def _best(splits: WindowSplits, channel: int) -> tuple[int, Frequency]:
-    """Return the taps and frequencies of the least squared error whose recursive forecast is stable."""
+    """Return the taps and frequencies with the least squared error among those whose recursive forecast is stable."""
     longest_taps = min(splits.window.context, MAX_TAPS)
     chosen_by = training_examples(splits, channel)
     if chosen_by is None:
@@ -182,7 +182,10 @@ def _best(splits: WindowSplits, channel: int) -> tuple[int, Frequency]:
 
 
 def _candidates(sinusoids: list[Frequency], longest_taps: int) -> Iterator[tuple[int, Frequency]]:
-    """Yield each taps and frequencies to choose from once; the mean alone, without frequencies, is among them."""
+    """Yield the pairs of taps and frequencies to choose from, each once.
+
+    The mean alone, without frequencies, is among them.
+    """
     for taps in dict.fromkeys(max(1, longest_taps // divisor) for divisor in DIVISORS):
         # Frequencies closer than one cycle over the taps cannot be told apart there.
         separated = [separate(frequencies, (1 - 1e-9) / taps) for frequencies in sinusoids]

@@ -150,7 +150,7 @@ def _autocorrelation(x: Array, largest_lag: int) -> Array:
 
 
 def _extrapolated(x: Array, a: Array, count: int) -> Array:
-    """Continue `x` (B, L) by the coefficients `a` (B, p), nearest sample first: (B, count)."""
+    """Return the next `count` samples (B, count) of `x` (B, L) by the coefficients `a` (B, p), nearest sample first."""
     p = a.shape[1]
     samples = np.concatenate((x[:, -p:], np.empty((len(x), count))), axis=1)
     oldest_first = np.ascontiguousarray(a[:, ::-1])

@@ -70,7 +70,10 @@ def solve(splits: WindowSplits, taps: int, candidates: Iterable[float]) -> Itera
 
 
 def periods(splits: WindowSplits, taps: int) -> list[float]:
-    """Return the periods to be tried (samples), those that most channels propose first; without any, a segment."""
+    """Return the periods to be tried (samples), those that most channels propose first.
+
+    Where no channel proposes one, a segment is tried.
+    """
     channels = np.unique(np.linspace(0, splits.channels - 1, MAX_CHANNELS).astype(np.int64)).tolist()
     # A period as it was first proposed -> the channels that propose it, and the period as each of them has it.
     proposed: dict[float, dict[int, float]] = {}
@@ -87,7 +90,7 @@ def periods(splits: WindowSplits, taps: int) -> list[float]:
 
 
 def _rounded(period: float, taps: int) -> float:
-    """Return the whole number next to `period` if a context cannot tell the two apart."""
+    """Return the whole number nearest to `period` if a context cannot tell the two apart, else `period`."""
     nearest = max(1.0, round(period))
     return nearest if abs(period - nearest) * taps / period < 0.5 else period
 
@@ -96,8 +99,11 @@ def _rounded(period: float, taps: int) -> float:
 class Comb:
     """Which of the last L samples of a context each of N samples ahead is made of.
 
-    `period` P (samples, at most L); `cycle` (N,), how many whole periods lie before each; `teeth` (N, J), where in
-    the context the samples are that lie whole periods before it, the nearest first; `level` (L,), the weights of l.
+    Attributes:
+        period: P (samples, at most L).
+        cycle: (N,), how many whole periods lie before each sample.
+        teeth: (N, J), where in the context the samples are that lie whole periods before each, the nearest first.
+        level: (L,), the weights of l.
     """
 
     period: float

@@ -39,10 +39,10 @@ Finite = Annotated[float, Field(ge=-1e300, le=1e300)]
 
 
 class RidgeParameters(Frozen):
-    """The penalty, the samples that it looks back on, the segments forecast at once, the limits (scaled units).
+    """The penalty, the samples that it looks back on, the segments forecast at once, and the limits (scaled units).
 
-    The limits are the training part's range, widened by its span on either side: what the
-    recursive forecast may not leave.
+    The limits are those of the training part's range, widened by its span on either side. The recursive
+    forecast may not leave them.
     """
 
     alpha: Annotated[float, Field(gt=0, le=1e300)]
@@ -53,9 +53,10 @@ class RidgeParameters(Frozen):
 
 
 class Solution(NamedTuple):
-    """A linear map (taps, K N) with its bias (K N,), the penalty `alpha` it comes of, its squared error on validation.
+    """A linear map (taps, K N) with its bias (K N,), its penalty `alpha`, and its squared error on validation.
 
-    `relative` says that it was fitted to distances from a level of each context: its last value or period.
+    `relative` says that it was fitted to distances from a level of each context: its last value, or the mean of its
+    last period.
     """
 
     error: float
@@ -88,7 +89,7 @@ class LinearMap(Predictor):
 
     @classmethod
     def candidates(cls, splits: WindowSplits) -> Iterator[Self]:
-        """Yield the predictors to choose from, best on validation first.
+        """Yield the predictors to choose from, the best on validation first.
 
         They forecast as many segments at once as the windows' targets have.
         """

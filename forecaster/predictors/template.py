@@ -58,7 +58,7 @@ BLOCK = 1 << 16
 
 
 class TemplateParameters(RidgeParameters):
-    """Those of ridge, and K, the most harmonics that a channel has."""
+    """The parameters of ridge, and K, the most harmonics that a channel has."""
 
     harmonics: Annotated[int, Field(ge=0, le=COUNTS[-1])]
 
@@ -145,7 +145,7 @@ class TemplateRidge(LinearMap):
         return tensors
 
     def unclipped(self, context: Context) -> Array:
-        """Subtract the template, map the residual, and add the template again: (B, N), whatever the limits."""
+        """Return the template ahead plus the map of the context without its template, (B, N), whatever the limits."""
         values, taps, n_input = context.values, self.parameters.taps, self.window.n_input
         behind, ahead = np.zeros((len(values), taps)), np.zeros((len(values), n_input))
         for channel in np.unique(context.channel):
@@ -181,7 +181,7 @@ def _phase_grid(count: int) -> Array:
 
 
 def _best_template(splits: WindowSplits, channel: int) -> Template | None:
-    """Return the template that leaves least of the channel's validation targets, or None if it is not worth it."""
+    """Return the template that leaves least of the channel's validation targets, or None if all leave too much."""
     chosen_by = examples(splits.validation, channel, splits.channels) or training_examples(splits, channel)
     stretch = longest_stretch(splits, channel)
     if chosen_by is None or not len(stretch):

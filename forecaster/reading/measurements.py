@@ -174,8 +174,8 @@ def _paired_codes(file: TableFile, candidates: Sequence[int]) -> set[int]:
     if file.header:
         return set()
     numbers = {index: sample_numbers(file, index) for index in candidates}
-    whole = {index for index in candidates if numbers[index] and all(map(float.is_integer, numbers[index]))}
-    behind = {index for index in whole if index - 1 in numbers and index - 1 not in whole}
+    integers = {index for index in candidates if numbers[index] and all(map(float.is_integer, numbers[index]))}
+    behind = {index for index in integers if index - 1 in numbers and index - 1 not in integers}
     few = {index for index in behind if 1 < len(set(numbers[index])) <= MOST_CODES}
     usual = {index: Counter(numbers[index]).most_common(1)[0] for index in few}
     are_mostly_one = all(2 * count > len(numbers[index]) for index, (_, count) in usual.items())
@@ -365,10 +365,10 @@ def _reasons_of_values(file: TableFile, values: NDArray[np.float64]) -> dict[int
     """Return which targets (T, C) are constant, count the rows, hold dates or turn as a part of the time does."""
     reasons = {place: CONSTANT for place, column in enumerate(values.T) if _is_constant(column)}
     open_places = [place for place in range(values.shape[1]) if place not in reasons]
-    whole = [p for p in open_places if not _has_unit(file, file.roles.targets[p]) and _is_whole(values[:, p])]
-    turns = {place: _turns(values[:, place]) for place in whole}
+    integers = [p for p in open_places if not _has_unit(file, file.roles.targets[p]) and _is_whole(values[:, p])]
+    turns = {place: _turns(values[:, place]) for place in integers}
     turning = [rows for rows in turns.values() if len(rows)]
-    for place in whole:
+    for place in integers:
         column = values[:, place]
         if _counts_rows(column):
             reasons[place] = "a count of the rows"

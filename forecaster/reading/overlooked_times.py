@@ -5,7 +5,6 @@ Order, gaps and rate stand in them, so such files are refused, with the options 
 
 from __future__ import annotations
 
-import contextlib
 import re
 import shlex
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from forecaster.reading.file import TableFile
-from forecaster.reading.measurements import letters, sample_numbers
+from forecaster.reading.measurements import PARTS, letters, sample_numbers
 from forecaster.reading.text.cells import FROM_TO, MONTH_AND_YEAR
 
 _TIME = (
@@ -37,15 +36,8 @@ PROPOSED_FORMATS = (
     *("%a, %d %b %Y %H:%M:%S", "%a, %d %b %Y %H:%M:%S %z", "%a %b %d %H:%M:%S %Y", "%b-%Y", "%b %Y", "%B %Y"),
     *("%Y-%j", "%Y%j", "%Y-%jT%H:%M:%S", "%G-W%V-%u"),
 )
-# The parts of a time, how they are written one behind the other, their numbers, and what their columns are called.
-_PARTS = {
-    "%Y": ((1600, 2300), "year yyyy yr jahr annee"),
-    "%m": ((1, 12), "month mon mo mm monat mois mes monthofyear"),
-    "%d": ((1, 31), "day dd dy tag dayofmonth dom"),
-    "%H": ((0, 24), "hour hours hr hrs hh stunde heure hrend hrbegin hourending hourend hourofday he hb"),
-    "%M": ((0, 59), "minute minutes mi mins minuteofhour"),
-    "%S": ((0, 59), "second seconds ss sekunde seconde"),
-}
+# The parts of a time that may have columns of their own, and how they are written one behind the other.
+FORMATS = {"%Y": "year", "%m": "month", "%d": "day", "%H": "hour", "%M": "minute"}
 LAST_HOUR = 24
 # Formats of dates that are read in one way alone.
 DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d-%b-%y", "%d-%b-%Y", "%d.%m.%Y")
@@ -101,23 +93,19 @@ def refuse_unknown_time(file: TableFile) -> None:
 
 def _format_of(text: str) -> str:
     """Return the first of the proposed formats that fits a stamp, or nothing."""
-    for form in PROPOSED_FORMATS:
-        with contextlib.suppress(ValueError):
-            datetime.strptime(text.strip(), form)
-            return form
-    return ""
+    return next((form for form in PROPOSED_FORMATS if _fits([text], form)), "")
 
 
 def refuse_parts_of_time(file: TableFile, time: tuple[int, ...]) -> None:
     """Raise RefusalError for a time in columns of its own: year, month, day and more, or an hour beside the date."""
     if file.options.no_time or file.options.time_columns or file.options.symbols or not file.header:
         return
-    parts = {form: index for form in _PARTS if (index := _column_of(file, form)) is not None}
+    parts = {form: index for form in FORMATS if (index := _column_of(file, form)) is not None}
     if len(time) == 1 and file.kinds[time[0]] in ("day", "number") and "%H" in parts and time[0] not in parts.values():
         date_format = _date_format(file.sample_of(time[0]))
         columns: dict[str, int] = {
             date_format: time[0],
-            **{form: parts[form] for form in ("%H", "%M", "%S") if form in parts},
+            **{form: parts[form] for form in ("%H", "%M") if form in parts},
         }
         if not _repeats(file.sample_of(time[0])):
             return
@@ -153,9 +141,9 @@ def refuse_day_a_row(file: TableFile, channels: Sequence[int]) -> None:
 
 def _column_of(file: TableFile, form: str) -> int | None:
     """Return the first column that is called a part of the time, and holds nothing but numbers of that part."""
-    (low, high), words = _PARTS[form]
+    low, high = limits = PARTS[FORMATS[form]]
     for index, name in enumerate(file.names):
-        numbers = sample_numbers(file, index) if letters(name.replace("_", "")) in words.split() else []
+        numbers = sample_numbers(file, index) if PARTS.get(letters(name.replace("_", ""))) == limits else []
         if numbers and all(number.is_integer() and low <= number <= high for number in numbers):
             return index
     return None

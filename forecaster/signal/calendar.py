@@ -33,7 +33,7 @@ SCALE = 0.5**0.5
 
 
 def names(cycles: Sequence[Cycle]) -> tuple[str, ...]:
-    """Return the names of the columns.
+    """Return the names of the columns, a sine and a cosine for each cycle.
 
     >>> names(["hour-of-day"])
     ('sin hour-of-day', 'cos hour-of-day')
@@ -56,7 +56,7 @@ def columns(time: TimeAxis, cycles: Sequence[Cycle], first: int, count: int) -> 
 
 
 def _share(instants: NDArray[np.int64], cycle: Cycle) -> NDArray[np.float64]:
-    """Return the share of its cycle that has passed at each instant: weeks begin on Monday, leap years are longer."""
+    """Return the share of its `cycle` that has passed at each instant. Weeks begin on Monday; leap years are longer."""
     if cycle != "day-of-year":
         shift = MONDAY_NS if cycle == "day-of-week" else 0
         return (instants + shift) % LENGTH_NS[cycle] / LENGTH_NS[cycle]
@@ -66,9 +66,9 @@ def _share(instants: NDArray[np.int64], cycle: Cycle) -> NDArray[np.float64]:
 
 
 def future(signal: Signal, recording: Recording, count: int) -> NDArray[np.float64]:
-    """Return what is known of up to `count` samples after the end of `recording`: (F, K), F at most `count`.
+    """Return the future covariates of at most `count` samples after the end of `recording`, (rows, F).
 
-    The columns of a file end where its rows do; a calendar never does.
+    The columns of a file end with its rows; a calendar never ends.
     """
     from_file = signal.known - 2 * len(signal.calendar)
     values = np.empty((count, 0))

@@ -23,9 +23,9 @@ class Context:
     """A batch of contexts, in scaled units.
 
     Attributes:
-        values: (B, L), the channel that is forecast.
+        values: (B, L), the samples of the channel that is forecast.
         channel: (B,), the number of that channel.
-        covariates: the columns beside it, over the same samples. The future columns have at least N more samples.
+        covariates: The columns beside it, over the same samples. The future columns have at least N more samples.
     """
 
     values: NDArray[Any]

@@ -20,9 +20,9 @@ class Origins:
 
     Attributes:
         values: (T,), the channel.
-        channel: the number of that channel.
+        channel: The number of that channel.
         rows: (O,), the row of each first target. The rows before it are its context.
-        covariates: the columns beside the channel, over the whole recording.
+        covariates: The columns beside the channel, over the whole recording.
     """
 
     values: NDArray[np.floating]

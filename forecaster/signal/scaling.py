@@ -33,7 +33,10 @@ class Scaler:
 
     @classmethod
     def fit(cls, parts: Iterable[Array]) -> Scaler:
-        """Fit on the training rows of every recording, each (T, C); two passes, so that offsets of 1e15 do no harm."""
+        """Return the scaler of the training rows of all recordings, each (T, C).
+
+        It takes two passes over the rows, so that offsets of 1e15 do no harm.
+        """
         kept = [part for part in parts if len(part)]
         rows = sum(len(part) for part in kept)
         mean = np.asarray(sum(part.mean(axis=0) * (len(part) / rows) for part in kept))
@@ -50,24 +53,24 @@ class Scaler:
         return cls(np.zeros(1), np.ones(1))
 
     def check(self, values: Array, channels: Sequence[str], path: str) -> None:
-        """Raise SignalError if `values` (T, C) hold one that is too far off the training part to be computed with."""
+        """Raise SignalError if one of `values` (T, C) is too far from the training part to be computed with."""
         expected = f"values within {FARTHEST:g} standard deviations of the training part"
         limit = np.minimum(FARTHEST * np.minimum(self.scale, LARGEST) + np.abs(self.mean), LARGEST)
         _refuse(values, limit, channels, path=path, expected=expected)
 
     def transform(self, values: NDArray[np.floating], channel: NDArray[np.intp]) -> Array:
-        """Scale `values` (B, ...), row b by channel ``channel[b]``."""
+        """Return `values` (B, ...) in scaled units; row b is one of channel ``channel[b]``."""
         shape = (-1, *[1] * (values.ndim - 1))
         return (values - self.mean[channel].reshape(shape)) / self.scale[channel].reshape(shape)
 
     def inverse(self, values: Array, channel: NDArray[np.intp]) -> Array:
-        """Undo `transform`: the identity ``inverse(transform(x)) == x`` holds to rounding."""
+        """Return scaled `values` (B, ...) in the channels' units: ``inverse(transform(x))`` is x up to rounding."""
         shape = (-1, *[1] * (values.ndim - 1))
         return values * self.scale[channel].reshape(shape) + self.mean[channel].reshape(shape)
 
 
 def check_size(values: Array, channels: Sequence[str], path: str) -> None:
-    """Raise SignalError if `values` (T, C) hold one that is too large to be squared."""
+    """Raise SignalError if one of `values` (T, C) is too large to be squared."""
     limit = np.full(len(channels), LARGEST)
     _refuse(values, limit, channels, path=path, expected=f"values up to {LARGEST:g} in size")
 

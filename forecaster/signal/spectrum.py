@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-LONGEST, ALL = 200_000, 20_000_000
-"""Samples looked at: the last of a channel, and of all channels together. It bounds the time and the memory."""
+LONGEST = 1 << 20
+"""Samples looked at for lags and periods: the last million or so, which bounds the time and the memory."""
 RISE = 0.02
 """How far a peak must rise above what lies before it to count as a return, not as noise."""
 ROUNDING = (8 * np.finfo(np.float64).eps) ** 2
@@ -37,11 +37,11 @@ OCTAVES = 4
 
 
 def autocorrelation(values: Array, max_lag: int) -> Array:
-    """Return how alike `values` (T,) and itself k samples later are, for k = 0..max_lag (at most T - 1).
+    """Return the autocorrelation of `values` (T,) at the lags k = 0 .. `max_lag`, or up to T - 1 if that is less.
 
-    ``1 - mean((x[t+k] - x[t])**2) / (2 var)``: the correlation where the signal is stationary,
-    and lower where its level drifts or it dies away, as repeating it is worse there. Only
-    the last `LONGEST` samples are looked at. A constant signal gives zeros.
+    It is ``1 - mean((x[t+k] - x[t])**2) / (2 var)``: the usual correlation where the signal is
+    stationary, and a lower one where its level drifts or its size fades, because a repetition is
+    farther off there. Only the last `LONGEST` samples are looked at. A constant signal gives zeros.
 
     >>> autocorrelation(np.array([1.0, -1.0] * 50), 2).round(6).tolist()
     [1.0, -1.0, 1.0]
@@ -53,37 +53,38 @@ def autocorrelation(values: Array, max_lag: int) -> Array:
     if energy[-1] / len(x) <= ROUNDING:
         return np.zeros(len(lags))
     products = _products(x, len(lags))
-    apart = energy[len(x) - lags] + energy[-1] - energy[lags] - 2 * products
-    alike: Array = 1 - apart / (len(x) - lags) / (2 * energy[-1] / len(x))
-    return alike
+    squares = energy[len(x) - lags] + energy[-1] - energy[lags] - 2 * products
+    correlation: Array = 1 - squares / (len(x) - lags) / (2 * energy[-1] / len(x))
+    return correlation
 
 
 def best_lag(values: NDArray[np.floating], max_lag: int, *, horizon: int = 1) -> int | None:
-    """Return the lag whose repetition is nearest to `values` (T,), or None if nothing returns.
+    """Return the lag whose repetition is nearest to `values` (T,), or None if nothing repeats.
 
-    The lag is a local maximum of the autocorrelation that rises above the decay before it, at
-    most `max_lag` and at most half of the signal. Repeating k samples over `horizon` steps
-    compares samples k, 2k, 3k ... apart: the lag with the best mean over these wins, the
-    shortest among equals.
+    The lag is a local maximum of the autocorrelation that rises above the decay before it. It is at
+    most `max_lag` and at most half of the signal. A forecast that repeats k samples over `horizon`
+    steps compares samples k, 2k, 3k ... apart, so the lag with the best mean autocorrelation over
+    these distances wins, and the shortest of equals.
 
     >>> best_lag(np.sin(np.arange(1000) * 2 * np.pi / 50), 200)
     50
     """
     x = np.asarray(values)[-LONGEST:]
-    alike = autocorrelation(x, min(max_lag, len(x) // 2)) if len(x) >= 4 else np.zeros(0)
-    lags = _returns(alike)
+    correlation = autocorrelation(x, min(max_lag, len(x) // 2)) if len(x) >= 4 else np.zeros(0)
+    lags = _returns(correlation)
     if not len(lags):
         return None
-    gain = np.array([_over_horizon(alike, int(lag), horizon) for lag in lags])
+    gain = np.array([_over_horizon(correlation, int(lag), horizon) for lag in lags])
     return int(lags[np.argmax(gain >= gain.max() - 1e-3)]) if gain.max() > 0 else None
 
 
 def dominant_period(values: Array) -> float | None:
     """Return the period of the strongest oscillation in `values` (T,), in samples, or None.
 
-    The signal is detrended and Hann-windowed; the strongest peak of the spectrum that stands
-    clear of its neighbourhood wins, its place refined by a parabola through the log power.
-    At least three periods must lie in the signal; noise and drift have no period.
+    The straight line of least squares is subtracted, and a Hann window is applied. The strongest peak
+    of the spectrum that stands out from its neighbourhood wins, and a parabola through the log power
+    places it between the bins. At least three periods must lie in the signal. Noise and drift have no
+    period.
 
     >>> round(dominant_period(np.sin(np.arange(2000) * 2 * np.pi / 41.6)), 1)
     41.6
@@ -91,7 +92,6 @@ def dominant_period(values: Array) -> float | None:
     x = _scaled(values)
     if len(x) < 16:
         return None
-    # Less the straight line of least squares: a drift is no period.
     t = np.arange(len(x)) - (len(x) - 1) / 2
     x = x - x.mean()
     x = x - t * (t @ x / (t @ t))
@@ -149,7 +149,9 @@ def octaves(length: int) -> Array:
 
 
 def band_energies(density: Array, length: int) -> Array:
-    """Sum a `density` (F,) of segments of `length` samples over the bands of `octaves`; an upper edge belongs to one.
+    """Return the sums of a `density` (F,) of segments of `length` samples over the bands of `octaves`.
+
+    The upper edge of a band belongs to it, the lower one does not.
 
     >>> band_energies(np.ones(51), 100).tolist()
     [3.0, 3.0, 6.0, 13.0, 25.0]
@@ -175,37 +177,40 @@ def _scaled(values: Array) -> Array:
     return x / peak if peak > 0 else x
 
 
-def _returns(alike: Array) -> NDArray[np.intp]:
+def _returns(correlation: Array) -> NDArray[np.intp]:
     """Return the lags of the local maxima that rise by `RISE` above the lowest point before them."""
-    if len(alike) < 3:
+    if len(correlation) < 3:
         return np.zeros(0, dtype=np.intp)
-    peaks = _maxima(alike)
-    return peaks[alike[peaks] - np.minimum.accumulate(alike)[peaks] >= RISE]
+    peaks = _maxima(correlation)
+    return peaks[correlation[peaks] - np.minimum.accumulate(correlation)[peaks] >= RISE]
 
 
-def _over_horizon(alike: Array, lag: int, horizon: int) -> float:
-    """Average the likeness over the distances at which repeating `lag` samples compares."""
-    apart = lag * np.arange(1, max(1, -(-horizon // lag)) + 1)
-    steps = np.minimum(apart, horizon) - (apart - lag)
-    known = apart < len(alike)
+def _over_horizon(correlation: Array, lag: int, horizon: int) -> float:
+    """Return the mean autocorrelation over `horizon` steps of a forecast that repeats the last `lag` samples.
+
+    The first `lag` steps repeat what lies `lag` samples before them, the next ones what lies two times as far, ...
+    """
+    distances = lag * np.arange(1, max(1, -(-horizon // lag)) + 1)
+    steps = np.minimum(distances, horizon) - (distances - lag)
+    within = distances < len(correlation)
     steps[0] = max(1, steps[0])
-    return float(np.average(alike[apart[known]], weights=steps[known]))
+    return float(np.average(correlation[distances[within]], weights=steps[within]))
 
 
 def _maxima(values: Array) -> NDArray[np.intp]:
-    """Return the places of the local maxima of `values` (T,); of equal neighbours the first is one."""
+    """Return the places of the local maxima of `values` (T,), the first of neighbours that are equal."""
     return np.flatnonzero((values[1:-1] > values[:-2]) & (values[1:-1] >= values[2:])) + 1
 
 
 def _vertex(power: Array, k: int) -> float:
-    """Place the peak at bin `k` between the bins, by a parabola through the log power."""
+    """Return the place between the bins of the peak at bin `k`, by a parabola through the log power."""
     before, top, after = np.log(np.maximum(power[k - 1 : k + 2], np.finfo(np.float64).tiny))
     bend = before - 2 * top + after
     return float(k + 0.5 * (before - after) / bend) if bend < 0 else float(k)
 
 
 def _stands_out(power: Array, k: int) -> bool:
-    """Whether bin `k` is far above the middle of its neighbourhood, more than noise would be."""
+    """Return whether bin `k` is farther above the median of its neighbourhood than noise would be."""
     around = _around(power, k)
     if not len(around):
         return False
@@ -218,37 +223,42 @@ def _around(power: Array, k: int) -> Array:
     return np.concatenate((power[low : max(low, k - 2)], power[k + 3 : high]))
 
 
+# --- sinusoids and fundamentals ---------------------------------------------------------
+
+LONGEST_CHANNEL, LONGEST_SIGNAL = 200_000, 20_000_000
+"""Samples looked at for sinusoids: the last of a channel, and of all channels together."""
 MOST = 16
-"""Lines that are kept."""
+"""Sinusoids that are kept."""
 HIGHEST = 64
 """The highest harmonic that is looked at."""
 PARTS = 9
-"""A strong line may be the first to the eighth harmonic of the fundamental."""
+"""A strong sinusoid may be the first to the eighth harmonic of the fundamental."""
 TRIED = 3
-"""Lines that are taken for a harmonic, and fundamentals that are placed."""
+"""Sinusoids that are taken for a harmonic, and fundamentals that are placed."""
 BLOCKS = 64
 """Parts whose Fourier sums are kept: within one, a frequency this near turns by a thirtieth of a cycle at most."""
 ROUNDS, GRID = 7, 17
-"""How often the place of a line is looked for, and among how many places."""
+"""How often the place of a sinusoid is looked for, and among how many places."""
 
 
 def layouts(values: NDArray[np.floating], taps: int, channels: int = 1) -> list[tuple[float, ...]]:
     """Return sets of frequencies that may make up `values` (T,), each set with its strongest first.
 
-    The first set are the lines themselves; each other one the harmonics of a fundamental. No two
-    are nearer than a context of `taps` samples can tell apart, none nearer to 0 or 0.5.
+    The first set has the sinusoids as they are, each other set the harmonics of a fundamental. No two
+    frequencies of a set are nearer to each other, or to 0 or 0.5, than a context of `taps` samples can
+    tell apart.
     """
     x = _windowed(values, taps, channels)
     if not len(x):
         return []
-    apart = max(1 / taps, 4 / len(x))
+    spacing = max(1 / taps, 4 / len(x))
     power = np.square(np.abs(np.fft.rfft(x)))
-    peaks = _peaks(power, len(x), apart)
+    peaks = _peaks(power, len(x), spacing)
     if not peaks:
         return []
-    lines = [placed(x, f, np.ones(1)) for f in peaks]
-    free = separate(lines, apart)
-    return [free, *(_harmonics(x, f, apart) for f in _fundamentals(power, lines[:TRIED], len(x), apart))]
+    sinusoids = [placed(x, f, np.ones(1)) for f in peaks]
+    candidates = _fundamentals(power, sinusoids[:TRIED], len(x), spacing)
+    return [separate(sinusoids, spacing), *(_harmonics(x, f, spacing) for f in candidates)]
 
 
 def fundamentals(values: NDArray[np.floating], taps: int, channels: int = 1) -> list[float]:
@@ -257,20 +267,22 @@ def fundamentals(values: NDArray[np.floating], taps: int, channels: int = 1) -> 
 
 
 def rhythms(values: NDArray[np.floating], taps: int, channels: int = 1) -> tuple[list[float], list[float]]:
-    """Return the strongest lines of `values` (T,), and the fundamentals that may make it up, the likeliest first."""
+    """Return the strongest sinusoids in `values` (T,), and its possible fundamentals, the likeliest first."""
     x = _windowed(values, taps, channels)
     if not len(x):
         return [], []
-    apart = max(1 / taps, 4 / len(x))
+    spacing = max(1 / taps, 4 / len(x))
     power = np.square(np.abs(np.fft.rfft(x)))
-    lines = [placed(x, f, np.ones(1)) for f in _peaks(power, len(x), apart)[:TRIED]]
-    candidates = _fundamentals(power, lines, len(x), apart)
-    return lines, [placed(x, placed(x, f, _orders(f, apart)[:MOST]), _orders(f, apart)[:MOST]) for f in candidates]
+    sinusoids = [placed(x, f, np.ones(1)) for f in _peaks(power, len(x), spacing)[:TRIED]]
+    candidates = _fundamentals(power, sinusoids, len(x), spacing)
+    orders = [_orders(f, spacing)[:MOST] for f in candidates]
+    return sinusoids, [placed(x, placed(x, f, k), k) for f, k in zip(candidates, orders, strict=True)]
 
 
 def _windowed(values: NDArray[np.floating], taps: int, channels: int) -> Array:
-    """Return the last samples of `values`, scaled and under a Hann window; nothing where there is no line."""
-    x = values[-max(4 * taps, min(LONGEST, ALL // channels)) :][-LONGEST:].astype(np.float64)
+    """Return the last samples of `values` under a Hann window; an empty array where they hold no sinusoid."""
+    length = min(LONGEST_CHANNEL, max(4 * taps, LONGEST_SIGNAL // channels))
+    x = values[-length:].astype(np.float64)
     x = x - x.mean() if len(x) else x
     if len(x) < 16 or not np.any(x):
         return np.zeros(0)
@@ -309,54 +321,57 @@ def _demodulated(x: Array, frequencies: Array) -> tuple[NDArray[np.complex128], 
     return sums, centres
 
 
-def _peaks(power: Array, length: int, apart: float) -> list[float]:
+def _peaks(power: Array, length: int, spacing: float) -> list[float]:
     """Return the strongest local maxima of the spectrum, the strongest first, none too near to another."""
     bins = _maxima(power)
     strongest = bins[np.argsort(-power[bins], kind="stable")][:2048]
-    return list(separate((strongest / length).tolist(), apart))
+    return list(separate((strongest / length).tolist(), spacing))
 
 
-def separate(frequencies: Iterable[float], apart: float) -> tuple[float, ...]:
-    """Keep of `frequencies`, the strongest first, those that are apart from all stronger ones, and from 0 and 0.5."""
+def separate(frequencies: Iterable[float], spacing: float) -> tuple[float, ...]:
+    """Return those of `frequencies`, the strongest first, with room around them: `spacing` to all stronger ones.
+
+    They are also `spacing` from 0, and half of it from 0.5.
+    """
     kept: list[float] = []
     for f in frequencies:
-        if apart <= f <= 0.5 - apart / 2 and all(abs(f - other) >= apart for other in kept):
+        if spacing <= f <= 0.5 - spacing / 2 and all(abs(f - other) >= spacing for other in kept):
             kept.append(f)
         if len(kept) == MOST:
             break
     return tuple(kept)
 
 
-def _fundamentals(power: Array, lines: list[float], length: int, apart: float) -> list[float]:
-    """Return the most likely fundamentals: `lines` and whole parts of them whose harmonics carry the most power.
+def _fundamentals(power: Array, sinusoids: list[float], length: int, spacing: float) -> list[float]:
+    """Return the most likely fundamentals: `sinusoids` and whole parts of them whose harmonics have the most power.
 
-    `sizes` are the length and how far apart harmonics must be. Of two that carry about the same,
-    the higher one is meant: half of it has all its harmonics too.
+    Of two that have about the same power the higher one is meant: half of it has all its harmonics, too.
+    `length` is that of the signal, and `spacing` the least distance between harmonics.
     """
     wide = np.maximum(power, np.maximum(np.append(power[1:], 0), np.append(0, power[:-1])))
     scored = []
-    for f in lines:
+    for f in sinusoids:
         for part in range(1, PARTS):
-            if f / part >= apart:
-                bins = np.rint(f / part * _orders(f / part, apart) * length).astype(np.int64)
+            if f / part >= spacing:
+                bins = np.rint(f / part * _orders(f / part, spacing) * length).astype(np.int64)
                 scored.append((float(np.sort(wide[bins])[-MOST:].sum()) * (1 - 0.003 * part), f / part))
-    found: list[float] = []
+    distinct: list[float] = []
     for _, f in sorted(scored, reverse=True):
-        if all(abs(f / other - 1) > 1e-3 for other in found):
-            found.append(f)
-    return found[:TRIED]
+        if all(abs(f / other - 1) > 1e-3 for other in distinct):
+            distinct.append(f)
+    return distinct[:TRIED]
 
 
-def _orders(fundamental: float, apart: float) -> Array:
-    """Return the numbers of the harmonics below half a cycle a sample."""
-    return np.arange(1, min(HIGHEST, max(1, int((0.5 - apart / 2) / fundamental))) + 1).astype(np.float64)
+def _orders(fundamental: float, spacing: float) -> Array:
+    """Return the numbers of the harmonics that lie below half a cycle a sample, (K,)."""
+    return np.arange(1, min(HIGHEST, max(1, int((0.5 - spacing / 2) / fundamental))) + 1).astype(np.float64)
 
 
-def _harmonics(x: Array, fundamental: float, apart: float) -> tuple[float, ...]:
-    """Place a fundamental by its strongest harmonics, and return those, the strongest first."""
-    orders = _orders(fundamental, apart)
+def _harmonics(x: Array, fundamental: float, spacing: float) -> tuple[float, ...]:
+    """Return the strongest harmonics of a fundamental, which they place, the strongest first."""
+    orders = _orders(fundamental, spacing)
     for _ in range(2):
         sums, _ = _demodulated(x, fundamental * orders)
         strongest = orders[np.argsort(-np.abs(sums.sum(axis=1)), kind="stable")][:MOST]
         fundamental = placed(x, fundamental, strongest)
-    return separate((fundamental * strongest).tolist(), apart * (1 - 1e-9))
+    return separate((fundamental * strongest).tolist(), spacing * (1 - 1e-9))

@@ -205,11 +205,11 @@ def _epoch_seconds(start: float, offsets: NDArray[Any]) -> NDArray[Any]:
     >>> _epoch_seconds(1700000000.1, np.array([0.2, 4.8828125e-6])).tolist()
     [1700000000.3, 1700000000.100005]
     """
-    whole = math.floor(start)
+    seconds = math.floor(start)
     # What a float writes as .1 is less by 1e-7 in binary: the digits are meant.
-    fraction = float(Decimal(repr(start)) - whole)
+    fraction = float(Decimal(repr(start)) - seconds)
     # The small parts are added first, so that one addition alone rounds to the precision of the large number.
-    return whole + np.round(fraction + offsets, NANOSECOND_DIGITS)
+    return seconds + np.round(fraction + offsets, NANOSECOND_DIGITS)
 
 
 def _decimals(start: float, step: float, last: int) -> int:

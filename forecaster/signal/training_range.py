@@ -80,7 +80,7 @@ class TrainingRange(Frozen):
 
     @classmethod
     def fit(cls, parts: Iterable[Array], scaler: Scaler, window: Window, columns: int) -> Self | None:
-        """Return the range of the first `columns` of the `parts` (T, .) of all recordings; None of too many columns."""
+        """Return the range of the first `columns` of all `parts` (T, .); None if these are more than are stored."""
         if columns > MOST_COLUMNS:
             return None
         extremes = [[_Extremes() for _ in range(columns)] for _ in range(3)]
@@ -169,9 +169,9 @@ class Departure:
 def departures(
     context: Context, window: Window, training: TrainingRange | None, columns: int
 ) -> list[Departure | None]:
-    """Return for each row of a scaled `context` how it leaves the `training` range the most, None where it does not.
+    """Return for each row of a scaled `context` the largest departure from the `training` range; None without any.
 
-    `columns` is how many columns the model has, the targets first; those that a row sees are looked at.
+    `columns` is how many columns the model has, the targets first. Only the columns that a row sees are looked at.
     """
     ranges = training or TrainingRange.assumed(columns)
     values, column = _seen(context, columns)
@@ -208,16 +208,16 @@ def _seen(context: Context, columns: int) -> tuple[Array, NDArray[np.int64]]:
     """Return the columns that each row of `context` sees, (B, K, L), and their numbers, (B, K)."""
     covariates, (batch, length) = context.covariates, context.values.shape
     values, numbers = [context.values[:, None]], [context.channel[:, None]]
-    beside = [part[:, :length] for part in (covariates.past, covariates.future) if part is not None]
-    first = columns - sum(part.shape[2] for part in beside)
+    past_and_future = [part[:, :length] for part in (covariates.past, covariates.future) if part is not None]
+    first = columns - sum(part.shape[2] for part in past_and_future)
     if covariates.targets is not None:
         values, numbers = [covariates.targets.swapaxes(1, 2)], [np.broadcast_to(np.arange(first), (batch, first))]
-    if beside:
-        values += [part.swapaxes(1, 2) for part in beside]
+    if past_and_future:
+        values += [part.swapaxes(1, 2) for part in past_and_future]
         numbers.append(np.broadcast_to(np.arange(first, columns), (batch, columns - first)))
     return np.concatenate(values, axis=1), np.concatenate(numbers, axis=1)
 
 
 def worst(rows: Sequence[Departure | None]) -> Departure | None:
-    """Return the departure of the largest size; None where there is none."""
+    """Return the largest of the departures; None without any."""
     return max((row for row in rows if row is not None), key=lambda row: row.size, default=None)

@@ -1,7 +1,7 @@
-"""Units of measurement: what a text in a header says, whether two of them are one, and how values are converted.
+"""Units of measurement: which texts are units, which of them are the same, and how values are converted.
 
-Spelling is told here, by a list of the units of sensors and the products and quotients of them. Sizes are those of
-pint, which is loaded only where two units differ.
+This module knows how units are spelled: it has a list of the units of sensors, and reads their products and
+quotients. How large a unit is, pint knows, which is loaded only where two units differ.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ _SAME = {
 }
 ALIASES = {spelling: unit for unit, spellings in _SAME.items() for spelling in spellings.split()}
 FACTOR = re.compile(r"(?P<unit>[^\W\d_]+|°[^\W\d_]?|%(?:RH)?|1)(?:\^?(?P<power>-1|-?[2-9]))?")
-# How pint writes units that it would take for another thing.
+# How units are written for pint, which would take these spellings for other things.
 _NAMES = (
     "°C:degC °F:degF °:degree %:percent t:metric_ton h:hour d:day Gal:galileo mGal:milligalileo um:micrometer "
     "us:microsecond hp:horsepower Ohm:ohm kOhm:kiloohm MOhm:megaohm mOhm:milliohm inHg:inch_Hg uV:microvolt "
@@ -124,7 +124,7 @@ def _folded(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _alone() -> frozenset[str]:
-    """Return the units of the list in one spelling; a start without a question about units does not need them."""
+    """Return the units of the list in one spelling. They are taken apart when the first unit is asked for."""
     return frozenset(unit for text in UNITS for unit, _ in factors(text) or ())
 
 
@@ -170,10 +170,10 @@ def converted(values: NDArray[np.float64], unit: str, other: str) -> NDArray[np.
     Raises:
         ValueError: The two measure different things, or one of them is not known.
     """
-    line = conversion(unit, other)
-    if line is None:
+    factor_and_offset = conversion(unit, other)
+    if factor_and_offset is None:
         raise ValueError(f"{unit} cannot be converted to {other}")
-    factor, offset = line
+    factor, offset = factor_and_offset
     # One division is rounded once, as the product with the inverse is not.
     if not offset and factor.numerator == 1 and factor.denominator < EXACT:
         return values / float(factor.denominator)
@@ -186,7 +186,9 @@ def converted(values: NDArray[np.float64], unit: str, other: str) -> NDArray[np.
 
 @lru_cache(maxsize=4096)
 def conversion(unit: str, other: str) -> tuple[Fraction, Fraction] | None:
-    """Return the factor and what is added to it that give values in `unit` in the `other` unit; None if nothing does.
+    """Return the factor and the offset that turn values in `unit` into the `other` unit; None if they cannot be.
+
+    A converted value is the factor times the value, plus the offset.
 
     >>> conversion("mm/s^2", "m/s^2"), conversion("kW", "degC")
     ((Fraction(1, 1000), Fraction(0, 1)), None)
@@ -198,7 +200,7 @@ def conversion(unit: str, other: str) -> tuple[Fraction, Fraction] | None:
 
     import pint
 
-    registry, names = _registry(), (_in_pint(source, beside=target), _in_pint(target, beside=source))
+    registry, names = _registry(), (_in_pint(source, counterpart=target), _in_pint(target, counterpart=source))
     try:
         at_zero, at_one = (registry.Quantity(Fraction(value), names[0]).to(names[1]).magnitude for value in (0, 1))
     except (pint.PintError, AssertionError, AttributeError, ValueError):
@@ -219,21 +221,21 @@ def are_one_unit(unit: str, other: str) -> bool:
     """Return whether two texts are the same unit, or two of the same size and kind such as mbar and hPa."""
     if same_unit(unit, other):
         return True
-    line = conversion(unit, other)
-    return line is not None and line[0] == 1 and line[1] == 0
+    terms = conversion(unit, other)
+    return terms is not None and terms[0] == 1 and terms[1] == 0
 
 
 def _are_of_one_kind(source: Factors, target: Factors) -> bool:
     """Return whether nothing speaks against a conversion that has the same dimensions on both sides."""
     units, other_units = ({unit for unit, _ in parts} for parts in (source, target))
     either = units | other_units
-    have_angles = bool(units & ANGLES) == bool(other_units & ANGLES)
-    return have_angles and not either & UNCONVERTED and all(map(_is_known, either))
+    agree_on_angles = bool(units & ANGLES) == bool(other_units & ANGLES)
+    return agree_on_angles and not either & UNCONVERTED and all(map(_is_known, either))
 
 
-def _in_pint(parts: Factors, *, beside: Factors) -> str:
-    """Return a product of units as pint reads it; g is gravity unless a mass stands on the other side."""
-    is_mass = any(unit in MASSES for unit, _ in beside)
+def _in_pint(parts: Factors, *, counterpart: Factors) -> str:
+    """Return a product of units as pint reads it. A g is gravity, unless the `counterpart` is a mass."""
+    is_mass = any(unit in MASSES for unit, _ in counterpart)
     names = {**_PINT, **({} if is_mass or len(parts) > 1 else GRAVITY)}
     return "*".join(
         f"{names.get(unit, unit)}**{power}" if power != 1 else names.get(unit, unit) for unit, power in parts

@@ -1,14 +1,12 @@
-"""Windows over recordings: strided views, never copies, never across a gap or a file.
+"""Windows over recordings, none of which crosses a gap or a file, and the split into parts.
 
-All recordings of all channels lie end to end in one flat array, `Runs`. A window is a place
-in it: S segments of N samples (the context, L = S * N) and the N samples that follow (the
-target). A batch is gathered from those places; the windows themselves are never stored.
+All recordings of all channels lie end to end in one flat array, `Runs`. A window is a place in it:
+S segments of N samples (the context, L = S * N) and the N samples that follow (the target). A batch
+is gathered from those places when it is needed. The windows themselves are never stored.
 
-The split of a recording into training, validation and test part: it partitions targets.
-
-Every training target ends before validation begins, and every validation target before the
-test part begins. The context of a validation or test target may reach back into the earlier
-parts, as it does in use.
+The split of a recording into training, validation and test part partitions the targets. Every training
+target ends before validation begins, and every validation target before the test part begins. The
+context of a validation or test target may reach back into the earlier parts, as it does in use.
 """
 
 from __future__ import annotations
@@ -47,7 +45,7 @@ class Runs:
     def join(
         cls, recordings: Sequence[NDArray[np.float64]], mean: NDArray, scale: NDArray, *, exogenous: int = 0
     ) -> Runs:
-        """Lay the channels of `recordings`, each (T, C + X), end to end, scaled by ``(x - mean) / scale``."""
+        """Return the channels of `recordings`, each (T, C + X), laid end to end, scaled by ``(x - mean) / scale``."""
         channels = len(mean) - exogenous
         rows = np.array([len(values) for values in recordings], dtype=np.int64)
         length = np.repeat(rows, channels)
@@ -98,7 +96,7 @@ class Windows:
 
     @classmethod
     def between(cls, runs: Runs, targets: tuple[Index, Index], window: Window, *, ahead: int = 1) -> Windows:
-        """Take every window whose target lies in ``[begin[r], end[r])`` of its run, `targets` = (begin, end)."""
+        """Return every window whose target lies in ``[begin[r], end[r])`` of its run r; `targets` is (begin, end)."""
         begin, end = targets
         first = np.maximum(begin - window.context, 0).astype(np.int64)
         room = end - window.context - ahead * window.n_input - first
@@ -109,7 +107,7 @@ class Windows:
         return int(self.count.sum())
 
     def farther(self, ahead: int) -> Windows:
-        """Return the windows over the same rows whose targets are `ahead` segments long: fewer, if there are any."""
+        """Return the windows over the same rows whose targets are `ahead` segments long: fewer, or none."""
         room = self.covered - self.window.context - ahead * self.window.n_input
         count = np.where(room >= 0, room // self.window.stride + 1, 0).astype(np.int64)
         return replace(self, count=count, ahead=ahead)
@@ -171,16 +169,16 @@ class Windows:
         return self.origin[r] + index * self.window.stride, self.runs.channel[r]
 
     def take(self, index: Index) -> tuple[NDArray[np.floating], NDArray[np.float32]]:
-        """Gather the windows `index` (B,): inputs (B, S, width) and targets (B, `ahead` N)."""
+        """Return the windows `index` (B,): their inputs (B, S, width) and their targets (B, `ahead` N)."""
         place, channel = self.places(index)
         rows = sliding_window_view(self.runs.flat, self.span)[place]
         context = Context(rows[:, : self.window.context], channel, self.covariates(index))
         return context.segments(self.window), rows[:, self.window.context :]
 
     def covariates(self, index: Index) -> Covariates:
-        """Gather the columns that the windows `index` see beside their channel, over their contexts.
+        """Return the covariates that the windows `index` (B,) see, over their contexts.
 
-        The future columns reach a segment farther.
+        The future covariates reach a segment farther.
         """
         runs, window = self.runs, self.window
         if not (window.exogenous or window.others):
@@ -199,7 +197,7 @@ class Windows:
         return Covariates(past, future, targets)
 
     def contexts(self, index: Index) -> NDArray[np.float32]:
-        """Gather the channel's own samples that the windows `index` look back on, (B, L)."""
+        """Return the samples of their own channel that the windows `index` (B,) look back on, (B, L)."""
         place, _ = self.places(np.asarray(index))
         return sliding_window_view(self.runs.flat, self.window.context)[place]
 
@@ -262,10 +260,11 @@ def boundaries(rows: int, split: Split) -> tuple[int, int]:
 
 
 def chosen_until(b1: int, b2: int, n_input: int) -> int:
-    """Return the row of the validation part ``[b1, b2)`` until which its targets choose among states and penalties.
+    """Return the row of the validation part ``[b1, b2)`` up to which its targets choose among states and penalties.
 
-    What comes after it is the last third, or, where that is shorter than two segments, as much as two segments
-    and half of the part. Where half of it holds no segment, all of it chooses, and there are no bands: the row is b2.
+    The last third of the part lies behind that row, or, where a third is shorter than two segments, two segments
+    and at most half of the part. Where half of the part holds no segment, all of it chooses and there are no bands:
+    the row is b2.
 
     >>> chosen_until(43_400, 52_700, 100), chosen_until(70, 85, 5), chosen_until(70, 85, 10)
     (49600, 78, 85)
@@ -282,8 +281,9 @@ class WindowSplits:
     Attributes:
         training: What a predictor learns from.
         validation: What chooses states and penalties: the first two thirds of the validation part.
-        last_fold: The last third of the validation part, which chooses nothing; None if there is none. All of the
-        validation part finds the weights of an ensemble and calibrates the bands.
+        last_fold: The last third of the validation part, which chooses nothing; None if there is none.
+
+    The whole validation part finds the weights of an ensemble and calibrates the bands.
     """
 
     training: Windows
@@ -301,7 +301,8 @@ class WindowSplits:
     def folds(self) -> list[Windows]:
         """Return the validation part in thirds, each of which is judged by what was found without it.
 
-        The first two are one where they are too short; there are none where no recording is long enough for the last.
+        The first two thirds are one fold where they are too short for two. There is no fold where no recording is
+        long enough for the last third.
         """
         if self.last_fold is None or not len(self.last_fold):
             return []

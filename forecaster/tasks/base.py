@@ -122,12 +122,12 @@ class Task(ABC):
     def training_range(
         self, parts: Sequence[Array], scaler: Scaler, window: Window, signal: Signal
     ) -> TrainingRange | None:
-        """Return where the contexts of the training and validation `parts` of all recordings lie, None if nowhere."""
+        """Return the range of the contexts in the training and validation `parts`; None for a task without one."""
         return None
 
     @abstractmethod
     def choice_ends(self, begins: NDArray[np.int64], ends: NDArray[np.int64], window: Window) -> NDArray[np.int64]:
-        """Return for each run the row at which the targets end that choose states and penalties."""
+        """Return for each run the row up to which its targets choose a network's best state and ridge's penalty."""
 
     @abstractmethod
     def examples(self, inputs: NDArray[np.float32], targets: NDArray[np.float32], window: Window) -> Examples:
@@ -174,7 +174,10 @@ class Task(ABC):
     def evaluate(
         self, model: FittedModel, signals: Sequence[Signal], first_targets: Sequence[Sequence[int]], request: Request
     ) -> Evaluation:
-        """Score the model and the predictors beside it; recording r of signal i from row first_targets[i][r] on."""
+        """Return the scores of `model` and of the predictors beside it.
+
+        Recording r of signal i is scored from row ``first_targets[i][r]`` on.
+        """
         return evaluate(
             signals,
             first_targets,
@@ -204,4 +207,4 @@ class Task(ABC):
 
     @abstractmethod
     def features(self, values: Array, window: Window, labels: Sequence[str]) -> dict[str, NDArray[np.floating]]:
-        """Return what a unit of a network may follow in contexts (W, L): by name, each (W, S)."""
+        """Return by name the features (W, S) of contexts (W, L) that a unit of a network may follow."""

@@ -25,10 +25,10 @@ class FittedModel:
     """Predictors that were fitted together, with scaler and bands.
 
     Attributes:
-        manifest: all that is recorded of the training.
-        predictors: the one that forecasts comes first, then those that are scored beside it.
+        manifest: All that is recorded of the training.
+        predictors: The one that forecasts comes first, then those that are scored beside it.
         quantiles: (C, H, 99), the bands' half widths at a local scale of 1, scaled.
-        name: the folder that the model was loaded from or saved to.
+        name: The folder that the model was loaded from or saved to.
     """
 
     manifest: Manifest
@@ -99,7 +99,7 @@ class FittedModel:
         return forecasts
 
     def _rolled(self, predictor: Predictor, origins: Sequence[Origins], context: Context, horizon: int) -> Array:
-        """Return a single predictor's forecast in scaled units; with `carry_state` the model's state runs on."""
+        """Return the forecast of one predictor in scaled units. With `carry_state` the model's own state runs on."""
         if self.config.carry_state and predictor is self.predictor:
             return np.concatenate(
                 [stateful_rollout(predictor, places, horizon) for places in self.scaled_origins(origins)]

@@ -106,9 +106,9 @@ class Numbers(Task):
     def training_range(
         self, parts: Sequence[Array], scaler: Scaler, window: Window, signal: Signal
     ) -> TrainingRange | None:
-        """Return where the contexts of the training and validation `parts` of all recordings lie.
+        """Return the range of the contexts in the training and validation `parts` of all recordings.
 
-        A calendar's columns, which come last, lie where the date puts them, and have no range.
+        The columns of a calendar, which come last, have no range: they follow the date.
         """
         return TrainingRange.fit(parts, scaler, window, len(signal.columns) - 2 * len(signal.calendar))
 
@@ -258,7 +258,7 @@ class ModelBands:
         return halves
 
     def local_scale(self, origins: Sequence[Origins], horizon: int) -> Array:
-        """Return what the width of every band is multiplied by at each of `origins` and step, (O, H)."""
+        """Return the factor by which bands are wider at each of `origins` and each step, (O, H)."""
         state, manifest = self.model.manifest.intervals, self.model.manifest
         reference = np.array(state.reference)
         if not reference.any():
@@ -296,14 +296,14 @@ class ModelBands:
 
 
 def delayed(values: Array, steps: int) -> Array:
-    """Return `values` (W, S) as they were some `steps` before, NaN where a window does not reach back so far."""
+    """Return `values` (W, S) as they were `steps` steps before, NaN where a window does not reach back so far."""
     earlier = np.full(values.shape, np.nan)
     earlier[:, steps:] = values[:, :-steps]
     return earlier
 
 
 def _mase_scale(model: FittedModel) -> list[float | None]:
-    """Return the seasonal naive error on the training part that MASE is scaled by, C values in the channels' units."""
+    """Return the seasonal naive error on the training part by which MASE is scaled, (C,) in the channels' units."""
     errors = next((p.mase_scale for p in model.predictors if p.mase_scale is not None), None)
     scales = model.manifest.scaler.scale[: model.manifest.n_channels]
     if errors is None:

@@ -1,9 +1,9 @@
 """The weights of an ensemble, fitted on targets that no member was fitted on.
 
-For each channel and segment the convex weights are sought that make the mixture's squared error
-least: first those of the members in closed form, on the validation part and on a holdout fold of
-the training part; then those of that mixture and the networks, on the validation part alone. It is
-a small problem with few origins, so four rules keep the weights from following chance:
+For each channel and segment the convex weights with the least squared error of the mixture are found
+in two stages. The first mixes the members in closed form, on the validation part and on a holdout fold
+of the training part. The second mixes that mixture and the networks, on the validation part alone. The
+problem is small and has few origins, so four rules keep the weights from following chance:
 
 - An origin where most members are far off counts less, so that a few loud moments do not decide.
 - A channel's errors count half, and the mean of all channels' errors half.
@@ -12,12 +12,13 @@ a small problem with few origins, so four rules keep the weights from following 
 - Its weights are moved towards those of the next segment, by two thirds, or less far where that
   would cost too much.
 
-The holdout fold: members in closed form are fitted once more, on the beginning of the training part.
-What comes after it is then as new to them as the test part will be, and much longer than the validation
-part: a season, a level or a loud hour that validation happens to hold does not decide alone. A network
-is too dear to be trained twice.
+For the holdout fold the members in closed form are fitted once more, on the beginning of the training
+part. What comes after it is then as new to them as the test part will be, and much longer than the
+validation part. So a season, a level or a loud hour that the validation part happens to hold does not
+decide alone. A network takes too long to be trained twice.
 
-So that the bands can use the same targets, the weights are also fitted without each fold of validation.
+The weights are also fitted without each fold of the validation part, so that the bands can use the same
+targets.
 
 Source: Breiman, "Stacked Regressions" (1996), for the weights; Tashman, "Out-of-sample Tests of
 Forecasting Accuracy" (2000), rolling origins, for the holdout fold.
@@ -174,14 +175,14 @@ def segment_weights(moments: Array) -> Array:
 
 
 def _shrunk(weights: Array, following: Array, moments: Array) -> Array:
-    """Move the `weights` (M,) of a recursive segment to those of the next one, as far as its `moments` allow."""
+    """Return the `weights` (M,) of a recursive segment moved towards those of the next, as far as `moments` allow."""
     largest = (1 + TOLERANCE) * float(weights @ moments @ weights)
     mixtures = (share * following + (1 - share) * weights for share in SHRINKAGE)
     return next((mixture for mixture in mixtures if mixture @ moments @ mixture <= largest), weights)
 
 
 def _with_networks(mixture: Array, n_members: int) -> Array:
-    """Return the `mixture` (J, M') of the first M' members, and each other member alone, as weights of all M."""
+    """Return the `mixture` (J, M') of the first M' members, then each other member alone, as weights of all M."""
     segments, n_mixed = mixture.shape
     padded = np.concatenate((mixture, np.zeros((segments, n_members - n_mixed))), axis=1)
     alone = np.broadcast_to(np.eye(n_members)[n_mixed:], (segments, n_members - n_mixed, n_members))

@@ -25,13 +25,13 @@ class Progress(Protocol):
     """A watcher of a training. It is called from the training thread, so it should be quick."""
 
     def start(self, total_steps: int) -> None:
-        """Training begins; it may end before `total_steps`."""
+        """Called when a training begins. It may end before `total_steps`."""
 
     def update(self, step: int, loss: float, validation_loss: float | None) -> None:
-        """`step` steps are done."""
+        """Called after `step` steps with the losses there; `validation_loss` is None between epochs."""
 
     def finish(self) -> None:
-        """Training has ended."""
+        """Called when the training has ended."""
 
 
 class Silent:
@@ -49,12 +49,15 @@ class Silent:
 
 @dataclass(frozen=True)
 class Trained:
-    """The result of a training: the predictors, the chosen one first, and how it went.
+    """The result of a training.
 
-    `history` has a row an epoch: step, loss, validation_loss, learning_rate, seconds, and before them the number
-    of the network where several were trained; a loss that stopped being finite is absent. `notes` say in plain
-    words what went wrong, and which networks were left out. `fold_ensembles` has for each fold of the validation
-    part the ensemble whose weights were fitted without that fold.
+    Attributes:
+        predictors: What was fitted, the chosen predictor first.
+        history: A row an epoch: step, loss, validation_loss, learning_rate, seconds, and before them the number of the
+            network where several were trained. A loss that stopped being finite is absent.
+        interrupted: Whether Ctrl-C ended the training early.
+        notes: What went wrong and which networks were left out, in plain words.
+        fold_ensembles: For each fold of the validation part the ensemble whose weights were fitted without that fold.
     """
 
     predictors: tuple[Predictor, ...]
@@ -139,7 +142,7 @@ def _train_network(
 
 
 def notes_on(name: str, outcome: Outcome, unimproved: str) -> tuple[str, ...]:
-    """Return what went wrong with the network `name`, or nothing.
+    """Return notes on what went wrong with the network `name`; none if all went well.
 
     `unimproved` says what becomes of a network that is no better than its start.
     """

@@ -96,7 +96,7 @@ def stderr_aside() -> Iterator[None]:
         os.dup2(log.fileno(), 2)
         try:
             yield
-        except Exception:  # an interruption is none of its doing
+        except Exception:  # an interruption by the user says nothing about what was printed
             os.dup2(kept, 2)
             log.seek(0)
             os.write(2, log.read()[-4000:])
@@ -113,8 +113,12 @@ def stderr_aside() -> Iterator[None]:
 class Outcome:
     """A trained network and its learning curve.
 
-    `interrupted` says that Ctrl-C ended the training early, `improved` that the network is better than what it
-    started from; `note` says that the loss stopped being finite, and what to try, or is "".
+    Attributes:
+        predictor: The network with its best weights.
+        history: A row an epoch.
+        interrupted: Whether Ctrl-C ended the training early.
+        improved: Whether the network is better than what it started from.
+        note: That the loss stopped being finite, and what to try; "" if it stayed finite.
     """
 
     predictor: Predictor
@@ -152,7 +156,7 @@ def train_network(
     state = checkpoint.state if checkpoint else None
     if checkpoint and state:
         if state.name != name:
-            raise checkpoint.refused(f"the course of {state.name!r} in place of {name!r}")
+            raise checkpoint.refused(f"the training state of {state.name!r} in place of that of {name!r}")
         if state.done:
             return _finished(checkpoint, state, sizes, splits.window)
     best = _train(splits, config, sizes, progress, baselines=baselines or {}, checkpoint=checkpoint)
@@ -192,7 +196,7 @@ def _train(
     baselines: Mapping[str, Predictor],
     checkpoint: NetworkCheckpoint | None,
 ) -> BestWeights:
-    """Train from the start, or from where the checkpoint stands; return the callback that kept the best weights."""
+    """Return the callback that kept the best weights of a training, which begins anew or at its checkpoint."""
     tensorflow()
     from forecaster.training.callbacks import BestWeights
 
@@ -211,7 +215,7 @@ def _train(
         restore_state(model, vectors)
         best.resume(model, checkpoint.state, vectors)
     elif warm:
-        # What it starts from already is a forecast worth keeping.
+        # The weights that it starts from forecast already, and may turn out to be the best.
         best.keep(model, float(model.evaluate(validation, verbose=0)))
     _run_fit(model, splits, config, best, task=task, validation=validation)
     return best
@@ -250,7 +254,7 @@ def _validation_examples(splits: WindowSplits, task: Task) -> Examples:
 def _run_fit(
     model: Any, splits: WindowSplits, config: RunConfig, best: BestWeights, *, task: Task, validation: Any
 ) -> None:
-    """Run Keras' fit; Ctrl-C ends it with the best weights so far."""
+    """Train `model` by Keras, watched by `best`; Ctrl-C ends the training with the best weights so far."""
     recipe = config.recipe
     epochs = math.ceil(recipe.steps / recipe.steps_per_epoch)
     feed = batches(
@@ -329,7 +333,7 @@ def _without_autotune(dataset: Any) -> Any:
 
 
 def shuffled(position: Any, windows: int, seed: int) -> Any:
-    """Map positions (B,) of the endless sequence to window numbers, each epoch a permutation of all."""
+    """Return the window numbers (B,) at `position` (B,) of the endless sequence. Each epoch is a permutation of all."""
     import tensorflow as tf
 
     epoch, place = position // windows, position % windows

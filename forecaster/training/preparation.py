@@ -46,7 +46,7 @@ class Prepared:
 
 
 def prepare(signals: Sequence[Signal], config: RunConfig) -> Prepared:
-    """Split every recording, fit the scaler on the training parts, and lay out the windows.
+    """Return `signals` ready for training: split, scaled by their training parts, and laid out as windows.
 
     Args:
         signals: The training signals.
@@ -74,7 +74,7 @@ def prepare(signals: Sequence[Signal], config: RunConfig) -> Prepared:
 
 
 def _window_splits(runs: Runs, bounds: Sequence[Bounds], window: Window, task: Task) -> WindowSplits:
-    """Lay out the windows of each part: a recording's bounds hold for the runs of all its channels."""
+    """Return the windows of each part. The bounds of a recording hold for the runs of all its channels."""
     b1, b2 = (np.repeat(np.array(rows, dtype=np.int64), runs.channels) for rows in zip(*bounds, strict=True))
     choice_ends = task.choice_ends(np.maximum(b1, window.context), b2, window)
     # Training may take every k-th window; what is judged is judged at every place.
@@ -148,7 +148,9 @@ def _check_task(predictor: str, task: Task, signals: Sequence[Signal]) -> None:
 
 
 def _segments_at_once(config: RunConfig, signals: Sequence[Signal]) -> int:
-    """Return how many segments are made in one pass: S, or as many as twice fit into the training and validation parts.
+    """Return how many segments are forecast in one pass: S, or fewer in short recordings.
+
+    Twice as many segments must fit into the training part, and into what chooses in the validation part.
 
     Raises:
         UsageError: The predictor makes one segment at a time.
@@ -171,7 +173,7 @@ def _segments_at_once(config: RunConfig, signals: Sequence[Signal]) -> int:
 
 
 def _recipes(config: RunConfig, signals: Sequence[Signal]) -> dict[str, Any]:
-    """Return how networks are trained: what was not chosen is each network's own."""
+    """Return the recipes by which networks are trained: what was not chosen is each network's own."""
     if config.predictor in networks.names():
         return {"recipe": _recipe(config.recipe, config.predictor), "recipes": {}}
     if not issubclass(predictor_class(config.predictor), Ensemble):
@@ -187,9 +189,9 @@ def _recipe(chosen: Recipe, network: str) -> Recipe:
 
 
 def _budgeted(config: RunConfig, network: str, signals: Sequence[Signal]) -> Recipe:
-    """Return the recipe of one of several networks: its steps follow from how much there is to learn from.
+    """Return the recipe of one of several networks, with a number of steps that fits the amount of training data.
 
-    Steps that were asked for are taken.
+    A number of steps that was asked for is kept.
     """
     recipe = _recipe(config.recipe, network)
     if "steps" in config.recipe.model_fields_set:

@@ -33,7 +33,7 @@ def weights_of(model: Any) -> dict[str, NDArray[np.float32]]:
 
 
 def weight_name(path: str) -> str:
-    """Shorten the path of a Keras variable to its layer and its own name.
+    """Return the layer and the name of a Keras variable, from its path.
 
     >>> weight_name("lstm_1/lstm_cell/kernel")
     'lstm_1.kernel'
@@ -65,7 +65,7 @@ def state_vectors(model: Any, best: dict[str, NDArray] | None, average: list[NDA
 
 
 def is_finite(vectors: Vectors) -> bool:
-    """Return whether a checkpoint can hold this state."""
+    """Return whether all numbers of a state are finite, so that a checkpoint can hold it."""
     return all(bool(np.isfinite(vector).all()) for vector in vectors.values())
 
 

@@ -134,12 +134,12 @@ def renaming(file: TableFile) -> dict[str, tuple[str, ...]]:
     Each name that no column has must begin that of one column of numbers alone, or the other way round.
     """
     options, short = file.options, [unit_of(name)[0] for name in file.names]
-    wanted = [*options.columns, *options.exogenous, *options.known] if file.expected else []
-    missing = [name for name in wanted if name not in {*file.names, *short}]
+    read_by_model = [*options.columns, *options.exogenous, *options.known] if file.expected else []
+    missing = [name for name in read_by_model if name not in {*file.names, *short}]
     free = [
         name
         for name, header, holds in zip(short, file.names, file.kinds, strict=True)
-        if holds == "number" and not {name, header} & set(wanted) and not _sounds_like_time(header)
+        if holds == "number" and not {name, header} & set(read_by_model) and not _sounds_like_time(header)
     ]
     alike = [[name for name in free if begins_other(name, new)] for new in missing]
     chosen = {names[0] for names in alike if len(names) == 1}
