@@ -99,10 +99,12 @@ class ReadingOptions(Frozen):
 class Window(Frozen):
     """A window: S = n_step consecutive segments of N = n_input samples, one window every `stride` samples.
 
-    The other four fields follow from the data. `exogenous` is the number of covariates, X + F; the
+    The other five fields follow from the data. `exogenous` is the number of covariates, X + F; the
     last `known` of them are the F future covariates, of which a step sees the segment that it is to
     forecast. `others` is C - 1, the number of other targets, if each target sees them, and else 0.
-    `symbols` is K, the size of the alphabet, if the samples are codes of symbols, and else 0.
+    `symbols` is K, the size of the alphabet, if the samples are codes of symbols, and else 0. With
+    `normalised` each window is taken relative to its own level and in units of its own spread, as
+    recordings of different size need it.
     """
 
     n_step: Annotated[int, Field(ge=1, le=MAX_CONTEXT)] = 25
@@ -112,6 +114,7 @@ class Window(Frozen):
     known: Annotated[int, Field(ge=0, le=MAX_COVARIATES)] = 0
     others: Annotated[int, Field(ge=0, le=MAX_COVARIATES)] = 0
     symbols: Annotated[int, Field(ge=0, le=MAX_COVARIATES)] = 0
+    normalised: Annotated[bool, Field(exclude_if=lambda is_normalised: not is_normalised)] = False
 
     @property
     def columns(self) -> int:
@@ -139,6 +142,8 @@ class Window(Frozen):
             raise ValueError(f"{self.known} known channels among {self.exogenous} exogenous ones")
         if self.symbols and self.others:
             raise ValueError("symbols are one channel, and have no others")
+        if self.normalised and (self.symbols or self.others):
+            raise ValueError("neither symbols nor channels that see each other are normalised by window")
         return self
 
 

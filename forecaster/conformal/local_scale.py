@@ -46,19 +46,18 @@ def local_scale(
         forecast_fn: The forecast whose errors are taken.
         origins: Where a band is asked for.
         window: The model's window. A segment without L rows before it does not count.
-        reference_mse: (C,), the mean square error of the next segment by channel, in the unit of the forecasts. Where
-            it is 0 or infinite the bands stay as they are.
+        reference_mse: (O,), the mean square error of the next segment to which each origin's errors are compared, in
+            the unit of the forecasts. Where it is 0 or infinite the bands stay as they are.
         horizon: Steps ahead.
         lookback: What counts for the steps of the next segment, and for those beyond.
     """
     spans = [min(horizon, window.n_input), max(0, horizon - window.n_input)]
     segments = max(n for (n, _), span in zip(lookback, spans, strict=True) if span)
     squares = _past_squares(forecast_fn, origins, window, segments)
-    reference = np.concatenate([np.full(len(places), reference_mse[places.channel]) for places in origins])
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        relative = squares / reference[:, None]
+        relative = squares / reference_mse[:, None]
         scales = np.stack([_scale(relative[:, :count], weight) for count, weight in lookback], axis=1)
-    is_usable = (reference > 0) & np.isfinite(reference)
+    is_usable = (reference_mse > 0) & np.isfinite(reference_mse)
     return np.repeat(np.where(is_usable[:, None], scales, 1.0), spans, axis=1)
 
 

@@ -42,6 +42,8 @@ class Residuals:
         errors: (O, H), in units of the local scale, NaN where a target lies outside the fold.
         effective_sizes: (H,), how many independent residuals those of each step are worth.
         reference_mse: The mean square error of the next segment in the last fold, scaled; 0 if it cannot be told.
+
+    Where windows are normalised, an error is one in units of its context's spread.
     """
 
     errors: Array
@@ -100,7 +102,10 @@ def _residuals_of(folds: Sequence[Fold], channel: int, segments: int) -> Residua
 def _errors(folds: Sequence[Fold], channel: int, segments: int) -> tuple[list[sampling.Sample], list[Array]]:
     """Return origins for each fold, and the forecast errors from them, (O, H)."""
     samples = sampling.of_folds([fold.windows for fold in folds], channel, segments)
-    errors = [s.forecasts(fold.forecast_fn) - s.y_true() for s, fold in zip(samples, folds, strict=True)]
+    errors = [
+        (sample.forecasts(fold.forecast_fn) - sample.y_true()) / sample.spreads(fold.windows.window)
+        for sample, fold in zip(samples, folds, strict=True)
+    ]
     return samples, errors
 
 
@@ -120,7 +125,7 @@ def _in_local_units(
     for fold, sample, fold_errors in zip(folds, samples, errors, strict=True):
         scale = np.ones((0, sample.horizon))
         if sample.origins:
-            reference = np.full(sample.origins[0].channel + 1, reference_mse)
+            reference = reference_mse * np.square(sample.spreads(fold.windows.window)[:, 0])
             scale = local_scale(
                 fold.forecast_fn,
                 sample.origins,

@@ -123,7 +123,7 @@ def reach(model: Forecaster, signal: Signal, channel: int = 0) -> Reach:
     undefined = Reach(model.name, predictor.name, window.n_input, None, reason, signal.sample_rate_hz)
     if reason:
         return undefined
-    context = model.context([model.origins(signal, _spread(model, signal, GRADIENTS))[channel]])
+    context = model.predictor_context([model.origins(signal, _spread(model, signal, GRADIENTS))[channel]])
     # Differences of float32 forecasts would be rounding errors.
     gradient = lag_gradient(predictor.in_double(), context)
     _check_finite(model, gradient.by_sample)
@@ -146,7 +146,7 @@ def _quantities(
     window = model.config.window
     many = max(2, min(MANY, MANY_STEPS // window.n_step))
     rows = [row, *_spread(model, signal, many)]
-    context = model.context([model.origins(signal, rows)[channel]])
+    context = model.predictor_context([model.origins(signal, rows)[channel]])
     explained, traced = network.trace(context[:1]), network.trace(context[1:])
     for layers in (explained, traced):
         _check_finite(model, *(values for layer in layers.values() for values in layer.values()))

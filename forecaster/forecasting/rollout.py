@@ -45,6 +45,14 @@ def rollout(predictor: Predictor, context: Context, horizon: int) -> Array:
     if predictor.active_members:
         forecasts = {member.name: rollout(member, context, horizon) for member in predictor.active_members}
         return predictor.mix(forecasts, context)
+    if predictor.window.normalised:
+        normalised, level, spread = context.normalised()
+        return level + spread * _rollout(predictor, normalised, horizon)
+    return _rollout(predictor, context, horizon)
+
+
+def _rollout(predictor: Predictor, context: Context, horizon: int) -> Array:
+    """Return the forecast (B, H) of a predictor that is no ensemble, in the units of `context`."""
     result = np.empty((len(context.values), horizon))
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         for rows, recursion in _recursions(predictor, context, horizon):

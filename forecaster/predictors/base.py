@@ -66,6 +66,8 @@ class Predictor(ABC):
     joins_ensemble: ClassVar[bool] = False
     # Can be fitted to forecast several segments in one pass.
     is_direct: ClassVar[bool] = False
+    # Can forecast windows that are each scaled by their own.
+    takes_normalised: ClassVar[bool] = True
     # Has `start` and `advance`: its state can run on over a whole recording.
     is_stateful: ClassVar[bool] = False
 
@@ -97,6 +99,11 @@ class Predictor(ABC):
     def tensors(self) -> dict[str, NDArray]:
         """Return its tensors, as `specs` names them."""
         return {}
+
+    @property
+    def adds_to_ensemble(self) -> bool:
+        """Whether there is something in it that the other members of an ensemble do not have."""
+        return True
 
     def with_members(self, predictors: Sequence[Predictor]) -> Self:
         """Return the predictor with its members, which are among `predictors`, if it has members."""

@@ -8,15 +8,17 @@ Neighbouring windows share all samples but one, so the Gram matrix G of the rows
 
 Its first row is a correlation, which is computed by FFT in blocks. The time is O(T log P + P^2), and the
 memory O(P^2), whatever the recording's length.
+
+Windows that are normalised have no sample in common, so they are laid out, block by block.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from forecaster.predictors.base import Array
@@ -24,6 +26,9 @@ from forecaster.signal.windows import Windows, WindowSplits
 
 # Samples that are correlated at once.
 BLOCK = 1 << 16
+# Of windows that are each scaled by their own so many are multiplied out, or as many as make so many products.
+FEWEST_ROWS, MAX_PRODUCTS = 20_000, 300_000_000_000
+GOLDEN = (5**0.5 - 1) / 2
 # Examples of a channel, and of all channels together as long as each has two.
 MAX_EXAMPLES = 256
 MAX_EXAMPLES_OF_ALL = 4096
@@ -47,6 +52,9 @@ class Gram:
         """Return the sums over every window of `windows` at stride 1: its last `taps` samples and its target."""
         width = taps + windows.ahead * windows.window.n_input
         gram = cls(np.zeros((width, width)), np.zeros(width), 0)
+        if windows.window.normalised:
+            gram._add_normalised(windows)
+            return gram
         for r in np.flatnonzero(windows.count):
             gram._add(windows.stretch(int(r))[windows.window.context - taps :])
         return gram
@@ -60,6 +68,15 @@ class Gram:
         """Return the sum of ``(row - mean)(row - mean)^T``, (P, P), about any `mean` (P,)."""
         cross = np.outer(self.total, mean)
         return self.product - cross - cross.T + self.rows * np.outer(mean, mean)
+
+    def _add_normalised(self, windows: Windows) -> None:
+        """Add windows that are each scaled by their own, so that neighbours share no sample."""
+        width = len(self.total)
+        for index in _blocks_of_windows(windows, width):
+            rows = windows.rows(windows.places(index)[0])[:, -width:].astype(np.float64)
+            self.product += rows.T @ rows
+            self.total += rows.sum(axis=0)
+            self.rows += len(rows)
 
     def _add(self, stretch: NDArray) -> None:
         width = len(self.total)
@@ -77,6 +94,15 @@ class Gram:
         change = stretch[rows : rows + width - 1].astype(np.float64) - stretch[: width - 1].astype(np.float64)
         self.total += first + np.concatenate(([0.0], np.cumsum(change)))
         self.rows += rows
+
+
+def _blocks_of_windows(windows: Windows, width: int) -> Iterator[NDArray[np.int64]]:
+    """Yield the numbers of all `windows` in blocks, or of so many that their products of `width` are affordable."""
+    count = len(windows)
+    most = max(FEWEST_ROWS, MAX_PRODUCTS // width**2)
+    # Multiples of the golden section lie evenly, and are locked to no period of the signal.
+    chosen = np.arange(count) if count <= most else np.unique((np.arange(most) * GOLDEN % 1 * count).astype(np.int64))
+    yield from np.array_split(chosen, max(1, len(chosen) * windows.span // MAX_VALUES))
 
 
 def correlate(x: NDArray, rows: int, width: int) -> Array:
@@ -112,7 +138,7 @@ def examples(windows: Windows, channel: int, channels: int) -> tuple[Array, Arra
     place = np.unique(np.linspace(0, ends[-1] - 1, count).astype(np.int64))
     run = np.searchsorted(ends, place, side="right")
     index = (windows.before[runs] - (ends - windows.count[runs]))[run] + place
-    rows = sliding_window_view(windows.runs.flat, windows.span)[windows.places(index)[0]].astype(np.float64)
+    rows = windows.rows(windows.places(index)[0]).astype(np.float64)
     return rows[:, : windows.window.context], rows[:, windows.window.context :]
 
 

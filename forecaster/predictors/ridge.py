@@ -34,6 +34,8 @@ ALPHAS = tuple(float(alpha) for alpha in 10.0 ** np.arange(0, 6.5, 0.5))
 MAX_VALUES = 25_000_000
 # Contexts from which the recursive forecast is tried out.
 STABILITY_CONTEXTS = 32
+# Normalised windows that are looked at for the limits.
+LIMIT_WINDOWS = 4096
 
 Finite = Annotated[float, Field(ge=-1e300, le=1e300)]
 
@@ -231,7 +233,12 @@ def squared_error(moments: Array, kernel: Array) -> float:
 
 def limits(splits: WindowSplits) -> tuple[float, float]:
     """Return the training part's range, widened by its span on either side."""
-    stretches = [splits.training.stretch(int(r)) for r in np.flatnonzero(splits.training.count)]
+    windows = splits.training
+    if windows.window.normalised:
+        index = np.unique(np.linspace(0, len(windows) - 1, LIMIT_WINDOWS).astype(np.int64))
+        stretches = [windows.rows(windows.places(index)[0])]
+    else:
+        stretches = [windows.stretch(int(r)) for r in np.flatnonzero(windows.count)]
     low, high = min(float(x.min()) for x in stretches), max(float(x.max()) for x in stretches)
     return low - (high - low), high + (high - low)
 

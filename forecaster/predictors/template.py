@@ -99,9 +99,16 @@ class TemplateRidge(LinearMap):
     name = "template-ridge"
     label = "the linear model template-ridge"
     joins_ensemble = True
+    # The template has the size that the training part had.
+    takes_normalised = False
     Parameters = TemplateParameters
     parameters: TemplateParameters
     templates: tuple[Template | None, ...]
+
+    @property
+    def adds_to_ensemble(self) -> bool:
+        """Whether a channel has a template: without one it is but three ridges that look back on less."""
+        return any(self.templates)
 
     @classmethod
     def candidates(cls, splits: WindowSplits) -> Iterator[Self]:

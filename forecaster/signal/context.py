@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from forecaster.config import Window
 from forecaster.signal.covariates import Covariates
-from forecaster.signal.scaling import Scaler
+from forecaster.signal.scaling import Scaler, level_and_spread
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -49,6 +49,11 @@ class Context:
         """Return the contexts in scaled units; `n_targets` channels are forecast."""
         values = scaler.transform(self.values, self.channel)
         return Context(values, self.channel, self.covariates.scaled(scaler, n_targets))
+
+    def normalised(self) -> tuple[Context, Array, Array]:
+        """Return the contexts relative to their levels in units of their spreads, the levels and the spreads (B, 1)."""
+        level, spread = level_and_spread(self.values)
+        return replace(self, values=(self.values - level) / spread), level, spread
 
     def segments(self, window: Window) -> NDArray[np.floating]:
         """Return the contexts as a network's steps, (B, S, width).

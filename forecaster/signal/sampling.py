@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from forecaster.config import Window
 from forecaster.signal.context import Array, Index
 from forecaster.signal.covariates import Covariates
 from forecaster.signal.origins import ForecastFn, Origins
-from forecaster.signal.windows import Windows
+from forecaster.signal.scaling import level_and_spread
+from forecaster.signal.windows import QUIETEST, Windows
 
 # Origins of a channel for the next segment, and for recursive ones: as many again with a full horizon behind them.
 NEAR, FAR = 2000, 200
@@ -56,6 +58,10 @@ class Sample:
             targets.append(np.where((begin <= rows) & (rows < end), values, np.nan))
         return np.concatenate(targets)
 
+    def spreads(self, window: Window) -> Array:
+        """Return the unit in which the errors from each origin count, (O, 1): 1, or its context's spread."""
+        return np.concatenate([np.ones((0, 1)), *(spreads(places, window) for places in self.origins)])
+
     def forecasts(self, forecast_fn: ForecastFn) -> Array:
         """Return the forecasts from the origins, (O, H); inf where one is not finite."""
         if not self.origins:
@@ -67,6 +73,13 @@ class Sample:
         begins, ends = _bounds(fold, self.runs)
         within = replace(self, begins=begins, ends=ends).y_true()
         return np.where(np.isnan(within), self.y_true(), np.nan)
+
+
+def spreads(origins: Origins, window: Window) -> Array:
+    """Return the spread (O, 1) of each origin's context if windows are normalised, no less than counts; else 1."""
+    if not window.normalised:
+        return np.ones((len(origins), 1))
+    return level_and_spread(origins.context(window).values, QUIETEST)[1]
 
 
 def segments(windows: Windows) -> int:

@@ -1,4 +1,10 @@
-"""Scaling: each channel to mean 0 and standard deviation 1 over the training part."""
+"""Scaling: each channel to mean 0 and standard deviation 1 over the training part, or each window by its own.
+
+Recordings of machines of different size have no scale in common. A model of them takes each window relative to its own
+mean, and in units of its own standard deviation.
+
+Source: Kim et al., "Reversible Instance Normalization" (2022), for the scaling by window.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +21,8 @@ LARGEST = 1e150
 """Values up to this size can be squared and summed in double precision."""
 FARTHEST = 1e15
 """Scaled values up to this size can be squared and summed in single precision."""
+DIFFERENT_SPREAD, DIFFERENT_LEVEL = 3.0, 6.0
+"""By how many times the spreads of recordings differ that have no scale in common, and by how many their levels."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,45 @@ class Scaler:
         """Return scaled `values` (B, ...) in the channels' units: ``inverse(transform(x))`` is x up to rounding."""
         shape = (-1, *[1] * (values.ndim - 1))
         return values * self.scale[channel].reshape(shape) + self.mean[channel].reshape(shape)
+
+
+def level_and_spread(contexts: NDArray[np.floating], least: float = 0.0) -> tuple[Array, Array]:
+    """Return the mean and the standard deviation of each of `contexts` (B, L), both (B, 1).
+
+    A deviation below `least` counts as `least`, and one that is 0 or only the rounding of the mean as 1.
+
+    >>> level, spread = level_and_spread(np.array([[1.0, 3.0], [5.0, 5.0]]))
+    >>> level.ravel().tolist(), spread.ravel().tolist()
+    ([2.0, 5.0], [1.0, 1.0])
+    """
+    contexts = np.ascontiguousarray(contexts, dtype=np.float64)
+    level, spread = contexts.mean(axis=1, keepdims=True), contexts.std(axis=1, keepdims=True)
+    spread = np.maximum(spread, least)
+    smallest = np.maximum(np.abs(level) * np.finfo(np.float64).eps * 4, np.finfo(np.float64).tiny)
+    return level, np.where(spread > smallest, spread, 1.0)
+
+
+def differ(parts: Sequence[Array]) -> bool:
+    """Return whether the training `parts` (T, C) of recordings differ so much that no scale suits all of them.
+
+    The deviations of a channel differ by more than `DIFFERENT_SPREAD` times, or its means by more than
+    `DIFFERENT_LEVEL` deviations. A part without spread is not counted.
+
+    >>> machine = np.sin(np.arange(50.0))[:, None]
+    >>> differ([machine, 2 * machine]), differ([machine, 10 * machine]), differ([machine, machine + 40])
+    (False, True, True)
+    """
+    if len(parts) < 2:
+        return False
+    means, spreads = (np.array([statistic(part, axis=0) for part in parts]) for statistic in (np.mean, np.std))
+    for mean, spread in zip(means.T, spreads.T, strict=True):
+        varies = spread > np.abs(mean) * np.finfo(np.float64).eps * 4
+        if varies.any() and (
+            spread[varies].max() > DIFFERENT_SPREAD * spread[varies].min()
+            or np.ptp(mean[varies]) > DIFFERENT_LEVEL * np.median(spread[varies])
+        ):
+            return True
+    return False
 
 
 def check_size(values: Array, channels: Sequence[str], path: str) -> None:

@@ -182,8 +182,10 @@ def departures(
         "spread": (values.std(axis=2), ranges.spread),
     }
     sizes = np.stack([_size(name, value, np.array(pairs)[bounds]) for name, (value, pairs) in statistics.items()], -1)
-    # The columns of a calendar have no range.
+    # The columns of a calendar have no range, and windows that are scaled by their own are never far.
     sizes[column >= len(ranges.level)] = 0.0
+    if window.normalised:
+        sizes[column < columns - window.exogenous] = 0.0
     rows: list[Departure | None] = [None] * len(sizes)
     for row in np.flatnonzero((sizes > 1).any(axis=(1, 2))):
         place, kind = np.unravel_index(sizes[row].argmax(), sizes.shape[1:])

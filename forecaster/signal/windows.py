@@ -21,8 +21,11 @@ from numpy.typing import NDArray
 from forecaster.config import Split, Window
 from forecaster.signal.context import NO_COVARIATES, Context
 from forecaster.signal.covariates import Covariates
+from forecaster.signal.scaling import level_and_spread
 
 Index = NDArray[np.int64]
+# No window to learn from counts as quieter than this share of its recording's standard deviation.
+QUIETEST = 0.1
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,9 @@ class Runs:
     """Every channel of every recording end to end.
 
     `flat` (M,) float32, scaled; run r is ``flat[start[r] : start[r] + length[r]]`` and belongs
-    to channel ``channel[r]``. `covariates` (M', X) has the covariates of the recordings end to end,
-    scaled, each at its own time; those of run r begin at ``covariate_start[r]``.
+    to channel ``channel[r]``. Where windows are normalised, each run is scaled by its own training
+    part. `covariates` (M', X) has the covariates of the recordings end to end, scaled, each at its
+    own time; those of run r begin at ``covariate_start[r]``.
     """
 
     flat: NDArray[np.float32]
@@ -45,24 +49,27 @@ class Runs:
     def join(
         cls, recordings: Sequence[NDArray[np.float64]], mean: NDArray, scale: NDArray, *, exogenous: int = 0
     ) -> Runs:
-        """Return the channels of `recordings`, each (T, C + X), laid end to end, scaled by ``(x - mean) / scale``."""
-        channels = len(mean) - exogenous
+        """Return the channels of `recordings`, each (T, C + X), laid end to end, scaled by ``(x - mean) / scale``.
+
+        `mean` and `scale` are those of all recordings (C + X,), or of each (R, C + X).
+        """
+        channels = mean.shape[-1] - exogenous
+        mean, scale = (np.broadcast_to(values, (len(recordings), channels + exogenous)) for values in (mean, scale))
         rows = np.array([len(values) for values in recordings], dtype=np.int64)
         length = np.repeat(rows, channels)
         start = np.concatenate(([0], np.cumsum(length)))[:-1].astype(np.int64)
         flat = np.empty(int(length.sum()), dtype=np.float32)
         for r, begin in enumerate(start):
-            values, c = recordings[r // channels], r % channels
-            _scale_into(flat[begin : begin + length[r]], values[:, c], (mean[c], scale[c]))
+            number, c = divmod(r, channels)
+            scaling = mean[number, c], scale[number, c]
+            _scale_into(flat[begin : begin + length[r]], recordings[number][:, c], scaling)
         channel = np.arange(len(length), dtype=np.int64) % channels
         covariates = np.empty((int(rows.sum()) if exogenous else 0, exogenous), dtype=np.float32)
         first = np.cumsum(rows) - rows
-        for values, begin in zip(recordings, first, strict=True):
-            for x in range(exogenous):
-                column = channels + x
-                _scale_into(
-                    covariates[begin : begin + len(values), x], values[:, column], (mean[column], scale[column])
-                )
+        for number, (values, begin) in enumerate(zip(recordings, first, strict=True)):
+            for x, column in enumerate(range(channels, channels + exogenous)):
+                scaling = mean[number, column], scale[number, column]
+                _scale_into(covariates[begin : begin + len(values), x], values[:, column], scaling)
         return cls(flat, start, length, channel, covariates, np.repeat(first, channels))
 
     @property
@@ -171,9 +178,20 @@ class Windows:
     def take(self, index: Index) -> tuple[NDArray[np.floating], NDArray[np.float32]]:
         """Return the windows `index` (B,): their inputs (B, S, width) and their targets (B, `ahead` N)."""
         place, channel = self.places(index)
-        rows = sliding_window_view(self.runs.flat, self.span)[place]
+        rows = self.rows(place)
         context = Context(rows[:, : self.window.context], channel, self.covariates(index))
         return context.segments(self.window), rows[:, self.window.context :]
+
+    def rows(self, place: Index) -> NDArray[np.float32]:
+        """Return the samples of the windows that begin at `place` (B,) in `flat`: contexts and targets, (B, L + K N).
+
+        If windows are normalised, they are in units of each window's spread, relative to its level.
+        """
+        rows: NDArray[np.float32] = sliding_window_view(self.runs.flat, self.span)[place]
+        if self.window.normalised:
+            level, spread = level_and_spread(rows[:, : self.window.context], QUIETEST)
+            rows = ((rows - level) / spread).astype(np.float32)
+        return rows
 
     def covariates(self, index: Index) -> Covariates:
         """Return the covariates that the windows `index` (B,) see, over their contexts.
@@ -199,7 +217,7 @@ class Windows:
     def contexts(self, index: Index) -> NDArray[np.float32]:
         """Return the samples of their own channel that the windows `index` (B,) look back on, (B, L)."""
         place, _ = self.places(np.asarray(index))
-        return sliding_window_view(self.runs.flat, self.window.context)[place]
+        return self.rows(place)[:, : self.window.context]
 
     def channels(self, index: Index) -> Index:
         """Return the channels of the windows `index`, (B,)."""
@@ -233,6 +251,22 @@ def suggest(training_rows: int, period: float | None) -> tuple[int, int] | None:
         samples = min(room, int(np.ceil(2 * period)))
     n_step = max(1, min(25, int(np.sqrt(samples))))
     return n_step, samples // n_step
+
+
+def steps_of_many(rows: Sequence[int], split: Split, window: Window) -> int:
+    """Return S for recordings of so many `rows`: fewer than usual where some are shorter than the usual context.
+
+    S segments then fit into the shortest recording, and with their target into nine tenths of the training part of half
+    of the recordings. An S that was chosen is kept, as is that of one recording.
+
+    >>> steps_of_many([80, 900, 2000], Split(training=85, validation=15, test=0), Window(n_input=13))
+    6
+    """
+    shortest, usual = min(rows), sorted(rows)[len(rows) // 2]
+    if "n_step" in window.model_fields_set or len(rows) < 2 or shortest >= window.context:
+        return window.n_step
+    training = boundaries(usual, split)[0] * 9 // 10
+    return max(1, min(shortest, training - window.n_input) // window.n_input)
 
 
 def _scale_into(out: NDArray[np.float32], values: NDArray[np.float64], scaling: tuple[float, float]) -> None:

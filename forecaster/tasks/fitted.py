@@ -69,6 +69,11 @@ class FittedModel:
         """Return the scaled contexts of `origins`, with what `horizon` samples need of the covariates."""
         return context_of(origins, self.manifest.window, horizon).scaled(self.scaler, self.manifest.n_channels)
 
+    def predictor_context(self, origins: Sequence[Origins]) -> Context:
+        """Return the contexts of `origins` as a predictor's `predict` takes them: scaled, and normalised if it is."""
+        context = self.context(origins)
+        return context.normalised()[0] if self.manifest.window.normalised else context
+
     def departures(self, context: Context) -> list[Departure | None]:
         """Return how each row of a scaled `context` leaves the training range, None where it does not.
 

@@ -16,15 +16,15 @@ from forecaster.errors import OutputError, SignalError, UsageError
 from forecaster.evaluation import ForecastFn, NumberScorer
 from forecaster.forecasting.forecast import NO_BAND_THERE, Forecast, far_from_training, runaway
 from forecaster.forecasting.rollout import rollout
-from forecaster.predictors import Predictor
+from forecaster.predictors import Predictor, predictor_class
 from forecaster.reading.survey import survey
 from forecaster.signal.calendar import SCALE
 from forecaster.signal.context import Context
 from forecaster.signal.origins import Origins, batched
-from forecaster.signal.scaling import Scaler
+from forecaster.signal.scaling import Scaler, differ, level_and_spread
 from forecaster.signal.signal import Signal
 from forecaster.signal.training_range import Departure, TrainingRange
-from forecaster.signal.windows import WindowSplits, boundaries, chosen_until, suggest
+from forecaster.signal.windows import WindowSplits, boundaries, chosen_until, steps_of_many, suggest
 from forecaster.tasks.base import Array, Examples, Series, Task
 from forecaster.tasks.fitted import FittedModel, in_blocks
 
@@ -68,11 +68,18 @@ class Numbers(Task):
         return recipe.loss
 
     def window_fields(self, config: RunConfig, signals: Sequence[Signal]) -> dict[str, int]:
-        """Return how many covariates and other targets each channel sees."""
+        """Return how many covariates and other targets each channel sees, and whether windows are normalised.
+
+        Windows of many recordings get fewer steps where some recordings are shorter than the usual context.
+        """
         signal = signals[0]
         fields = {"exogenous": len(signal.exogenous), "known": signal.known, "symbols": 0, "others": 0}
         if not config.joint:
-            return fields
+            rows = [len(recording) for each in signals for recording in each.recordings]
+            n_step = steps_of_many(rows, config.split, config.window)
+            window = config.window.model_copy(update={"n_step": n_step})
+            is_able = predictor_class(config.predictor).takes_normalised and not config.carry_state
+            return {**fields, "n_step": n_step, "normalised": is_able and _differ(signals, config.split, window)}
         if config.carry_state:
             problem = "--joint: a state is carried for each channel alone, past what the others were forecast to be."
             raise UsageError(problem, hint="Leave out --joint or --carry-state.")
@@ -240,9 +247,13 @@ class ModelBands:
     model: FittedModel
 
     def half_width(self, level: int, channel: int, horizon: int) -> tuple[Array | None, str]:
-        """Return half the width of a band at local scale 1, (H,), or None and the reason."""
-        state, scale = self.model.manifest.intervals, self.model.manifest.scaler.scale[channel]
-        half, reason = bands.band(state, self.model.quantiles, level, channel=channel, horizon=horizon)
+        """Return half the width of a band at local scale 1, (H,), or None and the reason.
+
+        Where windows are normalised, it is in units of the context's spread, by which the local scale is multiplied.
+        """
+        manifest = self.model.manifest
+        half, reason = bands.band(manifest.intervals, self.model.quantiles, level, channel=channel, horizon=horizon)
+        scale = 1.0 if manifest.window.normalised else manifest.scaler.scale[channel]
         return (None if half is None else half * scale), reason
 
     def half_widths(self, channel: int, horizon: int, levels: Sequence[int]) -> HalfWidths:
@@ -260,25 +271,37 @@ class ModelBands:
     def local_scale(self, origins: Sequence[Origins], horizon: int) -> Array:
         """Return the factor by which bands are wider at each of `origins` and each step, (O, H)."""
         state, manifest = self.model.manifest.intervals, self.model.manifest
+        units = np.concatenate([self._units(places) for places in origins])
         reference = np.array(state.reference)
         if not reference.any():
-            return np.ones((sum(len(places) for places in origins), horizon))
+            return np.repeat(units if manifest.window.normalised else np.ones_like(units), horizon, axis=1)
+        channel = np.concatenate([np.full(len(places), places.channel) for places in origins])
         with np.errstate(over="ignore"):
-            reference_mse = reference * np.array(manifest.scaler.scale[: len(reference)]) ** 2
-        reach = self._reach(horizon)
-        scales = [
-            local_scale(
-                self.model.forecast_from,
-                origins[batch],
-                manifest.window,
-                reference_mse,
-                horizon=reach,
-                lookback=state.lookback,
+            reference_mse = reference[channel] * units[:, 0] ** 2
+        reach, scales, done = self._reach(horizon), [], 0
+        for batch in self.model.batches(origins):
+            count = sum(len(places) for places in origins[batch])
+            scales.append(
+                local_scale(
+                    self.model.forecast_from,
+                    origins[batch],
+                    manifest.window,
+                    reference_mse[done : done + count],
+                    horizon=reach,
+                    lookback=state.lookback,
+                )
             )
-            for batch in self.model.batches(origins)
-        ]
+            done += count
         # Beyond the calibrated steps the last scale is held.
-        return np.pad(np.concatenate(scales), ((0, 0), (0, horizon - reach)), mode="edge")
+        scale = np.pad(np.concatenate(scales), ((0, 0), (0, horizon - reach)), mode="edge")
+        return scale * units if manifest.window.normalised else scale
+
+    def _units(self, origins: Origins) -> Array:
+        """Return the unit in which the errors from each origin were counted, (O, 1), in the channel's own."""
+        manifest = self.model.manifest
+        if manifest.window.normalised:
+            return level_and_spread(origins.context(manifest.window).values)[1]
+        return np.full((len(origins), 1), manifest.scaler.scale[origins.channel])
 
     def departures(self, origins: Sequence[Origins]) -> list[Departure | None]:
         """Return how the context of each of `origins` leaves the training range."""
@@ -293,6 +316,17 @@ class ModelBands:
     def _reach(self, horizon: int) -> int:
         """Return how many of `horizon` steps may have bands."""
         return min(horizon, max(1, self.model.manifest.intervals.horizon))
+
+
+def _differ(signals: Sequence[Signal], split: Split, window: Window) -> bool:
+    """Return whether the targets of the recordings that hold a training window have no scale in common."""
+    channels = len(signals[0].channels)
+    parts = [
+        recording.values[: boundaries(len(recording), split)[0], :channels]
+        for signal in signals
+        for recording in signal.recordings
+    ]
+    return differ([part for part in parts if len(part) >= window.context + window.n_input])
 
 
 def delayed(values: Array, steps: int) -> Array:

@@ -106,6 +106,7 @@ def holdout_fold(splits: WindowSplits) -> HoldoutFold | None:
     """Return the holdout fold of the training part; None if one of its three pieces has no window.
 
     Each channel has mean 0 over the rows that are fitted on, for the scaler has seen the rows that are held out.
+    Normalised windows need no such mean.
     """
     training = splits.training
     dense = training.window.model_copy(update={"stride": 1})
@@ -116,7 +117,7 @@ def holdout_fold(splits: WindowSplits) -> HoldoutFold | None:
         pieces.append(Windows.between(training.runs, (first, last), window))
     if not all(len(windows) for windows in pieces):
         return None
-    runs = _centred_runs(pieces[0])
+    runs = training.runs if training.window.normalised else _centred_runs(pieces[0])
     fit, validation, holdout = (replace(windows, runs=runs) for windows in pieces)
     return HoldoutFold(WindowSplits(fit, validation), holdout)
 
@@ -235,10 +236,14 @@ def _moments(held_out: HeldOut, channel: int, segments: int) -> Sequence[Array |
 
 
 def _products(held_out: HeldOut, sample: sampling.Sample, segments: int) -> list[Array]:
-    """Return the summed products of all members' errors by segment (J, M, M), of all targets and without each fold."""
-    y_hat = np.stack([sample.forecasts(partial(rollout_from, predictor)) for predictor in held_out.members])
+    """Return the summed products of all members' errors by segment (J, M, M), of all targets and without each fold.
+
+    Where windows are normalised, errors count in units of the context's spread.
+    """
+    spreads = sample.spreads(held_out.windows.window)
+    y_hat = np.stack([sample.forecasts(partial(rollout_from, predictor)) for predictor in held_out.members]) / spreads
     targets = (sample.y_true(), *map(sample.y_true_without, held_out.folds))
-    return [_error_products(y_hat, y_true, segments) for y_true in targets]
+    return [_error_products(y_hat, y_true / spreads, segments) for y_true in targets]
 
 
 def _error_products(y_hat: Array, y_true: Array, segments: int) -> Array:

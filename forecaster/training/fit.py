@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -167,8 +167,8 @@ def _train_ensemble(
     """Train the networks one after the other, and weigh all members; Ctrl-C weighs those that are trained by then."""
     from forecaster.training.ensemble_weights import fit_ensemble
 
-    members = _fit_closed_form_members(splits, config.ahead)
-    holdout = _fit_on_holdout_fold(splits, config.ahead)
+    members = [member for member in _fit_closed_form_members(splits, config.ahead) if member.adds_to_ensemble]
+    holdout = _fit_on_holdout_fold(splits, config.ahead, [member.name for member in members])
     trained = _train_networks(splits, config, baselines, progress, checkpoint=checkpoint)
     members += trained.predictors
     ensemble, fold_ensembles = fit_ensemble((*baselines.values(), *members), splits, holdout)
@@ -178,12 +178,15 @@ def _train_ensemble(
 def _fit_closed_form_members(splits: WindowSplits, ahead: int) -> list[Predictor]:
     """Return the members in closed form that are no baselines, fitted on `splits`."""
     several = [name for name in direct() if predictor_class(name).is_closed_form] if ahead > 1 else []
-    members = [_fit(predictor_class(name), splits) for name in closed_form_members()]
+    able = [
+        name for name in closed_form_members() if predictor_class(name).takes_normalised or not splits.window.normalised
+    ]
+    members = [_fit(predictor_class(name), splits) for name in able]
     return members + [_fit(predictor_class(name), splits.farther(ahead)) for name in several]
 
 
-def _fit_on_holdout_fold(splits: WindowSplits, ahead: int) -> HeldOut | None:
-    """Return all members in closed form fitted on the holdout fold; None if the training part is too short for one."""
+def _fit_on_holdout_fold(splits: WindowSplits, ahead: int, members: Sequence[str]) -> HeldOut | None:
+    """Return the baselines and the `members` fitted on the holdout fold; None if the training part is too short."""
     from forecaster.training.ensemble_weights import HeldOut, holdout_fold
 
     fold = holdout_fold(splits)
@@ -191,7 +194,8 @@ def _fit_on_holdout_fold(splits: WindowSplits, ahead: int) -> HeldOut | None:
     if fold is None or farther is None or not (len(farther.training) and len(farther.validation)):
         return None
     baselines = fit_baselines(fold.splits, "forecast")
-    return HeldOut((*baselines.values(), *_fit_closed_form_members(fold.splits, ahead)), fold.holdout)
+    fitted = [member for member in _fit_closed_form_members(fold.splits, ahead) if member.name in members]
+    return HeldOut((*baselines.values(), *fitted), fold.holdout)
 
 
 def _train_networks(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from forecaster import networks
@@ -24,6 +25,7 @@ from forecaster.tasks import TASKS, Task, task_of
 MOST_PASSES, FEWEST_STEPS = 40, 200
 # Numbers in a window of usual size: a larger one gets fewer steps, as each takes longer.
 USUAL_WINDOW = 2500
+Array = NDArray[np.float64]
 Bounds = tuple[int, int]
 """The rows of a recording at which validation and test begin."""
 
@@ -69,8 +71,27 @@ def prepare(signals: Sequence[Signal], config: RunConfig) -> Prepared:
         for recording in signal.recordings:
             scaler.check(recording.values, signal.columns, signal.path)
     values = [recording.values for recording in recordings]
-    runs = Runs.join(values, scaler.mean, scaler.scale, exogenous=len(first.exogenous))
+    mean, scale = scaler.mean, scaler.scale
+    if config.window.normalised:
+        mean, scale = _by_recording(values, bounds, scaler, len(first.channels))
+    runs = Runs.join(values, mean, scale, exogenous=len(first.exogenous))
     return Prepared(recordings, bounds, scaler, _window_splits(runs, bounds, config.window, task))
+
+
+def _by_recording(
+    recordings: Sequence[Array], bounds: Sequence[Bounds], scaler: Scaler, targets: int
+) -> tuple[Array, Array]:
+    """Return the mean and the scale (R, C + X) of each recording's training part; covariates keep those of all.
+
+    Each window is scaled by its own afterwards. But in single precision a small machine would lose its digits beside a
+    large one.
+    """
+    means, scales = (np.tile(values, (len(recordings), 1)) for values in (scaler.mean, scaler.scale))
+    for number, (values, (b1, _)) in enumerate(zip(recordings, bounds, strict=True)):
+        if b1:
+            of_recording = Scaler.fit([values[:b1, :targets]])
+            means[number, :targets], scales[number, :targets] = of_recording.mean, of_recording.scale
+    return means, scales
 
 
 def _window_splits(runs: Runs, bounds: Sequence[Bounds], window: Window, task: Task) -> WindowSplits:
