@@ -110,9 +110,10 @@ def _check_weights(manifest: Manifest, tensors: Tensors, where: str) -> None:
             raise refused(where, "no weights, and a combination in model.json", "an ensemble, or no combination")
         return
     parameters = Ensemble.Parameters.model_validate(first.parameters, strict=True)
-    weights = {"weights": tensors[f"{Ensemble.name}/weights"]}
+    prefix = f"{Ensemble.name}/"
+    own_tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     try:
-        ensemble = Ensemble.restore(parameters, weights, manifest.window)
+        ensemble = Ensemble.restore(parameters, own_tensors, manifest.window)
     except ModelError as error:
         raise refused(where, error.message.rstrip(".")) from None
     stored = {"next": ensemble.mean_weights(0, 1), "fed_back": ensemble.mean_weights(1)}

@@ -30,6 +30,9 @@ class Bands(Protocol):
         It is (H,), in the signal's unit.
         """
 
+    def has_bands(self, departure: Departure | None) -> bool:
+        """Return whether there are bands for a context that leaves the training range like this."""
+
     def local_scale(self, origins: Sequence[Origins], horizon: int) -> Array:
         """Return what the width of every band is multiplied by at each of `origins` and step, (O, H)."""
 

@@ -105,22 +105,27 @@ class NumberChannel:
         departures = self._departures(block)
         self._far.extend(departure for departure in departures if departure is not None)
         half_widths = self._scaled_half_widths(block, departures)
-        near = np.array([departure is None for departure in departures])
+        banded = self._has_band(departures)
         for level, coverage in self._coverages.items():
-            if near.any():
-                coverage.add(y_true[near], forecasts["model"][near], half_widths[level][near])
+            if banded.any():
+                coverage.add(y_true[banded], forecasts["model"][banded], half_widths[level][banded])
         return half_widths
 
     def _departures(self, block: Origins) -> list[Departure | None]:
         """Return how the context of each origin of a block leaves the training range."""
         return [None] * len(block) if self._bands is None else self._bands.departures([block])
 
+    def _has_band(self, departures: Sequence[Departure | None]) -> NDArray[np.bool_]:
+        """Return for each origin whether the bands hold there, (B,)."""
+        bands = self._bands
+        return np.array([bands is not None and bands.has_bands(departure) for departure in departures], dtype=bool)
+
     def _scaled_half_widths(self, block: Origins, departures: Sequence[Departure | None]) -> dict[int, Array]:
         """Return half the width of each band at each origin of a block, (B, H) by level, NaN where there is none."""
         if self._bands is None or not self._half_widths:
             return {}
-        has_band = np.array([1.0 if departure is None else np.nan for departure in departures])[:, None]
-        scale = self._bands.local_scale([block], self._plan.horizon) * has_band
+        has_band = self._has_band(departures)[:, None]
+        scale = np.where(has_band, self._bands.local_scale([block], self._plan.horizon), np.nan)
         return {level: scale * half_width for level, half_width in self._half_widths.items()}
 
     def result(self) -> ChannelScores:
@@ -161,7 +166,9 @@ class NumberChannel:
         farthest = max(self._far, key=lambda departure: departure.size)
         description = farthest.describe(self._signal.columns[farthest.column])
         count = f"{len(self._far)} of {origins} origins are far from the training range"
-        return (f"{count}: at worst {description}; the forecasts there are extrapolated, and have no bands",)
+        has_bands = self._bands is not None and self._bands.has_bands(farthest)
+        outcome = "follow it, and their bands their last errors" if has_bands else "are extrapolated, and have no bands"
+        return (f"{count}: at worst {description}; the forecasts there {outcome}",)
 
     def _scores(self, name: str) -> dict[str, Score]:
         """Return all metrics of one predictor."""

@@ -219,9 +219,10 @@ def _bound(values: Array, unique_id: str) -> list[Cell]:
     return [None if missing else number for number, missing in zip(numbers, np.isnan(values).tolist(), strict=True)]
 
 
-def far_from_training(description: str) -> str:
+def far_from_training(description: str, *, has_bands: bool) -> str:
     """Return the warning of a context that lies far from those of the training, as `description` says."""
-    return f"far from the training range: {description}; the forecast is extrapolated, and has no bands"
+    outcome = "follows it, and its bands follow its last errors" if has_bands else "is extrapolated, and has no bands"
+    return f"far from the training range: {description}; the forecast {outcome}"
 
 
 def runaway(mean: Array, history: Array) -> str:

@@ -42,17 +42,13 @@ def rollout(predictor: Predictor, context: Context, horizon: int) -> Array:
     if only one is asked for.
     Each member of an ensemble feeds back its own forecasts.
     """
-    if predictor.active_members:
-        forecasts = {member.name: rollout(member, context, horizon) for member in predictor.active_members}
-        return predictor.mix(forecasts, context)
+    if predictor.is_ensemble:
+        context = predictor.without_shift(context)
+        members = predictor.active_members(context)
+        return predictor.mix({member.name: rollout(member, context, horizon) for member in members}, context)
+    level, spread = np.zeros(1), np.ones(1)
     if predictor.window.normalised:
-        normalised, level, spread = context.normalised()
-        return level + spread * _rollout(predictor, normalised, horizon)
-    return _rollout(predictor, context, horizon)
-
-
-def _rollout(predictor: Predictor, context: Context, horizon: int) -> Array:
-    """Return the forecast (B, H) of a predictor that is no ensemble, in the units of `context`."""
+        context, level, spread = context.normalised()
     result = np.empty((len(context.values), horizon))
     with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         for rows, recursion in _recursions(predictor, context, horizon):
@@ -61,7 +57,7 @@ def _rollout(predictor: Predictor, context: Context, horizon: int) -> Array:
                     recursion.append(block, predictor.predict(window))
                 recursion.advance()
             result[rows] = recursion.result(horizon)
-    return result
+    return level + spread * result if predictor.window.normalised else result
 
 
 def rollout_symbols(predictor: SymbolPredictor, context: Context, horizon: int) -> tuple[Array, Array]:

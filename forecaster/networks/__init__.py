@@ -12,6 +12,7 @@ It may have these constants:
 
     RECIPE = {...}                         the fields of `config.Recipe` in which it is trained otherwise
     AUTO = True                            it is a member of the ensemble `auto`
+    FOLLOWS_LEVEL = True                   a window that is higher by any amount is forecast higher by just as much
     DIRECT = True                          its parameter `segments` says how many segments it forecasts in one pass
     TASK = "symbols"                       x is one-hot (B, S, K); forward returns the probabilities of the next
                                            symbol (B, K), and the Keras model those after every step (B, S, K)

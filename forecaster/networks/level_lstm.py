@@ -26,6 +26,7 @@ from forecaster.networks.stacked_lstm import LAYERS, Parameters, tensor_shapes
 __all__ = ["AUTO", "Parameters", "build", "forward", "tensor_shapes", "trace"]
 
 AUTO = True
+FOLLOWS_LEVEL = True
 
 
 def forward(parameters: Parameters, tensors: Tensors, x: NDArray) -> NDArray:

@@ -38,6 +38,7 @@ from forecaster.networks._forward import Quantities, Units, layer_weights, level
 
 AUTO = True
 DIRECT = True
+FOLLOWS_LEVEL = True
 RECIPE = {"steps": 1600, "noise": 0.05, "dropout": 0.2, "loss": "mae", "average": 0.995}
 
 

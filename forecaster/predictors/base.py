@@ -66,8 +66,6 @@ class Predictor(ABC):
     joins_ensemble: ClassVar[bool] = False
     # Can be fitted to forecast several segments in one pass.
     is_direct: ClassVar[bool] = False
-    # Can forecast windows that are each scaled by their own.
-    takes_normalised: ClassVar[bool] = True
     # Has `start` and `advance`: its state can run on over a whole recording.
     is_stateful: ClassVar[bool] = False
 
@@ -99,6 +97,11 @@ class Predictor(ABC):
     def tensors(self) -> dict[str, NDArray]:
         """Return its tensors, as `specs` names them."""
         return {}
+
+    @property
+    def follows_level(self) -> bool:
+        """Whether a context that is higher by any amount is forecast higher by just as much."""
+        return False
 
     @property
     def adds_to_ensemble(self) -> bool:
@@ -144,8 +147,16 @@ class Predictor(ABC):
     # --- ensembles ----------------------------------------------------------------------
 
     @property
-    def active_members(self) -> tuple[Predictor, ...]:
-        """The members of an ensemble that have a weight somewhere; none for a predictor that is no ensemble."""
+    def is_ensemble(self) -> bool:
+        """Whether it mixes the forecasts of other predictors."""
+        return False
+
+    def without_shift(self, context: Context) -> Context:
+        """Return `context` as the members of an ensemble see it."""
+        return context
+
+    def active_members(self, context: Context) -> tuple[Predictor, ...]:
+        """Return the members of an ensemble that have a weight somewhere in the forecast of `context`."""
         return ()
 
     def mix(self, forecasts: Mapping[str, Array], context: Context) -> Array:

@@ -6,6 +6,11 @@ Every member makes its own recursive forecast; the weights of segment j mix what
 for it, and beyond the last segment with weights those of the last hold. `forecaster.training.ensemble_weights`
 fits them on targets that no member was fitted on.
 
+Some members know the level of the training part alone. So there is a second set of weights, for those members that
+follow any level. The further a context's level lies outside those of the training part, the more do these weights
+replace the others: a step in level then costs the width of a band, and not the forecast. While the context still holds
+the step, the part before it is moved to the new level (`signal/level_shift.py`).
+
 Source: Bates and Granger, "The Ensemble of Forecasts" (1969); Breiman, "Stacked Regressions"
 (1996): weights that are not negative; Lawson and Hanson, "Solving Least Squares Problems" (1974),
 chapter 23, for fitting them.
@@ -15,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,23 +30,55 @@ from forecaster.config import Frozen, Text, Window
 from forecaster.errors import ModelError
 from forecaster.predictors.base import Array, Predictor, Specs, TensorSpec
 from forecaster.signal.context import Context
+from forecaster.signal.level_shift import without_shift
 
 MAX_SEGMENTS = 4096
+# A level is wholly outside that of the training part if it lies so many times the range's width beyond its end, and so
+# many training deviations.
+REACH, LEAST_REACH = 0.5, 0.1
+LEVEL_TENSORS = ("level_weights", "context_levels", "segment_levels", "largest_jump")
 # A weight below this share is not worth the time of the member's forecast.
 SMALLEST_WEIGHT = 0.02
 
 
 class Members(Frozen):
-    """The names of the members, and J, the segments that have weights of their own."""
+    """The names of the members, J, the segments that have weights of their own, and whether levels have weights."""
 
     members: Annotated[tuple[Text, ...], Field(min_length=1, max_length=64), FailFast()]
     segments: Annotated[int, Field(ge=1, le=MAX_SEGMENTS)] = 1
+    levels: Annotated[bool, Field(exclude_if=lambda levels: not levels)] = False
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         if len(set(self.members)) != len(self.members) or Ensemble.name in self.members:
             raise ValueError("the members must be other predictors, each of them once")
         return self
+
+
+class Levels(NamedTuple):
+    """What an ensemble does outside the levels of its training part.
+
+    Attributes:
+        weights: (C, J, M), the weights of members that follow any level, 0 for all others.
+        context: (C, 2), the lowest and the highest mean of a context in the training part.
+        segment: (C, 2), those of a segment.
+        jump: (C,), the largest difference between neighbouring samples there.
+    """
+
+    weights: Array
+    context: Array
+    segment: Array
+    jump: Array
+
+    def outside(self, context: Context, n_input: int) -> Array:
+        """Return how far each of `context` lies outside the levels of the training part, (B,): 0 within, 1 at most."""
+        values = np.ascontiguousarray(context.values)
+        levels = values.mean(axis=1), np.ascontiguousarray(values[:, -n_input:]).mean(axis=1)
+        shares = [
+            _outside(level, ranges[context.channel])
+            for level, ranges in zip(levels, (self.context, self.segment), strict=True)
+        ]
+        return np.maximum(*shares)
 
 
 @dataclass(frozen=True)
@@ -55,22 +92,34 @@ class Ensemble(Predictor):
     parameters: Members
     weights: Array
     members: tuple[Predictor, ...] = ()
+    levels: Levels | None = None
 
     @classmethod
     def specs(cls, parameters: Members, window: Window, channels: int) -> Specs:
-        """Return the one tensor of an ensemble, its weights (C, J, M)."""
-        return {"weights": TensorSpec("F64", (channels, parameters.segments, len(parameters.members)))}
+        """Return the weights (C, J, M), and what the ensemble has for other levels."""
+        weights = TensorSpec("F64", (channels, parameters.segments, len(parameters.members)))
+        if not parameters.levels:
+            return {"weights": weights}
+        ranges = TensorSpec("F64", (channels, 2))
+        specs = {"weights": weights, "level_weights": weights, "context_levels": ranges, "segment_levels": ranges}
+        return {**specs, "largest_jump": TensorSpec("F64", (channels,))}
 
     @classmethod
     def restore(cls, parameters: Members, tensors: dict[str, NDArray], window: Window) -> Self:
         """Return the ensemble that was stored, without its members, which `with_members` adds.
 
-        Raises ModelError for weights that are negative or do not add up to 1.
+        Raises ModelError for weights that are negative or do not add up to 1, and for ranges that descend.
         """
-        weights = tensors["weights"].astype(np.float64)
-        if weights.min() < 0 or np.abs(weights.sum(axis=2) - 1).max() > 1e-6:
+        weights = [tensors[name].astype(np.float64) for name in ("weights", "level_weights") if name in tensors]
+        if any(array.min() < 0 or np.abs(array.sum(axis=2) - 1).max() > 1e-6 for array in weights):
             raise ModelError("The weights of the ensemble are negative, or do not add up to 1.")
-        return cls(parameters, window, weights)
+        if not parameters.levels:
+            return cls(parameters, window, weights[0])
+        levels = Levels(weights[1], *(tensors[name].astype(np.float64) for name in LEVEL_TENSORS[1:]))
+        ascend = all((ranges[:, 0] <= ranges[:, 1]).all() for ranges in (levels.context, levels.segment))
+        if not ascend or not all(np.isfinite(array).all() for array in levels) or levels.jump.min() < 0:
+            raise ModelError("The levels of the ensemble are not finite, or descend.")
+        return cls(parameters, window, weights[0], levels=levels)
 
     def with_members(self, predictors: Sequence[Predictor]) -> Self:
         """Return the ensemble with its members, which are among `predictors`; ModelError if one is missing."""
@@ -81,17 +130,36 @@ class Ensemble(Predictor):
         return replace(self, members=tuple(by_name[name] for name in self.parameters.members))
 
     def tensors(self) -> dict[str, NDArray]:
-        """Return the weights."""
-        return {"weights": self.weights}
+        """Return the weights, and the ranges of levels."""
+        tensors = {"weights": self.weights}
+        return tensors if self.levels is None else tensors | dict(zip(LEVEL_TENSORS, self.levels, strict=True))
 
     def in_double(self) -> Self:
         """Return the ensemble with its members in double precision."""
         return replace(self, members=tuple(member.in_double() for member in self.members))
 
     @property
-    def active_members(self) -> tuple[Predictor, ...]:
-        """The members that have a weight somewhere; the others need not forecast."""
+    def is_ensemble(self) -> bool:
+        """Whether it mixes the forecasts of other predictors: it does."""
+        return True
+
+    @property
+    def follows_level(self) -> bool:
+        """Whether a context far from the levels of the training part is forecast relative to its own."""
+        return self.levels is not None
+
+    def without_shift(self, context: Context) -> Context:
+        """Return `context`, its rows in which the level jumps as it never did in training at the level after that."""
+        if self.levels is None:
+            return context
+        values = without_shift(context.values, self.levels.jump[context.channel], self.window.n_input)
+        return context if values is context.values else replace(context, values=values)
+
+    def active_members(self, context: Context) -> tuple[Predictor, ...]:
+        """Return the members that have a weight somewhere in the forecast of `context`."""
         is_active = self.weights.max(axis=(0, 1)) > 0
+        if self.levels is not None and self.levels.outside(context, self.window.n_input).any():
+            is_active |= self.levels.weights.max(axis=(0, 1)) > 0
         return tuple(member for member, active in zip(self.members, is_active, strict=True) if active)
 
     def mean_weights(self, first: int = 0, end: int | None = None) -> dict[str, float]:
@@ -108,21 +176,41 @@ class Ensemble(Predictor):
 
     def predict(self, context: Context) -> Array:
         """Return the forecast of the next segment, (B, N)."""
-        n_input = self.window.n_input
-        forecasts = {member.name: member.predict(context)[:, :n_input] for member in self.active_members}
+        n_input, context = self.window.n_input, self.without_shift(context)
+        forecasts = {member.name: member.predict(context)[:, :n_input] for member in self.active_members(context)}
         return self.mix(forecasts, context)
 
     def mix(self, forecasts: Mapping[str, Array], context: Context) -> Array:
         """Return the ensemble's forecast (B, H) from the `forecasts` (B, H) of its active members by name."""
+        mixture = self._mixture(self.weights, forecasts, context)
+        if self.levels is None:
+            return mixture
+        outside = self.levels.outside(context, self.window.n_input)[:, None]
+        if not outside.any():
+            return mixture
+        follows = self._mixture(self.levels.weights, forecasts, context)
+        # A mixture that ran away must not spoil the rows that have none of it.
+        inside = np.where(outside < 1, (1 - outside) * mixture, 0.0)
+        return np.where(outside > 0, inside + outside * follows, mixture)
+
+    def _mixture(self, weights: Array, forecasts: Mapping[str, Array], context: Context) -> Array:
+        """Return the mixture (B, H) of the `forecasts` (B, H) by `weights` (C, J, M)."""
         horizon = next(iter(forecasts.values())).shape[1]
         segment = np.minimum(np.arange(horizon) // self.window.n_input, self.parameters.segments - 1)
         mixture = np.zeros((len(context.values), horizon))
         for m, name in enumerate(self.parameters.members):
-            if self.weights[:, :, m].any():
-                weights = self.weights[:, segment, m][context.channel]
+            if weights[:, :, m].any():
+                of_rows = weights[:, segment, m][context.channel]
                 # A forecast that ran away to infinity must not spoil the mixture where it has no weight: 0 inf is NaN.
-                mixture += np.where(weights > 0, weights * forecasts[name], 0.0)
+                mixture += np.where(of_rows > 0, of_rows * forecasts[name], 0.0)
         return mixture
+
+
+def _outside(level: Array, ranges: Array) -> Array:
+    """Return the share, 0 to 1, by which `level` (B,) lies outside `ranges` (B, 2): 1 from `REACH` widths on."""
+    low, high = ranges.T
+    excess = np.maximum(np.maximum(low - level, level - high), 0.0)
+    return np.asarray(np.minimum(excess / (REACH * (high - low) + LEAST_REACH), 1.0))
 
 
 def convex(moments: Array) -> Array:

@@ -62,6 +62,11 @@ class Harmonic(Predictor):
     parameters: Frequencies
     frequencies: Array
 
+    @property
+    def follows_level(self) -> bool:
+        """Whether a context that is higher by any amount is forecast higher by just as much: always."""
+        return True
+
     @classmethod
     def fit(cls, splits: WindowSplits) -> Self:
         """Return the predictor with the taps and frequencies that are best for the next segment of training windows."""

@@ -49,6 +49,11 @@ class LocalAR(Predictor):
     Parameters = Orders
     parameters: Orders
 
+    @property
+    def follows_level(self) -> bool:
+        """Whether a context that is higher by any amount is forecast higher by just as much: always."""
+        return True
+
     @classmethod
     def fit(cls, splits: WindowSplits) -> Self:
         """Return the predictor with the order of each channel that is best for the next segment of training windows."""

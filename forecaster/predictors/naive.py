@@ -30,6 +30,11 @@ class LastValue(Predictor):
     label = "repeating the last value"
     is_baseline = True
 
+    @property
+    def follows_level(self) -> bool:
+        """Whether a context that is higher by any amount is forecast higher by just as much: always."""
+        return True
+
     def predict(self, context: Context) -> Array:
         """Return the last value of each context N times, (B, N)."""
         return np.repeat(context.values[:, -1:], self.window.n_input, axis=1)
@@ -41,6 +46,11 @@ class RepeatSegment(Predictor):
     name = "repeat-segment"
     label = "repeating the last segment"
     is_baseline = True
+
+    @property
+    def follows_level(self) -> bool:
+        """Whether a context that is higher by any amount is forecast higher by just as much: always."""
+        return True
 
     def predict(self, context: Context) -> Array:
         """Return the last N samples of each context, (B, N)."""
@@ -78,6 +88,11 @@ class SeasonalNaive(Predictor):
     is_baseline = True
     Parameters = Seasons
     parameters: Seasons
+
+    @property
+    def follows_level(self) -> bool:
+        """Whether a context that is higher by any amount is forecast higher by just as much: always."""
+        return True
 
     @classmethod
     def fit(cls, splits: WindowSplits) -> Self:

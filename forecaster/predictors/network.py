@@ -65,6 +65,11 @@ class NetworkPredictor(Predictor):
         return getattr(self.parameters, "segments", 1)
 
     @property
+    def follows_level(self) -> bool:
+        """Whether a context that is higher by any amount is forecast higher by just as much."""
+        return getattr(network(self.name), "FOLLOWS_LEVEL", False)
+
+    @property
     def sees_other_targets(self) -> bool:
         """Whether the forecast of a channel depends on the other channels that are forecast."""
         return self.window.others > 0

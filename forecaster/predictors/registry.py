@@ -37,6 +37,7 @@ CLOSED_FORM = {
     "level-ridge": "ridge.LevelRidge",
     "periodic-ridge": "periodic.PeriodicRidge",
     "template-ridge": "template.TemplateRidge",
+    "cycle-ridge": "cycle.CycleRidge",
     "direct-ridge": "ridge.DirectRidge",
 }
 NETWORK_CLASSES: dict[TaskName, str] = {"forecast": "network.NetworkPredictor", "symbols": "symbolic.SymbolNetwork"}

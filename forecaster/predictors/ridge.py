@@ -34,6 +34,8 @@ ALPHAS = tuple(float(alpha) for alpha in 10.0 ** np.arange(0, 6.5, 0.5))
 MAX_VALUES = 25_000_000
 # Contexts from which the recursive forecast is tried out.
 STABILITY_CONTEXTS = 32
+# How far from 1 the weights of a map may sum up that follows the level, as they are stored in single precision.
+ROUNDING = 1e-4
 # Normalised windows that are looked at for the limits.
 LIMIT_WINDOWS = 4096
 
@@ -122,6 +124,11 @@ class LinearMap(Predictor):
     def tensors(self) -> dict[str, NDArray]:
         """Return kernel and bias, in single precision."""
         return {"kernel": self.kernel.astype(np.float32), "bias": self.bias.astype(np.float32)}
+
+    @property
+    def follows_level(self) -> bool:
+        """Whether a context that is higher by any amount is forecast higher by just as much."""
+        return not self.bias.any() and bool(np.abs(self.kernel.sum(axis=0) - 1).max() <= ROUNDING)
 
     @property
     def segments(self) -> int:

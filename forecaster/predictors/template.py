@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +49,6 @@ COUNTS = (4, 8, 16, 32)
 SHARES = (1.0, 2 / 3, 1 / 3)
 # Phases that are tried; between them a parabola is fitted.
 GRID = 2048
-# A channel gets a template if the template leaves at most this share of the validation targets' squares.
-WORTHWHILE = 0.9
 # Each further candidate must be better than the best one by this factor.
 BETTER = 0.999
 # Samples that are fitted or subtracted at once.
@@ -99,8 +97,10 @@ class TemplateRidge(LinearMap):
     name = "template-ridge"
     label = "the linear model template-ridge"
     joins_ensemble = True
-    # The template has the size that the training part had.
-    takes_normalised = False
+    # A channel gets a template if the template leaves at most this share of the validation targets' squares.
+    worthwhile: ClassVar[float] = 0.9
+    # Whether these squares are about the mean of each context, or about the training part's.
+    is_about_context: ClassVar[bool] = False
     Parameters = TemplateParameters
     parameters: TemplateParameters
     templates: tuple[Template | None, ...]
@@ -113,17 +113,59 @@ class TemplateRidge(LinearMap):
     @classmethod
     def candidates(cls, splits: WindowSplits) -> Iterator[Self]:
         """Yield the predictors to choose from, best on validation first: one for each alpha."""
-        templates = tuple(_best_template(splits, channel) for channel in range(splits.channels))
+        templates = tuple(cls._best_template(splits, channel) for channel in range(splits.channels))
         harmonics = max(len(template.waves) // 2 if template else 0 for template in templates)
         taps, (low, high) = min(splits.window.context, MAX_TAPS), limits(splits)
-        for solution in sorted(_solutions(splits, templates, taps), key=lambda solution: solution.error):
-            parameters = TemplateParameters(alpha=solution.alpha, taps=taps, low=low, high=high, harmonics=harmonics)
+        sizes = {"taps": taps, "segments": splits.training.ahead, "harmonics": harmonics}
+        for solution in sorted(cls.residual_maps(splits, templates, taps), key=lambda solution: solution.error):
+            parameters = TemplateParameters(alpha=solution.alpha, low=low, high=high, **sizes)
             yield cls(parameters, splits.window, as_stored(solution.kernel), as_stored(solution.bias), templates)
+
+    @classmethod
+    def _best_template(cls, splits: WindowSplits, channel: int) -> Template | None:
+        """Return the template that leaves least of the channel's validation targets, or None if all leave too much."""
+        chosen_by = examples(splits.validation, channel, splits.channels) or training_examples(splits, channel)
+        stretch = longest_stretch(splits, channel)
+        if chosen_by is None or not len(stretch):
+            return None
+        contexts, targets = (values - float(stretch.mean(dtype=np.float64)) for values in chosen_by)
+        contexts = np.ascontiguousarray(contexts[:, -MAX_TAPS:])
+        if cls.is_about_context:
+            level = contexts.mean(axis=1, keepdims=True)
+            contexts, targets = contexts - level, targets - level
+        best, least = None, cls.worthwhile * float(np.square(targets).mean())
+        for fundamental in fundamentals(stretch, contexts.shape[1], splits.channels):
+            for count in (count for count in COUNTS if count * fundamental < 0.5):
+                template = fit_template(stretch, fundamental, count)
+                residuals = targets - template.at(template.phases(contexts), (0, targets.shape[1]))
+                error = float(np.square(residuals).mean())
+                if error < least * BETTER:
+                    best, least = template, error
+        return best
+
+    @classmethod
+    def residual_maps(
+        cls, splits: WindowSplits, templates: tuple[Template | None, ...], taps: int
+    ) -> Iterator[Solution]:
+        """Yield for each penalty the linear map of the residuals: a mixture of three ridges."""
+        parts = residual_splits(splits, templates)
+        training, validation = Gram.of(parts.training, taps), Gram.of(parts.validation, taps)
+        mean = training.mean
+        moments, validation_moments = training.centred(mean), validation.centred(mean)
+        for alpha in ALPHAS[::2]:
+            kernels = np.zeros((len(SHARES), taps, splits.window.n_input))
+            for kernel, share in zip(kernels, SHARES, strict=True):
+                begin = taps - max(1, round(taps * share))
+                square, cross = moments[begin:taps, begin:taps], moments[begin:taps, taps:]
+                kernel[begin:] = penalised_map(square, cross, alpha)
+            mixture = np.tensordot(convex(_error_products(validation_moments, kernels)), kernels, axes=1)
+            bias = mean[taps:] - mean[:taps] @ mixture
+            yield Solution(squared_error(validation_moments, mixture), alpha, False, mixture, bias)
 
     @classmethod
     def specs(cls, parameters: Any, window: Window, channels: int) -> Specs:
         """Return ridge's kernel (taps, N) and bias (N,); for each channel fundamental (C,) and waves (C, 2 K)."""
-        if parameters.segments != 1:
+        if parameters.segments != 1 and not cls.is_direct:
             raise ValueError("a template is laid under one segment at a time")
         specs, count = super().specs(parameters, window, channels), parameters.harmonics
         if count:
@@ -152,15 +194,18 @@ class TemplateRidge(LinearMap):
         return tensors
 
     def unclipped(self, context: Context) -> Array:
-        """Return the template ahead plus the map of the context without its template, (B, N), whatever the limits."""
-        values, taps, n_input = context.values, self.parameters.taps, self.window.n_input
-        behind, ahead = np.zeros((len(values), taps)), np.zeros((len(values), n_input))
+        """Return the template ahead plus the map of the context without its template, (B, K N), whatever the limits."""
+        values, taps, width = context.values, self.parameters.taps, self.kernel.shape[1]
+        behind, ahead = np.zeros((len(values), taps)), np.zeros((len(values), width))
         for channel in np.unique(context.channel):
             template = self.templates[channel] if self.templates else None
             if template is not None:
                 rows = np.flatnonzero(context.channel == channel)
-                phases = template.phases(np.ascontiguousarray(values[rows, -taps:]))
-                behind[rows], ahead[rows] = template.at(phases, (-taps, 0)), template.at(phases, (0, n_input))
+                recent = np.ascontiguousarray(values[rows, -taps:])
+                if self.is_about_context:
+                    recent -= recent.mean(axis=1, keepdims=True)
+                phases = template.phases(recent)
+                behind[rows], ahead[rows] = template.at(phases, (-taps, 0)), template.at(phases, (0, width))
         return by_blocks(values[:, -taps:] - behind, self.kernel) + self.bias + ahead
 
 
@@ -187,25 +232,6 @@ def _phase_grid(count: int) -> Array:
     return np.concatenate((np.cos(angle), np.sin(angle)))
 
 
-def _best_template(splits: WindowSplits, channel: int) -> Template | None:
-    """Return the template that leaves least of the channel's validation targets, or None if all leave too much."""
-    chosen_by = examples(splits.validation, channel, splits.channels) or training_examples(splits, channel)
-    stretch = longest_stretch(splits, channel)
-    if chosen_by is None or not len(stretch):
-        return None
-    contexts, targets = (values - float(stretch.mean(dtype=np.float64)) for values in chosen_by)
-    contexts = np.ascontiguousarray(contexts[:, -MAX_TAPS:])
-    best, least = None, WORTHWHILE * float(np.square(targets).mean())
-    for fundamental in fundamentals(stretch, contexts.shape[1], splits.channels):
-        for count in (count for count in COUNTS if count * fundamental < 0.5):
-            template = fit_template(stretch, fundamental, count)
-            residuals = targets - template.at(template.phases(contexts), (0, targets.shape[1]))
-            error = float(np.square(residuals).mean())
-            if error < least * BETTER:
-                best, least = template, error
-    return best
-
-
 def fit_template(stretch: NDArray[np.float32], fundamental: float, count: int) -> Template:
     """Return the template of `count` harmonics that is fitted to a stretch (T,), from phase 0 on."""
     # By projection: a stretch is so many periods long that its waves are as good as orthogonal.
@@ -216,26 +242,6 @@ def fit_template(stretch: NDArray[np.float32], fundamental: float, count: int) -
     return Template(fundamental, tuple((total * 2 / len(stretch)).tolist()))
 
 
-def _solutions(splits: WindowSplits, templates: tuple[Template | None, ...], taps: int) -> Iterator[Solution]:
-    """Yield for each alpha the mixture of ridges on the residuals."""
-    flat = _residuals(splits, templates)
-    training, validation = (
-        Gram.of(replace(windows, runs=replace(windows.runs, flat=flat)), taps)
-        for windows in (splits.training, splits.validation)
-    )
-    mean = training.mean
-    moments, validation_moments = training.centred(mean), validation.centred(mean)
-    for alpha in ALPHAS[::2]:
-        kernels = np.zeros((len(SHARES), taps, splits.window.n_input))
-        for kernel, share in zip(kernels, SHARES, strict=True):
-            begin = taps - max(1, round(taps * share))
-            square, cross = moments[begin:taps, begin:taps], moments[begin:taps, taps:]
-            kernel[begin:] = penalised_map(square, cross, alpha)
-        mixture = np.tensordot(convex(_error_products(validation_moments, kernels)), kernels, axes=1)
-        bias = mean[taps:] - mean[:taps] @ mixture
-        yield Solution(squared_error(validation_moments, mixture), alpha, False, mixture, bias)
-
-
 def _error_products(moments: Array, kernels: Array) -> Array:
     """Return the summed products of the errors of several maps, `kernels` (M, taps, N), by the windows' moments."""
     taps = kernels.shape[1]
@@ -244,6 +250,16 @@ def _error_products(moments: Array, kernels: Array) -> Array:
     both = np.einsum("atn,btn->ab", kernels, square @ kernels, optimize=True)
     products: Array = np.trace(moments[taps:, taps:]) - shared[:, None] - shared + (both + both.T) / 2
     return products
+
+
+def residual_splits(splits: WindowSplits, templates: tuple[Template | None, ...]) -> WindowSplits:
+    """Return the training and validation windows of what the templates leave over.
+
+    A window that is normalised keeps the level and the spread that it had with the template.
+    """
+    runs = splits.training.runs
+    runs = replace(runs, flat=_residuals(splits, templates), reference=runs.flat)
+    return WindowSplits(replace(splits.training, runs=runs), replace(splits.validation, runs=runs))
 
 
 def _residuals(splits: WindowSplits, templates: tuple[Template | None, ...]) -> NDArray[np.float32]:

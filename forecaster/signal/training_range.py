@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,9 @@ from pydantic import FailFast, Field, model_validator
 
 from forecaster.config import Frozen, Window
 from forecaster.signal.context import Context
+from forecaster.signal.level_shift import largest_jump
 from forecaster.signal.scaling import FARTHEST, Scaler
+from forecaster.signal.windows import Windows
 
 Array = NDArray[np.float64]
 # Of more columns no ranges are stored: model.json is bounded.
@@ -129,6 +131,29 @@ def _means(values: Array, length: int, every: int) -> Array:
     """Return the means of `length` values in a row, from every `every`-th place on."""
     sums = np.concatenate(([0.0], np.cumsum(values)))
     return (sums[length:] - sums[:-length])[::every] / length if len(values) >= length else np.zeros(0)
+
+
+class LevelRanges(NamedTuple):
+    """The lowest and the highest mean of a `context` and of a `segment`, (C, 2) each, and the largest `jump`, (C,)."""
+
+    context: Array
+    segment: Array
+    jump: Array
+
+
+def level_ranges(windows: Windows) -> LevelRanges:
+    """Return the ranges of what `windows` cover; a channel without windows has the range 0 to 0, and no jump."""
+    channels = windows.runs.channels
+    context, segment = ([_Extremes() for _ in range(channels)] for _ in range(2))
+    jump = np.zeros(channels)
+    for r in np.flatnonzero(windows.count):
+        channel, stretch = windows.runs.channel[r], windows.stretch(int(r)).astype(np.float64)
+        levels = _statistics(stretch, windows.window)
+        context[channel].add(levels[0])
+        segment[channel].add(levels[1])
+        jump[channel] = max(jump[channel], largest_jump(stretch))
+    pairs = [[e.pair if e.low <= e.high else (0.0, 0.0) for e in of_channels] for of_channels in (context, segment)]
+    return LevelRanges(np.array(pairs[0]), np.array(pairs[1]), jump)
 
 
 # --- contexts that leave the range ---------------------------------------------------------

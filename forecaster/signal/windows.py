@@ -35,7 +35,8 @@ class Runs:
     `flat` (M,) float32, scaled; run r is ``flat[start[r] : start[r] + length[r]]`` and belongs
     to channel ``channel[r]``. Where windows are normalised, each run is scaled by its own training
     part. `covariates` (M', X) has the covariates of the recordings end to end, scaled, each at its
-    own time; those of run r begin at ``covariate_start[r]``.
+    own time; those of run r begin at ``covariate_start[r]``. `reference` (M,) has the samples by which
+    windows are normalised where `flat` holds what something leaves over of them.
     """
 
     flat: NDArray[np.float32]
@@ -44,6 +45,7 @@ class Runs:
     channel: Index
     covariates: NDArray[np.float32]
     covariate_start: Index
+    reference: NDArray[np.float32] | None = None
 
     @classmethod
     def join(
@@ -189,7 +191,9 @@ class Windows:
         """
         rows: NDArray[np.float32] = sliding_window_view(self.runs.flat, self.span)[place]
         if self.window.normalised:
-            level, spread = level_and_spread(rows[:, : self.window.context], QUIETEST)
+            reference = self.runs.flat if self.runs.reference is None else self.runs.reference
+            contexts = sliding_window_view(reference, self.window.context)[place]
+            level, spread = level_and_spread(contexts, QUIETEST)
             rows = ((rows - level) / spread).astype(np.float32)
         return rows
 

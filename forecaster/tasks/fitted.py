@@ -82,6 +82,16 @@ class FittedModel:
         manifest = self.manifest
         return departures(context, manifest.window, manifest.training_range, len(manifest.channels.columns))
 
+    def has_bands(self, departure: Departure | None) -> bool:
+        """Return whether the bands hold for a context that leaves the training range like this.
+
+        They do if the forecast follows the channel to any level: the local scale then makes the bands as wide as the
+        errors were there.
+        """
+        if departure is None:
+            return True
+        return self.predictor.follows_level and departure.column < self.manifest.n_channels
+
     def forecast_from(self, origins: Sequence[Origins], horizon: int) -> Array:
         """Return the model's forecast from `origins`, (O, H), in the channels' units."""
         return self.forecasts_from(origins, horizon, ["model"])["model"]
@@ -96,10 +106,13 @@ class FittedModel:
         forecasts = {}
         for name in names:
             predictor = self.scored[name]
-            for member in predictor.active_members or (predictor,):
+            if predictor.without_shift(context) is not context:
+                forecasts[name] = self.scaler.inverse(rollout(predictor, context, horizon), context.channel)
+                continue
+            for member in predictor.active_members(context) if predictor.is_ensemble else (predictor,):
                 if member.name not in scaled:
                     scaled[member.name] = self._rolled(member, origins, context, horizon)
-            y_hat = predictor.mix(scaled, context) if predictor.active_members else scaled[predictor.name]
+            y_hat = predictor.mix(scaled, context) if predictor.is_ensemble else scaled[predictor.name]
             forecasts[name] = self.scaler.inverse(y_hat, context.channel)
         return forecasts
 

@@ -16,7 +16,7 @@ from forecaster.errors import OutputError, SignalError, UsageError
 from forecaster.evaluation import ForecastFn, NumberScorer
 from forecaster.forecasting.forecast import NO_BAND_THERE, Forecast, far_from_training, runaway
 from forecaster.forecasting.rollout import rollout
-from forecaster.predictors import Predictor, predictor_class
+from forecaster.predictors import Predictor
 from forecaster.reading.survey import survey
 from forecaster.signal.calendar import SCALE
 from forecaster.signal.context import Context
@@ -78,8 +78,8 @@ class Numbers(Task):
             rows = [len(recording) for each in signals for recording in each.recordings]
             n_step = steps_of_many(rows, config.split, config.window)
             window = config.window.model_copy(update={"n_step": n_step})
-            is_able = predictor_class(config.predictor).takes_normalised and not config.carry_state
-            return {**fields, "n_step": n_step, "normalised": is_able and _differ(signals, config.split, window)}
+            normalised = not config.carry_state and _differ(signals, config.split, window)
+            return {**fields, "n_step": n_step, "normalised": normalised}
         if config.carry_state:
             problem = "--joint: a state is carried for each channel alone, past what the others were forecast to be."
             raise UsageError(problem, hint="Leave out --joint or --carry-state.")
@@ -161,7 +161,9 @@ class Numbers(Task):
             for end, mean, scale in zip(series, means, scales, strict=True)
         ]
         return [
-            forecast if departure is None else _far(forecast, departure.describe(columns[departure.column]))
+            forecast
+            if departure is None
+            else _far(forecast, departure.describe(columns[departure.column]), has_bands=model.has_bands(departure))
             for forecast, departure in zip(forecasts, model.departures(context), strict=True)
         ]
 
@@ -223,17 +225,13 @@ class Numbers(Task):
         return features
 
 
-def _far(forecast: Forecast, description: str) -> Forecast:
-    """Return a `forecast` whose context lies far from the training range, with the warning and without bands.
-
-    The predictors take the context as it is. One that forecasts relative to the level of its context would follow it.
-    """
-    return replace(
-        forecast,
-        bands=dict.fromkeys(forecast.bands),
-        reasons={str(level): NO_BAND_THERE for level in forecast.bands},
-        warnings=(far_from_training(description), *forecast.warnings),
-    )
+def _far(forecast: Forecast, description: str, *, has_bands: bool) -> Forecast:
+    """Return a `forecast` whose context lies far from the training range with the warning, and without bands if so."""
+    warnings = (far_from_training(description, has_bands=has_bands), *forecast.warnings)
+    if has_bands:
+        return replace(forecast, warnings=warnings)
+    reasons = {str(level): NO_BAND_THERE for level in forecast.bands}
+    return replace(forecast, bands=dict.fromkeys(forecast.bands), reasons=reasons, warnings=warnings)
 
 
 HalfWidths = dict[int, tuple[Array | None, str]]
@@ -302,6 +300,10 @@ class ModelBands:
         if manifest.window.normalised:
             return level_and_spread(origins.context(manifest.window).values)[1]
         return np.full((len(origins), 1), manifest.scaler.scale[origins.channel])
+
+    def has_bands(self, departure: Departure | None) -> bool:
+        """Return whether there are bands for a context that leaves the training range like this."""
+        return self.model.has_bands(departure)
 
     def departures(self, origins: Sequence[Origins]) -> list[Departure | None]:
         """Return how the context of each of `origins` leaves the training range."""

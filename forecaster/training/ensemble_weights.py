@@ -32,6 +32,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecaster.config import Window
 from forecaster.forecasting.rollout import rollout_from
@@ -39,6 +40,8 @@ from forecaster.predictors import Ensemble, Predictor
 from forecaster.predictors.base import Array
 from forecaster.predictors.ensemble import Members, convex, relative, without_small
 from forecaster.signal import sampling
+from forecaster.signal.context import Index
+from forecaster.signal.training_range import LevelRanges, level_ranges
 from forecaster.signal.windows import Runs, Windows, WindowSplits
 
 # Where the holdout fold's training and validation targets end, as shares of the training part; the rest is held out.
@@ -85,8 +88,9 @@ def fit_ensemble(members: Sequence[Predictor], splits: WindowSplits, holdout: He
     validation = HeldOut(members, splits.whole_validation(), splits.folds())
     segments = sampling.segments(validation.windows)
     holdout_moments = _moments_by_channel(holdout, splits.channels, segments)[0] if holdout else []
+    ranges = None if splits.window.normalised else level_ranges(splits.training)
     ensemble, *fold_ensembles = (
-        _ensemble(members, len(closed_form), validation=moments, holdout=holdout_moments, window=splits.window)
+        _ensemble(members, Evidence(moments, holdout_moments), ranges, splits.window)
         for moments in _moments_by_channel(validation, splits.channels, segments)
     )
     return FittedEnsemble(ensemble, tuple(fold_ensembles))
@@ -138,26 +142,57 @@ def _centred_runs(windows: Windows) -> Runs:
 # --- from moments to weights ------------------------------------------------------------
 
 
-def _ensemble(
-    members: Sequence[Predictor], n_closed_form: int, *, validation: Moments, holdout: Moments, window: Window
-) -> Ensemble:
-    """Return the ensemble of `members`, of which the first `n_closed_form` are in closed form."""
+class Evidence(NamedTuple):
+    """The moments of the errors on the validation part, and those of the members in closed form on the holdout fold."""
+
+    validation: Moments
+    holdout: Moments
+
+    def of_members(self, chosen: Index) -> Evidence:
+        """Return the evidence on the members `chosen` alone, in their order."""
+        return Evidence(*([_of_members(moments, chosen) for moments in part] for part in self))
+
+
+def _ensemble(members: Sequence[Predictor], evidence: Evidence, ranges: LevelRanges | None, window: Window) -> Ensemble:
+    """Return the ensemble of `members`, those in closed form first; `ranges` are those of the training part."""
+    is_closed_form = np.array([predictor.is_closed_form for predictor in members])
+    tensors = {"weights": _weights(evidence, is_closed_form)}
+    following = np.flatnonzero([predictor.follows_level for predictor in members])
+    if ranges is not None:
+        tensors["level_weights"] = np.zeros_like(tensors["weights"])
+        only_following = evidence.of_members(following)
+        tensors["level_weights"][:, :, following] = _weights(only_following, is_closed_form[following])
+        tensors |= {"context_levels": ranges.context, "segment_levels": ranges.segment, "largest_jump": ranges.jump}
+    names = tuple(predictor.name for predictor in members)
+    parameters = Members(members=names, segments=tensors["weights"].shape[1], levels=ranges is not None)
+    return Ensemble.restore(parameters, tensors, window).with_members(members)
+
+
+def _weights(evidence: Evidence, is_closed_form: NDArray[np.bool_]) -> Array:
+    """Return the weights (C, J, M) of members, those in closed form first."""
+    n_closed_form = int(is_closed_form.sum())
     # First the members in closed form, by all that is held out ...
-    evidence = [[_relative(moments, n_closed_form) for moments in validation]]
-    if holdout:
-        evidence.append([_relative(moments, n_closed_form) for moments in holdout])
-    mixtures = channel_weights([_sum(of_channel) for of_channel in zip(*evidence, strict=True)])
+    parts = [[_relative(moments, n_closed_form) for moments in evidence.validation]]
+    if evidence.holdout:
+        parts.append([_relative(moments) for moments in evidence.holdout])
+    mixtures = channel_weights([_sum(of_channel) for of_channel in zip(*parts, strict=True)])
     # ... then their mixture and each network, by validation: the candidates (J, 1 + networks, M).
-    candidates = [_with_networks(mixture, len(members)) for mixture in mixtures]
+    candidates = [_with_networks(mixture, len(is_closed_form)) for mixture in mixtures]
     moments_of_candidates = [
         None if moments is None else weights @ moments @ weights.swapaxes(1, 2)
-        for weights, moments in zip(candidates, validation, strict=True)
+        for weights, moments in zip(candidates, evidence.validation, strict=True)
     ]
     shares = channel_weights([_relative(moments) for moments in moments_of_candidates])
     weights = np.einsum("cjk,cjkm->cjm", np.stack(shares), np.stack(candidates))
-    parameters = Members(members=tuple(predictor.name for predictor in members), segments=weights.shape[1])
-    tensors = {"weights": np.apply_along_axis(without_small, 2, weights)}
-    return Ensemble.restore(parameters, tensors, window).with_members(members)
+    return np.apply_along_axis(without_small, 2, weights)
+
+
+def _of_members(moments: Array | None, chosen: Index) -> Array | None:
+    """Return the `moments` (J, M, M) of the members `chosen`, of which the holdout fold has only some."""
+    if moments is None:
+        return None
+    there = chosen[chosen < moments.shape[1]]
+    return moments[:, there[:, None], there]
 
 
 def channel_weights(moments: Moments) -> list[Array]:

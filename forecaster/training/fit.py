@@ -177,12 +177,13 @@ def _train_ensemble(
 
 def _fit_closed_form_members(splits: WindowSplits, ahead: int) -> list[Predictor]:
     """Return the members in closed form that are no baselines, fitted on `splits`."""
+    farther = splits.farther(ahead) if ahead > 1 else splits
     several = [name for name in direct() if predictor_class(name).is_closed_form] if ahead > 1 else []
-    able = [
-        name for name in closed_form_members() if predictor_class(name).takes_normalised or not splits.window.normalised
-    ]
-    members = [_fit(predictor_class(name), splits) for name in able]
-    return members + [_fit(predictor_class(name), splits.farther(ahead)) for name in several]
+    fitted = []
+    for name in dict.fromkeys((*closed_form_members(), *several)):
+        member = predictor_class(name)
+        fitted.append(_fit(member, farther if member.is_direct else splits))
+    return fitted
 
 
 def _fit_on_holdout_fold(splits: WindowSplits, ahead: int, members: Sequence[str]) -> HeldOut | None:
