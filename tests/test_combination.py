@@ -182,7 +182,7 @@ class TestMixing:
 
     def test_members_without_weight_are_not_asked(self, parts):
         ensemble = mixture([[[0.5, 0, 0.5]]], parts)
-        assert [member.name for member in ensemble.active_members] == ["last-value", "mean"]
+        assert [member.name for member in ensemble.active_members(contexts(2))] == ["last-value", "mean"]
         assert ensemble.mean_weights() == {"last-value": 0.5, "mean": 0.5}
 
     @pytest.mark.bits
@@ -201,6 +201,78 @@ class TestMixing:
         ensemble = Ensemble.restore(Members(members=("ridge",)), {"weights": np.ones((1, 1, 1))}, WINDOW)
         with pytest.raises(ModelError, match="ridge"):
             ensemble.with_members([])
+
+
+class TestLevels:
+    """Outside the levels of the training part those members have the weight that follow any level."""
+
+    @pytest.fixture
+    def ensemble(self, parts):
+        of_mean, of_last = np.array([[[0.0, 0, 1]]]), np.array([[[1.0, 0, 0]]])
+        ranges = np.array([[-0.5, 0.5]])
+        tensors = {
+            "weights": of_mean,
+            "level_weights": of_last,
+            "context_levels": ranges,
+            "segment_levels": 4 * ranges,
+            "largest_jump": np.array([8.0]),
+        }
+        ensemble = Ensemble.restore(Members(members=NAMES, levels=True), tensors, WINDOW)
+        return ensemble.with_members([predictor_class(name).fit(parts) for name in NAMES])
+
+    def at(self, *levels):
+        values = contexts(len(levels)).values
+        values += np.array(levels)[:, None] - values.mean(axis=1, keepdims=True)
+        return Context(values, np.zeros(len(levels), dtype=np.int64))
+
+    def test_within_them_the_weights_are_those_of_all_members(self, ensemble):
+        context = self.at(0, 0.4)
+        assert [member.name for member in ensemble.active_members(context)] == ["mean"]
+        assert not rollout(ensemble, context, 25).any()
+
+    def test_far_outside_the_forecast_is_that_of_members_that_follow(self, ensemble):
+        context = self.at(7, -3)
+        np.testing.assert_array_equal(rollout(ensemble, context, 25), np.repeat(context.values[:, -1:], 25, axis=1))
+
+    def test_between_them_the_weights_pass_smoothly(self, ensemble):
+        y_hat = np.array([ensemble.predict(self.at(level))[0, 0] for level in np.linspace(0.4, 1.6, 200)])
+        last = np.array([self.at(level).values[0, -1] for level in np.linspace(0.4, 1.6, 200)])
+        shares = y_hat / last
+        assert shares[0] == 0
+        assert shares[-1] == 1
+        assert 0 <= np.diff(shares).min() <= np.diff(shares).max() < 0.02
+
+    @pytest.mark.bits
+    def test_a_row_has_the_same_bits_in_every_place(self, ensemble):
+        context = self.at(0, 0.7, 7, -3, 0.2)
+        together = rollout(ensemble, context, 30)
+        for row in range(5):
+            assert rollout(ensemble, context[row : row + 1], 30).tobytes() == together[row : row + 1].tobytes()
+
+    def test_a_step_within_the_context_is_taken_to_the_new_level(self, ensemble):
+        values = self.at(0).values
+        stepped = values.copy()
+        stepped[:, -15:] += 100
+        moved = ensemble.without_shift(Context(stepped, np.zeros(1, dtype=np.int64)))
+        assert abs(moved.values.mean() - 100 - values.mean()) < 2
+        assert np.ptp(moved.values) < 10
+
+    @pytest.mark.parametrize(
+        ("name", "spoiled"),
+        [("context_levels", [[1.0, 0.0]]), ("segment_levels", [[0.0, np.inf]]), ("largest_jump", [-1.0])],
+    )
+    def test_levels_that_make_no_sense_are_refused(self, ensemble, name, spoiled):
+        with pytest.raises(ModelError, match="not finite, or descend"):
+            Ensemble.restore(ensemble.parameters, ensemble.tensors() | {name: np.array(spoiled)}, WINDOW)
+
+    def test_a_trained_one_forecasts_a_recording_at_another_level_as_well(self, auto):
+        usual, higher = signal_of(wave(700, seed=4), "usual"), signal_of(wave(700, seed=4) + 60, "higher")
+        first, second = (auto.evaluate(signal, stride=7).parts[0] for signal in (usual, higher))
+        errors = [part.scores["model"]["rmse"] for part in (first, second)]
+        assert errors[1] < 1.5 * errors[0]
+        coverage = next(band for band in second.bands if band.level == 90)
+        assert coverage.coverage > 0.75
+        assert "far from the training range" in second.warnings[0]
 
 
 class TestModel:

@@ -115,6 +115,14 @@ class TestContract:
         first, second = (trained(name, k).predictors[0].tensors() for k in range(2))
         assert {k: v.tobytes() for k, v in first.items()} == {k: v.tobytes() for k, v in second.items()}
 
+    def test_if_it_follows_the_level_a_higher_context_is_forecast_as_much_higher(self, name, trained):
+        predictor = trained(name).predictors[0]
+        if not predictor.follows_level or predictor.is_ensemble:
+            pytest.skip("it does not say that it follows the level")
+        context = contexts(name, 5, seed=1)
+        higher = Context(context.values + 40, context.channel)
+        np.testing.assert_allclose(predictor.predict(higher) - 40, predictor.predict(context), atol=1e-3)
+
     def test_it_has_a_description(self, name, trained):
         assert 20 < len(predictors.describe(name)) < 120
 
@@ -125,7 +133,7 @@ class TestContract:
         assert chosen.is_baseline == (name in predictors.baselines(chosen.task))
         predictor = trained(name).predictors[0]
         assert predictor.segments == 1
-        assert bool(predictor.active_members) == (name == "auto")
+        assert predictor.is_ensemble == (name == "auto")
         assert not predictor.sees_other_targets
 
     def test_the_input_is_left_as_it_was(self, name, trained):

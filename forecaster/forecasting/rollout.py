@@ -57,6 +57,8 @@ def rollout(predictor: Predictor, context: Context, horizon: int) -> Array:
                     recursion.append(block, predictor.predict(window))
                 recursion.advance()
             result[rows] = recursion.result(horizon)
+    if (limits := predictor.limits(context)) is not None:
+        result = np.clip(result, *limits)
     return level + spread * result if predictor.window.normalised else result
 
 

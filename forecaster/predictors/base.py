@@ -129,6 +129,10 @@ class Predictor(ABC):
     def predict(self, context: Context) -> Array:
         """Return the forecast of the next segment (B, N), or of the next K `segments` (B, K N)."""
 
+    def limits(self, context: Context) -> tuple[Array, Array] | None:
+        """Return between what, both (B, 1), the recursive forecast of each context is held; None without limits."""
+        return None
+
     @property
     def segments(self) -> int:
         """The segments that `predict` forecasts in one pass."""

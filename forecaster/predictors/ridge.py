@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -46,7 +47,8 @@ class RidgeParameters(Frozen):
     """The penalty, the samples that it looks back on, the segments forecast at once, and the limits (scaled units).
 
     The limits are those of the training part's range, widened by its span on either side. The recursive
-    forecast may not leave them.
+    forecast may not leave them. Where a context lies outside the range, and the map follows its level,
+    they move with it.
     """
 
     alpha: Annotated[float, Field(gt=0, le=1e300)]
@@ -125,7 +127,7 @@ class LinearMap(Predictor):
         """Return kernel and bias, in single precision."""
         return {"kernel": self.kernel.astype(np.float32), "bias": self.bias.astype(np.float32)}
 
-    @property
+    @cached_property
     def follows_level(self) -> bool:
         """Whether a context that is higher by any amount is forecast higher by just as much."""
         return not self.bias.any() and bool(np.abs(self.kernel.sum(axis=0) - 1).max() <= ROUNDING)
@@ -137,7 +139,17 @@ class LinearMap(Predictor):
 
     def predict(self, context: Context) -> Array:
         """Return the forecast of the next segment, or of K of them (B, K N), kept within the limits."""
-        return np.clip(self.unclipped(context), self.parameters.low, self.parameters.high)
+        return np.clip(self.unclipped(context), *self.limits(context))
+
+    def limits(self, context: Context) -> tuple[Array, Array]:
+        """Return the limits of what is forecast of each context, both (B, 1)."""
+        low, high = self.parameters.low, self.parameters.high
+        shift = np.zeros((len(context.values), 1))
+        if self.follows_level:
+            level = np.ascontiguousarray(context.values).mean(axis=1, keepdims=True)
+            span = (high - low) / 3
+            shift = np.maximum(level - (high - span), 0.0) + np.minimum(level - (low + span), 0.0)
+        return low + shift, high + shift
 
     def unclipped(self, context: Context) -> Array:
         """Return the forecast of the next segment, or of K of them (B, K N), whatever the limits."""
