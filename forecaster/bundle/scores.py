@@ -136,6 +136,13 @@ class FreeRun(_Record):
     text: str
 
 
+class Panel(_Record):
+    """How many series there were, and the share of them that were forecast better than by the seasonal-naive."""
+
+    series: Steps
+    better_than_seasonal_naive: Annotated[float, Field(ge=0, le=1)]
+
+
 class ChannelScores(_Record):
     """The scores of one channel of one signal; older versions have stored no skill, and nothing behind it."""
 
@@ -150,6 +157,7 @@ class ChannelScores(_Record):
     bands: Annotated[list[BandScore], Field(fail_fast=True)] | None = None
     spectrum: Spectrum | None = None
     free_run: FreeRun | None = None
+    panel: Panel | None = None
 
 
 class StoredEvaluation(_Record):

@@ -50,6 +50,8 @@ def _part(part: Mapping[str, Any], sample_rate_hz: float | None, levels: Sequenc
         for name, scores in part["scores"].items()
     ]
     lines = [f"{title}: {part['origins']} origins", table(["", *columns], rows)]
+    if part.get("panel"):
+        lines.append("  errors are in units of each context's spread; mase is the mean of all series")
     for name, text in part["reasons"].items():
         metric = name.removeprefix("model.")
         if name.startswith("model.") and metric in columns:

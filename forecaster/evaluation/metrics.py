@@ -117,13 +117,21 @@ class ErrorSums:
         sums.add(y_true, y_hat)
         return sums
 
-    def add(self, y_true: Array, y_hat: Array) -> None:
-        """Add a block of origins, both (B, H)."""
+    def add(self, y_true: Array, y_hat: Array, scaling: tuple[Array, Array] | None = None) -> None:
+        """Add a block of origins, both (B, H).
+
+        With a `scaling`, level and spread of each origin (B, 1), errors count in units of the spread, and values
+        relative to the level.
+        """
         y_true, y_hat = np.asarray(y_true, dtype=np.float64), np.asarray(y_hat, dtype=np.float64)
         if y_true.ndim != 2 or y_true.shape != y_hat.shape:
             raise ValueError(f"y_true {y_true.shape} and y_hat {y_hat.shape} must be the same (O, H)")
         # A forecast that ran away overflows here; its metrics then say so.
         with np.errstate(over="ignore", invalid="ignore"):
+            values = y_true, y_hat
+            if scaling is not None:
+                level, spread = scaling
+                y_true, y_hat = (y_true - level) / spread, (y_hat - level) / spread
             square = np.square(y_hat - y_true)
             self.y_true.add(y_true)
             self.y_hat.add(y_hat)
@@ -131,7 +139,7 @@ class ErrorSums:
             self.origin_mses.append(square.mean(axis=1))
             for metric in NUMBER_METRICS:
                 if metric.loss is not None:
-                    block_loss = float(metric.loss(y_true, y_hat).sum())
+                    block_loss = float(metric.loss(*(values if metric.is_of_values else (y_true, y_hat))).sum())
                     self.losses[metric.name] = self.losses.get(metric.name, 0.0) + block_loss
 
     @property
@@ -234,7 +242,8 @@ class MetricInputs:
 
     `y_true_density` and `y_hat_density` (F,) are power spectral densities, empty where the horizon is too short;
     `seasonal_error` is the mean absolute error of the seasonal-naive forecast on the training part, in the signal's
-    unit; `coverages` has the share of covered targets by level in percent, or why there is none.
+    unit; `coverages` has the share of covered targets by level in percent, or why there is none. Where there are many
+    series of different size, `scaled_errors` has the MASE of each.
     """
 
     errors: ErrorSums
@@ -242,6 +251,7 @@ class MetricInputs:
     y_hat_density: Array
     seasonal_error: float | None = None
     coverages: Mapping[int, Score] = field(default_factory=dict)
+    scaled_errors: Array | None = None
 
 
 def nmse(inputs: MetricInputs) -> Score:
@@ -262,11 +272,16 @@ def absolute_error(y_true: Array, y_hat: Array) -> Array:
 def mase(inputs: MetricInputs) -> Score:
     """Return the mean absolute error over that of the seasonal-naive forecast on the training part.
 
+    Of many series it is the mean of each.
+
     Source: Hyndman, Koehler 2006, "Another look at measures of forecast accuracy", section 3.
     """
     mae = inputs.errors.mean_loss("mae")
     if mae.value is None:
         return mae
+    if inputs.scaled_errors is not None:
+        no_error = Score(None, "no series had a seasonal-naive error to scale by")
+        return _finite(inputs.scaled_errors.mean()) if len(inputs.scaled_errors) else no_error
     if inputs.seasonal_error is None or not np.isfinite(inputs.seasonal_error):
         return Score(None, "the training part gave no seasonal-naive error to scale by")
     if inputs.seasonal_error <= 0:
@@ -347,8 +362,8 @@ class Metric:
     `score` takes the summed inputs (`MetricInputs`, of symbols `SymbolSums`), of a metric `per_level` also the
     level of the band in percent. A metric of numbers may name an elementwise `loss` of y_true and y_hat, (B, H)
     each: its sum is kept in `ErrorSums.losses`, and without a `score` the metric is its mean. `perfect` is the value of
-    a forecast without error. `smaller_is_better` is None where a value in between is best. Tables show `digits`
-    significant digits.
+    a forecast without error. `smaller_is_better` is None where a value in between is best. A loss `is_of_values` that
+    needs the values in the signal's unit, where errors count in another. Tables show `digits` significant digits.
     """
 
     name: str
@@ -356,6 +371,7 @@ class Metric:
     loss: Callable[[Array, Array], Array] | None = None
     perfect: float = 0.0
     smaller_is_better: bool | None = True
+    is_of_values: bool = False
     per_level: bool = False
     digits: int = 4
 
@@ -376,7 +392,7 @@ NUMBER_METRICS: tuple[Metric, ...] = (
     Metric("rmse", rmse),
     Metric("mae", loss=absolute_error),
     Metric("mase", mase),
-    Metric("smape", loss=symmetric_error),
+    Metric("smape", loss=symmetric_error, is_of_values=True),
     Metric("coverage", coverage, perfect=1.0, smaller_is_better=None, per_level=True),
     Metric("psd_error_db", psd_error_db),
     Metric("rms_ratio", rms_ratio, perfect=1.0, smaller_is_better=None),

@@ -9,15 +9,19 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from forecaster.evaluation import sentences
 from forecaster.evaluation.bands import LEVELS, NO_BAND, Bands, band_scores
 from forecaster.evaluation.metrics import CoverageSums, ErrorSums, MetricInputs, Score, number_names, number_scores
+from forecaster.evaluation.panel import Panel, SeriesErrors, seasonal_error
 from forecaster.evaluation.recursive import RecursiveSegments, StepSums, recursive_segments
 from forecaster.evaluation.results import ChannelScores, Example
 from forecaster.evaluation.scoring import ForecastFn, Place, Plan, located, too_short
 from forecaster.evaluation.spectra import LagCorrelationSums, LaggedTargets, SpectraSums, Spectrum, spectrum
 from forecaster.evaluation.verdict import compare, is_rival
 from forecaster.forecasting.forecast import NO_BAND_THERE
+from forecaster.predictors.naive import SeasonalNaive
 from forecaster.signal.origins import Origins
+from forecaster.signal.scaling import level_and_spread
 from forecaster.signal.signal import Signal
 from forecaster.signal.training_range import Departure
 
@@ -33,6 +37,7 @@ class ForecastSums:
     spectra: SpectraSums = field(default_factory=SpectraSums)
     lag_correlation: LagCorrelationSums = field(default_factory=LagCorrelationSums)
     steps: StepSums | None = None
+    series: SeriesErrors = field(default_factory=SeriesErrors)
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,14 @@ class NumberScorer:
 
     `seasonal_errors` (C,) is the mean absolute error of the seasonal-naive forecast on the training part, in the
     signal's unit: what MASE divides by, None where it is not known. The coverage of `bands` is taken at `levels` and at
-    90 percent; figures show the highest of `levels`.
+    90 percent; figures show the highest of `levels`. `lags` (C,) are the periods of the channels (samples), by which
+    MASE is taken of each series where windows are normalised.
     """
 
     seasonal_errors: Sequence[float | None]
     bands: Bands | None = None
     levels: Sequence[int] = LEVELS
+    lags: Sequence[int] = ()
     step_name: ClassVar[str] = "sample"
 
     def channel(self, signal: Signal, channel: int, places: Sequence[Place], plan: Plan) -> NumberChannel:
@@ -69,6 +76,9 @@ class NumberChannel:
         self._levels = tuple(sorted({*LEVELS, *scorer.levels}))
         self._shown_level = max(scorer.levels, default=LEVELS[0])
         self.sums = {name: ForecastSums(ErrorSums(plan.horizon)) for name in plan.names}
+        self._is_panel = plan.window.normalised
+        self._lag = scorer.lags[channel] if scorer.lags else 1
+        self._seasonal_errors: dict[int, float] = {}
         self._target_spectra = SpectraSums()
         self._target_steps: StepSums | None = None
         count = sum(len(place.rows) for place in places)
@@ -85,8 +95,8 @@ class NumberChannel:
         self._coverages = {level: CoverageSums() for level in self._half_widths}
         self._far: list[Departure] = []
 
-    def add(self, block: Origins, y_true: Array, forecasts: Mapping[str, Array]) -> dict[int, Array]:
-        """Add a block of origins (B, H); return half the width of the model's bands there, by level (B, H)."""
+    def add(self, recording: int, block: Origins, y_true: Array, forecasts: Mapping[str, Array]) -> dict[int, Array]:
+        """Add a block of origins (B, H) of a recording; return half the width of the model's bands, by level (B, H)."""
         if self._plan.horizon > self._plan.window.n_input and self._target_steps is None:
             self._target_steps = StepSums(float(y_true.mean()))
             for name in forecasts:
@@ -94,10 +104,10 @@ class NumberChannel:
         self._target_spectra.add(y_true)
         if self._target_steps is not None:
             self._target_steps.add(y_true)
+        self._add_errors(recording, block, y_true, forecasts)
         places, transform = self._lagged.add(block.values, block.rows)
         for name, y_hat in forecasts.items():
             sums = self.sums[name]
-            sums.errors.add(y_true, y_hat)
             sums.spectra.add(y_hat)
             if sums.steps is not None:
                 sums.steps.add(y_hat)
@@ -110,6 +120,17 @@ class NumberChannel:
             if banded.any():
                 coverage.add(y_true[banded], forecasts["model"][banded], half_widths[level][banded])
         return half_widths
+
+    def _add_errors(self, recording: int, block: Origins, y_true: Array, forecasts: Mapping[str, Array]) -> None:
+        """Add the errors of a block, those of a panel in units of each context's spread."""
+        scaling = None
+        if self._is_panel:
+            scaling = level_and_spread(block.context(self._plan.window).values)
+            if recording not in self._seasonal_errors:
+                self._seasonal_errors[recording] = seasonal_error(block, self._lag)
+        for name, y_hat in forecasts.items():
+            self.sums[name].errors.add(y_true, y_hat, scaling)
+            self.sums[name].series.add(recording, y_true, y_hat)
 
     def _departures(self, block: Origins) -> list[Departure | None]:
         """Return how the context of each origin of a block leaves the training range."""
@@ -142,7 +163,7 @@ class NumberChannel:
             if not coverage.shares:
                 self._no_band[level] = NO_BAND_THERE
         errors = {name: sums.errors for name, sums in self.sums.items()}
-        recursive = self._recursive(errors)
+        recursive = None if self._is_panel else self._recursive(errors)
         verdict = compare(errors, overlap=plan.overlap, own_baseline=plan.own_baseline)
         if recursive is not None and verdict.kind == "better":
             verdict = verdict.and_then(recursive.usable_horizon.ahead(plan.horizon, signal.sample_rate_hz))
@@ -154,10 +175,19 @@ class NumberChannel:
             by_step={name: sums.by_step() for name, sums in errors.items()},
             verdict=verdict,
         )
-        size = None if self._bands is None else self._bands.effective_sample_size(channel, plan.horizon)
-        bands = band_scores(self._coverages, self._no_band, overlap=plan.overlap, effective_sample_size=size)
+        panel = self._compared_by_series() if self._is_panel else None
+        if panel is not None:
+            clause = sentences.better_series(panel.better, panel.series, SeasonalNaive.label)
+            scores = replace(scores, panel=panel, verdict=verdict.and_then(clause))
+        effective_size = None if self._bands is None else self._bands.effective_sample_size(channel, plan.horizon)
+        bands = band_scores(self._coverages, self._no_band, overlap=plan.overlap, effective_sample_size=effective_size)
         warnings = self._warnings(scores.origins)
         return replace(scores, bands=bands, spectrum=self._spectrum(), recursive=recursive, warnings=warnings)
+
+    def _compared_by_series(self) -> Panel | None:
+        """Return how the model does beside the seasonal-naive forecast, series by series."""
+        baseline = self.sums.get(SeasonalNaive.name)
+        return None if baseline is None else Panel.of(self.sums["model"].series, baseline.series)
 
     def _warnings(self, origins: int) -> tuple[str, ...]:
         """Return in a sentence how many of the `origins` are far from the training range, and how far at worst."""
@@ -178,7 +208,9 @@ class NumberChannel:
             coverages |= {level: sums.score() for level, sums in self._coverages.items() if sums.shares}
         sums = self.sums[name]
         densities = self._target_spectra.coarse, sums.spectra.coarse
-        return number_scores(MetricInputs(sums.errors, *densities, self._seasonal_error, coverages), self._levels)
+        scaled_errors = sums.series.scaled(self._seasonal_errors) if self._is_panel else None
+        inputs = MetricInputs(sums.errors, *densities, self._seasonal_error, coverages, scaled_errors)
+        return number_scores(inputs, self._levels)
 
     def _recursive(self, errors: Mapping[str, ErrorSums]) -> RecursiveSegments | None:
         """Return the scores of each segment, None where none is forecast from forecasts."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from forecaster.evaluation.bands import BandScore
 from forecaster.evaluation.metrics import Score, StepRow
+from forecaster.evaluation.panel import Panel
 from forecaster.evaluation.recursive import RecursiveSegments
 from forecaster.evaluation.spectra import Spectrum
 from forecaster.evaluation.verdict import Verdict, overall
@@ -71,6 +72,7 @@ class ChannelScores:
     spectrum: Spectrum | None = None
     recursive: RecursiveSegments | None = None
     warnings: tuple[str, ...] = ()
+    panel: Panel | None = None
 
     @classmethod
     def of(
@@ -132,6 +134,8 @@ class ChannelScores:
             document[OWN_RATIO] = self.verdict.own_ratio
         if self.bands is not None:
             document["bands"] = [band.to_json() for band in self.bands]
+        if self.panel is not None:
+            document["panel"] = self.panel.to_json()
         if self.spectrum is not None:
             document["spectrum"] = self.spectrum.to_json()
         if self.recursive is not None:

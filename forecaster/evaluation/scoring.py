@@ -104,8 +104,8 @@ class ChannelScorer(Protocol):
 
     sums: dict[str, Any]
 
-    def add(self, block: Origins, y_true: Array, forecasts: Mapping[str, Any]) -> Mapping[int, Array]:
-        """Add a block of origins (B, H); return half the width of the model's bands there, by level (B, H)."""
+    def add(self, recording: int, block: Origins, y_true: Array, forecasts: Mapping[str, Any]) -> Mapping[int, Array]:
+        """Add a block of origins (B, H) of a recording; return half the width of the model's bands, by level (B, H)."""
 
     def result(self) -> ChannelScores:
         """Return the scores over all blocks."""
@@ -209,7 +209,7 @@ class _Run:
             for k, (block, channel_scorer) in enumerate(zip(blocks, scorers, strict=True)):
                 y_true, rows = block.y_true(plan.horizon), slice(k * len(block), (k + 1) * len(block))
                 of_channel = {name: _rows(forecasts[name], rows) for name in to_forecast}
-                half_widths = channel_scorer.add(block, y_true, of_channel)
+                half_widths = channel_scorer.add(recording, block, y_true, of_channel)
                 if self.keep is not None:
                     self.keep(ScoredBlock(signal, recording, block, y_true, of_channel, half_widths))
         if places:

@@ -27,6 +27,15 @@ def ratio(value: float) -> str:
     return f"{value:.2g}" if value < 10 else f"{value:.3g}"
 
 
+def better_series(share: float, series: int, baseline: str) -> str:
+    """Return how many of many series are forecast better than by the `baseline`.
+
+    >>> better_series(0.7138, 359, "repeating the last period")
+    'it is better than repeating the last period on 71 % of 359 series'
+    """
+    return f"it is better than {baseline} on {100 * share:.0f} % of {series} series"
+
+
 def loop_of(spread: float | None, *, changes: bool) -> Loop:
     """Return what became of a loop's amplitude; `spread` is that of its forecasts over that of the targets.
 

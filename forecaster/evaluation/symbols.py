@@ -47,7 +47,9 @@ class SymbolChannel:
         self._signal, self._channel, self._plan, self._has_origins = signal, channel, plan, has_origins
         self.sums = {name: SymbolSums() for name in plan.names}
 
-    def add(self, block: Origins, y_true: Array, forecasts: Mapping[str, tuple[Array, Array]]) -> dict[int, Array]:
+    def add(
+        self, recording: int, block: Origins, y_true: Array, forecasts: Mapping[str, tuple[Array, Array]]
+    ) -> dict[int, Array]:
         """Add a block of origins; symbols have no bands."""
         for name, (codes, probabilities) in forecasts.items():
             self.sums[name].add(y_true, codes, probabilities)

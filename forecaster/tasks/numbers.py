@@ -17,6 +17,7 @@ from forecaster.evaluation import ForecastFn, NumberScorer
 from forecaster.forecasting.forecast import NO_BAND_THERE, Forecast, far_from_training, runaway
 from forecaster.forecasting.rollout import rollout
 from forecaster.predictors import Predictor
+from forecaster.predictors.naive import SeasonalNaive
 from forecaster.reading.survey import survey
 from forecaster.signal.calendar import SCALE
 from forecaster.signal.context import Context
@@ -205,7 +206,8 @@ class Numbers(Task):
 
     def scorer(self, model: FittedModel, levels: Sequence[int]) -> NumberScorer:
         """Return what scores numbers by their squared errors, and the bands by how often they hold the target."""
-        return NumberScorer(_mase_scale(model), ModelBands(model), tuple(levels))
+        lags = next((p.parameters.lags for p in model.predictors if isinstance(p, SeasonalNaive)), ())
+        return NumberScorer(_mase_scale(model), ModelBands(model), tuple(levels), lags)
 
     # --- showing -------------------------------------------------------------------------
 
