@@ -192,7 +192,8 @@ class Forecaster(FittedModel):
             training_range=task.training_range(until_test, prepared.scaler, config.window, signals[0]),
             interrupted=trained.interrupted,
         )
-        notes = (*compatibility.remarks_among(signals), *trained.notes)
+        targets = [part[:, : len(signals[0].channels)] for part in rows]
+        notes = (*compatibility.remarks_among(signals), *task.remarks(targets, config.window), *trained.notes)
         model = cls(manifest, fitted, quantiles, history=trained.history, notes=notes)
         for horizon in _scored_horizons(prepared, config):
             reuse = shared.sums.setdefault(horizon, {}) if shared else None

@@ -105,7 +105,9 @@ class TrainingRun:
         for signal in self.signals:
             for note in signal.notes:
                 terminal.say(f"note: {printable(signal.name)}: {printable(note)}")
-        window = self.config.window
+        from forecaster.training.preparation import resolved
+
+        window = resolved(self.config, self.signals).window
         context, horizon = (samples_and_time(length, self.rate_hz) for length in (window.context, window.n_input))
         terminal.say(f"context {context}, horizon {horizon}")
 
@@ -300,7 +302,7 @@ def _facts(trained: _Trained) -> list[str]:
     from forecaster.forecasting.forecast import CARRIED, JOINT
     from forecaster.reading.symbols import listed
 
-    signals, config, rate_hz = trained.run.signals, trained.run.config, trained.run.rate_hz
+    signals, config, rate_hz = trained.run.signals, trained.forecaster.config, trained.run.rate_hz
     channels, window, split = trained.forecaster.manifest.channels, config.window, config.split
     names = [printable(signal.name, 60) for signal in signals]
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
@@ -363,7 +365,7 @@ def _summary(trained: _Trained) -> dict[str, Any]:
         "model": str(trained.output),
         "predictor": run.config.predictor,
         "config": run.config.model_dump(mode="json"),
-        "context": run.config.window.context,
+        "context": forecaster.config.window.context,
         "sample_rate_hz": run.rate_hz,
         "training_data": [data.model_dump(mode="json") for data in forecaster.manifest.training_data],
         "seconds": round(trained.seconds, 3),

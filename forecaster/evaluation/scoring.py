@@ -51,6 +51,7 @@ class Plan:
     """What all channels of an evaluation share.
 
     `names` are the predictors scored, "model" among them; `own_baseline` is the baseline that the model is, or "".
+    `has_targets` says whether there is any row that may be scored.
     """
 
     names: tuple[str, ...]
@@ -58,6 +59,7 @@ class Plan:
     horizon: int
     stride: int
     own_baseline: str = ""
+    has_targets: bool = True
 
     @property
     def overlap(self) -> int:
@@ -168,7 +170,12 @@ def evaluate(  # noqa: PLR0913  the keywords are what a scored run consists of
     if horizon < 1 or stride < 1:
         sizes = f"The horizon ({horizon}) and the stride ({stride})"
         raise UsageError(f"{sizes} must be at least 1 {scorer.step_name}.")
-    plan = Plan(tuple(names), window, horizon, stride, own_baseline)
+    has_targets = any(
+        first < len(recording)
+        for signal, rows in zip(signals, first_targets, strict=True)
+        for recording, first in zip(signal.recordings, rows, strict=True)
+    )
+    plan = Plan(tuple(names), window, horizon, stride, own_baseline, has_targets)
     run = _Run(plan, scorer, forecast_fn, keep)
     reusable: ReusableSums = {} if reuse is None or keep is not None else reuse
     scores: list[ChannelScores] = []
@@ -276,6 +283,8 @@ def located(signal: Signal, channel: int, place: Place) -> Origins:
 
 def too_short(signal: Signal, plan: Plan) -> str:
     """Return with counts why a signal has no origin."""
+    if not plan.has_targets:
+        return "nothing was held back: the split leaves no test part"
     longest = max((len(recording) for recording in signal.recordings), default=0)
     return (
         f"an origin needs {plan.window.context} rows of context and {plan.horizon} rows to score, in the part "

@@ -125,6 +125,10 @@ class Task(ABC):
         """Return the range of the contexts in the training and validation `parts`; None for a task without one."""
         return None
 
+    def remarks(self, parts: Sequence[Array], window: Window) -> tuple[str, ...]:
+        """Return in sentences how the training `parts` (T, C) of recordings differ, where that changes the model."""
+        return ()
+
     @abstractmethod
     def choice_ends(self, begins: NDArray[np.int64], ends: NDArray[np.int64], window: Window) -> NDArray[np.int64]:
         """Return for each run the row up to which its targets choose a network's best state and ridge's penalty."""

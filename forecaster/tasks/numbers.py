@@ -120,6 +120,15 @@ class Numbers(Task):
         """
         return TrainingRange.fit(parts, scaler, window, len(signal.columns) - 2 * len(signal.calendar))
 
+    def remarks(self, parts: Sequence[Array], window: Window) -> tuple[str, ...]:
+        """Return that each window counts in units of its own spread, and by how much the spreads differ."""
+        if not window.normalised:
+            return ()
+        spreads = np.array([part.std(axis=0) for part in parts if len(part) >= window.context + window.n_input])
+        ratio = max(float(spread[spread > 0].max() / spread[spread > 0].min()) for spread in spreads.T if spread.any())
+        difference = f"the recordings differ, their spread by up to {ratio:.3g} times"
+        return (f"{difference}: each window is taken relative to its own level, and in units of its own spread",)
+
     def choice_ends(self, begins: NDArray[np.int64], ends: NDArray[np.int64], window: Window) -> NDArray[np.int64]:
         """Return the row at which the last third of each run's validation part begins."""
         rows = [chosen_until(int(b), int(e), window.n_input) for b, e in zip(begins, ends, strict=True)]
