@@ -19,7 +19,6 @@ import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -187,14 +186,17 @@ def main() -> None:
     parser.add_argument("set", choices=SETS)
     parser.add_argument("path", type=Path, metavar="FILE", help="the set as CSV; it is not shipped")
     parser.add_argument("--horizon", type=int, action="append", choices=HORIZONS, help="all if left out")
-    parser.add_argument("--sentinel", type=float, help="the number that stands for a missing value; a value if left out")
+    parser.add_argument(
+        "--sentinel", type=float, help="the number that stands for a missing value; a value if left out"
+    )
     parser.add_argument("--predictor", default="auto")
     parser.add_argument("--quick", action="store_true", help="one horizon, few steps: shows that it works")
     options = parser.parse_args()
     horizons = HORIZONS[:1] if options.quick else tuple(options.horizon or HORIZONS)
     steps = 5 if options.quick else None
     jobs = [
-        Job(options.set, options.path, horizon, options.sentinel, options.predictor, steps) for horizon in horizons[::-1]
+        Job(options.set, options.path, horizon, options.sentinel, options.predictor, steps)
+        for horizon in horizons[::-1]
     ]
     print(f"{options.set}; {measure.machine()}\n", flush=True)
     began = time.monotonic()

@@ -86,6 +86,25 @@ def test_a_suggested_window_uses_at_most_a_fifth_of_the_training_rows(rows, peri
         assert 1 <= n_step * n_input <= rows // 5
 
 
+@pytest.mark.parametrize(
+    ("step_s", "rows", "expected"),
+    [
+        (1800, 7000, (25, 48)),  # half-hours: a day
+        (3600, 12_000, (25, 24)),
+        (300, 15_000, (10, 288)),
+        (60, 100_000, (25, 60)),  # minutes: a day has too many, so an hour
+        (86_400, 1000, (25, 7)),  # days: a week
+        (7 * 86_400, 2000, (7, 52)),  # weeks: a year
+        (30.44 * 86_400, 400, (6, 12)),
+        (365.25 * 86_400, 300, (7, 8)),  # years: no span holds two of them
+        (3600, 300, (7, 8)),  # too short for four days
+        (0.001, 40_000, (25, 100)),
+    ],
+)
+def test_on_a_calendar_a_segment_is_a_span_that_people_think_in(step_s, rows, expected):
+    assert suggest(rows, None, step_s) == expected
+
+
 @pytest.mark.parametrize("period", [30, 100, 416, 3000])
 def test_a_suggested_window_covers_two_periods_if_there_is_room(period):
     n_step, n_input = suggest(100_000, period)
@@ -206,7 +225,8 @@ def test_windows_know_the_channel_of_their_run():
         (1_000_000, 2000.0, (25, 160)),
         (1_000_000, 2000.1, (25, 160)),
         (15_000, 2000.0, (25, 120)),
-        (2_000, 30.0, (20, 20)),
+        (2_000, 30.0, (13, 30)),
+        (122_000, 11.58, (24, 104)),
     ],
 )
 def test_the_suggested_window(rows, period, expected):

@@ -17,6 +17,7 @@ from forecaster.errors import shell_quoted
 from forecaster.files import as_argument
 from forecaster.signal.signal import Signal
 from forecaster.signal.spectrum import dominant_period
+from forecaster.signal.time_axis import TimeAxis
 from forecaster.signal.windows import boundaries, suggest
 
 if TYPE_CHECKING:
@@ -93,8 +94,10 @@ def survey(signal: Signal, *, dialect: Dialect | None = None, timing: Timing | N
     channels = tuple(_channel(signal, c) for c in range(len(signal.channels)))
     longest = max((len(recording) for recording in signal.recordings), default=0)
     periods = [channel.period for channel in channels if channel.period]
-    # Two of the longest dominant periods in a window, if the recordings are long enough.
-    window = suggest(boundaries(longest, Split())[0], max(periods, default=None))
+    # A calendar's span, or two of the longest dominant periods in a window, if the recordings are long enough.
+    axis = signal.recordings[0].time if signal.recordings else TimeAxis()
+    step_s = 1 / signal.sample_rate_hz if axis.kind == "timestamps" and signal.sample_rate_hz else None
+    window = suggest(boundaries(longest, Split())[0], max(periods, default=None), step_s)
     warnings = [text for channel in channels for text in _channel_warnings(channel)]
     return Survey(
         name=signal.name,

@@ -26,6 +26,13 @@ from forecaster.signal.scaling import level_and_spread
 Index = NDArray[np.int64]
 # No window to learn from counts as quieter than this share of its recording's standard deviation.
 QUIETEST = 0.1
+# A suggested window has at most so many segments. Of the calendar's spans the context holds at least so many, each with
+# at most so many rows.
+MOST_STEPS, FEWEST_SPANS, MOST_IN_SPAN = 25, 4, 300
+HOUR_S, DAY_S = 3600.0, 86_400.0
+WEEK_S, YEAR_S = 7 * DAY_S, 365.25 * DAY_S
+# The span that a person thinks in, by the seconds between rows: of weeks and months a year, of days a week.
+SPANS_S = ((6 * DAY_S, YEAR_S), (0.9 * DAY_S, WEEK_S))
 
 
 @dataclass(frozen=True)
@@ -234,27 +241,46 @@ class Windows:
         return self.runs.flat[begin : begin + length]
 
 
-def suggest(training_rows: int, period: float | None) -> tuple[int, int] | None:
+def suggest(training_rows: int, period: float | None, step_s: float | None = None) -> tuple[int, int] | None:
     """Return an (S, N) whose context is at most a fifth of `training_rows`, or None below 10 rows.
 
-    It covers two dominant periods (in samples) if it can, with S up to 25 segments of up to
-    100 samples, and otherwise as much as fits.
+    Where the rows lie `step_s` seconds apart on a calendar, a segment is a day, a week or a year of them, or an hour.
+    Else the context covers two dominant periods (in samples) if it can, with S up to 25 segments of up to 100 samples,
+    each of whole periods if these are short, and otherwise as much as fits.
 
     >>> suggest(43_400, 416.0)
     (25, 100)
+    >>> suggest(7_200, 57.3, step_s=1800)
+    (25, 48)
     >>> suggest(500, 24.0)
-    (10, 10)
+    (4, 24)
     >>> suggest(9, None) is None
     True
     """
     room = training_rows // 5
     if room < 2:
         return None
+    if n_input := _calendar_segment(room, step_s):
+        return min(MOST_STEPS, room // n_input), n_input
     samples = min(room, 2500)
     if period is not None and 2 * period > samples:
         samples = min(room, int(np.ceil(2 * period)))
-    n_step = max(1, min(25, int(np.sqrt(samples))))
-    return n_step, samples // n_step
+    n_step = max(1, min(MOST_STEPS, int(np.sqrt(samples))))
+    n_input = samples // n_step
+    if period is not None and period <= 2 * n_input:
+        n_input = min(round(period * max(1, round(n_input / period))), samples)
+        n_step = min(MOST_STEPS, samples // n_input)
+    return n_step, n_input
+
+
+def _calendar_segment(room: int, step_s: float | None) -> int | None:
+    """Return the rows of a day, a week or a year, or of an hour, of which `room` holds enough; None without any."""
+    if not step_s:
+        return None
+    longest = next((span for least, span in SPANS_S if step_s >= least), DAY_S)
+    spans = [longest, HOUR_S] if longest == DAY_S else [longest]
+    rows = [round(span / step_s) for span in spans]
+    return next((count for count in rows if 2 <= count <= MOST_IN_SPAN and room >= FEWEST_SPANS * count), None)
 
 
 def steps_of_many(rows: Sequence[int], split: Split, window: Window) -> int:
