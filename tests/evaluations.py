@@ -33,6 +33,9 @@ class FixedBands:
     def departures(self, origins):
         return [None] * sum(map(len, origins))
 
+    def has_bands(self, departure):
+        return departure is None
+
     def effective_sample_size(self, channel, horizon):
         return self.sizes[channel] if self.sizes else None
 

@@ -78,12 +78,19 @@ def test_errors_come_in_units_of_what_the_predictor_was_off_before():
     parts = parts_of(values)
     (one,) = fitted(parts, "mean")
     (found,) = residuals(one, parts)
-    made, reference = partial(rollout_from, one), np.array([found.reference_mse])
+    made = partial(rollout_from, one)
     for ahead, columns in ((1, slice(0, 10)), (found.errors.shape[1] // 10, slice(10, None))):
         samples = sampling.of_folds(parts.folds(), 0, ahead)
         expected = [
             (sample.forecasts(made) - sample.y_true())
-            / local_scale(made, sample.origins, WINDOW, reference, horizon=10 * ahead, lookback=LOOKBACK)
+            / local_scale(
+                made,
+                sample.origins,
+                WINDOW,
+                np.full(len(sample), found.reference_mse),
+                horizon=10 * ahead,
+                lookback=LOOKBACK,
+            )
             for sample in samples
         ]
         rows = found.errors[~np.isnan(found.errors[:, columns]).all(axis=1), columns]

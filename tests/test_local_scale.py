@@ -19,9 +19,9 @@ def nothing(origins, horizon):
     return np.zeros((sum(len(one) for one in origins), horizon))
 
 
-def scales(values, rows, horizon, *, reference=1.0, made=nothing, lookback=LOOKBACK):
-    origins = [Origins(values, 0, np.asarray(rows))]
-    return local_scale(made, origins, WINDOW, np.array([reference]), horizon=horizon, lookback=lookback)
+def scales(values, rows, horizon, *, reference=1.0, made=nothing, lookback=LOOKBACK, seamless=False):
+    origins, reference_mse = [Origins(values, 0, np.asarray(rows))], np.full(len(rows), reference)
+    return local_scale(made, origins, WINDOW, reference_mse, horizon=horizon, lookback=lookback, seamless=seamless)
 
 
 def scale(values, rows, reference=1.0, made=nothing, horizon=1):
@@ -81,6 +81,15 @@ def test_no_more_contexts_than_fit_are_looked_at_together(monkeypatch):
     monkeypatch.setattr(forecaster.conformal.local_scale, "AT_ONCE", 3 * WINDOW.context)
     scale(np.zeros(300), np.arange(100, 300, 7), made=made, horizon=6)
     assert max(asked) <= 3 < len(asked)
+
+
+def test_from_the_next_segment_to_the_recursive_ones_it_passes_smoothly():
+    values = np.repeat([9.0, 9.0, *range(1, MANY + 2)], 5)
+    plain, smooth = (scales(values, [50], 15, seamless=seamless)[0] for seamless in (False, True))
+    assert smooth[:5].tolist() == plain[:5].tolist()
+    assert smooth[10:].tolist() == plain[10:].tolist()
+    steps = np.diff(smooth[4:11])
+    assert steps == pytest.approx(np.full(6, (plain[10] - plain[4]) / 6))
 
 
 def test_several_channels_have_their_own_usual_error():

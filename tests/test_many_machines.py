@@ -11,6 +11,7 @@ from forecaster.model import Forecaster
 from forecaster.predictors.fitting import Gram
 from forecaster.signal.context import Context
 from forecaster.signal.scaling import differ, level_and_spread
+from forecaster.signal.signal import Signal
 from forecaster.signal.windows import steps_of_many
 from forecaster.training.preparation import prepare, resolved
 from tests.test_model import signal_of, wave
@@ -39,8 +40,8 @@ def auto():
 
 def error(model, size, level, seed=9):
     """The error of the next segment on a recording that is new, in units of the machine's size."""
-    evaluation = model.evaluate(machine(size, level, rows=600, seed=seed), stride=5)
-    return evaluation.parts[0].scores["model"]["rmse"] / size
+    (origins,) = model.origins(machine(size, level, rows=600, seed=seed), list(range(50, 590, 5)))
+    return float(np.sqrt(np.square(model.forecast_from([origins], 10) - origins.y_true(10)).mean())) / size
 
 
 class TestWindows:
@@ -73,6 +74,32 @@ class TestWindows:
         assert steps_of_many([80, 900, 2000], split, Window(n_input=13, n_step=25)) == 25
         assert steps_of_many([80], split, Window(n_input=13)) == 25
         assert steps_of_many([5, 900], split, Window(n_input=13)) == 1
+
+
+class TestScores:
+    def test_errors_count_in_units_of_each_contexts_spread_so_the_size_makes_no_difference(self, ridge):
+        scores = [ridge.evaluate(machine(*size, rows=700, seed=5), stride=5).parts[0].scores["model"] for size in SIZES]
+        for metric in ("nmse", "rmse", "mae", "mase"):
+            assert scores[1][metric] == pytest.approx(scores[0][metric], rel=1e-6)
+            assert scores[2][metric] == pytest.approx(scores[0][metric], rel=1e-6)
+
+    def test_mase_is_the_mean_of_each_series(self, ridge):
+        small, large = machine(0.02, 0.0, seed=5), machine(300.0, 5000.0, seed=6)
+        both = Signal("both", small.channels, (small.recordings[0], large.recordings[0]), units=small.units)
+        each, together = (
+            [part.scores["model"]["mase"] for part in ridge.evaluate(signals, stride=5).parts]
+            for signals in ([small, large], [both])
+        )
+        assert together == [pytest.approx(np.mean(each), rel=1e-6)]
+
+    def test_the_verdict_says_on_how_many_series_it_is_better(self, ridge):
+        series = [machine(*size, seed=k).recordings[0] for k, size in enumerate(SIZES)]
+        signal = Signal("panel", ("acc",), tuple(series), units=("",))
+        part = ridge.evaluate(signal, stride=5).parts[0]
+        assert part.panel.series == 3
+        assert 0 <= part.panel.better <= 1
+        assert "% of 3 series" in part.verdict.text
+        assert part.to_json()["panel"] == {"series": 3, "better_than_seasonal_naive": part.panel.better}
 
 
 class TestForecasts:

@@ -48,6 +48,7 @@ class IntervalState(Frozen):
         reference: The reference MSE of each channel, scaled: the unit of the local scale. Left out, the bands are as
             wide everywhere.
         lookback: What counts in the local scale, for the next segment and for recursive ones.
+        seamless: Whether the local scale passes smoothly from that of the next segment to that of recursive ones.
         separate: For each channel the effective sample size of the next segment and of recursive ones; 0: none; left
             out: not known.
     """
@@ -59,6 +60,7 @@ class IntervalState(Frozen):
     reference: tuple[Annotated[float, Field(ge=0, le=1e300)], ...] = ()
     lookback: tuple[Lookback, Lookback] = DEFAULT_LOOKBACK
     separate: Annotated[tuple[tuple[Count, Count], ...], FailFast()] = ()
+    seamless: Annotated[bool, Field(exclude_if=lambda seamless: not seamless)] = False
 
     @model_validator(mode="after")
     def _ascending(self) -> IntervalState:
@@ -108,6 +110,31 @@ def calibrate(
         horizon=horizon, origins=origins, reference=tuple(reference), lookback=lookback, separate=pairs
     )
     return state, quantiles
+
+
+def without_seam(quantiles: NDArray[np.float32], n_input: int) -> NDArray[np.float32]:
+    """Return `quantiles` (C, H, 99) that pass smoothly from the next segment, of `n_input` steps, to what is recursive.
+
+    The two were calibrated on different origins. Over the first recursive segment the last width of the next segment
+    gives way to those that were calibrated there.
+
+    >>> without_seam(np.array([[[1.0], [1.0], [4.0], [4.0], [4.0]]], dtype=np.float32), 2)[0, :, 0].tolist()
+    [1.0, 1.0, 2.0, 3.0, 4.0]
+    """
+    smooth = quantiles.copy()
+    recursive = smooth[:, n_input : 2 * n_input]
+    share = passed(recursive.shape[1], n_input)[:, None].astype(np.float32)
+    recursive[:] = (1 - share) * smooth[:, n_input - 1 : n_input] + share * recursive
+    return smooth
+
+
+def passed(steps: int, n_input: int) -> NDArray[np.float64]:
+    """Return for the first `steps` of a recursive segment the share that its own values have there, (steps,).
+
+    >>> passed(3, 3).tolist()
+    [0.25, 0.5, 0.75]
+    """
+    return np.arange(1, steps + 1) / (n_input + 1)
 
 
 def effective_sample_size(state: IntervalState, channel: int, horizon: int, n_input: int) -> float | None:

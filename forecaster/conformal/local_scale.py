@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Window
-from forecaster.conformal.bands import Lookback
+from forecaster.conformal.bands import Lookback, passed
 from forecaster.signal.origins import ForecastFn, Origins, batched
 
 Array = NDArray[np.float64]
@@ -39,6 +39,7 @@ def local_scale(
     *,
     horizon: int,
     lookback: tuple[Lookback, Lookback],
+    seamless: bool = True,
 ) -> Array:
     """Return the local error at each of `origins` and step in units of the reference error, (O, H): about 1.
 
@@ -50,6 +51,7 @@ def local_scale(
             the unit of the forecasts. Where it is 0 or infinite the bands stay as they are.
         horizon: Steps ahead.
         lookback: What counts for the steps of the next segment, and for those beyond.
+        seamless: Whether the scale of the next segment passes smoothly to that of those beyond.
     """
     spans = [min(horizon, window.n_input), max(0, horizon - window.n_input)]
     segments = max(n for (n, _), span in zip(lookback, spans, strict=True) if span)
@@ -58,7 +60,13 @@ def local_scale(
         relative = squares / reference_mse[:, None]
         scales = np.stack([_scale(relative[:, :count], weight) for count, weight in lookback], axis=1)
     is_usable = (reference_mse > 0) & np.isfinite(reference_mse)
-    return np.repeat(np.where(is_usable[:, None], scales, 1.0), spans, axis=1)
+    near, far = np.where(is_usable[:, None], scales, 1.0).T[:, :, None]
+    share = np.ones(spans[1])
+    if seamless:
+        count = min(spans[1], window.n_input)
+        share[:count] = passed(count, window.n_input)
+    recursive = np.where(share < 1, (1 - share) * near + share * far, far)
+    return np.concatenate((np.repeat(near, spans[0], axis=1), recursive), axis=1)
 
 
 def _scale(relative: Array, weight: float) -> Array:

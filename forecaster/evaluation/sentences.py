@@ -6,6 +6,7 @@ A sentence holds the figures that it rests on, and is decided on them as they ar
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 from forecaster.durations import duration
@@ -16,6 +17,8 @@ Loop = Literal["holds", "fades", "grows", "explodes", "unknown"]
 FLATTER, WIDER, EXPLODED = 0.8, 1.2, 3.0
 # From this ratio on a larger error than at home is a reason to doubt the verdict before it.
 WORSE_THAN_AT_HOME = 1.5
+# A member of an ensemble is named if its error is smaller by this share.
+LESS = 0.02
 
 
 def ratio(value: float) -> str:
@@ -25,6 +28,19 @@ def ratio(value: float) -> str:
     ('0.38', '2.8', '57.3')
     """
     return f"{value:.2g}" if value < 10 else f"{value:.3g}"
+
+
+def better_alone(nmse: float, members: Mapping[str, float | None]) -> str:
+    """Return which member of an ensemble alone has less error than its `nmse`, by at least `LESS`; "" if none has.
+
+    >>> better_alone(0.05, {"level-ridge": 0.048, "segment-gru": 0.06})
+    'level-ridge alone has nmse 0.048'
+    >>> better_alone(0.05, {"level-ridge": 0.0499, "segment-gru": None})
+    ''
+    """
+    scored = {name: value for name, value in members.items() if value is not None}
+    best = min(scored, key=lambda name: scored[name], default="")
+    return f"{best} alone has nmse {scored[best]:.4g}" if best and scored[best] < (1 - LESS) * nmse else ""
 
 
 def better_series(share: float, series: int, baseline: str) -> str:

@@ -96,6 +96,8 @@ def compare(errors: Mapping[str, ErrorSums], *, overlap: int, own_baseline: str 
             verdict = replace(verdict, kind="same", text=f"No better than {Mean.label}, {gain} ({scores}).")
         else:
             verdict = verdict.and_then(f"it is no better than {Mean.label}")
+    members = {name: sums.nmse().value for name, sums in errors.items() if name != "model" and name not in rivals}
+    verdict = verdict.and_then(sentences.better_alone(nmse.value, members))
     return verdict.as_baseline() if own_baseline else verdict
 
 

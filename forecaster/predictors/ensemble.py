@@ -42,11 +42,15 @@ SMALLEST_WEIGHT = 0.02
 
 
 class Members(Frozen):
-    """The names of the members, J, the segments that have weights of their own, and whether levels have weights."""
+    """The names of the members, J, the segments that have weights of their own, and whether levels have weights.
+
+    If it is `seamless` the weights pass smoothly from one segment to the next.
+    """
 
     members: Annotated[tuple[Text, ...], Field(min_length=1, max_length=64), FailFast()]
     segments: Annotated[int, Field(ge=1, le=MAX_SEGMENTS)] = 1
     levels: Annotated[bool, Field(exclude_if=lambda levels: not levels)] = False
+    seamless: Annotated[bool, Field(exclude_if=lambda seamless: not seamless)] = False
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -196,14 +200,26 @@ class Ensemble(Predictor):
     def _mixture(self, weights: Array, forecasts: Mapping[str, Array], context: Context) -> Array:
         """Return the mixture (B, H) of the `forecasts` (B, H) by `weights` (C, J, M)."""
         horizon = next(iter(forecasts.values())).shape[1]
-        segment = np.minimum(np.arange(horizon) // self.window.n_input, self.parameters.segments - 1)
+        by_step = self._by_step(weights, horizon)
         mixture = np.zeros((len(context.values), horizon))
         for m, name in enumerate(self.parameters.members):
             if weights[:, :, m].any():
-                of_rows = weights[:, segment, m][context.channel]
+                of_rows = by_step[:, :, m][context.channel]
                 # A forecast that ran away to infinity must not spoil the mixture where it has no weight: 0 inf is NaN.
                 mixture += np.where(of_rows > 0, of_rows * forecasts[name], 0.0)
         return mixture
+
+    def _by_step(self, weights: Array, horizon: int) -> Array:
+        """Return the weights (C, H, M) of each step from those of each segment (C, J, M)."""
+        step, last = np.arange(horizon), self.parameters.segments - 1
+        segment = np.minimum(step // self.window.n_input, last)
+        if not self.parameters.seamless:
+            return weights[:, segment]
+        # Over each recursive segment the weights of the one before it give way to its own.
+        before = np.maximum(np.minimum(step // self.window.n_input - 1, last), 0)
+        share = ((step % self.window.n_input + 1) / (self.window.n_input + 1))[:, None]
+        changes = (weights[:, before] != weights[:, segment]).any(axis=2, keepdims=True)
+        return np.where(changes, (1 - share) * weights[:, before] + share * weights[:, segment], weights[:, segment])
 
 
 def _outside(level: Array, ranges: Array) -> Array:

@@ -143,13 +143,15 @@ class Numbers(Task):
     ) -> tuple[bands.IntervalState, NDArray[np.float32]]:
         """Return the quantiles of the residuals on the validation part, and what they are good for."""
         by_channel = residuals.residuals(predictor, splits, fold_predictors, stateful=config.carry_state)
-        return bands.calibrate(
+        state, quantiles = bands.calibrate(
             [channel.errors for channel in by_channel],
             [channel.effective_sizes for channel in by_channel],
             n_input=splits.window.n_input,
             reference=[channel.reference_mse for channel in by_channel],
             lookback=LOOKBACK,
         )
+        seamless = state.model_copy(update={"seamless": True})
+        return seamless, bands.without_seam(quantiles, splits.window.n_input)
 
     # --- forecasting ---------------------------------------------------------------------
 
@@ -298,6 +300,7 @@ class ModelBands:
                     reference_mse[done : done + count],
                     horizon=reach,
                     lookback=state.lookback,
+                    seamless=state.seamless,
                 )
             )
             done += count

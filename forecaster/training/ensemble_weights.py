@@ -164,7 +164,7 @@ def _ensemble(members: Sequence[Predictor], evidence: Evidence, ranges: LevelRan
         tensors["level_weights"][:, :, following] = _weights(only_following, is_closed_form[following])
         tensors |= {"context_levels": ranges.context, "segment_levels": ranges.segment, "largest_jump": ranges.jump}
     names = tuple(predictor.name for predictor in members)
-    parameters = Members(members=names, segments=tensors["weights"].shape[1], levels=ranges is not None)
+    parameters = Members(members=names, segments=tensors["weights"].shape[1], levels=ranges is not None, seamless=True)
     return Ensemble.restore(parameters, tensors, window).with_members(members)
 
 
