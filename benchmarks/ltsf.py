@@ -123,7 +123,11 @@ def signal_of(job: Job) -> tuple[Any, tuple[int, ...]]:
     from forecaster.signal.signal import Recording, Signal
     from forecaster.signal.time_axis import TimeAxis
 
-    table = pd.read_csv(job.path).select_dtypes("number")
+    with job.path.open() as file:
+        first = file.readline().strip().split(",")
+    # The exchange rates have no header.
+    header = None if all(cell.lstrip("-").replace(".", "", 1).isdigit() for cell in first) else 0
+    table = pd.read_csv(job.path, header=header).select_dtypes("number")
     values = table.to_numpy(dtype=np.float64)
     if job.sentinel is not None:
         values = table.mask(table == job.sentinel).interpolate(limit_direction="both").to_numpy(dtype=np.float64)
