@@ -49,13 +49,13 @@ class Row(NamedTuple):
     seconds: float
 
 
-def rows_of(folder: Path, name: str) -> Iterator[Row]:
+def rows_of(folder: Path, name: str, predictor: str = "auto") -> Iterator[Row]:
     """Train the recording `name`, and yield a row for each of its columns."""
     from forecaster import Forecaster, read_signal
 
     began = time.monotonic()
-    signal = read_signal(str(folder / f"{name}.csv"), **RECORDINGS[name])
-    model = Forecaster.fit(signal, n_input=N_INPUT.get(name, 100), seed=1)
+    signal = read_signal(str(folder / f"{name}.csv"), **RECORDINGS.get(name, {}))
+    model = Forecaster.fit(signal, predictor=predictor, n_input=N_INPUT.get(name, 100), seed=1)
     seconds = time.monotonic() - began
     near, far = model.stored[0]["parts"], model.stored[-1]["parts"]
     for part, far_part in zip(near, far, strict=True):
@@ -83,11 +83,18 @@ def compared(rows: list[Row], before: dict[tuple[str, str], dict[str, str]]) -> 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, metavar="SIGNALS")
+    parser.add_argument("folder", type=Path, metavar="SIGNALS", nargs="?")
     parser.add_argument("-o", "--output", type=Path, help="where the table is written as CSV")
     parser.add_argument("--against", type=Path, help="a table that was written before")
     parser.add_argument("--only", action="append", choices=RECORDINGS, help="a recording; all if left out")
+    parser.add_argument("--quick", action="store_true", help="the shipped signal and ridge: shows that it works")
     options = parser.parse_args()
+    if options.folder is None and not options.quick:
+        parser.error("SIGNALS is needed: the recordings are not shipped")
+    print(f"{measure.machine()}\n", flush=True)
+    if options.folder is None:
+        print(compared(list(rows_of(measure.ROOT / "data", "rotor", "ridge")), {}))
+        return
     rows: list[Row] = []
     for name in options.only or RECORDINGS:
         rows += rows_of(options.folder, name)

@@ -116,6 +116,21 @@ def scored(job: Job) -> list[Scores]:
     return list(errors(job.horizon, predictors, runs, window, ends[1], cpu))
 
 
+def quick() -> Any:
+    """Yield the scores of a linear map on made-up daily rhythms."""
+    import tempfile
+
+    import pandas as pd
+
+    hours = np.arange(3000)
+    waves = np.sin(2 * np.pi * hours[:, None] / 24 + np.arange(2))
+    values = waves + np.random.default_rng(0).normal(0, 0.3, waves.shape)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rhythms.csv"
+        pd.DataFrame(values, columns=["a", "b"]).to_csv(path, index=False)
+        yield from scored(Job("exchange", path, HORIZONS[0], None, "cycle-ridge", None))
+
+
 def signal_of(job: Job) -> tuple[Any, tuple[int, ...]]:
     """Return the set as a signal of one recording, and the rows at which its parts end."""
     import pandas as pd
@@ -145,7 +160,7 @@ def errors(horizon: int, predictors: Any, runs: Any, window: Any, begin: int, cp
     from forecaster.signal.context import Context
 
     ensemble = predictors[0]
-    weights = ensemble.mean_weights() or {}
+    weights = ensemble.mean_weights()
     members = [member for member in predictors[1:] if member.name in weights]
     sums = {predictor.name: np.zeros(2) for predictor in (ensemble, *members)}
     count = 0
@@ -154,14 +169,15 @@ def errors(horizon: int, predictors: Any, runs: Any, window: Any, begin: int, cp
         count += len(windows)
         for block in (windows[k : k + ROWS].astype(np.float64) for k in range(0, len(windows), ROWS)):
             context = Context(block[:, : window.context], np.full(len(block), c))
-            forecasts = {member.name: rollout(member, context, horizon) for member in members}
+            # What the members forecast is forecast once, but where a step was taken out for the ensemble.
+            is_shared = ensemble.is_ensemble and ensemble.without_shift(context) is context
+            active = ensemble.active_members(context) if is_shared else members
+            forecasts = {member.name: rollout(member, context, horizon) for member in (*members, *active)}
             forecasts[ensemble.name] = (
-                ensemble.mix(forecasts, context)
-                if members and ensemble.without_shift(context) is context
-                else rollout(ensemble, context, horizon)
+                ensemble.mix(forecasts, context) if is_shared else rollout(ensemble, context, horizon)
             )
-            for name, y_hat in forecasts.items():
-                error = y_hat - block[:, window.context :]
+            for name in sums:
+                error = forecasts[name] - block[:, window.context :]
                 sums[name] += (np.square(error).sum(), np.abs(error).sum())
     for name, (square, absolute) in sums.items():
         label = f"{name} ({weights[name]:.0%} of the weight)" if name in weights else name
@@ -187,15 +203,17 @@ def report(name: str, scores: list[Scores]) -> str:
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("set", choices=SETS)
-    parser.add_argument("path", type=Path, metavar="FILE", help="the set as CSV; it is not shipped")
+    parser.add_argument("set", choices=SETS, nargs="?", default="ETTh1")
+    parser.add_argument("path", type=Path, metavar="FILE", nargs="?", help="the set as CSV; it is not shipped")
     parser.add_argument("--horizon", type=int, action="append", choices=HORIZONS, help="all if left out")
     parser.add_argument(
         "--sentinel", type=float, help="the number that stands for a missing value; a value if left out"
     )
     parser.add_argument("--predictor", default="auto")
-    parser.add_argument("--quick", action="store_true", help="one horizon, few steps: shows that it works")
+    parser.add_argument("--quick", action="store_true", help="made-up signals, few steps: shows that it works")
     options = parser.parse_args()
+    if options.path is None and not options.quick:
+        parser.error("FILE is needed: the sets are not shipped")
     horizons = HORIZONS[:1] if options.quick else tuple(options.horizon or HORIZONS)
     steps = 5 if options.quick else None
     jobs = [
@@ -203,6 +221,9 @@ def main() -> None:
         for horizon in horizons[::-1]
     ]
     print(f"{options.set}; {measure.machine()}\n", flush=True)
+    if options.path is None:
+        print(report(options.set, list(quick())))
+        return
     began = time.monotonic()
     os.environ.update(dict.fromkeys(measure.THREADS, "1"))
     with ProcessPoolExecutor(WORKERS, get_context("spawn")) as pool:

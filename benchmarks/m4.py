@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -60,21 +61,48 @@ def scores(training: dict[str, Array], targets: dict[str, Array], forecasts: dic
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("frequency", choices=FREQUENCIES)
-    parser.add_argument("training", type=Path)
-    parser.add_argument("test", type=Path)
+    parser.add_argument("frequency", choices=FREQUENCIES, nargs="?", default="weekly")
+    parser.add_argument("training", type=Path, nargs="?")
+    parser.add_argument("test", type=Path, nargs="?")
     parser.add_argument("--predictor", action="append", help="several times for several; auto and ridge if left out")
+    parser.add_argument("--quick", action="store_true", help="made-up series, one linear map: shows that it works")
     options = parser.parse_args()
+    if options.test is None and not options.quick:
+        parser.error("the two files are needed: the series are not shipped")
+    frequency = FREQUENCIES[options.frequency]
+    if options.test is not None:
+        run(frequency, options.training, options.test, options.predictor or ["auto", "ridge"])
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        run(frequency, *made_up(Path(folder), frequency.horizon), ["ridge"])
+
+
+def made_up(folder: Path, horizon: int) -> tuple[Path, Path]:
+    """Write 30 walks of different size and length as a training and a test file, and return both."""
+    rng = np.random.default_rng(0)
+    paths = folder / "train.csv", folder / "test.csv"
+    with paths[0].open("w", newline="") as training, paths[1].open("w", newline="") as test:
+        writers = csv.writer(training), csv.writer(test)
+        for writer in writers:
+            writer.writerow(["V1", "V2"])
+        for number in range(30):
+            walk = (1000 + rng.normal(size=rng.integers(100, 300)).cumsum()) * 10.0 ** rng.uniform(-2, 2)
+            for writer, values in zip(writers, (walk[:-horizon], walk[-horizon:]), strict=True):
+                writer.writerow([f"W{number}", *map(repr, values.tolist())])
+    return paths
+
+
+def run(frequency: Frequency, training_path: Path, test_path: Path, predictors: list[str]) -> None:
+    """Train each of the `predictors` on the training file, and print the scores on the test file."""
     from forecaster import Forecaster, read_signal
 
-    frequency = FREQUENCIES[options.frequency]
     horizon, season = frequency.horizon, frequency.season
-    training, targets = series(options.training), series(options.test)
-    signal = read_signal(str(options.training), layout="wide")
+    training, targets = series(training_path), series(test_path)
+    signal = read_signal(str(training_path), layout="wide")
     repeated = {name: np.resize(values[-season:], horizon) for name, values in training.items()}
     naive = f"repeating the last {'value' if season == 1 else 'day'}"
     table = [(naive, *scores(training, targets, repeated, season), "")]
-    for predictor in options.predictor or ("auto", "ridge"):
+    for predictor in predictors:
         began = time.process_time()
         model = Forecaster.fit(signal, predictor=predictor, n_input=horizon, split=(85, 15, 0), seed=1)
         forecasts = {
@@ -85,7 +113,7 @@ def main() -> None:
         window = model.config.window
         label = f"{predictor}, {window.n_step} x {window.n_input}"
         table.append((label, *scores(training, targets, forecasts, season), cpu))
-    print(f"M4 {options.frequency}, {len(targets)} series; {measure.machine()}\n")
+    print(f"{len(targets)} series, {horizon} ahead; {measure.machine()}\n")
     print("| | sMAPE | MASE | CPU s |\n|---|---:|---:|---:|")
     rows = [*table, *((f"published: {name}", *pair, "") for name, pair in frequency.published.items())]
     for name, smape, mase, cpu in rows:

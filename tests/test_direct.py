@@ -94,7 +94,10 @@ def test_a_fold_too_short_for_several_segments_is_done_without():
 
 def test_what_makes_one_segment_at_a_time_is_refused():
     config = RunConfig(predictor="gru", window=WINDOW, horizon_mode="direct")
-    with pytest.raises(UsageError, match=r"gru forecasts one segment.*auto, direct-ridge, periodic-ridge, segment-gru"):
+    with pytest.raises(
+        UsageError,
+        match=r"gru forecasts one segment.*auto, cycle-ridge, direct-ridge, periodic-ridge, segment-gru, slstm-mixer",
+    ):
         resolved(config, [signal_of(wave(1200))])
 
 

@@ -246,14 +246,14 @@ def suggest(training_rows: int, period: float | None, step_s: float | None = Non
 
     Where the rows lie `step_s` seconds apart on a calendar, a segment is a day, a week or a year of them, or an hour.
     Else the context covers two dominant periods (in samples) if it can, with S up to 25 segments of up to 100 samples,
-    each of whole periods if these are short, and otherwise as much as fits.
+    or of whole periods if about one fits into a segment, and otherwise as much as fits.
 
     >>> suggest(43_400, 416.0)
     (25, 100)
     >>> suggest(7_200, 57.3, step_s=1800)
     (25, 48)
-    >>> suggest(500, 24.0)
-    (4, 24)
+    >>> suggest(2_000, 30.0)
+    (13, 30)
     >>> suggest(9, None) is None
     True
     """
@@ -267,7 +267,7 @@ def suggest(training_rows: int, period: float | None, step_s: float | None = Non
         samples = min(room, int(np.ceil(2 * period)))
     n_step = max(1, min(MOST_STEPS, int(np.sqrt(samples))))
     n_input = samples // n_step
-    if period is not None and period <= 2 * n_input:
+    if period is not None and n_input / 4 < period <= 2 * n_input:
         n_input = min(round(period * max(1, round(n_input / period))), samples)
         n_step = min(MOST_STEPS, samples // n_input)
     return n_step, n_input
