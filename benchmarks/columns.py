@@ -93,7 +93,8 @@ def main() -> None:
         parser.error("SIGNALS is needed: the recordings are not shipped")
     print(f"{measure.machine()}\n", flush=True)
     if options.folder is None:
-        print(compared(list(rows_of(measure.ROOT / "data", "rotor", "ridge")), {}))
+        rows = [row for name in ("ridge", "level-ridge") for row in rows_of(measure.ROOT / "data", "rotor", name)]
+        print(compared(rows, {}))
         return
     rows: list[Row] = []
     for name in options.only or RECORDINGS:
