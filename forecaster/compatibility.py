@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from forecaster.bundle import Manifest
 from forecaster.durations import duration
-from forecaster.errors import SignalError, TooShortError
+from forecaster.errors import SignalError, TooShortError, shell_quoted
 from forecaster.reading.text.cells import begins_other, plain_name, unit_of
 from forecaster.signal.calendar import future, names
 from forecaster.signal.covariates import Covariates
@@ -299,7 +298,7 @@ def _renaming(signal: Signal, manifest: Manifest) -> str:
         }
     if not missing or len(pairs) < len(missing):
         return "Name the columns with --column, or give them the model's names with --rename OLD=NEW, once for each."
-    options = [f"--rename {shlex.quote(f'{signal.columns[pairs[name]]}={name}')}" for name in missing]
+    options = [f"--rename {shell_quoted(f'{signal.columns[pairs[name]]}={name}')}" for name in missing]
     expected = {place: manifest.channels.unit_of(name) for name, place in (places | pairs).items() if place is not None}
     options += ["--convert"] * any(_differing(signal, expected))
     return f"Add `{' '.join(options)}` if they are the same."

@@ -145,9 +145,11 @@ class TestForecasts:
             assert rollout(auto.predictor, context[row : row + 1], 20).tobytes() == together[row : row + 1].tobytes()
 
     def test_a_context_that_stands_still_is_forecast_to_stand_still(self, ridge):
-        context = Context(np.full((1, 50), 7.25), np.zeros(1, dtype=np.int64))
-        y_hat = rollout(ridge.predictor, context, 10)
-        assert np.isfinite(y_hat).all()
+        still = signal_of(np.full(300, 7.25), "still")
+        (forecast,) = ridge.forecast(still, horizon=10)
+        assert np.isfinite(forecast.mean).all()
+        assert forecast.bands[90] is None
+        assert "the spread of acc is" in forecast.warnings[0]
 
     def test_a_later_change_changes_no_weight(self):
         """Nothing of the test part reaches the scales of the recordings."""

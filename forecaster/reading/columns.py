@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations, pairwise
 from typing import Any
 
+from forecaster.errors import shell_quoted
 from forecaster.reading.file import Roles, TableFile
 from forecaster.reading.measurements import (
     DAY_NUMBERS,
@@ -399,7 +399,7 @@ def _notes_on_ramps(file: TableFile, channels: tuple[int, ...]) -> list[str]:
     if not file.header or len(file.sample) < FEWEST_ROWS or len(channels) < 2:
         return []
     names = [file.names[index] for index in channels if is_ramp(file, index)]
-    return [f"column {name!r} rises steadily: if it is the time, --time-column {shlex.quote(name)}" for name in names]
+    return [f"column {name!r} rises steadily: if it is the time, --time-column {shell_quoted(name)}" for name in names]
 
 
 # Mixed rates: channels of different rates in one file, each behind its own clock.

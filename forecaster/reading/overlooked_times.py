@@ -6,11 +6,11 @@ Order, gaps and rate stand in them, so such files are refused, with the options 
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from forecaster.errors import shell_quoted
 from forecaster.reading.file import TableFile
 from forecaster.reading.measurements import PARTS, letters, sample_numbers
 from forecaster.reading.text.cells import FROM_TO, MONTH_AND_YEAR
@@ -76,7 +76,7 @@ def refuse_unknown_time(file: TableFile) -> None:
         if not (any(c.isdigit() for c in text) and letters(name) in TIME_NAMES):
             continue
         fix: dict[str, Any] = {"no_time": True}
-        option = f"--time-column {shlex.quote(name)} --time-format FORMAT"
+        option = f"--time-column {shell_quoted(name)} --time-format FORMAT"
         advice = f"If it is the time, `{option}` says how it is written."
         form = _format_of(text)
         if form:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from forecaster.config import ReadingOptions
-from forecaster.errors import SignalError
+from forecaster.errors import SignalError, shell_quoted
 
 # Reading options that take a value, by their field of `ReadingOptions`.
 NAMES = {
@@ -83,7 +82,7 @@ def _words(fix: Fix) -> Iterator[str]:
             continue
         for item in value if isinstance(value, tuple) else (value,):
             text = f"{item:g}" if isinstance(item, float) else SPELLED.get(str(item), str(item))
-            yield f"{NAMES[field]} {shlex.quote(text)}"
+            yield f"{NAMES[field]} {shell_quoted(text)}"
 
 
 def applied(options: ReadingOptions, fix: Fix) -> ReadingOptions:

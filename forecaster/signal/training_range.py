@@ -207,10 +207,13 @@ def departures(
         "spread": (values.std(axis=2), ranges.spread),
     }
     sizes = np.stack([_size(name, value, np.array(pairs)[bounds]) for name, (value, pairs) in statistics.items()], -1)
-    # The columns of a calendar have no range, and windows that are scaled by their own are never far.
+    # The columns of a calendar have no range.
     sizes[column >= len(ranges.level)] = 0.0
     if window.normalised:
-        sizes[column < columns - window.exogenous] = 0.0
+        # Windows that are scaled by their own are far only if there is nothing to scale them by.
+        is_target = column < columns - window.exogenous
+        sizes[is_target] = 0.0
+        sizes[is_target & (np.ptp(values, axis=2) == 0), -1] = np.inf
     rows: list[Departure | None] = [None] * len(sizes)
     for row in np.flatnonzero((sizes > 1).any(axis=(1, 2))):
         place, kind = np.unravel_index(sizes[row].argmax(), sizes.shape[1:])

@@ -86,10 +86,12 @@ class FittedModel:
         """Return whether the bands hold for a context that leaves the training range like this.
 
         They do if the forecast follows the channel to any level: the local scale then makes the bands as wide as the
-        errors were there.
+        errors were there. They do not for a context without spread, where the spread is the unit of the errors.
         """
         if departure is None:
             return True
+        if self.manifest.window.normalised:
+            return False
         return self.predictor.follows_level and departure.column < self.manifest.n_channels
 
     def forecast_from(self, origins: Sequence[Origins], horizon: int) -> Array:
