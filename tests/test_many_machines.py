@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -73,7 +75,16 @@ class TestWindows:
         assert steps_of_many([80, 900, 2000], split, Window(n_input=13)) == 6
         assert steps_of_many([80, 900, 2000], split, Window(n_input=13, n_step=25)) == 25
         assert steps_of_many([80], split, Window(n_input=13)) == 25
-        assert steps_of_many([5, 900], split, Window(n_input=13)) == 1
+        assert steps_of_many([5, 900, 900], split, Window(n_input=13)) == 25
+        assert steps_of_many([30, 40, 50], split, Window(n_input=13)) == 1
+
+    def test_the_pieces_between_the_gaps_of_a_file_are_one_machine(self):
+        quiet, loud = machine(0.02, 0.0).recordings[0], machine(1.0, 0.0).recordings[0]
+        pieces = Signal("one", ("acc",), (quiet, loud), units=("",))
+        settings = {"predictor": "ridge", "n_step": 5, "n_input": 10}
+        assert not Forecaster.fit(pieces, **settings).config.window.normalised
+        series = [replace(quiet, label="a"), replace(loud, label="b")]
+        assert Forecaster.fit(replace(pieces, recordings=tuple(series)), **settings).config.window.normalised
 
 
 class TestScores:

@@ -29,6 +29,8 @@ QUIETEST = 0.1
 # A suggested window has at most so many segments. Of the calendar's spans the context holds at least so many, each with
 # at most so many rows.
 MOST_STEPS, FEWEST_SPANS, MOST_IN_SPAN = 25, 4, 300
+# Series shorter than this share of the median do not shorten the context of all.
+LEAST_OF_MEDIAN = 0.05
 HOUR_S, DAY_S = 3600.0, 86_400.0
 WEEK_S, YEAR_S = 7 * DAY_S, 365.25 * DAY_S
 # The span that a person thinks in, by the seconds between rows: of weeks and months a year, of days a week.
@@ -284,16 +286,20 @@ def _calendar_segment(room: int, step_s: float | None) -> int | None:
 
 
 def steps_of_many(rows: Sequence[int], split: Split, window: Window) -> int:
-    """Return S for recordings of so many `rows`: fewer than usual where some are shorter than the usual context.
+    """Return S for series of so many `rows`: fewer than usual where some are shorter than the usual context.
 
-    S segments then fit into the shortest recording, and with their target into nine tenths of the training part of half
-    of the recordings. An S that was chosen is kept, as is that of one recording.
+    S segments then fit into the shortest series, and with their target into nine tenths of the training part of half of
+    the series. Series shorter than a twentieth of the median do not count. An S that was chosen is kept, as is that of
+    one series.
 
     >>> steps_of_many([80, 900, 2000], Split(training=85, validation=15, test=0), Window(n_input=13))
     6
     """
-    shortest, usual = min(rows), sorted(rows)[len(rows) // 2]
-    if "n_step" in window.model_fields_set or len(rows) < 2 or shortest >= window.context:
+    if "n_step" in window.model_fields_set or len(rows) < 2:
+        return window.n_step
+    usual = sorted(rows)[len(rows) // 2]
+    shortest = min(count for count in rows if count >= usual * LEAST_OF_MEDIAN)
+    if shortest >= window.context:
         return window.n_step
     training = boundaries(usual, split)[0] * 9 // 10
     return max(1, min(shortest, training - window.n_input) // window.n_input)

@@ -71,15 +71,15 @@ class Numbers(Task):
     def window_fields(self, config: RunConfig, signals: Sequence[Signal]) -> dict[str, int]:
         """Return how many covariates and other targets each channel sees, and whether windows are normalised.
 
-        Windows of many recordings get fewer steps where some recordings are shorter than the usual context.
+        Windows of many series get fewer steps where some series are shorter than the usual context.
         """
         signal = signals[0]
         fields = {"exogenous": len(signal.exogenous), "known": signal.known, "symbols": 0, "others": 0}
         if not config.joint:
-            rows = [len(recording) for each in signals for recording in each.recordings]
+            rows = [len(recording) for each in signals for recording in each.series() if recording.label]
             n_step = steps_of_many(rows, config.split, config.window)
             window = config.window.model_copy(update={"n_step": n_step})
-            normalised = not config.carry_state and _differ(signals, config.split, window)
+            normalised = not config.carry_state and _differ(signals, config, window)
             return {**fields, "n_step": n_step, "normalised": normalised}
         if config.carry_state:
             problem = "--joint: a state is carried for each channel alone, past what the others were forecast to be."
@@ -334,15 +334,19 @@ class ModelBands:
         return min(horizon, max(1, self.model.manifest.intervals.horizon))
 
 
-def _differ(signals: Sequence[Signal], split: Split, window: Window) -> bool:
-    """Return whether the targets of the recordings that hold a training window have no scale in common."""
-    channels = len(signals[0].channels)
-    parts = [
-        recording.values[: boundaries(len(recording), split)[0], :channels]
-        for signal in signals
-        for recording in signal.recordings
-    ]
-    return differ([part for part in parts if len(part) >= window.context + window.n_input])
+def _differ(signals: Sequence[Signal], config: RunConfig, window: Window) -> bool:
+    """Return whether the targets of the machines have no scale in common, by their recordings that hold a window.
+
+    A machine is a file, a series of a table, or a group of rows. The pieces between the gaps of a file are one.
+    """
+    channels, parts = len(signals[0].channels), dict[tuple[int, str, int], list[Array]]()
+    for number, signal in enumerate(signals):
+        for group, recording in enumerate(signal.recordings):
+            training = recording.values[: boundaries(len(recording), config.split)[0], :channels]
+            if len(training) >= window.context + window.n_input:
+                machine = number, recording.label, group if config.reading.group_column else 0
+                parts.setdefault(machine, []).append(training)
+    return differ([np.concatenate(pieces) if len(pieces) > 1 else pieces[0] for pieces in parts.values()])
 
 
 def delayed(values: Array, steps: int) -> Array:
