@@ -172,7 +172,8 @@ def errors(horizon: int, predictors: Any, runs: Any, window: Any, begin: int, cp
             # What the members forecast is forecast once, but where a step was taken out for the ensemble.
             is_shared = ensemble.is_ensemble and ensemble.without_shift(context) is context
             active = ensemble.active_members(context) if is_shared else members
-            forecasts = {member.name: rollout(member, context, horizon) for member in (*members, *active)}
+            distinct = {member.name: member for member in (*members, *active)}
+            forecasts = {name: rollout(member, context, horizon) for name, member in distinct.items()}
             forecasts[ensemble.name] = (
                 ensemble.mix(forecasts, context) if is_shared else rollout(ensemble, context, horizon)
             )

@@ -22,6 +22,7 @@ from forecaster.predictors import Ensemble, predictor_class
 from forecaster.predictors.ensemble import Members, convex
 from forecaster.signal import sampling
 from forecaster.signal.context import Context
+from forecaster.signal.covariates import Covariates
 from forecaster.signal.windows import WindowSplits, chosen_until
 from forecaster.training.ensemble_weights import HeldOut, fit_ensemble, holdout_fold, segment_weights
 from forecaster.training.preparation import prepare, resolved
@@ -256,6 +257,13 @@ class TestLevels:
         moved = ensemble.without_shift(Context(stepped, np.zeros(1, dtype=np.int64)))
         assert abs(moved.values.mean() - 100 - values.mean()) < 2
         assert np.ptp(moved.values) < 10
+
+    def test_channels_that_see_each_other_stay_as_they_are(self, ensemble):
+        stepped = self.at(0).values
+        stepped[:, -15:] += 100
+        covariates = Covariates(targets=stepped[:, :, None])
+        context = Context(stepped, np.zeros(1, dtype=np.int64), covariates)
+        assert ensemble.without_shift(context) is context
 
     @pytest.mark.parametrize(
         ("name", "spoiled"),

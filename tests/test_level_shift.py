@@ -57,3 +57,24 @@ def test_jumps_as_in_the_training_part_are_no_steps():
 def test_the_largest_jump_of_a_stretch():
     assert largest_jump(np.array([0.0, 3.0, 1.0, -4.0], dtype=np.float32)) == 5
     assert largest_jump(np.zeros(1)) == 0
+
+
+@pytest.mark.parametrize(
+    "moving",
+    [
+        1.6 * np.sin(2 * np.pi * np.arange(60) / 25),
+        1.5 * np.tanh((np.arange(60) - 30) / 6),
+        np.arange(60) * 0.5,
+    ],
+    ids=["a larger wave", "a slow change", "a ramp"],
+)
+def test_a_level_that_moves_by_itself_is_no_step(moving):
+    largest = np.abs(np.diff(moving)).max() / JUMP * 0.9
+    np.testing.assert_array_equal(without_shift(moving[None], np.array([largest]), N)[0], moving)
+
+
+def test_a_level_that_came_back_is_at_its_old_level():
+    values = quiet()
+    values[-8:-3] += 500
+    np.testing.assert_array_equal(without_shift(values[None], np.array([2.0]), N)[0][-3:], values[-3:])
+    assert np.abs(np.median(without_shift(values[None], np.array([2.0]), N)[0])) < 2

@@ -364,7 +364,7 @@ def _summary(trained: _Trained) -> dict[str, Any]:
     return {
         "model": str(trained.output),
         "predictor": run.config.predictor,
-        "config": run.config.model_dump(mode="json"),
+        "config": forecaster.config.model_dump(mode="json"),
         "context": forecaster.config.window.context,
         "sample_rate_hz": run.rate_hz,
         "training_data": [data.model_dump(mode="json") for data in forecaster.manifest.training_data],

@@ -49,6 +49,7 @@ class IntervalState(Frozen):
             wide everywhere.
         lookback: What counts in the local scale, for the next segment and for recursive ones.
         seamless: Whether the local scale passes smoothly from that of the next segment to that of recursive ones.
+        at_any_level: Whether the bands hold at levels that the training did not have, if the forecast follows these.
         separate: For each channel the effective sample size of the next segment and of recursive ones; 0: none; left
             out: not known.
     """
@@ -61,6 +62,7 @@ class IntervalState(Frozen):
     lookback: tuple[Lookback, Lookback] = DEFAULT_LOOKBACK
     separate: Annotated[tuple[tuple[Count, Count], ...], FailFast()] = ()
     seamless: Annotated[bool, Field(exclude_if=lambda seamless: not seamless)] = False
+    at_any_level: Annotated[bool, Field(exclude_if=lambda at_any_level: not at_any_level)] = False
 
     @model_validator(mode="after")
     def _ascending(self) -> IntervalState:
@@ -116,7 +118,7 @@ def without_seam(quantiles: NDArray[np.float32], n_input: int) -> NDArray[np.flo
     """Return `quantiles` (C, H, 99) that pass smoothly from the next segment, of `n_input` steps, to what is recursive.
 
     The two were calibrated on different origins. Over the first recursive segment the last width of the next segment
-    gives way to those that were calibrated there.
+    gives way to those that were calibrated there, so what a rank promises does not hold to the letter in between.
 
     >>> without_seam(np.array([[[1.0], [1.0], [4.0], [4.0], [4.0]]], dtype=np.float32), 2)[0, :, 0].tolist()
     [1.0, 1.0, 2.0, 3.0, 4.0]

@@ -20,10 +20,11 @@ from forecaster.evaluation.spectra import LagCorrelationSums, LaggedTargets, Spe
 from forecaster.evaluation.verdict import compare, is_rival
 from forecaster.forecasting.forecast import NO_BAND_THERE
 from forecaster.predictors.naive import SeasonalNaive
-from forecaster.signal.origins import Origins
+from forecaster.signal.origins import Origins, spread_before
 from forecaster.signal.scaling import level_and_spread
 from forecaster.signal.signal import Signal
 from forecaster.signal.training_range import Departure
+from forecaster.signal.windows import QUIETEST
 
 Array = NDArray[np.float64]
 NOT_THEIRS = Score(None, "bands belong to the model alone")
@@ -125,7 +126,7 @@ class NumberChannel:
         """Add the errors of a block, those of a panel in units of each context's spread."""
         scaling = None
         if self._is_panel:
-            scaling = level_and_spread(block.context(self._plan.window).values)
+            scaling = level_and_spread(block.context(self._plan.window).values, QUIETEST * spread_before(block))
             if recording not in self._seasonal_errors:
                 self._seasonal_errors[recording] = seasonal_error(block, self._lag)
         for name, y_hat in forecasts.items():

@@ -32,9 +32,9 @@ class Panel:
 
     @classmethod
     def of(cls, model: SeriesErrors, seasonal_naive: SeriesErrors) -> Panel | None:
-        """Return the comparison of the errors of both; None if the baseline was not scored."""
+        """Return the comparison of the errors of both; None for a single series, or if the baseline was not scored."""
         errors, baseline_errors = model.means(), seasonal_naive.means()
-        if not errors or errors.keys() != baseline_errors.keys():
+        if len(errors) < 2 or errors.keys() != baseline_errors.keys():
             return None
         return cls(len(errors), float(np.mean([errors[series] < baseline_errors[series] for series in errors])))
 

@@ -153,8 +153,11 @@ class Ensemble(Predictor):
         return self.levels is not None
 
     def without_shift(self, context: Context) -> Context:
-        """Return `context`, its rows in which the level jumps as it never did in training at the level after that."""
-        if self.levels is None:
+        """Return `context`, its rows in which the level jumps as it never did in training at the level after that.
+
+        Where channels see each other it stays as it is.
+        """
+        if self.levels is None or context.covariates.targets is not None:
             return context
         values = without_shift(context.values, self.levels.jump[context.channel], self.window.n_input)
         return context if values is context.values else replace(context, values=values)
@@ -194,7 +197,8 @@ class Ensemble(Predictor):
             return mixture
         follows = self._mixture(self.levels.weights, forecasts, context)
         # A mixture that ran away must not spoil the rows that have none of it.
-        inside = np.where(outside < 1, (1 - outside) * mixture, 0.0)
+        with np.errstate(invalid="ignore", over="ignore"):
+            inside = np.where(outside < 1, (1 - outside) * mixture, 0.0)
         return np.where(outside > 0, inside + outside * follows, mixture)
 
     def _mixture(self, weights: Array, forecasts: Mapping[str, Array], context: Context) -> Array:

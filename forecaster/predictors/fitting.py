@@ -49,7 +49,10 @@ class Gram:
 
     @classmethod
     def of(cls, windows: Windows, taps: int) -> Self:
-        """Return the sums over every window of `windows` at stride 1: its last `taps` samples and its target."""
+        """Return the sums over every window of `windows` at stride 1: its last `taps` samples and its target.
+
+        Normalised windows are summed as they are, or evenly spread ones where these are too many.
+        """
         width = taps + windows.ahead * windows.window.n_input
         gram = cls(np.zeros((width, width)), np.zeros(width), 0)
         if windows.window.normalised:

@@ -47,8 +47,8 @@ class RidgeParameters(Frozen):
     """The penalty, the samples that it looks back on, the segments forecast at once, and the limits (scaled units).
 
     The limits are those of the training part's range, widened by its span on either side. The recursive
-    forecast may not leave them. Where a context lies outside the range, and the map follows its level,
-    they move with it.
+    forecast may not leave them. If they are `moving`, and the map follows the level, they move with a
+    context that lies outside the range.
     """
 
     alpha: Annotated[float, Field(gt=0, le=1e300)]
@@ -56,6 +56,7 @@ class RidgeParameters(Frozen):
     low: Finite
     high: Finite
     segments: Annotated[int, Field(ge=1, le=4096)] = 1
+    moving: Annotated[bool, Field(exclude_if=lambda moving: not moving)] = False
 
 
 class Solution(NamedTuple):
@@ -102,7 +103,8 @@ class LinearMap(Predictor):
         taps, segments = min(splits.window.context, MAX_TAPS), splits.training.ahead
         low, high = limits(splits)
         for solution in cls.solutions(splits, taps):
-            parameters = RidgeParameters(alpha=solution.alpha, taps=taps, low=low, high=high, segments=segments)
+            sizes = {"taps": taps, "segments": segments, "moving": True}
+            parameters = RidgeParameters(alpha=solution.alpha, low=low, high=high, **sizes)
             yield cls(parameters, splits.window, as_stored(solution.kernel), as_stored(solution.bias))
 
     @classmethod
@@ -144,12 +146,13 @@ class LinearMap(Predictor):
     def limits(self, context: Context) -> tuple[Array, Array]:
         """Return the limits of what is forecast of each context, both (B, 1)."""
         low, high = self.parameters.low, self.parameters.high
-        shift = np.zeros((len(context.values), 1))
-        if self.follows_level:
+        up = down = np.zeros((len(context.values), 1))
+        if self.parameters.moving and self.follows_level:
             level = np.ascontiguousarray(context.values).mean(axis=1, keepdims=True)
-            span = (high - low) / 3
-            shift = np.maximum(level - (high - span), 0.0) + np.minimum(level - (low + span), 0.0)
-        return low + shift, high + shift
+            last, span = context.values[:, -1:], (high - low) / 3
+            up = np.maximum(np.maximum(level, last) - (high - span), 0.0)
+            down = np.minimum(np.minimum(level, last) - (low + span), 0.0)
+        return low + up + down, high + up + down
 
     def unclipped(self, context: Context) -> Array:
         """Return the forecast of the next segment, or of K of them (B, K N), whatever the limits."""
@@ -159,9 +162,10 @@ class LinearMap(Predictor):
         """Return whether recursive forecasts of a context's length, from validation windows, stay within the limits."""
         index = np.unique(np.linspace(0, len(splits.validation) - 1, STABILITY_CONTEXTS).astype(np.int64))
         values, channel = splits.validation.contexts(index).astype(np.float64), splits.validation.channels(index)
+        low, high = self.limits(Context(values, channel))
         for _ in range(-(-self.window.n_step // self.parameters.segments)):
             segment = self.unclipped(Context(values, channel))
-            if segment.min() < self.parameters.low or segment.max() > self.parameters.high:
+            if (segment < low).any() or (segment > high).any():
                 return False
             values = np.concatenate((values, segment), axis=1)[:, -self.window.context :]
         return True

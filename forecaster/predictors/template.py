@@ -116,7 +116,7 @@ class TemplateRidge(LinearMap):
         templates = tuple(cls._best_template(splits, channel) for channel in range(splits.channels))
         harmonics = max(len(template.waves) // 2 if template else 0 for template in templates)
         taps, (low, high) = min(splits.window.context, MAX_TAPS), limits(splits)
-        sizes = {"taps": taps, "segments": splits.training.ahead, "harmonics": harmonics}
+        sizes = {"taps": taps, "segments": splits.training.ahead, "harmonics": harmonics, "moving": True}
         for solution in sorted(cls.residual_maps(splits, templates, taps), key=lambda solution: solution.error):
             parameters = TemplateParameters(alpha=solution.alpha, low=low, high=high, **sizes)
             yield cls(parameters, splits.window, as_stored(solution.kernel), as_stored(solution.bias), templates)
@@ -128,7 +128,9 @@ class TemplateRidge(LinearMap):
         stretch = longest_stretch(splits, channel)
         if chosen_by is None or not len(stretch):
             return None
-        contexts, targets = (values - float(stretch.mean(dtype=np.float64)) for values in chosen_by)
+        # Normalised windows lie about their own level.
+        mean = 0.0 if splits.window.normalised else float(stretch.mean(dtype=np.float64))
+        contexts, targets = (values - mean for values in chosen_by)
         contexts = np.ascontiguousarray(contexts[:, -MAX_TAPS:])
         if cls.is_about_context:
             level = contexts.mean(axis=1, keepdims=True)
@@ -181,7 +183,7 @@ class TemplateRidge(LinearMap):
             return cls(parameters, window, kernel, bias, ())
         fundamental, waves = (tensors[name].astype(np.float64) for name in ("fundamental", "waves"))
         if not np.all((fundamental >= 0) & (fundamental <= 0.5)):
-            raise ModelError("A fundamental of the predictor 'template-ridge' lies outside 0 to 0.5 cycles a sample.")
+            raise ModelError(f"A fundamental of the predictor {cls.name!r} lies outside 0 to 0.5 cycles a sample.")
         pairs = zip(fundamental.tolist(), waves.tolist(), strict=True)
         return cls(parameters, window, kernel, bias, tuple(Template(f, tuple(w)) if f else None for f, w in pairs))
 

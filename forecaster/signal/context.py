@@ -51,9 +51,13 @@ class Context:
         return Context(values, self.channel, self.covariates.scaled(scaler, n_targets))
 
     def normalised(self) -> tuple[Context, Array, Array]:
-        """Return the contexts relative to their levels in units of their spreads, the levels and the spreads (B, 1)."""
+        """Return the contexts relative to their levels in units of their spreads, the levels and the spreads (B, 1).
+
+        A context that stands still has spread 0, so that its forecast stands still, too.
+        """
         level, spread = level_and_spread(self.values)
-        return replace(self, values=(self.values - level) / spread), level, spread
+        moves = np.ptp(self.values, axis=1, keepdims=True) > 0
+        return replace(self, values=(self.values - level) / spread), level, np.where(moves, spread, 0.0)
 
     def segments(self, window: Window) -> NDArray[np.floating]:
         """Return the contexts as a network's steps, (B, S, width).

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-# A jump is a shift if it is so many times the largest of the training part, and if so much of it lasts.
-JUMP, LASTING = 1.5, 0.5
+# A jump is a shift if it is so many times the largest of the training part, and so many times the median of its own
+# context; and if so much of it lasts, and no more than it explains.
+JUMP, OUTSTANDING, LASTING = 1.5, 4.0, 0.5
 # The samples that must have been recorded since a shift, and before it.
 FEWEST = 3
 
@@ -38,7 +39,9 @@ def without_shift(contexts: Array, largest: Array, n_input: int) -> Array:
     """
     jumps = np.diff(contexts, axis=1)
     shifted = contexts
-    for row in np.flatnonzero(np.abs(jumps).max(axis=1, initial=0.0) > JUMP * largest):
+    sizes = np.abs(jumps)
+    least = np.maximum(JUMP * largest, OUTSTANDING * np.median(sizes, axis=1)) if sizes.shape[1] else largest
+    for row in np.flatnonzero(sizes.max(axis=1, initial=0.0) > least):
         begin = int(np.abs(jumps[row]).argmax()) + 1
         size = _size(contexts[row], begin, n_input)
         if abs(size) > JUMP * largest[row]:
@@ -53,8 +56,11 @@ def _size(context: Array, begin: int, n_input: int) -> float:
     if span < FEWEST:
         return 0.0
     jump = float(context[begin] - context[begin - 1])
-    change = float(context[begin : begin + span].mean() - context[begin - span : begin].mean())
-    if change / jump < LASTING:
+    before, after = float(context[begin - span : begin].mean()), float(context[begin : begin + span].mean())
+    change = after - before
+    # A level that moved on by itself changed by more than its jump; one that came back is at its old level again.
+    is_lasting = LASTING <= change / jump <= 1 / LASTING
+    if not is_lasting or abs(context[-1] - after) > abs(context[-1] - before):
         return 0.0
     # Means over less than a segment are those of different phases.
     return change if span == n_input else jump

@@ -60,6 +60,17 @@ class Origins:
             yield replace(self, rows=self.rows[begin : begin + size])
 
 
+def spread_before(origins: Origins) -> Array:
+    """Return the standard deviation of all rows before each origin, (O, 1).
+
+    >>> spread_before(Origins(np.array([0.0, 2.0, 0.0, 2.0, 9.0]), 0, np.array([2, 4]))).ravel().tolist()
+    [1.0, 1.0]
+    """
+    distances = origins.values[: int(origins.rows.max(initial=1))].astype(np.float64) - float(origins.values[0])
+    sums, squares = (np.cumsum(values)[origins.rows - 1] / origins.rows for values in (distances, distances**2))
+    return np.sqrt(np.maximum(squares - sums**2, 0.0))[:, None]
+
+
 ForecastFn = Callable[[Sequence[Origins], int], Array]
 """(origins, horizon) -> forecasts (O, H)."""
 

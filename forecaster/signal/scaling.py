@@ -77,10 +77,11 @@ class Scaler:
         return values * self.scale[channel].reshape(shape) + self.mean[channel].reshape(shape)
 
 
-def level_and_spread(contexts: NDArray[np.floating], least: float = 0.0) -> tuple[Array, Array]:
+def level_and_spread(contexts: NDArray[np.floating], least: float | Array = 0.0) -> tuple[Array, Array]:
     """Return the mean and the standard deviation of each of `contexts` (B, L), both (B, 1).
 
-    A deviation below `least` counts as `least`, and one that is 0 or only the rounding of the mean as 1.
+    A deviation below `least`, one number or (B, 1), counts as `least`. One that is 0 or only the rounding of the mean
+    counts as 1.
 
     >>> level, spread = level_and_spread(np.array([[1.0, 3.0], [5.0, 5.0]]))
     >>> level.ravel().tolist(), spread.ravel().tolist()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,7 +113,7 @@ class _Extremes:
         return low, high
 
 
-def _blocks(values: Array, context: int) -> Iterator[Array]:
+def _blocks(values: NDArray[Any], context: int) -> Iterator[NDArray[Any]]:
     """Yield `values` (T,) in blocks, each with the rows before it that its first context needs."""
     for begin in range(0, max(1, len(values) - context + 1), BLOCK):
         yield values[begin : begin + BLOCK + context - 1]
@@ -142,18 +142,22 @@ class LevelRanges(NamedTuple):
 
 
 def level_ranges(windows: Windows) -> LevelRanges:
-    """Return the ranges of what `windows` cover; a channel without windows has the range 0 to 0, and no jump."""
+    """Return the ranges of what `windows` cover.
+
+    A channel without windows has the range 0 to 0. Where nothing moved no jump is too large.
+    """
     channels = windows.runs.channels
     context, segment = ([_Extremes() for _ in range(channels)] for _ in range(2))
     jump = np.zeros(channels)
     for r in np.flatnonzero(windows.count):
-        channel, stretch = windows.runs.channel[r], windows.stretch(int(r)).astype(np.float64)
-        levels = _statistics(stretch, windows.window)
-        context[channel].add(levels[0])
-        segment[channel].add(levels[1])
-        jump[channel] = max(jump[channel], largest_jump(stretch))
+        channel = windows.runs.channel[r]
+        for block in _blocks(windows.stretch(int(r)), windows.window.context):
+            levels = _statistics(block.astype(np.float64), windows.window)
+            context[channel].add(levels[0])
+            segment[channel].add(levels[1])
+            jump[channel] = max(jump[channel], largest_jump(block))
     pairs = [[e.pair if e.low <= e.high else (0.0, 0.0) for e in of_channels] for of_channels in (context, segment)]
-    return LevelRanges(np.array(pairs[0]), np.array(pairs[1]), jump)
+    return LevelRanges(np.array(pairs[0]), np.array(pairs[1]), np.where(jump > 0, jump, FARTHEST))
 
 
 # --- contexts that leave the range ---------------------------------------------------------

@@ -44,8 +44,8 @@ class Runs:
     `flat` (M,) float32, scaled; run r is ``flat[start[r] : start[r] + length[r]]`` and belongs
     to channel ``channel[r]``. Where windows are normalised, each run is scaled by its own training
     part. `covariates` (M', X) has the covariates of the recordings end to end, scaled, each at its
-    own time; those of run r begin at ``covariate_start[r]``. `reference` (M,) has the samples by which
-    windows are normalised where `flat` holds what something leaves over of them.
+    own time; those of run r begin at ``covariate_start[r]``. `reference` (M,) has the samples themselves
+    where `flat` holds what something in units of the spread leaves over of them.
     """
 
     flat: NDArray[np.float32]
@@ -199,12 +199,13 @@ class Windows:
         If windows are normalised, they are in units of each window's spread, relative to its level.
         """
         rows: NDArray[np.float32] = sliding_window_view(self.runs.flat, self.span)[place]
-        if self.window.normalised:
-            reference = self.runs.flat if self.runs.reference is None else self.runs.reference
-            contexts = sliding_window_view(reference, self.window.context)[place]
-            level, spread = level_and_spread(contexts, QUIETEST)
-            rows = ((rows - level) / spread).astype(np.float32)
-        return rows
+        if not self.window.normalised:
+            return rows
+        reference = self.runs.flat if self.runs.reference is None else self.runs.reference
+        samples = sliding_window_view(reference, self.span)[place]
+        level, spread = level_and_spread(samples[:, : self.window.context], QUIETEST)
+        normalised: NDArray[np.float32] = ((samples - level) / spread - (samples - rows)).astype(np.float32)
+        return normalised
 
     def covariates(self, index: Index) -> Covariates:
         """Return the covariates that the windows `index` (B,) see, over their contexts.
@@ -281,8 +282,8 @@ def _calendar_segment(room: int, step_s: float | None) -> int | None:
         return None
     longest = next((span for least, span in SPANS_S if step_s >= least), DAY_S)
     spans = [longest, HOUR_S] if longest == DAY_S else [longest]
-    rows = [round(span / step_s) for span in spans]
-    return next((count for count in rows if 2 <= count <= MOST_IN_SPAN and room >= FEWEST_SPANS * count), None)
+    rows = [round(span / step_s) for span in spans if abs(span / step_s - round(span / step_s)) < 0.01 * span / step_s]
+    return next((count for count in rows if 4 <= count <= MOST_IN_SPAN and room >= FEWEST_SPANS * count), None)
 
 
 def steps_of_many(rows: Sequence[int], split: Split, window: Window) -> int:

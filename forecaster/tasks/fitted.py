@@ -92,7 +92,8 @@ class FittedModel:
             return True
         if self.manifest.window.normalised:
             return False
-        return self.predictor.follows_level and departure.column < self.manifest.n_channels
+        is_target = departure.column < self.manifest.n_channels
+        return self.manifest.intervals.at_any_level and self.predictor.follows_level and is_target
 
     def forecast_from(self, origins: Sequence[Origins], horizon: int) -> Array:
         """Return the model's forecast from `origins`, (O, H), in the channels' units."""

@@ -21,11 +21,11 @@ from forecaster.predictors.naive import SeasonalNaive
 from forecaster.reading.survey import survey
 from forecaster.signal.calendar import SCALE
 from forecaster.signal.context import Context
-from forecaster.signal.origins import Origins, batched
+from forecaster.signal.origins import Origins, batched, spread_before
 from forecaster.signal.scaling import Scaler, differ, level_and_spread
 from forecaster.signal.signal import Signal
 from forecaster.signal.training_range import Departure, TrainingRange
-from forecaster.signal.windows import WindowSplits, boundaries, chosen_until, steps_of_many, suggest
+from forecaster.signal.windows import QUIETEST, WindowSplits, boundaries, chosen_until, steps_of_many, suggest
 from forecaster.tasks.base import Array, Examples, Series, Task
 from forecaster.tasks.fitted import FittedModel, in_blocks
 
@@ -126,7 +126,9 @@ class Numbers(Task):
             return ()
         spreads = np.array([part.std(axis=0) for part in parts if len(part) >= window.context + window.n_input])
         ratio = max(float(spread[spread > 0].max() / spread[spread > 0].min()) for spread in spreads.T if spread.any())
-        difference = f"the recordings differ, their spread by up to {ratio:.3g} times"
+        difference = "the recordings differ in level or size"
+        if 1.5 < ratio < 1e9:
+            difference = f"the recordings differ, their spread by up to {ratio:.3g} times"
         return (f"{difference}: each window is taken relative to its own level, and in units of its own spread",)
 
     def choice_ends(self, begins: NDArray[np.int64], ends: NDArray[np.int64], window: Window) -> NDArray[np.int64]:
@@ -150,8 +152,8 @@ class Numbers(Task):
             reference=[channel.reference_mse for channel in by_channel],
             lookback=LOOKBACK,
         )
-        seamless = state.model_copy(update={"seamless": True})
-        return seamless, bands.without_seam(quantiles, splits.window.n_input)
+        state = state.model_copy(update={"seamless": True, "at_any_level": True})
+        return state, bands.without_seam(quantiles, splits.window.n_input)
 
     # --- forecasting ---------------------------------------------------------------------
 
@@ -312,7 +314,7 @@ class ModelBands:
         """Return the unit in which the errors from each origin were counted, (O, 1), in the channel's own."""
         manifest = self.model.manifest
         if manifest.window.normalised:
-            return level_and_spread(origins.context(manifest.window).values)[1]
+            return level_and_spread(origins.context(manifest.window).values, QUIETEST * spread_before(origins))[1]
         return np.full((len(origins), 1), manifest.scaler.scale[origins.channel])
 
     def has_bands(self, departure: Departure | None) -> bool:
