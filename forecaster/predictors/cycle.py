@@ -19,9 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecaster.predictors.fitting import Gram
 from forecaster.predictors.ridge import Solution, penalised_map, relative_to, squared_error
-from forecaster.predictors.template import Template, TemplateRidge, residual_splits
+from forecaster.predictors.template import Template, TemplateRidge, residual_grams
 from forecaster.signal.windows import WindowSplits
 
 ALPHAS = tuple(float(alpha) for alpha in 10.0 ** np.arange(0, 9))
@@ -48,8 +47,7 @@ class CycleRidge(TemplateRidge):
         cls, splits: WindowSplits, templates: tuple[Template | None, ...], taps: int
     ) -> Iterator[Solution]:
         """Yield for each penalty the linear map of what the cycle and the context's mean leave over."""
-        parts = residual_splits(splits, templates)
-        training, validation = Gram.of(parts.training, taps), Gram.of(parts.validation, taps)
+        training, validation = residual_grams(splits, templates, taps)
         mean_of_context = np.full(taps, 1 / taps)
         fitted_to = relative_to(training.product[:taps], mean_of_context)
         for alpha in ALPHAS:

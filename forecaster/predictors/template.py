@@ -150,8 +150,7 @@ class TemplateRidge(LinearMap):
         cls, splits: WindowSplits, templates: tuple[Template | None, ...], taps: int
     ) -> Iterator[Solution]:
         """Yield for each penalty the linear map of the residuals: a mixture of three ridges."""
-        parts = residual_splits(splits, templates)
-        training, validation = Gram.of(parts.training, taps), Gram.of(parts.validation, taps)
+        training, validation = residual_grams(splits, templates, taps)
         mean = training.mean
         moments, validation_moments = training.centred(mean), validation.centred(mean)
         for alpha in ALPHAS[::2]:
@@ -254,14 +253,17 @@ def _error_products(moments: Array, kernels: Array) -> Array:
     return products
 
 
-def residual_splits(splits: WindowSplits, templates: tuple[Template | None, ...]) -> WindowSplits:
-    """Return the training and validation windows of what the templates leave over.
+def residual_grams(splits: WindowSplits, templates: tuple[Template | None, ...], taps: int) -> tuple[Gram, Gram]:
+    """Return the sums over the training and the validation windows of what the templates leave over.
 
     A window that is normalised keeps the level and the spread that it had with the template.
     """
     runs = splits.training.runs
     runs = replace(runs, flat=_residuals(splits, templates), reference=runs.flat)
-    return WindowSplits(replace(splits.training, runs=runs), replace(splits.validation, runs=runs))
+    training, validation = (
+        Gram.of(replace(windows, runs=runs), taps) for windows in (splits.training, splits.validation)
+    )
+    return training, validation
 
 
 def _residuals(splits: WindowSplits, templates: tuple[Template | None, ...]) -> NDArray[np.float32]:
